@@ -1,0 +1,71 @@
+"""What can go wrong, said so that the reader can mend it: file, line, what was found, what was expected."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+
+class RipenessError(Exception):
+    """Base of every error that Ripeness raises on purpose; the command line prints it without a traceback."""
+
+    exit_code = 1
+
+
+class UsageError(RipenessError):
+    """The command was called with words it does not know (exit code 2)."""
+
+    exit_code = 2
+
+
+class GateError(RipenessError):
+    """A fit failed its gate, so no probability may be published."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing wrong in one place of a file that a person edits.
+
+    Parameters
+    ----------
+    path : Path
+        The file, as it is to be shown (relative to the workspace).
+    line : int or None
+        Line of the file, counted from 1; None where the fault is the file's as a whole.
+    found, expected, mend : str
+        What stands there, what should, and how to put it right.
+    """
+
+    path: Path
+    line: int | None
+    found: str
+    expected: str
+    mend: str
+
+    def __str__(self) -> str:
+        place = f"{self.path.as_posix()}, line {self.line}" if self.line else self.path.as_posix()
+        return f"{place}: found {self.found}; expected {self.expected}. To mend: {self.mend}."
+
+
+class ContentError(RipenessError):
+    """The content of one or more files is refused; carries every fault found, not only the first.
+
+    Parameters
+    ----------
+    faults : sequence of Fault
+        At least one fault, in the order of the files.
+    """
+
+    def __init__(self, faults: Fault | Sequence[Fault]):
+        self.faults: tuple[Fault, ...] = (faults,) if isinstance(faults, Fault) else tuple(faults)
+        super().__init__("\n".join(str(fault) for fault in self.faults))
+
+
+def did_you_mean(word: str, known: Sequence[str]) -> str:
+    """Say which known word is nearest to `word`, or list the known ones."""
+    near = get_close_matches(word, known, n=1, cutoff=0.6)
+    if near:
+        return f"did you mean '{near[0]}'?"
+    return "known: " + ", ".join(sorted(known))

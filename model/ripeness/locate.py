@@ -1,0 +1,170 @@
+"""Read TOML safely and know on which line each key stands, so that an error can point at it."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from ripeness.errors import ContentError, Fault, did_you_mean
+
+_HEADER = re.compile(r"^\s*(\[\[?)\s*([^\]]+?)\s*\]\]?\s*(#.*)?$")
+_KEY = re.compile(r"""^\s*((?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*'))*)\s*=""")
+_TRIPLE = re.compile(r'"""|' + r"'''")
+_POSITION = re.compile(r"\(at line (\d+), column \d+\)|\(at end of document\)")
+
+Key = tuple[str | int, ...]
+
+
+@dataclass(frozen=True)
+class TomlFile:
+    """A TOML document with the line of each of its keys.
+
+    Parameters
+    ----------
+    path : Path
+        The file, relative to the workspace where it lies in one.
+    data : mapping
+        What the file says.
+    lines : dict
+        Line of each key path, counted from 1; elements of arrays of tables are numbered from 0.
+    """
+
+    path: Path
+    data: Mapping[str, Any]
+    lines: Mapping[Key, int] = field(repr=False)
+
+    def line(self, *key: str | int) -> int | None:
+        """The line of `key`, or of the nearest table above it."""
+        for length in range(len(key), 0, -1):
+            if key[:length] in self.lines:
+                return self.lines[key[:length]]
+        return None
+
+    def fault(self, key: Key, found: str, expected: str, mend: str) -> Fault:
+        """A fault at `key` of this file."""
+        return Fault(self.path, self.line(*key), found, expected, mend)
+
+
+def read_toml(path: Path, shown: Path | None = None) -> TomlFile:
+    """Read a TOML file.
+
+    Parameters
+    ----------
+    path : Path
+        The file to read.
+    shown : Path, optional
+        How to name it in errors; `path` unless given.
+
+    Raises
+    ------
+    ContentError
+        If the file is missing, not UTF-8, or not TOML; with the line.
+    """
+    shown = shown or path
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        raise ContentError(Fault(shown, None, "no such file", "a TOML file", "create it or correct the path in ripeness.toml")) from None
+    except IsADirectoryError:
+        raise ContentError(Fault(shown, None, "a folder", "a TOML file", "correct the path in ripeness.toml")) from None
+    except UnicodeDecodeError as error:
+        line = path.read_bytes()[: error.start].count(b"\n") + 1
+        raise ContentError(Fault(shown, line, "bytes that are not UTF-8", "UTF-8 text", "save the file as UTF-8")) from None
+    text = text.replace("\r\n", "\n")
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        message = str(error)
+        position = _POSITION.search(message)
+        line = int(position.group(1)) if position and position.group(1) else text.count("\n") + 1
+        reason = _POSITION.sub("", message).strip()
+        raise ContentError(Fault(shown, line, f"broken TOML ({reason})", "valid TOML", "correct this line or the one above it")) from None
+    return TomlFile(shown, data, _lines_of_keys(text))
+
+
+def _split(dotted: str) -> Key:
+    parts = re.findall(r"""[A-Za-z0-9_-]+|"[^"]*"|'[^']*'""", dotted)
+    return tuple(part.strip("\"'") for part in parts)
+
+
+def _lines_of_keys(text: str) -> dict[Key, int]:
+    """Scan the text for table headers and keys; multi-line strings are passed over."""
+    lines: dict[Key, int] = {}
+    counts: dict[Key, int] = {}
+    table: Key = ()
+    inside: str | None = None
+    for number, raw in enumerate(text.split("\n"), start=1):
+        if inside:
+            if raw.count(inside) % 2:
+                inside = None
+            continue
+        header = _HEADER.match(raw)
+        if header:
+            key = _split(header.group(2))
+            if header.group(1) == "[[":
+                counts[key] = counts.get(key, -1) + 1
+                table = (*key, counts[key])
+            else:
+                table = _under_last_element(key, counts)
+            lines.setdefault(table, number)
+            continue
+        found = _KEY.match(raw)
+        if found:
+            lines.setdefault((*table, *_split(found.group(1))), number)
+        for mark in _TRIPLE.findall(raw):
+            inside = None if inside == mark else (inside or mark)
+    return lines
+
+
+def _under_last_element(key: Key, counts: Mapping[Key, int]) -> Key:
+    """[a.b] below [[a]] belongs to a's newest element."""
+    for length in range(len(key), 0, -1):
+        if key[:length] in counts:
+            return (*key[:length], counts[key[:length]], *key[length:])
+    return key
+
+
+def parse_table[Spec: BaseModel](spec: type[Spec], toml: TomlFile, *key: str | int) -> Spec:
+    """Check one table of a TOML file against its pydantic specification.
+
+    Parameters
+    ----------
+    spec : type of BaseModel
+        What the table must be; unknown keys are refused with the nearest known one.
+    toml : TomlFile
+        The file.
+    *key : str or int
+        Path of the table; none for the whole document.
+
+    Raises
+    ------
+    ContentError
+        With a fault for each thing that is wrong, at its line.
+    """
+    table: Any = toml.data
+    for part in key:
+        table = table[part]
+    try:
+        return spec.model_validate(table)
+    except ValidationError as error:
+        raise ContentError([_fault_of(spec, toml, key, detail) for detail in error.errors()]) from None
+
+
+def _fault_of(spec: type[BaseModel], toml: TomlFile, key: Key, detail: Any) -> Fault:
+    where: Key = (*key, *detail["loc"])
+    name = ".".join(str(part) for part in where) or "the file"
+    match detail["type"]:
+        case "missing":
+            return toml.fault(where[:-1], f"no '{where[-1]}'", f"a value for {name}", f"add '{where[-1]} = …'")
+        case "extra_forbidden":
+            known = [field.alias or field_name for field_name, field in spec.model_fields.items()]
+            return toml.fault(where, f"unknown key '{where[-1]}'", "a known key", did_you_mean(str(where[-1]), known))
+        case _:
+            expected = detail["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
+            return toml.fault(where, f"{name} = {detail['input']!r}", expected, "correct the value")

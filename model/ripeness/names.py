@@ -1,0 +1,34 @@
+"""Names of dims, groups and variables: public, declared once, locked by tests and explained in docs/schema.md."""
+
+from __future__ import annotations
+
+from typing import Final
+
+# Dims
+CHAIN: Final = "chain"
+DRAW: Final = "draw"
+WEEK: Final = "week"  # Sundays of the record
+AHEAD: Final = "ahead"  # Sundays of the weeks after the origin
+FACTOR: Final = "factor"
+CONDITION: Final = "condition"
+INDICATOR: Final = "indicator"
+EFFECT: Final = "effect"  # "factor → condition"
+HORIZON: Final = "horizon"  # weeks
+DORMANCY: Final = "dormancy"  # weeks since the week of the last round
+KNOT: Final = "knot"  # knots of the outside curve, in weeks of dormancy
+KEPT: Final = "announcement"  # classes of announced meetings
+STRETCH: Final = "stretch"  # stretches of coverage that are searched imperfectly
+READING: Final = "reading"
+
+# Readings and variants
+AS_WRITTEN: Final = "as_written"
+TEMPERED: Final = "tempered"
+READINGS: Final = (AS_WRITTEN, TEMPERED)
+CONJUNCTIVE: Final = "conjunctive"
+ADDITIVE: Final = "additive"
+OUTSIDE: Final = "outside"
+VARIANTS: Final = (CONJUNCTIVE, ADDITIVE, OUTSIDE)
+MIXTURE: Final = "mixture"  # the headline: the even mixture of the readings' conjunctive forecasts
+
+# What a person calls the readings on a page
+READING_LABELS: Final = {AS_WRITTEN: "as written", TEMPERED: "tempered by published findings"}
