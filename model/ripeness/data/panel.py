@@ -1,0 +1,275 @@
+"""The panel: a vintage laid on the weekly grid, as the arrays that the model conditions on.
+
+Missing is missing: only what a row says is in the panel, nothing is filled. Each row describes the mean of its factor over the weeks
+first … last (one week, or the weeks whose Sunday lies in a month or a quarter).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import date
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ripeness.data.contracts import Contract
+from ripeness.data.vintages import Vintage
+from ripeness.errors import RipenessError
+from ripeness.question import Question
+from ripeness.weeks import share_inside, week_grid, week_of
+
+Array = NDArray[np.float64]
+Index = NDArray[np.intp]
+MONTHS = {"month": 1, "quarter": 3}
+UNSEARCHED = -1
+
+
+@dataclass(frozen=True)
+class Record:
+    """What is known of rounds, week by week.
+
+    Parameters
+    ----------
+    start : int
+        Index of the first week at risk: the one after the week of the first round. What came before says nothing of dormancy.
+    found : ndarray (week,)
+        1 where a round is on record, else 0.
+    share : ndarray (week,)
+        Share of the week's days between the war's first day and the origin.
+    stretch : ndarray of int (week,)
+        Stretch of coverage that the week lies in; `UNSEARCHED` where no visible coverage reaches it.
+    sensitivities : tuple of (float, float)
+        5 % and 95 % quantiles of P(found | held) of each stretch.
+    """
+
+    start: int
+    found: Array
+    share: Array
+    stretch: Index
+    sensitivities: tuple[tuple[float, float], ...]
+
+    @property
+    def last_round(self) -> int:
+        """Index of the week of the newest round on record."""
+        return int(np.flatnonzero(self.found)[-1])
+
+    @property
+    def dormancy(self) -> Index:
+        """Weeks since the week of the last round on record, for each week at risk: (week from start,)."""
+        held = np.flatnonzero(self.found)
+        weeks = np.arange(self.start, len(self.found))
+        return weeks - held[np.searchsorted(held, weeks, side="left") - 1]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Rows with a continuous likelihood.
+
+    Parameters
+    ----------
+    indicators : tuple of str
+        Ids, in the order of the contracts.
+    indicator, first, last : ndarray of int (row,)
+        Index of the indicator; first and last week that the row describes.
+    value : ndarray (row,)
+        Transformed value in units of the contract's scale; + means more of the factor.
+    widening : ndarray (row,)
+        Factor on the noise, for the source's grade and for overlapping periods; ≥ 1.
+    sampling : ndarray (row,)
+        Standard deviation of a poll's sampling error in units of scale; 0 for anything else.
+    """
+
+    indicators: tuple[str, ...]
+    indicator: Index
+    first: Index
+    last: Index
+    value: Array
+    widening: Array
+    sampling: Array
+
+
+@dataclass(frozen=True)
+class Counted:
+    """Rows that are counts.
+
+    Parameters
+    ----------
+    indicators : tuple of str
+    indicator, week : ndarray of int (row,)
+    count : ndarray (row,)
+    log_exposure : ndarray (row,)
+        Log of the exposure in units of the contract's `exposure_unit`; 0 where there is none.
+    era : ndarray of int (row,)
+        Index into `eras`; len(eras) where none applies.
+    eras : tuple of (str, str)
+        (indicator, era) pairs whose captured share is elicited.
+    """
+
+    indicators: tuple[str, ...]
+    indicator: Index
+    week: Index
+    count: Array
+    log_exposure: Array
+    era: Index
+    eras: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Indicators and rounds on the weekly grid, up to an origin.
+
+    Parameters
+    ----------
+    origin : date
+    weeks : tuple of date
+        Sundays of the weeks from the war's first to the origin's.
+    """
+
+    origin: date
+    weeks: tuple[date, ...]
+    record: Record
+    measured: Measured
+    counted: Counted
+
+    @property
+    def origin_inside_week(self) -> bool:
+        """Whether the origin falls before its week's Sunday."""
+        return self.origin < self.weeks[-1]
+
+    @property
+    def indicators(self) -> tuple[str, ...]:
+        """Ids of all indicators: the continuous ones, then the counts."""
+        return (*self.measured.indicators, *self.counted.indicators)
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of everything in the panel, so that a fit can be reused for an equal one."""
+        digest = hashlib.sha256(f"{self.origin}{self.weeks}".encode())
+        for part in (self.record, self.measured, self.counted):
+            for field in fields(part):
+                content = getattr(part, field.name)
+                digest.update(np.ascontiguousarray(content).tobytes() if isinstance(content, np.ndarray) else repr(content).encode())
+        return digest.hexdigest()
+
+
+def build_panel(vintage: Vintage, contracts: Mapping[str, Contract], question: Question, grades: Mapping[str, float]) -> Panel:
+    """Lay a vintage on the weekly grid.
+
+    Parameters
+    ----------
+    vintage : Vintage
+        The rows known at the origin.
+    contracts : mapping of str to Contract
+    question : Question
+    grades : mapping of str to float
+        Factor on the noise for each grade of source.
+
+    Raises
+    ------
+    RipenessError
+        If no round was on record by the origin, so that dormancy is undefined.
+    """
+    vintage.assert_honest()
+    weeks = tuple(week_grid(question.war_began, vintage.origin))
+    measured = tuple(name for name, contract in contracts.items() if contract.likelihood != "negative_binomial")
+    counted = tuple(name for name, contract in contracts.items() if contract.likelihood == "negative_binomial")
+    return Panel(
+        vintage.origin,
+        weeks,
+        build_record(vintage, weeks, question),
+        _measured(vintage, {name: contracts[name] for name in measured}, weeks, grades),
+        _counted(vintage, {name: contracts[name] for name in counted}, weeks),
+    )
+
+
+def build_record(vintage: Vintage, weeks: Sequence[date], question: Question) -> Record:
+    """Which weeks had a round on record, and how well each was searched.
+
+    Raises
+    ------
+    RipenessError
+        If no round was on record by the origin.
+    """
+    index = {sunday: t for t, sunday in enumerate(weeks)}
+    found = np.zeros(len(weeks))
+    for day in vintage.rounds():
+        found[index[week_of(day)]] = 1.0
+    if not found.any():
+        raise RipenessError(
+            f"no round is on record by {vintage.origin}: dormancy is undefined before a first round, so there is nothing to resume. "
+            f"To mend: add the first round to events.csv, or choose a later --as-of"
+        )
+    share = np.array([share_inside(sunday, question.war_began, vintage.origin) for sunday in weeks])
+    sensitivities: list[tuple[float, float]] = []
+    stretch = np.full(len(weeks), UNSEARCHED, dtype=np.intp)
+    last_days = np.array([min(sunday, vintage.origin) for sunday in weeks], dtype="datetime64[D]")
+    coverage = vintage.coverage
+    for first, last, low, high in zip(coverage["from"], coverage["to"], coverage["q05"], coverage["q95"], strict=True):
+        pair = (float(low), float(high))
+        if pair not in sensitivities:
+            sensitivities.append(pair)
+        # a week belongs to the stretch that holds its last day on record
+        inside = (last_days >= np.datetime64(first, "D")) & (last_days <= np.datetime64(last, "D"))
+        stretch[inside] = sensitivities.index(pair)
+    return Record(int(np.flatnonzero(found)[0]) + 1, found, share, stretch, tuple(sensitivities))
+
+
+def _measured(vintage: Vintage, contracts: Mapping[str, Contract], weeks: Sequence[date], grades: Mapping[str, float]) -> Measured:
+    columns: dict[str, list[float]] = {name: [] for name in ("indicator", "first", "last", "value", "widening", "sampling")}
+    for i, (name, contract) in enumerate(contracts.items()):
+        for (first, last), rows in _by_period(vintage.values[name], contract, weeks).items():
+            columns["indicator"].append(i)
+            columns["first"].append(first)
+            columns["last"].append(last)
+            columns["value"].append(float(np.mean(contract.transformed(rows["value"].to_numpy(float)))))
+            columns["widening"].append(float(np.sqrt(contract.overlap) * np.mean([grades[str(grade)] for grade in rows["grade"]])))
+            columns["sampling"].append(_sampling_error(rows, contract) if contract.likelihood == "poll" else 0.0)
+    integers = {name: np.array(columns.pop(name), dtype=np.intp) for name in ("indicator", "first", "last")}
+    return Measured(tuple(contracts), **integers, **{name: np.array(values, dtype=float) for name, values in columns.items()})
+
+
+def _counted(vintage: Vintage, contracts: Mapping[str, Contract], weeks: Sequence[date]) -> Counted:
+    eras = tuple((name, era.id) for name, contract in contracts.items() for era in contract.eras)
+    rows_of: list[tuple[int, int, float, float, int]] = []
+    for i, (name, contract) in enumerate(contracts.items()):
+        for (_, week), rows in _by_period(vintage.values[name], contract, weeks).items():
+            exposure = float(np.log(rows["sample_size"].sum() / contract.exposure_unit)) if contract.exposure and contract.exposure_unit else 0.0
+            era = next((eras.index((name, era.id)) for era in contract.eras if era.first <= weeks[week] <= era.last), len(eras))
+            rows_of.append((i, week, float(rows["value"].sum()), exposure, era))
+    table = np.array(rows_of, dtype=float).reshape(-1, 5)
+    return Counted(
+        tuple(contracts), table[:, 0].astype(np.intp), table[:, 1].astype(np.intp), table[:, 2], table[:, 3], table[:, 4].astype(np.intp), eras
+    )
+
+
+def _by_period(rows: pd.DataFrame, contract: Contract, weeks: Sequence[date]) -> dict[tuple[int, int], pd.DataFrame]:
+    """Rows by the first and last week that they describe; a row is left out if less than half of its period lies on the grid."""
+    index = {sunday: t for t, sunday in enumerate(weeks)}
+    months = np.array([sunday.year * 12 + sunday.month for sunday in weeks])
+    periods: list[tuple[int, int]] = []
+    for observed in rows["observed_on"]:
+        day = observed.date()
+        if contract.window in MONTHS:
+            length = MONTHS[contract.window]
+            newest = day.year * 12 + day.month
+            inside = np.flatnonzero((months <= newest) & (months > newest - length))
+            whole = len(inside) >= 2 * length and weeks[-1] >= week_of(day.replace(day=22))
+            periods.append((int(inside[0]), int(inside[-1])) if whole else (-1, -1))
+        else:
+            week = index.get(week_of(day), -1)
+            periods.append((week, week))
+    grouped = rows.assign(first=[first for first, _ in periods], last=[last for _, last in periods]).groupby(["first", "last"])
+    return {(int(first), int(last)): part for (first, last), part in grouped if last >= 0}  # type: ignore[misc, call-overload]
+
+
+def _sampling_error(rows: pd.DataFrame, contract: Contract) -> float:
+    """Standard deviation of the sampling error of a poll's share, in units of the contract's scale."""
+    share = np.clip(rows["value"].to_numpy(float) / (100.0 if contract.unit == "%" else 1.0), 0.005, 0.995)
+    size = rows["sample_size"].fillna(contract.sample_size).to_numpy(float)
+    variance = 1.0 / (size * share * (1.0 - share))  # of the logit
+    if contract.transform == "none":
+        variance = variance * (share * (1.0 - share)) ** 2 * (1e4 if contract.unit == "%" else 1.0)
+    return float(np.sqrt(variance.mean() / len(share))) / contract.scale

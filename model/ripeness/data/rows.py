@@ -1,0 +1,208 @@
+"""Rows of an indicator: data/<indicator>.csv, one observation a line, never edited in place.
+
+Two dates are kept apart:
+
+    observed_on    the last day of the period that the value describes
+    published_on   the day on which the value became known
+
+A revision is a new row with the same observed_on and a later published_on; an empty value withdraws the period.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ripeness.data.contracts import Contract
+from ripeness.data.tables import GRADES, Rule, Said, read_table
+
+COLUMNS = ("observed_on", "value", "published_on", "source", "grade")
+OPTIONAL = ("sample_size",)
+KEY = ["observed_on", "published_on"]
+TYPES = {
+    "observed_on": "datetime64[ns]",
+    "published_on": "datetime64[ns]",
+    "value": "float64",
+    "source": "str",
+    "grade": "str",
+    "sample_size": "float64",
+    "line": "int64",
+}
+
+
+def read_rows(path: Path, shown: Path, contract: Contract) -> pd.DataFrame:
+    """Read and check the rows of one indicator, in the order of the file.
+
+    Parameters
+    ----------
+    path, shown : Path
+        The file, and how to name it in faults.
+    contract : Contract
+        What the rows must keep to.
+
+    Returns
+    -------
+    DataFrame (row)
+        observed_on, published_on : datetime64[ns]; value : float in natural units, NaN where the row withdraws its period;
+        source, grade : str; sample_size : float, NaN where the row has none; line : int, counted from 1.
+
+    Raises
+    ------
+    ContentError
+        With the line of everything that is wrong.
+    """
+    table = read_table(path, shown, COLUMNS, OPTIONAL)
+    frame = pd.DataFrame(
+        {
+            "observed_on": table.days("observed_on"),
+            "published_on": table.days("published_on"),
+            "value": table.numbers("value", empty=True),
+            "source": table.columns["source"],
+            "grade": table.columns["grade"],
+            "sample_size": table.numbers("sample_size", empty=True),
+            "line": table.lines,
+        }
+    ).astype(TYPES)
+    table.check(frame, TYPES, row_rules(contract))
+    return frame
+
+
+def row_rules(contract: Contract) -> list[Rule]:
+    """What must hold for each row of an indicator."""
+    low, high = contract.plausible
+    rules = [
+        Rule("published", ("observed_on", "published_on"), lambda rows: rows["published_on"] >= rows["observed_on"], _say_published),
+        Rule("unique", ("observed_on", "published_on", "value"), lambda rows: ~rows.duplicated(KEY), _say_unique),
+        Rule(
+            "source",
+            ("source",),
+            lambda rows: rows["source"] != "",
+            lambda row, _: ("no source", "where the value was published", "name the source"),
+        ),
+        grade_rule(),
+        Rule(
+            "plausible",
+            ("value",),
+            lambda rows: rows["value"].isna() | rows["value"].between(low, high),
+            lambda row, _: (
+                f"value {row['value']:g}",
+                f"{low:g} to {high:g} {contract.unit}",
+                "correct the value or its unit, or widen plausible in indicators.toml",
+            ),
+        ),
+        Rule(
+            "domain",
+            ("value",),
+            lambda rows: rows["value"].isna() | contract.in_domain(rows["value"]),
+            lambda row, _: (
+                f"value {row['value']:g}",
+                f"a value of which the {contract.transform} can be taken",
+                "correct the value, or the transform in indicators.toml",
+            ),
+        ),
+        Rule(
+            "sample_size",
+            ("sample_size",),
+            lambda rows: rows["sample_size"].isna() | (rows["sample_size"] > 0),
+            lambda row, _: (f"sample_size {row['sample_size']:g}", "a number above 0", "correct it or leave it empty"),
+        ),
+        Rule(
+            "period",
+            ("observed_on",),
+            lambda rows: _ends_a_period(rows["observed_on"], contract),
+            lambda row, _: _say_period(row, contract),
+        ),
+    ]
+    if contract.is_count:
+        rules.append(
+            Rule(
+                "whole",
+                ("value",),
+                lambda rows: rows["value"].isna() | (rows["value"] % 1 == 0),
+                lambda row, _: (f"value {row['value']:g}", "a whole number, as this indicator counts", "correct the value"),
+            )
+        )
+    if contract.exposure:
+        rules.append(
+            Rule(
+                "exposure",
+                ("value", "sample_size"),
+                lambda rows: rows["value"].isna() | rows["sample_size"].notna(),
+                lambda row, _: ("no sample_size", "the exposure of the count in sample_size", "fill it in"),
+            )
+        )
+    if contract.eras:
+        rules.append(
+            Rule(
+                "era",
+                ("observed_on",),
+                lambda rows: _in_an_era(rows["observed_on"], contract),
+                lambda row, _: (
+                    f"observed_on {row['observed_on']:%Y-%m-%d} in no era",
+                    "a day of one of the eras of indicators.toml",
+                    "correct the date, or add an era and judge how well its days were searched",
+                ),
+            )
+        )
+    return rules
+
+
+def grade_rule() -> Rule:
+    """The rule that a grade is one of GRADES."""
+    return Rule(
+        "grade",
+        ("grade",),
+        lambda rows: rows["grade"].isin(GRADES),
+        lambda row, _: (f"grade '{row['grade']}'", "A, B or C", "grade the source: A best, C worst"),
+    )
+
+
+def _ends_a_period(days: pd.Series[pd.Timestamp], contract: Contract) -> pd.Series[bool]:
+    """Whether regular rows end on a Sunday or on a month's last day; others may end on any."""
+    match contract.frequency, contract.window:
+        case "weekly", "week":
+            return days.dt.day_of_week == 6
+        case "monthly", "month" | "quarter":
+            return days.dt.is_month_end
+        case _:
+            return pd.Series(True, index=days.index)
+
+
+def _say_period(row: Mapping[Any, Any], contract: Contract) -> Said:
+    last = "a Sunday" if contract.window == "week" else "the last day of a month"
+    return (
+        f"observed_on {row['observed_on']:%Y-%m-%d}, a {row['observed_on']:%A}",
+        f"{last}, as the indicator is {contract.frequency}",
+        "give the last day of the period that the value describes",
+    )
+
+
+def _in_an_era(days: pd.Series[pd.Timestamp], contract: Contract) -> pd.Series[bool]:
+    inside = pd.Series(False, index=days.index)
+    for era in contract.eras:
+        inside |= days.between(pd.Timestamp(era.first), pd.Timestamp(era.last))
+    return inside
+
+
+def _say_published(row: Mapping[Any, Any], _: pd.DataFrame) -> Said:
+    return (
+        f"published_on {row['published_on']:%Y-%m-%d} before observed_on {row['observed_on']:%Y-%m-%d}",
+        "a value to be published after the period it describes",
+        "correct one of the dates",
+    )
+
+
+def _say_unique(row: Mapping[Any, Any], rows: pd.DataFrame) -> Said:
+    twins = rows[(rows["observed_on"] == row["observed_on"]) & (rows["published_on"] == row["published_on"])]
+    first = twins.iloc[0]
+    same = first["value"] == row["value"] or (np.isnan(first["value"]) and np.isnan(row["value"]))
+    how = "the same row as" if same else "another value than"
+    return (
+        f"{how} line {first['line']} for observed_on {row['observed_on']:%Y-%m-%d}, published_on {row['published_on']:%Y-%m-%d}",
+        "one row a period and publication",
+        "remove one of them, or give a revision its own, later published_on",
+    )

@@ -1,0 +1,254 @@
+"""Vintages: everything known on a day, and the only way to the values.
+
+    observed_on   published_on   value        as of 1 May    as of 1 June
+    2025-03-31    2025-04-20     10.1         10.1           10.4   (revised)
+    2025-03-31    2025-05-20     10.4
+    2025-04-30    2025-05-20     11.0         -              11.0
+
+A forecast with origin O sees rows with published_on up to O, of each period the latest published; events and coverage likewise.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cached_property, partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ripeness.data.contracts import FILE as CONTRACTS_FILE
+from ripeness.data.contracts import Contract, read_contract_file
+from ripeness.data.events import COVERAGE_FILE, COVERAGE_KEY, EVENT_KEY, EVENTS_FILE, read_coverage, read_events
+from ripeness.data.rows import read_rows
+from ripeness.data.tables import hash_file
+from ripeness.errors import ContentError, Fault, RipenessError, UsageError, did_you_mean
+from ripeness.weeks import last_sunday
+from ripeness.workspace import Workspace
+
+VALUE_COLUMNS = ["observed_on", "value", "published_on", "grade", "sample_size", "line", "source"]
+FRESHNESS_COLUMNS = ["indicator", "newest_observed_on", "newest_published_on", "days_old", "expected_lag_days", "overdue"]
+PERIOD_DAYS = {"weekly": 7, "monthly": 31, "irregular": 0}  # to the next value; the lag of an irregular series says it all
+
+
+class LookAheadError(RipenessError):
+    """Something published, or described, after the origin was about to be read."""
+
+
+@dataclass(frozen=True, eq=False)
+class Vintage:
+    """What was known on the origin.
+
+    Parameters
+    ----------
+    origin : date
+        The as-of day.
+    contracts : mapping of Contract
+        In the order of indicators.toml.
+    values : dict of DataFrame (row)
+        Of each indicator, in rising order of observed_on, each once: observed_on, value (natural units, never NaN), published_on,
+        grade, sample_size (NaN where the row has none), line, source.
+    events, coverage : DataFrame (row)
+        As `read_events` and `read_coverage` give them, the latest published of each.
+    """
+
+    origin: date
+    contracts: Mapping[str, Contract]
+    values: Mapping[str, pd.DataFrame]
+    events: pd.DataFrame
+    coverage: pd.DataFrame
+
+    def assert_honest(self) -> None:
+        """Make sure that nothing was published after the origin.
+
+        Raises
+        ------
+        LookAheadError
+            Naming the table and line of the first row that was.
+        """
+        for name, frame in self._tables():
+            late = frame[frame["published_on"] > pd.Timestamp(self.origin)]
+            if not late.empty:
+                row = late.iloc[0]
+                published = f"published on {row['published_on']:%Y-%m-%d}"
+                raise LookAheadError(f"{name}, line {row['line']}: {published}, after the origin {self.origin}")
+
+    def between(self, indicator: str, first: date, last: date) -> pd.DataFrame:
+        """The values of an indicator observed on the days first … last.
+
+        Raises
+        ------
+        LookAheadError
+            If `last` is after the origin: there is nothing to be read there.
+        UsageError
+            If there is no such indicator.
+        """
+        if last > self.origin:
+            raise LookAheadError(f"values up to {last} were asked of the vintage of {self.origin}: a vintage ends at its origin")
+        if indicator not in self.values:
+            raise UsageError(f"no indicator '{indicator}': {did_you_mean(indicator, list(self.values))}")
+        frame = self.values[indicator]
+        return frame[frame["observed_on"].between(pd.Timestamp(first), pd.Timestamp(last))]
+
+    def rounds(self) -> list[date]:
+        """First days of the rounds known, in order, each once."""
+        days = self.events.loc[self.events["round"], "date"]
+        return sorted({day.date() for day in days})
+
+    @property
+    def covered_to(self) -> date | None:
+        """The last day up to which rounds are known to have been searched for, without a gap; None if there is no such day."""
+        reached: pd.Timestamp | None = None
+        for first, last in zip(self.coverage["from"], self.coverage["to"], strict=True):
+            if reached is not None and first > reached + pd.Timedelta(days=1):
+                break
+            reached = last
+        return None if reached is None else reached.date()
+
+    @cached_property
+    def hash(self) -> str:
+        """SHA-256 over the visible rows, sorted: blind to the order and the lines of the files, and to rows published later."""
+        digest = hashlib.sha256()
+        for name, frame in self._tables():
+            digest.update(f"[{name}]\n".encode())
+            digest.update("\n".join(sorted(_canonical(frame))).encode() + b"\n")
+        return digest.hexdigest()
+
+    def freshness(self) -> pd.DataFrame:
+        """How fresh each indicator is at the origin.
+
+        Returns
+        -------
+        DataFrame (indicator)
+            indicator; newest_observed_on, newest_published_on (NaT if nothing is known); days_old, from the newest observed_on to
+            the origin (NaN if nothing is known); expected_lag_days; overdue, whether the next value should have been published by
+            now: never of a series that has ended.
+        """
+        records = []
+        for name, frame in self.values.items():
+            contract = self.contracts[name]
+            newest = frame["observed_on"].max()
+            old = (pd.Timestamp(self.origin) - newest).days if not frame.empty else np.nan
+            ended = contract.ended is not None and contract.ended <= self.origin
+            overdue = not ended and bool(old > PERIOD_DAYS[contract.frequency] + contract.expected_lag_days)
+            records.append((name, newest, frame["published_on"].max(), old, contract.expected_lag_days, overdue))
+        table = pd.DataFrame(records, columns=FRESHNESS_COLUMNS)
+        return table.astype({"newest_observed_on": "datetime64[ns]", "newest_published_on": "datetime64[ns]", "days_old": "float64"})
+
+    def _tables(self) -> Iterator[tuple[str, pd.DataFrame]]:
+        for name in sorted(self.values):
+            yield f"{name}.csv", self.values[name]
+        yield EVENTS_FILE, self.events
+        yield COVERAGE_FILE, self.coverage
+
+
+@dataclass(frozen=True, eq=False)
+class Store:
+    """Everything that stands in the data folder; values are reached through `as_of` only.
+
+    Parameters
+    ----------
+    contracts : dict of Contract
+        In the order of indicators.toml.
+    rows : dict of DataFrame (row)
+        All rows of each indicator, revisions and withdrawals included, as `read_rows` gives them.
+    events, coverage : DataFrame (row)
+    hashes : dict of str
+        File name to SHA-256 of its bytes.
+    """
+
+    contracts: dict[str, Contract]
+    rows: dict[str, pd.DataFrame] = field(repr=False)
+    events: pd.DataFrame = field(repr=False)
+    coverage: pd.DataFrame = field(repr=False)
+    hashes: dict[str, str] = field(repr=False)
+
+    def as_of(self, origin: date) -> Vintage:
+        """The vintage of a day: rows published by then, of each period the latest, without withdrawn periods."""
+        values = {}
+        for name in self.contracts:
+            latest = _latest(self.rows[name], ["observed_on"], origin)
+            values[name] = latest.loc[latest["value"].notna(), VALUE_COLUMNS].reset_index(drop=True)
+        vintage = Vintage(
+            origin=origin,
+            contracts=self.contracts,
+            values=values,
+            events=_latest(self.events, EVENT_KEY, origin),
+            coverage=_latest(self.coverage, COVERAGE_KEY, origin),
+        )
+        vintage.assert_honest()
+        return vintage
+
+    def default_origin(self) -> date:
+        """The last Sunday up to which rounds have been searched for, by coverage.csv."""
+        return last_sunday(self.coverage["to"].max().date())
+
+
+def read_store(workspace: Workspace) -> Store:
+    """Read and check everything in the data folder.
+
+    Raises
+    ------
+    ContentError
+        With every fault of every file; also where a CSV has no contract or a contract no CSV.
+    """
+    folder = workspace.data
+    if not folder.is_dir() or not any(folder.iterdir()):
+        found = "no file" if folder.is_dir() else "no such folder"
+        needed = f"{CONTRACTS_FILE}, {EVENTS_FILE}, {COVERAGE_FILE} and a CSV for each indicator"
+        mend = f"put {needed} there, or correct paths.data in ripeness.toml"
+        raise ContentError(Fault(workspace.shown(folder), None, found, "the data of the workspace", mend))
+    file = read_contract_file(workspace)
+    faults = list(file.faults)
+
+    def attempt(name: str, read: Callable[[Path, Path], pd.DataFrame]) -> pd.DataFrame:
+        path = folder / name
+        try:
+            return read(path, workspace.shown(path))
+        except ContentError as error:
+            faults.extend(error.faults)
+            return pd.DataFrame()
+
+    present = sorted(path.name for path in folder.iterdir() if path.suffix.lower() == ".csv")
+    rows = {}
+    for name, contract in file.contracts.items():
+        if f"{name}.csv" in present:
+            rows[name] = attempt(f"{name}.csv", partial(read_rows, contract=contract))
+        else:
+            mend = f"add it, or remove [{name}] from {CONTRACTS_FILE}"
+            faults.append(Fault(workspace.shown(folder / f"{name}.csv"), None, "no such file", f"the rows of indicator '{name}'", mend))
+    events = attempt(EVENTS_FILE, read_events)
+    coverage = attempt(COVERAGE_FILE, read_coverage)
+    known = [*(f"{name}.csv" for name in file.named), EVENTS_FILE, COVERAGE_FILE]
+    if file.named:  # where indicators.toml itself cannot be read, no CSV is to blame
+        for name in present:
+            if name not in known:
+                expected = f"a table [{Path(name).stem}] in {CONTRACTS_FILE}"
+                mend = f"add it, or rename or remove the file; {did_you_mean(name, known)}"
+                faults.append(Fault(workspace.shown(folder / name), None, "rows without a contract", expected, mend))
+    if faults:
+        raise ContentError(faults)
+    hashes = {name: hash_file(folder / name) for name in sorted([CONTRACTS_FILE, *present])}
+    return Store(file.contracts, rows, events, coverage, hashes)
+
+
+def _latest(frame: pd.DataFrame, key: list[str], origin: date) -> pd.DataFrame:
+    """Rows published by the origin, of each key the latest published (of equals, that on the later line), sorted by key."""
+    seen = frame[frame["published_on"] <= pd.Timestamp(origin)]
+    ordered = seen.sort_values([*key, "published_on", "line"])
+    return ordered.drop_duplicates(key, keep="last").reset_index(drop=True)
+
+
+def _canonical(frame: pd.DataFrame) -> Iterator[str]:
+    """Each row as text: ISO dates, shortest floats, columns by name; the line is not part of it."""
+    columns = []
+    for name in sorted(set(frame.columns) - {"line"}):
+        column = frame[name]
+        if column.dtype.kind == "M":
+            columns.append(column.to_numpy().astype("datetime64[D]").astype(str).tolist())
+        else:
+            columns.append([repr(cell) for cell in column.tolist()])
+    return ("\t".join(cells) for cells in zip(*columns, strict=True))

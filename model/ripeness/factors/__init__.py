@@ -1,0 +1,1 @@
+"""Factors: latent weekly paths, and how indicators measure them."""

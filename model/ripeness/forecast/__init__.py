@@ -1,0 +1,1 @@
+"""Forecasts: from posterior draws to probabilities of a round."""

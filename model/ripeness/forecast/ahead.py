@@ -1,0 +1,162 @@
+"""The weeks ahead: what each posterior draw expects of factors, inside view, outside view and announced meetings after the origin.
+
+Factor paths are simulated forward from the last week of the record, several from each draw; levels stay where they are, pulses go on
+fading. Hazards of a week read the factors of the week before it, as in the model.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ripeness import names
+from ripeness.data.panel import UNSEARCHED
+from ripeness.factors.paths import persistence
+from ripeness.hazard import inside as inner
+from ripeness.hazard.announced import Announcement, announced_weeks
+from ripeness.hazard.coverage import dormancy_at_origin
+from ripeness.model import ModelSpec, Variant, outside_basis
+from ripeness.weeks import horizon_span, week_of
+
+Array = NDArray[np.float64]
+NEGLIGIBLE = 1e-12  # a state of dormancy less likely than this in every draw is left out
+
+
+@dataclass(frozen=True)
+class Ahead:
+    """Ingredients of the hazard after the origin, for draws flattened over chains.
+
+    Parameters
+    ----------
+    weeks : list of date
+        Sundays of the weeks that the longest horizon touches.
+    reach : ndarray (horizon, ahead)
+        Share of each week's days that lie inside each horizon.
+    dormancy : ndarray of int (state,)
+        Weeks since the last round, in the first week ahead.
+    state : ndarray (draw, state)
+        Probability of each state; more than one where a round may have been missed.
+    outside : ndarray (draw, dormancy)
+        Log weekly hazard at d = 1, 2, …
+    inside : ndarray (draw, path, ahead)
+        Log multiplier of the inside view; zero in the outside variant.
+    announced : ndarray (draw, ahead)
+        Hazard added by announced meetings.
+    """
+
+    weeks: list
+    reach: Array
+    dormancy: NDArray[np.intp]
+    state: Array
+    outside: Array
+    inside: Array
+    announced: Array
+
+    def base(self, draws: slice) -> Array:
+        """Weekly hazard of the outside view while dormancy runs on: (draw, state, ahead)."""
+        steps = self.dormancy[:, None] - 1 + np.arange(self.inside.shape[-1])[None, :]
+        return np.exp(self.outside[draws][:, steps])
+
+
+def build_ahead(
+    spec: ModelSpec, variant: Variant, posterior: dict[str, Array], announcements: list[Announcement], paths: int, seed: np.random.SeedSequence
+) -> Ahead:
+    """Carry posterior draws past the origin.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+    variant : {"conjunctive", "additive", "outside"}
+    posterior : dict of ndarray
+        Draws flattened over chains, by variable name: outside_knots (draw, knot), kept (draw, class), sensitivity (draw, stretch) and,
+        with an inside view, path (draw, factor, week), half_life, weight, intercept_open, normaliser, inside (draw, week), pulse.
+    announcements : list of Announcement
+        Those known at the origin.
+    paths : int
+        Factor paths simulated from each draw; even, as they come in antithetic pairs.
+    seed : SeedSequence
+    """
+    panel, question = spec.panel, spec.workspace.question
+    record, origin = panel.record, panel.origin
+    longest = horizon_span(origin, max(question.horizons_weeks))
+    weeks = longest.weeks
+    reach = np.zeros((len(question.horizons_weeks), len(weeks)))
+    for row, horizon in enumerate(question.horizons_weeks):
+        span = horizon_span(origin, horizon)
+        reach[row, : len(span.weeks)] = span.shares
+
+    draws = len(posterior["outside_knots"])
+    at_risk = slice(record.start, len(panel.weeks))
+    in_record = len(panel.weeks) - record.start
+    outside = posterior["outside_knots"] @ outside_basis(spec, in_record + len(weeks) + 1).T
+    hazard_of_class = -np.log1p(-posterior["kept"])
+    past = posterior.get("inside", np.zeros((draws, len(panel.weeks))))
+    state = dormancy_at_origin(
+        outside[:, : in_record + 1],
+        past[:, record.start - 1 : len(panel.weeks) - 1] + np.log(record.share[at_risk]),
+        hazard_of_class @ spec.announced[:, at_risk],
+        _found_if_held(spec, posterior, draws)[:, at_risk],
+        record.found[at_risk],
+        not panel.origin_inside_week,
+    )
+    kept_states = np.flatnonzero(state.max(axis=0) > NEGLIGIBLE)
+    exposure = announced_weeks(
+        announcements, weeks, [origin] * len(weeks), spec.priors.files.named_week_share, after=origin
+    )
+    if variant == names.OUTSIDE:
+        inside = np.zeros((draws, 1, len(weeks)))
+    else:
+        inside = _inside_ahead(spec, variant, posterior, weeks, paths, np.random.default_rng(seed))
+    return Ahead(weeks, reach, kept_states + 1, state[:, kept_states], outside, inside, hazard_of_class @ exposure)
+
+
+def _found_if_held(spec: ModelSpec, posterior: dict[str, Array], draws: int) -> Array:
+    """Sensitivity of each week of the record: (draw, week); zero where nobody looked."""
+    stretch = spec.panel.record.stretch
+    stretches = len(spec.panel.record.sensitivities)
+    ends = np.concatenate([posterior.get("sensitivity", np.zeros((draws, 0))), np.zeros((draws, 1))], axis=1)
+    return ends[:, np.where(stretch == UNSEARCHED, stretches, stretch)]
+
+
+def _inside_ahead(spec: ModelSpec, variant: Variant, posterior: dict[str, Array], weeks: list, paths: int, rng: np.random.Generator) -> Array:
+    structure, factors = spec.structure, spec.workspace.factors
+    path = posterior["path"]
+    draws, number, _ = path.shape
+    phi = persistence(posterior["half_life"], np)
+    spread = np.sqrt(1 - phi**2)
+    heavy = np.array([factor.tails == "shocks" for factor in factors])
+    df = spec.priors.files.factor_tails
+    matrix = inner.weight_matrix(posterior["weight"], structure)[:, None]
+    intercept = posterior["intercept_open"][:, None]
+    norm = posterior["normaliser"][:, None]
+    pulsed = [k for k, factor in enumerate(factors) if factor.pulse]
+
+    # the week before the first one ahead: the origin's own week if that is whole, else the one before
+    here = len(spec.panel.weeks) - 1 - int(spec.panel.origin_inside_week)
+    z = np.repeat(path[:, None, :, here], paths, axis=1)
+    result = np.empty((draws, paths, len(weeks)))
+    for j, sunday in enumerate(weeks):
+        effective = z
+        if pulsed:
+            effective = z.copy()
+            for place, k in enumerate(pulsed):
+                since = (sunday - timedelta(days=7) - week_of(factors[k].pulse)).days // 7  # type: ignore[arg-type]
+                if since >= 0:
+                    effective[:, :, k] += (posterior["pulse"][:, place] * phi[:, k] ** since)[:, None]
+        regressor = inner.regressors(effective[..., None], structure.sided, np)
+        score = inner.inside_score(inner.openness(regressor, matrix, intercept), intercept, variant, np)  # type: ignore[arg-type]
+        result[:, :, j] = score[..., 0] - norm
+        if j == 0 and spec.panel.origin_inside_week:
+            z = np.repeat(path[:, None, :, here + 1], paths, axis=1)
+            continue
+        half = rng.normal(size=(draws, paths // 2, number))
+        if heavy.any():
+            # a Student-t of unit variance; the mixing variable is shared within a pair, which keeps the pair antithetic
+            mixing = rng.chisquare(df, size=(draws, paths // 2, int(heavy.sum()))) / (df - 2)
+            half[:, :, heavy] /= np.sqrt(mixing)
+        innovation = np.concatenate([half, -half], axis=1)
+        z = phi[:, None] * z + spread[:, None] * innovation
+    return result

@@ -1,0 +1,130 @@
+"""Announced meetings: a dated meeting raises the hazard around its date, by the elicited odds of its being kept.
+
+A meeting that is kept with probability π adds a total hazard of −log(1 − π), most of it in the days for which it was named and the rest
+in the seven days after. log λ = log(exp(outside + inside) + added) is the design's outside + inside + announced, with
+announced = log(1 + added · exp(−outside − inside)): a kept promise needs no ripe moment, and a ripe moment no promise.
+
+What a week may know: announcements published up to the Sunday before it (for weeks after the origin, up to the origin), not yet
+postponed, cancelled or held. Of several announcements alive in a week only the strongest class counts, since they mostly speak of one
+meeting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+# classes of announcement, strongest first, and the kind of event that makes each
+CLASSES: dict[str, str] = {
+    "agreed": "meeting_agreed",
+    "one_side": "meeting_one_side",
+    "third_party": "meeting_third_party",
+    "leaders": "meeting_leaders",
+}
+WITHDRAWN = ("meeting_postponed", "meeting_cancelled")
+DAYS_AFTER = 7
+
+
+@dataclass(frozen=True)
+class Announcement:
+    """One announced meeting.
+
+    Parameters
+    ----------
+    kept : str
+        Its class, a key of `CLASSES`.
+    first, last : date
+        Days for which it was named.
+    known : date
+        Day on which it was announced.
+    gone : date or None
+        Day on which it was known to be postponed, cancelled or held; from the next day on it counts no more.
+    """
+
+    kept: str
+    first: date
+    last: date
+    known: date
+    gone: date | None
+
+
+def find_announcements(events: pd.DataFrame) -> list[Announcement]:
+    """Announced meetings among the events of a vintage, with the day on which each lapsed.
+
+    Parameters
+    ----------
+    events : DataFrame
+        Columns date, end_date, kind, round, published_on of the events visible at the origin.
+    """
+    by_kind = {kind: kept for kept, kind in CLASSES.items()}
+    rows = [
+        (str(row.kind), row.date.date(), row.end_date.date(), row.published_on.date(), str(row.round) == "yes")
+        for row in events.itertuples(index=False)
+    ]
+    withdrawals = [(first, last, known) for kind, first, last, known, _ in rows if kind in WITHDRAWN]
+    rounds = [(first, known) for kind, first, last, known, held in rows if held]
+    announcements = []
+    for kind, first, last, known, _ in rows:
+        if kind not in by_kind:
+            continue
+        ends = [when for start, stop, when in withdrawals if start <= last and stop >= first and when >= known]
+        ends += [when for day, when in rounds if first - timedelta(days=1) <= day <= last + timedelta(days=DAYS_AFTER) and when >= known]
+        announcements.append(Announcement(by_kind[kind], first, last, known, min(ends, default=None)))
+    return announcements
+
+
+def announced_weeks(
+    announcements: Sequence[Announcement], weeks: Sequence[date], known_by: Sequence[date], named_share: float, after: date | None = None
+) -> NDArray[np.float64]:
+    """Share of each class's hazard that falls in each week.
+
+    Parameters
+    ----------
+    announcements : sequence of Announcement
+    weeks : sequence of date
+        Sundays.
+    known_by : sequence of date
+        For each week the last day whose news it may use.
+    named_share : float
+        Share of the hazard in the named days; the rest falls evenly in the seven days after them.
+    after : date, optional
+        Count only days after this one (the origin).
+
+    Returns
+    -------
+    ndarray (announcement class, week)
+        In [0, 1]; at most one class is non-zero in a week.
+    """
+    names = list(CLASSES)
+    exposure = np.zeros((len(names), len(weeks)))
+    for t, (sunday, newest) in enumerate(zip(weeks, known_by, strict=True)):
+        monday = sunday - timedelta(days=6)
+        for row, name in enumerate(names):
+            alive = [
+                _share_of_week(a, monday, sunday, named_share, after)
+                for a in announcements
+                if a.kept == name and a.known <= newest and not (a.gone is not None and a.gone <= newest)
+            ]
+            if alive and max(alive) > 0:
+                exposure[row, t] = max(alive)
+                break
+    return exposure
+
+
+def _share_of_week(announcement: Announcement, monday: date, sunday: date, named_share: float, after: date | None) -> float:
+    begin = max(monday, announcement.known + timedelta(days=1))
+    if after is not None:
+        begin = max(begin, after + timedelta(days=1))
+    tail_first, tail_last = announcement.last + timedelta(days=1), announcement.last + timedelta(days=DAYS_AFTER)
+    named = _overlap(begin, sunday, announcement.first, announcement.last) / ((announcement.last - announcement.first).days + 1)
+    tail = _overlap(begin, sunday, tail_first, tail_last) / DAYS_AFTER
+    return named_share * named + (1.0 - named_share) * tail
+
+
+def _overlap(a: date, b: date, c: date, d: date) -> int:
+    return max((min(b, d) - max(a, c)).days + 1, 0)

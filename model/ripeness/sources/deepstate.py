@@ -1,0 +1,49 @@
+"""Russian-held area by DeepStateMap."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from ripeness.sources.tables import daily, read_table, rows
+
+
+def import_deepstate(area: Path) -> dict[str, pd.DataFrame]:
+    """Weekly change of the area held by Russia, in square kilometres a week.
+
+    The value is the area on a week's Sunday less that on the Sunday before (the map's dates, Kyiv). Where a Sunday is missing, the
+    Saturday before it stands in, else the Monday after, and the change is put on seven days; where these are missing too, so are both
+    weeks. The area includes Crimea and what was held before 2022, which cancels in the difference.
+
+    Parameters
+    ----------
+    area : Path
+        `date,occupied_km2,…`, daily with gaps.
+
+    Raises
+    ------
+    ContentError
+        If the file is not such a table.
+    """
+    series = daily(read_table(area, days=["date"], numbers=["occupied_km2"]), area, "date", "occupied_km2").dropna()
+    return {"area_change_deepstate": rows(weekly_change(series), lag_days=1, source="DeepStateMap", grade="B", decimals=1)}
+
+
+def weekly_change(series: pd.Series[float]) -> pd.Series[float]:
+    """Change between Sundays put on seven days; a missing Sunday is read from the day before it or else the day after."""
+    first, last = series.index.min(), series.index.max()
+    sundays = pd.date_range(first - pd.Timedelta(days=1), last, freq="W-SUN")
+    read: dict[pd.Timestamp, pd.Timestamp] = {}
+    for sunday in sundays:
+        for offset in (0, -1, 1):
+            day = sunday + pd.Timedelta(days=offset)
+            if day in series.index:
+                read[sunday] = day
+                break
+    change = {}
+    for sunday, day in read.items():
+        before = read.get(sunday - pd.Timedelta(days=7))
+        if before is not None:
+            change[sunday] = (series[day] - series[before]) * 7 / (day - before).days
+    return pd.Series(change, dtype=float)

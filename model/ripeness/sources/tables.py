@@ -1,0 +1,278 @@
+"""Read a publisher's file into a table whose index is the line, and hand rows on in the project's columns."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ripeness.errors import ContentError, Fault
+
+ROW_COLUMNS = ("observed_on", "value", "published_on", "source", "grade", "sample_size")
+_MONTH = re.compile(r"^\d{4}-\d{2}$")
+
+
+def read_table(
+    path: Path, *, numbers: Sequence[str] = (), days: Sequence[str] = (), months: Sequence[str] = (), words: Sequence[str] = ()
+) -> pd.DataFrame:
+    """Read the named columns of a CSV file; other columns are passed over.
+
+    Parameters
+    ----------
+    path : Path
+        UTF-8 text with a header.
+    numbers, days, months, words : sequence of str
+        Columns to be read as floats (empty: NaN), ISO dates (a time of day is cut off), months (read as their last day), and text.
+
+    Returns
+    -------
+    DataFrame
+        Index: line in the file, counted from 1. Dates as timestamps.
+
+    Raises
+    ------
+    ContentError
+        With a fault for every line that is wrong.
+    """
+    shown = Path(path.name)
+    text = _read_text(path, shown)
+    reader = csv.reader(text.splitlines(), strict=True)
+    header = next(reader, [])
+    kinds = _kinds(numbers, days, months, words)
+    missing = [name for name in kinds if name not in header]
+    if missing:
+        raise ContentError(
+            Fault(shown, 1, "columns " + ", ".join(header), "a column " + ", ".join(missing), "take the publisher's file as it is")
+        )
+    records: list[Mapping[str, str]] = []
+    lines: list[int] = []
+    faults: list[Fault] = []
+    try:
+        for cells in reader:
+            if not cells:
+                continue
+            if len(cells) != len(header):
+                faults.append(
+                    Fault(shown, reader.line_num, f"{len(cells)} cells", f"{len(header)} cells, as in the header", "repair the line")
+                )
+                continue
+            records.append(dict(zip(header, cells, strict=True)))
+            lines.append(reader.line_num)
+    except csv.Error as error:
+        faults.append(Fault(shown, reader.line_num, f"broken CSV ({error})", "valid CSV", "repair the line"))
+    return _converted(shown, records, lines, kinds, faults)
+
+
+def read_records(path: Path, *, numbers: Sequence[str] = (), days: Sequence[str] = (), words: Sequence[str] = ()) -> pd.DataFrame:
+    """Read a JSON array of flat objects as `read_table` reads a CSV; the index is the place in the array, from 1.
+
+    Raises
+    ------
+    ContentError
+        If the text is not such an array (with the line), or an entry is wrong (with its place).
+    """
+    shown = Path(path.name)
+    try:
+        data: Any = json.loads(_read_text(path, shown))
+    except json.JSONDecodeError as error:
+        raise ContentError(
+            Fault(shown, error.lineno, f"broken JSON ({error.msg})", "valid JSON", "take the publisher's file as it is")
+        ) from None
+    if not isinstance(data, list) or not all(isinstance(entry, dict) for entry in data):
+        raise ContentError(Fault(shown, 1, "something else", "a JSON array of objects", "take the publisher's file as it is"))
+    kinds = _kinds(numbers, days, (), words)
+    records: list[Mapping[str, str]] = []
+    faults: list[Fault] = []
+    for place, entry in enumerate(data, start=1):
+        lacking = [name for name in kinds if name not in entry]
+        if lacking:
+            faults.append(Fault(shown, None, f"entry {place} without {', '.join(lacking)}", "every entry to have it", "repair the entry"))
+        records.append({name: "" if entry.get(name) is None else str(entry.get(name)) for name in kinds})
+    return _converted(shown, records, list(range(1, len(records) + 1)), kinds, faults, what="entry")
+
+
+def _kinds(numbers: Sequence[str], days: Sequence[str], months: Sequence[str], words: Sequence[str]) -> dict[str, Callable[[str], Any]]:
+    return {
+        **dict.fromkeys(days, _day),
+        **dict.fromkeys(months, _month),
+        **dict.fromkeys(words, str.strip),
+        **dict.fromkeys(numbers, _number),
+    }
+
+
+def _read_text(path: Path, shown: Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        raise ContentError(Fault(shown, None, "no such file", "the publisher's file", "name the file that holds the series")) from None
+    except UnicodeDecodeError as error:
+        line = path.read_bytes()[: error.start].count(b"\n") + 1
+        raise ContentError(Fault(shown, line, "bytes that are not UTF-8", "UTF-8 text", "save the file as UTF-8")) from None
+
+
+def _converted(
+    shown: Path,
+    records: Sequence[Mapping[str, str]],
+    lines: Sequence[int],
+    kinds: Mapping[str, Callable[[str], Any]],
+    faults: list[Fault],
+    what: str = "",
+) -> pd.DataFrame:
+    columns: dict[str, list[Any]] = {name: [] for name in kinds}
+    for line, record in zip(lines, records, strict=True):
+        for name, convert in kinds.items():
+            try:
+                columns[name].append(convert(record[name]))
+            except ValueError:
+                expected = _EXPECTED.get(convert, "a number or nothing")
+                columns[name].append(None)
+                place = f" in {what} {line}" if what else ""
+                faults.append(Fault(shown, None if what else line, f"{name} = '{record[name]}'{place}", expected, "correct the value"))
+    if not faults and not records:
+        faults.append(Fault(shown, None, "no rows", "at least one row", "take the publisher's file as it is"))
+    if faults:
+        raise ContentError(faults)
+    return pd.DataFrame(columns, index=pd.Index(lines, name="line"))
+
+
+def _number(text: str) -> float:
+    value = float(text) if text.strip() else math.nan
+    if math.isinf(value) or (text.strip() and math.isnan(value)):
+        raise ValueError(text)
+    return value
+
+
+def _day(text: str) -> pd.Timestamp:
+    return pd.Timestamp(datetime.strptime(text.strip()[:10], "%Y-%m-%d"))
+
+
+def _month(text: str) -> pd.Timestamp:
+    if not _MONTH.match(text.strip()):
+        raise ValueError(text)
+    return pd.Timestamp(datetime.strptime(text.strip(), "%Y-%m")) + pd.offsets.MonthEnd(0)
+
+
+_EXPECTED: dict[Callable[[str], Any], str] = {_day: "a date YYYY-MM-DD", _month: "a month YYYY-MM"}
+
+
+def daily(table: pd.DataFrame, path: Path, day: str, value: str) -> pd.Series[float]:
+    """One column as a series by day, in order of time.
+
+    Raises
+    ------
+    ContentError
+        If a day occurs twice.
+    """
+    repeated = table.index[table[day].duplicated()]
+    if len(repeated):
+        raise ContentError(
+            [
+                Fault(
+                    Path(path.name), int(line), f"{table.loc[line, day]:%Y-%m-%d} a second time", "each day once", "remove one of the rows"
+                )
+                for line in repeated
+            ]
+        )
+    return pd.Series(table[value].to_numpy(dtype=float), index=pd.DatetimeIndex(table[day]), name=value).sort_index()
+
+
+def whole_weeks(series: pd.Series[Any]) -> pd.DatetimeIndex:
+    """Sundays of the weeks, Monday to Sunday, that lie wholly between the first and the last day of a series by day."""
+    first, last = series.index.min(), series.index.max()
+    sundays = pd.date_range(first, last, freq="W-SUN")
+    return pd.DatetimeIndex(sundays[sundays - pd.Timedelta(days=6) >= first])
+
+
+def weekly_mean(series: pd.Series[float]) -> pd.Series[float]:
+    """Mean of the days present in each whole week; a week without any is absent."""
+    return series.resample("W-SUN").mean().reindex(whole_weeks(series)).dropna()
+
+
+def weekly_sum(series: pd.Series[float]) -> pd.Series[float]:
+    """Sum over each whole week; a day without a row counts nothing."""
+    return series.resample("W-SUN").sum().reindex(whole_weeks(series))
+
+
+def rows(
+    values: pd.Series[float],
+    *,
+    lag_days: int,
+    source: str,
+    grade: str | pd.Series[str],
+    decimals: int,
+    sample_size: pd.Series[float] | None = None,
+) -> pd.DataFrame:
+    """A series by `observed_on` in the columns of an indicator file.
+
+    Parameters
+    ----------
+    values : Series
+        Indexed by the last day of the period each value describes; natural units.
+    lag_days : int
+        Days from that day to publication.
+    source : str
+        Publisher, and whether the vintage is reconstructed.
+    grade : str or Series of str
+        A, B or C.
+    decimals : int
+        Figures kept after the point.
+    sample_size : Series, optional
+        Poll size or exposure.
+    """
+    frame = pd.DataFrame({"observed_on": values.index, "value": values.round(decimals).to_numpy()})
+    frame["published_on"] = frame["observed_on"] + pd.Timedelta(days=lag_days)
+    frame["source"] = source
+    frame["grade"] = grade if isinstance(grade, str) else grade.reindex(values.index).to_numpy()
+    if sample_size is not None:
+        frame["sample_size"] = sample_size.reindex(values.index).to_numpy()
+    return frame
+
+
+def write_rows(tables: Mapping[str, pd.DataFrame], folder: Path) -> list[Path]:
+    """Write each table to <name>.csv: ISO dates, shortest floats, LF, sorted by its dates.
+
+    Parameters
+    ----------
+    tables : mapping
+        Name (an indicator, "events", "coverage") to its columns in the order of the file.
+    folder : Path
+        Where the files lie; a file of the name is replaced whole.
+
+    Returns
+    -------
+    list of Path
+        The files written.
+    """
+    paths = []
+    for name, table in tables.items():
+        keys = [key for key in ("observed_on", "date", "from", "published_on", "kind") if key in table]
+        ordered = table.sort_values(keys, kind="stable")
+        path = folder / f"{name}.csv"
+        part = path.with_suffix(".csv.part")
+        with part.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(ordered.columns)
+            for record in ordered.itertuples(index=False, name=None):
+                writer.writerow([_text(cell) for cell in record])
+        part.replace(path)
+        paths.append(path)
+    return paths
+
+
+def _text(cell: Any) -> str:
+    match cell:
+        case date():
+            return cell.strftime("%Y-%m-%d")
+        case float() if math.isnan(cell):
+            return ""
+        case float():
+            return str(int(cell)) if cell == int(cell) else repr(float(cell))
+        case _:
+            return str(cell)

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from ripeness.data.events import read_coverage, read_events
+from ripeness.errors import ContentError
+
+HEADER = "date,end_date,kind,round,published_on,description,source,grade\n"
+GOOD = "2024-01-10,2024-01-11,round,yes,2024-01-10,talks,agency,A\n"
+PLANNED = "2024-02-10,2024-02-24,meeting_agreed,no,2024-02-01,a second round,agency,A\n"
+STRETCHES = "from,to,q05,q95,published_on,note\n"
+FIRST = "2024-01-01,2024-02-04,0.9,0.99,2024-02-04,\n"
+SECOND = "2024-02-05,2024-03-06,0.8,1,2024-03-07,thin\n"
+
+
+def _write(tmp_path: Path, content: str) -> Path:
+    path = tmp_path / "table.csv"
+    path.write_text(content)
+    return path
+
+
+def test_events_are_typed_and_announcements_may_precede_their_day(tmp_path: Path) -> None:
+    events = read_events(
+        _write(tmp_path, HEADER + GOOD + PLANNED + GOOD.replace("2024-01-11", "").replace("talks", "more talks")), Path("x")
+    )
+    assert events["round"].tolist() == [True, False, True]
+    assert events["published_on"].tolist()[1] == pd.Timestamp("2024-02-01")
+    assert events["end_date"].tolist() == [pd.Timestamp("2024-01-11"), pd.Timestamp("2024-02-24"), pd.Timestamp("2024-01-10")]
+    assert events["line"].tolist() == [2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("content", "words", "line"),
+    [
+        (HEADER, "a header and no row", None),
+        (HEADER.replace("kind", "type") + GOOD, "unknown column 'type'", 1),
+        (HEADER + GOOD.replace("round", "rounds"), "did you mean 'round'", 2),
+        (HEADER + GOOD.replace("2024-01-11", "2024-01-09"), "end_date 2024-01-09 before date", 2),
+        (HEADER + GOOD.replace("yes", "true"), "round 'true'; expected yes or no", 2),
+        (HEADER + PLANNED.replace("no", "yes", 1), "round = yes for kind 'meeting_agreed'", 2),
+        (HEADER + GOOD.replace("yes,2024-01-10", "yes,2024-01-09"), "published_on 2024-01-09 before date", 2),
+        (HEADER + GOOD.replace("talks", ""), "no description", 2),
+        (HEADER + GOOD.replace("agency", ""), "no source", 2),
+        (HEADER + GOOD.replace(",A", ",1"), "grade '1'", 2),
+        (HEADER + GOOD.replace("2024-01-10,", "10 January,", 1), "date '10 January'", 2),
+        (HEADER + GOOD + PLANNED + GOOD, "as line 2", 4),
+    ],
+)
+def test_a_broken_event_is_refused_at_its_line(tmp_path: Path, content: str, words: str, line: int | None) -> None:
+    with pytest.raises(ContentError) as caught:
+        read_events(_write(tmp_path, content), Path("data/events.csv"))
+    (fault,) = [fault for fault in caught.value.faults if words in str(fault)]
+    assert (fault.path.as_posix(), fault.line) == ("data/events.csv", line)
+
+
+def test_coverage_is_read_in_the_order_of_its_stretches_and_may_be_revised(tmp_path: Path) -> None:
+    revised = FIRST.replace("0.9,", "0.95,").replace("0.99,2024-02-04", "0.99,2024-05-01")
+    coverage = read_coverage(_write(tmp_path, STRETCHES + SECOND + FIRST + revised), Path("x"))
+    assert coverage["line"].tolist() == [3, 4, 2]
+    assert coverage["q05"].tolist() == [0.9, 0.95, 0.8]
+    assert coverage["to"].max() == pd.Timestamp("2024-03-06")
+
+
+@pytest.mark.parametrize(
+    ("content", "words", "line"),
+    [
+        (STRETCHES, "a header and no row", None),
+        (STRETCHES + FIRST + SECOND.replace("2024-02-05", "2024-02-07"), "a gap: from 2024-02-07 after a stretch to 2024-02-04", 3),
+        (STRETCHES + FIRST + SECOND.replace("2024-02-05", "2024-02-01"), "an overlap: from 2024-02-01", 3),
+        (STRETCHES + FIRST.replace("2024-02-04", "2023-12-31", 1), "to 2023-12-31 before from 2024-01-01", 2),
+        (STRETCHES + FIRST.replace("0.9,", "0,"), "expected 0 < q05 <= q95 <= 1", 2),
+        (STRETCHES + FIRST.replace("0.9,", "0.995,"), "expected 0 < q05 <= q95 <= 1", 2),
+        (STRETCHES + FIRST.replace("0.99,", "99,"), "not percent", 2),
+        (STRETCHES + FIRST.replace("0.99,", ","), "no q95", 2),
+        (STRETCHES + FIRST.replace("0.99,2024-02-04", "0.99,2024-02-03"), "published_on 2024-02-03 before to 2024-02-04", 2),
+        (STRETCHES + FIRST + FIRST, "a second time", 3),
+    ],
+)
+def test_broken_coverage_is_refused_at_its_line(tmp_path: Path, content: str, words: str, line: int | None) -> None:
+    with pytest.raises(ContentError) as caught:
+        read_coverage(_write(tmp_path, content), Path("data/coverage.csv"))
+    (fault,) = [fault for fault in caught.value.faults if words in str(fault)]
+    assert (fault.path.as_posix(), fault.line) == ("data/coverage.csv", line)
+
+
+def test_a_stretch_with_an_unreadable_date_is_not_called_a_gap_as_well(tmp_path: Path) -> None:
+    third = "2024-03-07,2024-04-06,0.8,1,2024-04-07,\n"
+    with pytest.raises(ContentError) as caught:
+        read_coverage(_write(tmp_path, STRETCHES + FIRST + SECOND.replace("2024-03-06", "soon") + third), Path("x"))
+    assert len(caught.value.faults) == 1
