@@ -100,7 +100,8 @@ def reading_data(spec: ModelSpec, reading: str, variant: Variant) -> dict[str, A
         "total_sigma": np.array(total.sigma),
     }
     if variant != names.OUTSIDE:
-        data["leverage"] = inner.calibrated_leverage(data, spec.structure, variant)
+        data["leverage"] = inner.calibrated_leverage(data, spec.structure, variant == names.CONJUNCTIVE)
+        data["conjunctive"] = np.array(float(variant == names.CONJUNCTIVE))
     return data
 
 
@@ -127,6 +128,11 @@ def build_model(spec: ModelSpec, variant: Variant, reading: str = names.AS_WRITT
             inside = _inside(spec, variant, reading, path)
         _hazard(spec, inside)
     return model
+
+
+def weighted_sum(weights: Any, table: Array) -> Any:
+    """Sum of products over the last axis but one; in the graph instead of a matrix product, which numba takes a minute to compile."""
+    return (weights * table).sum(axis=-2)
 
 
 def _coords(spec: ModelSpec, variant: Variant) -> dict[str, Any]:
@@ -165,6 +171,10 @@ def _coords(spec: ModelSpec, variant: Variant) -> dict[str, Any]:
 def _lognormal(spec: ModelSpec, name: str, ids: Sequence[str], dim: str) -> Any:
     mu, sigma = normal_scale(spec.priors, name, ids)
     return pm.LogNormal(name, mu, sigma, dims=dim)
+
+
+def _logitnormal(name: str, mu: Array, sigma: Array, dim: str) -> Any:
+    return pm.Deterministic(name, pm.math.sigmoid(pm.Normal(f"logit_{name}", mu, sigma, dims=dim)), dims=dim)
 
 
 def _factors(spec: ModelSpec) -> Any:
@@ -209,7 +219,7 @@ def _factors(spec: ModelSpec) -> Any:
         captured = pt.ones(0)
         if counts.eras:
             mu, sigma = normal_scale(priors, "capture", [f"{name}.{era}" for name, era in counts.eras])
-            captured = pm.LogitNormal("capture", mu, sigma, dims=names.ERA)
+            captured = _logitnormal("capture", mu, sigma, names.ERA)
         count_factor, count_loading, count_intercept = factor_of[indicator], loading[indicator], intercept[indicator]
         count_level = level[count_factor, counts.week]
         more = measure.counted_information(count_loading, count_intercept, count_level, captured, dispersion, counts, scale)
@@ -245,7 +255,7 @@ def _levels(spec: ModelSpec) -> Any:
     start = pm.Normal("level_start", mu, sigma, dims=names.LEVEL)
     moves = pm.Normal("level_moves", 0.0, 1.0, dims=(names.LEVEL, names.LEVEL_KNOT))
     knots = start[:, None] + step[:, None] * (pt.cumsum(moves, axis=1) - moves[:, 0][:, None])
-    own = pm.Deterministic("level_path", knots @ measure.level_basis(weeks), dims=(names.LEVEL, names.WEEK))
+    own = pm.Deterministic("level_path", weighted_sum(knots[:, :, None], measure.level_basis(weeks)[None]), dims=(names.LEVEL, names.WEEK))
     return pt.set_subtensor(pt.zeros((len(factors), weeks))[np.array(with_level)], own)
 
 
@@ -265,6 +275,7 @@ def _inside(spec: ModelSpec, variant: Literal["conjunctive", "additive"], readin
     """The normalised inside view of every week: (week,)."""
     structure = spec.structure
     data = {name: pm.Data(name, value) for name, value in reading_data(spec, reading, variant).items()}
+    conjunctive = data["conjunctive"] > 0.5
     intercept = pm.Normal("intercept_open", data["open_mu"], data["open_sigma"], dims=names.CONDITION)
     pm.Deterministic("share_open", pm.math.sigmoid(intercept), dims=names.CONDITION)
     total = pm.LogNormal("log_best_to_worst", data["total_mu"], data["total_sigma"])
@@ -273,8 +284,8 @@ def _inside(spec: ModelSpec, variant: Literal["conjunctive", "additive"], readin
     matrix = inner.weight_matrix(weight, structure)
     log_odds = inner.openness(inner.regressors(path, structure.sided, pt), matrix, intercept)
     pm.Deterministic("log_odds_open", log_odds, dims=(names.CONDITION, names.WEEK))
-    norm = pm.Deterministic("normaliser", inner.normaliser(matrix, intercept, structure, variant, pt))
-    return pm.Deterministic("inside", inner.inside_score(log_odds, intercept, variant, pt) - norm, dims=names.WEEK)
+    norm = pm.Deterministic("normaliser", inner.normaliser(matrix, intercept, structure, conjunctive, pt))
+    return pm.Deterministic("inside", inner.inside_score(log_odds, intercept, conjunctive, pt) - norm, dims=names.WEEK)
 
 
 def _knots(spec: ModelSpec) -> Array:
@@ -297,11 +308,11 @@ def _hazard(spec: ModelSpec, inside: Any) -> None:
     deviation = pm.Normal("deviation", 0.0, reference.sd, dims=names.CLASS)
     knots = pm.Deterministic("outside_knots", pt.concatenate([rhythm, reference.log_rate + level + deviation]), dims=names.KNOT)
     at_risk = slice(record.start, len(panel.weeks))
-    outside = pt.as_tensor(outside_basis(spec, len(panel.weeks) - record.start + 1)) @ knots
+    outside = weighted_sum(knots[:, None], outside_basis(spec, len(panel.weeks) - record.start + 1).T)
 
     mu, sigma = normal_scale(priors, "kept", spec.announcement_classes)
-    kept = pm.LogitNormal("kept", mu, sigma, dims=names.KEPT)
-    announced = -pt.log1p(-kept) @ pt.as_tensor(spec.announced[:, at_risk])
+    kept = _logitnormal("kept", mu, sigma, names.KEPT)
+    announced = weighted_sum(-pt.log1p(-kept)[:, None], spec.announced[:, at_risk])
 
     found = record.found[at_risk]
     sensitivity = _sensitivity(spec)
@@ -322,4 +333,4 @@ def _sensitivity(spec: ModelSpec) -> Any:
     path = spec.workspace.shown(spec.workspace.data / "coverage.csv")
     fitted = [elicit_quantiles(low, high, "logitnormal", "sensitivity of the search", path, None) for low, high in quantiles]
     mu, sigma = np.array([prior.mu for prior in fitted]), np.array([prior.sigma for prior in fitted])
-    return pm.LogitNormal("sensitivity", mu, sigma, dims=names.STRETCH)
+    return _logitnormal("sensitivity", mu, sigma, names.STRETCH)

@@ -13,6 +13,7 @@ import numpy as np
 import nutpie
 import pymc as pm
 import xarray as xr
+from pymc.model.transform.optimization import freeze_dims_and_data
 from numpy.typing import NDArray
 
 from ripeness.workspace import FitSettings
@@ -27,6 +28,7 @@ NOT_STORED = ("white_noise",)
 
 def compile_model(model: pm.Model) -> Any:
     """Compile a model's log density and its gradient; `with_data` of the result changes its data without compiling again."""
+    model = freeze_dims_and_data(model, data=[])  # known shapes compile faster
     stored = [variable.name for variable in model.unobserved_RVs if variable.name not in NOT_STORED]
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=UserWarning, module="nutpie")

@@ -147,7 +147,7 @@ def _inside_ahead(spec: ModelSpec, variant: Variant, posterior: dict[str, Array]
                 if since >= 0:
                     effective[:, :, k] += (posterior["pulse"][:, place] * phi[:, k] ** since)[:, None]
         regressor = inner.regressors(effective[..., None], structure.sided, np)
-        score = inner.inside_score(inner.openness(regressor, matrix, intercept), intercept, variant, np)  # type: ignore[arg-type]
+        score = inner.inside_score(inner.openness(regressor, matrix, intercept), intercept, variant == names.CONJUNCTIVE, np)
         result[:, :, j] = score[..., 0] - norm
         if j == 0 and spec.panel.origin_inside_week:
             z = np.repeat(path[:, None, :, here + 1], paths, axis=1)

@@ -63,7 +63,7 @@ def find_announcements(events: pd.DataFrame) -> list[Announcement]:
     """
     by_kind = {kind: kept for kept, kind in CLASSES.items()}
     rows = [
-        (str(row.kind), row.date.date(), row.end_date.date(), row.published_on.date(), str(row.round) == "yes")
+        (str(row.kind), row.date.date(), row.end_date.date(), row.published_on.date(), bool(row.round))
         for row in events.itertuples(index=False)
     ]
     withdrawals = [(first, last, known) for kind, first, last, known, _ in rows if kind in WITHDRAWN]

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,7 +40,7 @@ class EffectLike(Protocol):
     """What the inside view needs to know of an effect."""
 
     factor: str
-    condition: str
+    condition: str | None
     role: str | None
 
 
@@ -115,7 +115,7 @@ def build_inside(effects: Sequence[EffectLike], factors: Sequence[Any], conditio
         k = ids.index(effect.factor)
         factor = by_id[effect.factor]
         if not factor.one_sided:
-            placement[e, conditions.index(effect.condition), k] = 1.0
+            placement[e, conditions.index(str(effect.condition)), k] = 1.0
             continue
         place = int(np.flatnonzero(sided == k)[0])
         plus, minus = len(factors) + 2 * place, len(factors) + 2 * place + 1
@@ -156,32 +156,42 @@ def weight_matrix(weights: Any, structure: InsideStructure) -> Any:
     ----------
     weights : array (..., effect)
     """
+    placed = (weights[..., :, None] * structure.placement).sum(axis=-2)
     shape = (structure.conditions, structure.regressors)
-    flat = weights @ structure.placement
-    return flat.reshape((*flat.shape[:-1], *shape)) if isinstance(flat, np.ndarray) else flat.reshape(shape)
+    return placed.reshape((*placed.shape[:-1], *shape)) if isinstance(placed, np.ndarray) else placed.reshape(shape)
 
 
 def openness(regressor: Any, matrix: Any, intercept: Any) -> Any:
     """Log-odds a_c + u_c(z) that each condition is open: (..., condition, week)."""
-    return intercept[..., :, None] + matrix @ regressor
+    if isinstance(matrix, np.ndarray):
+        return intercept[..., :, None] + matrix @ regressor
+    # a sum of products: numba takes a minute to compile matrix products and no longer to run these
+    return intercept[:, None] + (matrix[:, :, None] * regressor[None, :, :]).sum(axis=1)
 
 
-def inside_score(log_odds: Any, intercept: Any, variant: Literal["conjunctive", "additive"], xp: Any) -> Any:
-    """The inside view before normalisation: (..., week), from log-odds (..., condition, week) and intercepts (..., condition)."""
-    if variant == "conjunctive":
-        return log_sigmoid(log_odds, xp).sum(axis=-2)
-    slope = xp.exp(log_sigmoid(-intercept, xp))
-    return (slope[..., :, None] * (log_odds - intercept[..., :, None])).sum(axis=-2)
+def inside_score(log_odds: Any, intercept: Any, conjunctive: Any, xp: Any) -> Any:
+    """The inside view before normalisation: (..., week).
+
+    Parameters
+    ----------
+    log_odds : array (..., condition, week)
+    intercept : array (..., condition)
+    conjunctive : bool or tensor ()
+        Which form; as a tensor, one compiled model serves both.
+    """
+    slope = xp.exp(log_sigmoid(-intercept, xp))[..., :, None]
+    additive = slope * (log_odds - intercept[..., :, None])
+    return xp.where(conjunctive, log_sigmoid(log_odds, xp), additive).sum(axis=-2)
 
 
-def normaliser(matrix: Any, intercept: Any, structure: InsideStructure, variant: Literal["conjunctive", "additive"], xp: Any) -> Any:
+def normaliser(matrix: Any, intercept: Any, structure: InsideStructure, conjunctive: Any, xp: Any) -> Any:
     """N: log of the stationary mean of exp(score), over the fixed Sobol set."""
-    score = inside_score(openness(structure.points, matrix, intercept), intercept, variant, xp)
+    score = inside_score(openness(structure.points, matrix, intercept), intercept, conjunctive, xp)
     peak = xp.max(score, axis=-1, keepdims=True)
     return xp.log(xp.exp(score - peak).mean(axis=-1)) + peak[..., 0]
 
 
-def best_to_worst(matrix: Array, intercept: Array, structure: InsideStructure, variant: Literal["conjunctive", "additive"]) -> Array:
+def best_to_worst(matrix: Array, intercept: Array, structure: InsideStructure, conjunctive: bool) -> Array:
     """How many times likelier a round is in the best tenth of weeks than in the worst: (draw,), from prior draws of the weights.
 
     Parameters
@@ -189,12 +199,12 @@ def best_to_worst(matrix: Array, intercept: Array, structure: InsideStructure, v
     matrix : ndarray (draw, condition, regressor)
     intercept : ndarray (draw, condition)
     """
-    score = np.sort(inside_score(openness(structure.points, matrix, intercept), intercept, variant, np), axis=-1)
+    score = np.sort(inside_score(openness(structure.points, matrix, intercept), intercept, conjunctive, np), axis=-1)
     tenth = score.shape[-1] // 10
     return np.exp(score[..., -tenth:]).mean(axis=-1) / np.exp(score[..., :tenth]).mean(axis=-1)
 
 
-def calibrated_leverage(prior: Mapping[str, Array], structure: InsideStructure, variant: Literal["conjunctive", "additive"]) -> Array:
+def calibrated_leverage(prior: Mapping[str, Array], structure: InsideStructure, conjunctive: bool) -> Array:
     """Weight that an effect of size one has on its conditions, so that the elicited total comes out as elicited.
 
     An effect's own share of the inside view's spread is size × total; to first order its weight is that over the slope 1 − σ(a_c) and
@@ -206,7 +216,7 @@ def calibrated_leverage(prior: Mapping[str, Array], structure: InsideStructure, 
     prior : mapping
         effect_mean, effect_sd (effect,); open_mu, open_sigma (condition,); total_mu, total_sigma ().
     structure : InsideStructure
-    variant : {"conjunctive", "additive"}
+    conjunctive : bool
 
     Returns
     -------
@@ -221,7 +231,7 @@ def calibrated_leverage(prior: Mapping[str, Array], structure: InsideStructure, 
     for _ in range(CALIBRATION_STEPS):
         middle = 0.5 * (low + high)
         matrix = weight_matrix(draws["effect"] * draws["total"][:, None] * leverage * np.exp(middle), structure)
-        if np.median(np.log(best_to_worst(matrix, draws["intercept"], structure, variant))) < elicited:
+        if np.median(np.log(best_to_worst(matrix, draws["intercept"], structure, conjunctive))) < elicited:
             low = middle
         else:
             high = middle
