@@ -215,14 +215,14 @@ def _factors(spec: ModelSpec) -> Any:
             np.array([contract.scale for contract in contracts[first_count:]]),
             np.array([1.0 if contract.sign == "+" else -1.0 for contract in contracts[first_count:]]),
         )
-        dispersion = _lognormal(spec, "dispersion", counts.indicators, names.COUNTED)[counts.indicator]
+        dispersion = _lognormal(spec, "dispersion", counts.indicators, names.COUNTED)
         captured = pt.ones(0)
         if counts.eras:
             mu, sigma = normal_scale(priors, "capture", [f"{name}.{era}" for name, era in counts.eras])
             captured = _logitnormal("capture", mu, sigma, names.ERA)
         count_factor, count_loading, count_intercept = factor_of[indicator], loading[indicator], intercept[indicator]
         count_level = level[count_factor, counts.week]
-        more = measure.counted_information(count_loading, count_intercept, count_level, captured, dispersion, counts, scale)
+        more = measure.counted_information(count_loading, count_intercept, count_level, captured, dispersion[counts.indicator], counts, scale)
         precision, information = pt.concatenate([precision, more[0]]), pt.concatenate([information, more[1]])
         at_factor, at_week = np.concatenate([at_factor, count_factor]), np.concatenate([at_week, counts.week])
 
@@ -238,8 +238,8 @@ def _factors(spec: ModelSpec) -> Any:
     pm.StudentT("measured", nu=df, mu=strength, sigma=spread, observed=rows.value, dims=names.ROW)
     if counting:
         strength = count_intercept + count_loading * (path[count_factor, counts.week] + count_level)
-        mean = pt.exp(measure.count_log_mean(strength, captured, counts, scale))
-        pm.NegativeBinomial("counted", mu=mean, alpha=dispersion, observed=counts.count.astype(np.int64), dims=names.COUNT_ROW)
+        log_mean = measure.count_log_mean(strength, captured, counts, scale)
+        pm.Potential("counted_density", measure.count_log_likelihood(log_mean, dispersion, counts))
     return path + _pulses(spec, phi)
 
 

@@ -20,7 +20,7 @@ from ripeness.workspace import FitSettings
 
 Array = NDArray[np.float64]
 
-TARGET_ACCEPT = 0.9
+TARGET_ACCEPT = 0.8
 CORES = 2
 # stored in full by nutpie but of no use to anybody: the whitened coordinates
 NOT_STORED = ("white_noise",)
