@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -163,8 +163,23 @@ def _fault_of(spec: type[BaseModel], toml: TomlFile, key: Key, detail: Any) -> F
         case "missing":
             return toml.fault(where[:-1], f"no '{where[-1]}'", f"a value for {name}", f"add '{where[-1]} = …'")
         case "extra_forbidden":
-            known = [field.alias or field_name for field_name, field in spec.model_fields.items()]
+            known = [field.alias or field_name for field_name, field in _spec_of(spec, detail["loc"][:-1]).model_fields.items()]
             return toml.fault(where, f"unknown key '{where[-1]}'", "a known key", did_you_mean(str(where[-1]), known))
         case _:
             expected = detail["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
             return toml.fault(where, f"{name} = {detail['input']!r}", expected, "correct the value")
+
+
+def _spec_of(spec: type[BaseModel], where: Key) -> type[BaseModel]:
+    """The specification of the table at `where` inside `spec`: of a list of tables, that of its elements."""
+    for part in where:
+        here = [known.annotation for name, known in spec.model_fields.items() if part in (name, known.alias)]
+        spec = next((found for annotation in here for found in _models_in(annotation)), spec)
+    return spec
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from _models_in(inner)

@@ -251,7 +251,7 @@ def _levels(spec: ModelSpec) -> Any:
         return pt.zeros((len(factors), weeks))
     ids = [factors[k].id for k in with_level]
     step = _lognormal(spec, "level", ids, names.LEVEL)
-    mu, sigma = normal_scale(spec.priors, "level_start", ids) if f"level_start.{ids[0]}" in spec.priors else (0.0,1.0)
+    mu, sigma = normal_scale(spec.priors, "level_start", ids)
     start = pm.Normal("level_start", mu, sigma, dims=names.LEVEL)
     moves = pm.Normal("level_moves", 0.0, 1.0, dims=(names.LEVEL, names.LEVEL_KNOT))
     knots = start[:, None] + step[:, None] * (pt.cumsum(moves, axis=1) - moves[:, 0][:, None])
@@ -326,11 +326,17 @@ def _hazard(spec: ModelSpec, inside: Any) -> None:
     pm.Potential("rounds_density", pt.sum(log_likelihood))
 
 
-def _sensitivity(spec: ModelSpec) -> Any:
-    quantiles = spec.panel.record.sensitivities
-    if not quantiles:
-        return pt.zeros(0)
+def sensitivity_scale(spec: ModelSpec) -> tuple[Array, Array]:
+    """Location and spread, on the logit scale, of P(found | held) in each stretch of coverage."""
     path = spec.workspace.shown(spec.workspace.data / "coverage.csv")
-    fitted = [elicit_quantiles(low, high, "logitnormal", "sensitivity of the search", path, None) for low, high in quantiles]
-    mu, sigma = np.array([prior.mu for prior in fitted]), np.array([prior.sigma for prior in fitted])
+    fitted = [
+        elicit_quantiles(low, high, "logitnormal", "sensitivity of the search", path, None) for low, high in spec.panel.record.sensitivities
+    ]
+    return np.array([prior.mu for prior in fitted]), np.array([prior.sigma for prior in fitted])
+
+
+def _sensitivity(spec: ModelSpec) -> Any:
+    if not spec.panel.record.sensitivities:
+        return pt.zeros(0)
+    mu, sigma = sensitivity_scale(spec)
     return _logitnormal("sensitivity", mu, sigma, names.STRETCH)

@@ -44,3 +44,20 @@ MIXTURE: Final = "mixture"  # the headline: the even mixture of the readings' co
 
 # What a person calls the readings on a page
 READING_LABELS: Final = {AS_WRITTEN: "as written", TEMPERED: "tempered by published findings"}
+
+# Sampled but of no use to anybody: the whitened coordinates of the paths
+NOT_STORED: Final = ("white_noise",)
+
+# Fits, in the order in which they are stored: name, variant, reading
+FITS: Final = (
+    ("conjunctive_as_written", CONJUNCTIVE, AS_WRITTEN),
+    ("conjunctive_tempered", CONJUNCTIVE, TEMPERED),
+    ("additive_as_written", ADDITIVE, AS_WRITTEN),
+    ("outside", OUTSIDE, AS_WRITTEN),
+)
+HEADLINE_FITS: Final = ("conjunctive_as_written", "conjunctive_tempered")  # mixed evenly
+FORECAST_GROUP: Final = "forecast"
+DATA_GROUP: Final = "data"
+FIT: Final = "fit"
+OBSERVATION: Final = "observation"
+SUSTAINED: Final = "sustained"  # the second question: a sustained process

@@ -158,7 +158,7 @@ class WhitenedPaths(Op):
         for storage, value in zip(output_storage, draw_paths(*inputs), strict=True):
             storage[0] = value
 
-    def infer_shape(self, fgraph: Any, node: Apply, shapes: Any) -> list[Any]:
+    def infer_shape(self, node: Apply, shapes: Any) -> list[Any]:
         """Path like the noise, log_root like off."""
         return [shapes[3], shapes[1]]
 
@@ -186,7 +186,7 @@ class WhitenedPathsPullback(Op):
         for storage, value in zip(output_storage, pull_back_paths(*inputs), strict=True):
             storage[0] = value
 
-    def infer_shape(self, fgraph: Any, node: Apply, shapes: Any) -> list[Any]:
+    def infer_shape(self, node: Apply, shapes: Any) -> list[Any]:
         """Each output is shaped like its input."""
         return list(shapes[:4])
 

@@ -100,9 +100,9 @@ def monitored(posterior: xr.Dataset, headline: xr.DataArray) -> xr.Dataset:
     for name, variable in posterior.data_vars.items():
         if names.WEEK in variable.dims:
             variable = variable.isel({names.WEEK: -1})
-        chosen[str(name)] = variable
+        chosen[str(name)] = variable.reset_coords(drop=True)
     chosen["headline"] = headline
-    return xr.Dataset(chosen, compat="override").reset_coords(drop=True)
+    return xr.Dataset(chosen)
 
 
 def judge_fit(fit: str, posterior: xr.Dataset, sample_stats: xr.Dataset, headline: xr.DataArray) -> Verdict:

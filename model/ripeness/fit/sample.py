@@ -16,20 +16,19 @@ import xarray as xr
 from pymc.model.transform.optimization import freeze_dims_and_data
 from numpy.typing import NDArray
 
+from ripeness import names
 from ripeness.workspace import FitSettings
 
 Array = NDArray[np.float64]
 
 TARGET_ACCEPT = 0.8
 CORES = 2
-# stored in full by nutpie but of no use to anybody: the whitened coordinates
-NOT_STORED = ("white_noise",)
 
 
 def compile_model(model: pm.Model) -> Any:
     """Compile a model's log density and its gradient; `with_data` of the result changes its data without compiling again."""
     model = freeze_dims_and_data(model, data=[])  # known shapes compile faster
-    stored = [variable.name for variable in model.unobserved_RVs if variable.name not in NOT_STORED]
+    stored = [variable.name for variable in model.unobserved_RVs if variable.name not in names.NOT_STORED]
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=UserWarning, module="nutpie")
         return nutpie.compile_pymc_model(model, var_names=stored)

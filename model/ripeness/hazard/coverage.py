@@ -183,7 +183,7 @@ class DormancyFilter(Op):
         for storage, value in zip(output_storage, filter_dormancy(*inputs), strict=True):
             storage[0] = value
 
-    def infer_shape(self, fgraph: Any, node: Apply, shapes: Any) -> list[Any]:
+    def infer_shape(self, node: Apply, shapes: Any) -> list[Any]:
         """Both outputs have the length of the record."""
         return [shapes[1], shapes[1]]
 
@@ -209,7 +209,7 @@ class DormancyFilterPullback(Op):
         for storage, value in zip(output_storage, pull_back_filter(*inputs), strict=True):
             storage[0] = value
 
-    def infer_shape(self, fgraph: Any, node: Apply, shapes: Any) -> list[Any]:
+    def infer_shape(self, node: Apply, shapes: Any) -> list[Any]:
         """Each output is shaped like its input."""
         return list(shapes[:4])
 
@@ -251,7 +251,7 @@ def dormancy_at_origin(
     reach = 1
     for t in range(weeks):
         reach = 1 if found[t] > 0.5 else reach + 1
-    if not last_week_is_whole and found[weeks - 1] < 0.5:
+    if not last_week_is_whole and weeks > 0 and found[weeks - 1] < 0.5:
         reach -= 1
     result = np.zeros((draws, reach))
     alpha = np.zeros(weeks + 1)

@@ -150,8 +150,9 @@ def _words(toml: TomlFile, claims: Claims) -> set[str]:
 def _read_factors(reader: TableReader, workspace: Workspace) -> Tails | None:
     reader.table(FACTORS, ("half_life",), workspace.factor_ids)
     reader.table(FACTORS, ("level",), [factor.id for factor in workspace.factors if factor.level])
+    reader.table(FACTORS, ("level_start",), [factor.id for factor in workspace.factors if factor.level])
     reader.table(FACTORS, ("pulse",), [factor.id for factor in workspace.factors if factor.pulse])
-    reader.only(FACTORS, ("half_life", "level", "pulse", "tails"))
+    reader.only(FACTORS, ("half_life", "level", "level_start", "pulse", "tails"))
     return reader.constant(FACTORS, "tails", Tails)
 
 

@@ -1,0 +1,1 @@
+"""The command line: `app` says which commands there are, the other modules what each of them prints."""

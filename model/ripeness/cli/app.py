@@ -1,0 +1,217 @@
+"""The commands: their names, options and help.
+
+Nothing else is loaded until a command runs, so that `--help` answers at once. What goes wrong on purpose ends here: a `UsageError` with
+exit code 2, any other `RipenessError` with its own, each printed to stderr without a traceback.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from ripeness.errors import ContentError, RipenessError, UsageError
+
+
+class _Commands(TyperGroup):
+    """Commands whose refusals are told, not thrown."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; a `RipenessError` becomes its message and its exit code."""
+        try:
+            return super().invoke(ctx)
+        except UsageError as error:
+            typer.echo(f"Error: {error}", err=True)
+            raise typer.Exit(error.exit_code) from None
+        except ContentError as error:
+            count = len(error.faults)
+            for fault in error.faults:
+                typer.echo(f"Error: {fault}", err=True)
+            typer.echo(f"Refused: {count} fault{'' if count == 1 else 's'}; nothing was changed.", err=True)
+            raise typer.Exit(error.exit_code) from None
+        except RipenessError as error:
+            typer.echo(f"Refused: {error}", err=True)
+            raise typer.Exit(error.exit_code) from None
+
+
+# rich_markup_mode=None: plain help, which loads in half the time and reads the same in a pipe
+_PLAIN: dict[str, Any] = {
+    "cls": _Commands,
+    "rich_markup_mode": None,
+    "no_args_is_help": True,
+    "add_completion": False,
+    "pretty_exceptions_enable": False,
+    "context_settings": {"help_option_names": ["--help", "-h"]},
+}
+
+app = typer.Typer(help="A living Bayesian forecast of whether dormant peace talks resume.", **_PLAIN)
+data = typer.Typer(help="Look at the data as it was known on a day.", **_PLAIN)
+app.add_typer(data, name="data")
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text) if len(text) == len("2026-06-28") else _no_day(text)
+    except ValueError:
+        return _no_day(text)
+
+
+def _no_day(text: str) -> date:
+    raise typer.BadParameter(f"'{text}' is no day: write YYYY-MM-DD, such as 2026-06-28")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"ripeness {version('ripeness')}")
+        raise typer.Exit
+
+
+Workspace = Annotated[
+    Path | None, typer.Option("--workspace", metavar="DIR", help="Folder of ripeness.toml; by default the nearest one upwards.")
+]
+AsOf = Annotated[
+    date | None,
+    typer.Option(
+        "--as-of", metavar="YYYY-MM-DD", parser=_day, help="Use only what was known on this day; by default the last Sunday searched."
+    ),
+]
+Seed = Annotated[
+    int | None, typer.Option("--seed", metavar="N", min=0, help="Seed of every random number; by default that of ripeness.toml.")
+]
+Refit = Annotated[bool, typer.Option("--refit", help="Fit anew even where a fit of the same inputs is stored.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
+
+
+def _example(*lines: str) -> str:
+    return "\b\n" + "\n".join(("Example:" if len(lines) == 1 else "Examples:", *(f"  {line}" for line in lines)))
+
+
+@app.callback(
+    epilog=_example(
+        "ripeness check                     is everything in this folder sound?",
+        "ripeness report                    fit if needed, forecast, write the page",
+        "ripeness report --as-of 2025-05-11",
+    )
+)
+def _root(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")] = False,
+) -> None:
+    """A living Bayesian forecast of whether dormant peace talks resume."""
+
+
+@app.command(epilog=_example("ripeness check --workspace ~/desks/valleys"))
+def check(workspace: Workspace = None, json: Json = False) -> None:
+    """Check every file, row and id; change nothing."""
+    from ripeness.cli.check import show_check
+
+    show_check(_root_of(workspace), json)
+
+
+@app.command(epilog=_example("ripeness claims", "ripeness claims --verify essay.txt"))
+def claims(
+    verify: Annotated[
+        Path | None, typer.Option("--verify", metavar="FILE", help="Compare a copy of the essay with card and claims.")
+    ] = None,
+    workspace: Workspace = None,
+    json: Json = False,
+) -> None:
+    """Show what the essay claims and leaves open."""
+    from ripeness.cli.show_claims import show_claims, verify_copy
+
+    root = _root_of(workspace)
+    if verify is None:
+        show_claims(root, json)
+    elif verify_copy(root, verify, json):
+        raise typer.Exit(1)
+
+
+@app.command(epilog=_example("ripeness priors", "ripeness priors --as-of 2025-05-11 --json"))
+def priors(as_of: AsOf = None, seed: Seed = None, workspace: Workspace = None, json: Json = False) -> None:
+    """Show the priors and what they imply."""
+    from ripeness.cli.priors import show_priors
+
+    show_priors(_root_of(workspace), as_of, seed, json)
+
+
+@app.command("import", epilog=_example("ripeness import eia brent-daily.csv", "ripeness import eia brent-daily.csv --out data"))
+def import_(
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="The publisher; an unknown one lists all.", show_default=False)],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="The publisher's files.", show_default=False)],
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Write the rows there; without it they are only counted.")
+    ] = None,
+    workspace: Workspace = None,
+) -> None:
+    """Turn a publisher's files into rows.
+
+    The rows are compared with those in the data, and written only with --out.
+    """
+    from ripeness.cli.imports import import_files
+
+    import_files(_root_of(workspace), source, files, out)
+
+
+@app.command(epilog=_example("ripeness fit", "ripeness fit --as-of 2025-05-11 --seed 7"))
+def fit(as_of: AsOf = None, seed: Seed = None, refit: Refit = False, workspace: Workspace = None) -> None:
+    """Sample the posterior and hold it to the gate."""
+    from ripeness.cli.runs import make_fit
+
+    make_fit(_root_of(workspace), as_of, seed, refit)
+
+
+@app.command(epilog=_example("ripeness forecast", "ripeness forecast --as-of 2025-05-11 --json"))
+def forecast(as_of: AsOf = None, seed: Seed = None, refit: Refit = False, workspace: Workspace = None, json: Json = False) -> None:
+    """Show the probabilities of a round.
+
+    Fits first where no fit of the same inputs is stored.
+    """
+    from ripeness.cli.runs import make_forecast
+
+    make_forecast(_root_of(workspace), as_of, seed, refit, json)
+
+
+@app.command(epilog=_example("ripeness report", "ripeness report --as-of 2025-05-11"))
+def report(as_of: AsOf = None, seed: Seed = None, refit: Refit = False, workspace: Workspace = None) -> None:
+    """Write the page.
+
+    It says the forecast, how it comes about and how far to trust it. Fits first where no fit of the same inputs is stored.
+    """
+    from ripeness.cli.runs import make_report
+
+    make_report(_root_of(workspace), as_of, seed, refit)
+
+
+@data.callback()
+def _data() -> None:
+    """Look at the data as it was known on a day."""
+
+
+@data.command(epilog=_example("ripeness data show brent", "ripeness data show brent --as-of 2025-05-11 --last 4"))
+def show(
+    indicator: Annotated[str, typer.Argument(metavar="INDICATOR", help="An id of data/indicators.toml.", show_default=False)],
+    as_of: AsOf = None,
+    last: Annotated[int, typer.Option("--last", metavar="N", min=1, help="How many of the newest values.")] = 12,
+    workspace: Workspace = None,
+    json: Json = False,
+) -> None:
+    """Show the newest values of an indicator as known on a day."""
+    from ripeness.cli.data_show import show_values
+
+    show_values(_root_of(workspace), indicator, as_of, last, json)
+
+
+def _root_of(workspace: Path | None) -> Path:
+    from ripeness.workspace import FILE, find_workspace
+
+    if workspace is None:
+        return find_workspace(Path.cwd())
+    if not workspace.is_dir():
+        raise UsageError(f"--workspace {workspace}: no such folder")
+    if not (workspace / FILE).is_file():
+        raise UsageError(f"--workspace {workspace}: no {FILE} in this folder; a workspace is a folder that has one")
+    return workspace.resolve()

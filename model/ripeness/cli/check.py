@@ -1,0 +1,56 @@
+"""`ripeness check`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.text import Text
+
+from ripeness.cli.screen import open_console, print_json
+from ripeness.errors import ContentError
+
+
+def show_check(root: Path, json: bool) -> None:
+    """Check a workspace and say what is in it.
+
+    As JSON, the faults are printed too, before they are raised again.
+
+    Raises
+    ------
+    ContentError
+        With every fault of every file.
+    """
+    from ripeness.pipeline import check_workspace
+
+    try:
+        found = check_workspace(root)
+    except ContentError as error:
+        if json:
+            print_json({"sound": False, "faults": [_plain(fault) for fault in error.faults]})
+        raise
+    store = found.store
+    counts = {
+        "claims": len(found.claims.claims),
+        "priors": len(found.priors.entries),
+        "indicators": len(store.contracts),
+        "rows": sum(len(rows) for rows in store.rows.values()),
+        "events": len(store.events),
+        "rounds": int(store.events["round"].sum()),
+    }
+    vintage = found.vintage(None)
+    freshness = vintage.freshness()
+    overdue = freshness.loc[freshness["overdue"], "indicator"].tolist()
+    notes = [f"overdue on {vintage.origin}, by their usual lag: {', '.join(overdue)}"] if overdue else []
+    if json:
+        print_json({"sound": True, "faults": [], "notes": notes, "default_origin": vintage.origin.isoformat(), **counts})
+        return
+    console = open_console()
+    console.print(Text(found.workspace.title, style="bold"))
+    console.print(Text(", ".join(f"{number} {noun}" for noun, number in counts.items()) + f"; the record reaches to {vintage.origin}."))
+    for note in notes:
+        console.print(Text(f"Note: {note}"), soft_wrap=True)
+    console.print(Text("All is sound.", style="green"))
+
+
+def _plain(fault: object) -> dict[str, object]:
+    return {key: value.as_posix() if isinstance(value, Path) else value for key, value in vars(fault).items()}

@@ -1,0 +1,35 @@
+"""What all commands share: tables and JSON on stdout, progress on stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+WIDTH_OF_PIPE = 140
+
+
+def open_console() -> Console:
+    """A console on stdout; where that is no terminal, wide enough that tables are not cut."""
+    return Console(width=None if sys.stdout.isatty() else WIDTH_OF_PIPE, highlight=False)
+
+
+def print_json(value: Any) -> None:
+    """Print a value as JSON with sorted keys; dates as ISO text, NaN refused."""
+    sys.stdout.write(json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False, default=str) + "\n")
+
+
+@contextmanager
+def show_progress() -> Iterator[Callable[[str], None]]:
+    """Give a function that tells what is being done: a spinner on a terminal, a line for each step elsewhere; on stderr."""
+    if not sys.stderr.isatty():
+        yield lambda step: print(step, file=sys.stderr, flush=True)
+        return
+    console = Console(stderr=True, highlight=False)
+    with console.status(Text("starting")) as status:
+        yield lambda step: status.update(Text(step))

@@ -1,0 +1,295 @@
+"""Charts: each takes data and returns a figure; no files, no model, no page.
+
+Bands are 5-95 % ranges, lines are means (hazards) or medians (factors); dates are Sundays of weeks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib.dates as mdates
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter, NullLocator
+from numpy.typing import NDArray
+
+from ripeness.report.svg import FAINT, GRID, INK, MAIN, PAPER, SECOND, THIRD, WARN, chart_style
+
+Array = NDArray[np.float64]
+WIDE, NARROW, HALF = 8.8, 4.9, 4.7  # inches: across the page, on a telephone, beside another chart
+
+
+def _dates(days: Sequence[Any]) -> NDArray[np.datetime64]:
+    return np.array([str(day)[:10] for day in days], dtype="datetime64[D]")
+
+
+def _date_axis(axes: Axes) -> None:
+    locator = mdates.AutoDateLocator(minticks=3, maxticks=7)
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(mdates.ConciseDateFormatter(locator, show_offset=False))
+
+
+def _percent_axis(axes: Axes, log: bool = False) -> None:
+    axis = axes.yaxis
+    if log:
+        axes.set_yscale("log")
+        low, high = axes.get_ylim()
+        ticks = [m * 10.0**e for e in range(-6, 1) for m in (1, 3) if low <= m * 10.0**e <= high]
+        axis.set_major_locator(FixedLocator(ticks))
+        axis.set_minor_locator(NullLocator())
+        axis.set_minor_formatter(NullFormatter())
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.3g} %"))
+
+
+def plot_hazard_past(past: Mapping[str, Any], rounds: Sequence[str], width: float = WIDE) -> Figure:
+    """The weekly chance of a round through the record, with the outside view and the rounds that were held.
+
+    Parameters
+    ----------
+    past : mapping
+        weeks, mean, lower, upper and outside_mean, each (week,); probabilities in [0, 1].
+    rounds : sequence of str
+        Days of the rounds on record.
+    width : float
+        Inches.
+    """
+    with chart_style():
+        figure = Figure(figsize=(width, 3.3), layout="constrained")
+        axes = figure.add_subplot()
+        weeks = _dates(past["weeks"])
+        lower = np.maximum(np.asarray(past["lower"], float), 1e-5)
+        axes.fill_between(weeks, lower, past["upper"], color=MAIN, alpha=0.2, linewidth=0, label="5–95 %")
+        axes.plot(weeks, past["mean"], color=MAIN, label="with the factors")
+        axes.plot(weeks, past["outside_mean"], color=SECOND, linewidth=1.1, linestyle="--", label="outside view")
+        held = _dates(rounds)
+        top = float(np.max(past["upper"])) * 1.6
+        axes.plot(held, np.full(len(held), top), "v", color=WARN, markersize=6, linestyle="none", label="round held", clip_on=False)
+        axes.set_ylim(max(float(np.min(lower)) * 0.8, 2e-4), min(top * 1.15, 1.3))
+        _percent_axis(axes, log=True)
+        _date_axis(axes)
+        axes.set_title("Chance of a round in the week")
+        figure.legend(loc="outside lower left", ncols=4 if width > 6 else 2)
+    return figure
+
+
+def plot_hazard_ahead(ahead: Mapping[str, Any], width: float = HALF) -> Figure:
+    """The weekly chance of a round ahead, while dormancy runs on.
+
+    Parameters
+    ----------
+    ahead : mapping
+        weeks, and for "mixture" and "outside" hazard_mean (and hazard_lower, hazard_upper), each (ahead,); in [0, 1].
+    width : float
+        Inches.
+    """
+    return _ahead(ahead, "hazard", "Chance of a first round in the week", width)
+
+
+def plot_by_week(ahead: Mapping[str, Any], width: float = HALF) -> Figure:
+    """The chance of at least one round up to each week ahead: by_week_mean, by_week_lower, by_week_upper, each (ahead,)."""
+    return _ahead(ahead, "by_week", "Chance of at least one round by then", width)
+
+
+def _ahead(ahead: Mapping[str, Any], what: str, title: str, width: float) -> Figure:
+    with chart_style():
+        figure = Figure(figsize=(width, 2.9), layout="constrained")
+        axes = figure.add_subplot()
+        weeks, mixture, outside = _dates(ahead["weeks"]), ahead["mixture"], ahead["outside"]
+        axes.fill_between(weeks, mixture[f"{what}_lower"], mixture[f"{what}_upper"], color=MAIN, alpha=0.2, linewidth=0, label="5–95 %")
+        axes.plot(weeks, mixture[f"{what}_mean"], color=MAIN, label="forecast")
+        axes.plot(weeks, outside[f"{what}_mean"], color=SECOND, linestyle="--", linewidth=1.1, label="outside view")
+        axes.set_ylim(0, None)
+        _percent_axis(axes)
+        _date_axis(axes)
+        axes.set_title(title)
+        figure.legend(loc="outside lower left", ncols=3)
+    return figure
+
+
+def plot_steps(steps: Sequence[tuple[str, float, float | None, float | None]], width: float = WIDE) -> Figure:
+    """How a probability comes about: one dot a step, its interval where it has one.
+
+    Parameters
+    ----------
+    steps : sequence of (label, probability, lower, upper)
+        From the first to the result; probabilities in [0, 1].
+    width : float
+        Inches.
+    """
+    with chart_style():
+        figure = Figure(figsize=(width, 0.7 + 0.36 * len(steps)), layout="constrained")
+        axes = figure.add_subplot()
+        for place, (_, value, low, high) in enumerate(steps):
+            colour = MAIN if place == len(steps) - 1 else SECOND if place == 0 else FAINT
+            if low is not None and high is not None:
+                axes.plot([low, high], [place, place], color=colour, linewidth=5, alpha=0.3, solid_capstyle="butt")
+            axes.plot([value], [place], "o", color=colour, markersize=7)
+            axes.annotate(
+                f"{100 * value:.0f} %", (value, place), xytext=(0, 7), textcoords="offset points", ha="center", color=INK, fontsize=8.5
+            )
+        axes.set_yticks(range(len(steps)), [step[0] for step in steps])
+        axes.set_ylim(len(steps) - 0.5, -0.75)
+        axes.set_xlim(0, None)
+        axes.xaxis.set_major_locator(MaxNLocator(6))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.0f} %"))
+        axes.grid(axis="y", visible=False)
+        axes.tick_params(axis="y", length=0)
+        axes.spines["left"].set_visible(False)
+    return figure
+
+
+def plot_conditions(conditions: Sequence[Mapping[str, Any]], width: float = WIDE) -> Figure:
+    """How open each condition is now, against its usual share of open weeks before and after the data.
+
+    Parameters
+    ----------
+    conditions : sequence of mapping
+        label, and mean, lower, upper of open_now, usual_prior and usual_posterior, in [0, 1].
+    width : float
+        Inches.
+    """
+    series = (
+        ("usual_prior", "usual share: prior", FAINT, -0.24),
+        ("usual_posterior", "usual share: posterior", THIRD, 0.0),
+        ("open_now", "open now", MAIN, 0.24),
+    )
+    with chart_style():
+        figure = Figure(figsize=(width, 0.9 + 0.62 * len(conditions)), layout="constrained")
+        axes = figure.add_subplot()
+        for key, label, colour, shift in series:
+            y = np.arange(len(conditions)) + shift
+            axes.hlines(
+                y, [c[key]["lower"] for c in conditions], [c[key]["upper"] for c in conditions], color=colour, linewidth=4, alpha=0.35
+            )
+            axes.plot([c[key]["mean"] for c in conditions], y, "o", color=colour, markersize=5, label=label)
+        axes.set_yticks(range(len(conditions)), [c["label"] for c in conditions])
+        axes.set_ylim(len(conditions) - 0.5, -0.5)
+        axes.set_xlim(0, 1)
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.0f} %"))
+        axes.grid(axis="y", visible=False)
+        axes.tick_params(axis="y", length=0)
+        figure.legend(loc="outside lower left", ncols=3 if width > 6 else 2)
+    return figure
+
+
+def plot_factor(
+    weeks: Sequence[Any],
+    lower: Array,
+    median: Array,
+    upper: Array,
+    points: Mapping[str, tuple[Sequence[Any], Array]],
+    plus: str,
+    width: float = HALF,
+) -> Figure:
+    """The path of one factor with the values that speak of it.
+
+    Parameters
+    ----------
+    weeks : sequence of day (week,)
+    lower, median, upper : ndarray (week,)
+        In units of the factor: 0 is usual, 1 a typical departure.
+    points : mapping
+        Indicator title to its weeks and values in units of the factor.
+    plus : str
+        What high means.
+    width : float
+        Inches.
+    """
+    colours, marks = (SECOND, THIRD, WARN, FAINT, INK), ("o", "s", "^", "D", "v")
+    with chart_style():
+        figure = Figure(figsize=(width, 2.3 + 0.17 * len(points)), layout="constrained")
+        axes = figure.add_subplot()
+        along = _dates(weeks)
+        axes.axhline(0, color=FAINT, linewidth=0.6)
+        for place, (title, (when, value)) in enumerate(points.items()):
+            colour, mark = colours[place % len(colours)], marks[place % len(marks)]
+            few = len(value) < 60
+            axes.plot(
+                _dates(when),
+                value,
+                mark,
+                color=colour,
+                markersize=3.6 if few else 2.2,
+                alpha=0.9 if few else 0.6,
+                linestyle="none",
+                label=title,
+                markeredgewidth=0,
+            )
+        axes.fill_between(along, lower, upper, color=MAIN, alpha=0.22, linewidth=0)
+        axes.plot(along, median, color=MAIN, linewidth=1.1)
+        low, high = float(np.min(lower)), float(np.max(upper))
+        seen = np.concatenate([np.asarray(value, float) for _, value in points.values()]) if points else np.array([])
+        if len(seen):
+            low, high = min(low, float(np.quantile(seen, 0.01))), max(high, float(np.quantile(seen, 0.99)))
+        axes.set_ylim(low - 0.3, high + 0.3)
+        axes.yaxis.set_major_locator(MaxNLocator(5))
+        _date_axis(axes)
+        axes.set_title(f"↑ {plus}", fontweight="normal", fontsize=8.5)
+        if points:
+            legend = figure.legend(loc="outside lower left", ncols=1, handletextpad=0.2, labelspacing=0.25, fontsize=8)
+            for handle in legend.legend_handles:
+                handle.set_markersize(4.5)  # type: ignore[union-attr]
+                handle.set_alpha(1)  # type: ignore[union-attr]
+    return figure
+
+
+def plot_ranks(quantities: Mapping[str, Array], effective: Mapping[str, float], width: float = WIDE) -> Figure:
+    """Ranks of each chain's draws among all: the difference of their distribution from the uniform one, which is 0 where chains agree.
+
+    After Säilynoja, Bürkner and Vehtari (2022), "Graphical test for discrete uniformity"; the grey band is three standard deviations of a
+    chain with its share of the effective draws.
+
+    Parameters
+    ----------
+    quantities : mapping
+        Label to draws (chain, draw).
+    effective : mapping
+        Label to bulk effective sample size over all chains.
+    width : float
+        Inches.
+    """
+    columns = 2 if width < 6 else 3
+    lines = -(-len(quantities) // columns)
+    with chart_style():
+        figure = Figure(figsize=(width, 0.2 + 1.55 * lines), layout="constrained")
+        grid = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False)
+        for axes, (label, draws) in zip(grid.flat, quantities.items(), strict=False):
+            chains = draws.shape[0]
+            ranks = (draws.ravel().argsort().argsort().reshape(draws.shape) + 0.5) / draws.size
+            at = np.linspace(0, 1, 61)
+            band = 3 * np.sqrt(at * (1 - at) * (1 - 1 / chains) / (effective[label] / chains))
+            axes.fill_between(at, -band, band, color=GRID, alpha=0.6, linewidth=0)
+            for chain, colour in zip(ranks, (MAIN, SECOND, THIRD, WARN) * (1 + chains // 4), strict=False):
+                axes.plot(at, np.searchsorted(np.sort(chain), at, side="right") / len(chain) - at, color=colour, linewidth=0.9)
+            axes.set_title(label, fontsize=8.5, fontweight="normal")
+            axes.xaxis.set_major_locator(FixedLocator([0, 0.5, 1]))
+            axes.yaxis.set_major_locator(MaxNLocator(4))
+        for axes in grid.flat[len(quantities) :]:
+            axes.set_visible(False)
+    return figure
+
+
+def plot_essence(row: Mapping[str, Any], outside: float, width: float = WIDE) -> Figure:
+    """The headline on a line from 0 to 100 %: probability, range and outside view; all in [0, 1]."""
+    with chart_style():
+        figure = Figure(figsize=(width, 0.85), layout="constrained")
+        axes = figure.add_subplot()
+        axes.axhline(0, color=GRID, linewidth=1)
+        axes.plot([row["lower"], row["upper"]], [0, 0], color=MAIN, linewidth=8, alpha=0.3, solid_capstyle="butt")
+        axes.plot([outside], [0], "|", color=SECOND, markersize=15, markeredgewidth=2)
+        axes.plot([row["probability"]], [0], "o", color=MAIN, markersize=9, markeredgecolor=PAPER)
+        right = outside >= row["probability"]
+        side = {"ha": "left" if right else "right", "xytext": (5 if right else -5, 9), "textcoords": "offset points"}
+        axes.annotate("outside view", (outside, 0), color=SECOND, fontsize=8, **side)
+        axes.set_xlim(0, 1)
+        axes.set_ylim(-1, 1)
+        axes.set_yticks([])
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.0f} %"))
+        axes.set_xticks([0, 0.25, 0.5, 0.75, 1])
+        axes.grid(visible=False)
+        for side in ("left", "bottom"):
+            axes.spines[side].set_visible(False)
+        axes.tick_params(length=0)
+    return figure

@@ -1,0 +1,201 @@
+"""Charts of a stored run, each as SVG with what it shows in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import arviz_stats
+import numpy as np
+import xarray as xr
+from markupsafe import Markup
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from ripeness import names
+from ripeness.report import charts
+from ripeness.report.graph import plot_graph
+from ripeness.report.sentences import PER_CENT, count, day, forecast_of, interval, join, number, percent, signed, spread
+from ripeness.report.svg import render_svg
+
+Array = NDArray[np.float64]
+
+
+def both_widths(name: str, text: str, plot: Callable[[float], Figure]) -> Markup:
+    """A chart drawn twice, for wide and for narrow pages; the style sheet shows one of them."""
+    wide = render_svg(plot(charts.WIDE), f"{name}-w", text)
+    narrow = render_svg(plot(charts.NARROW), f"{name}-n", text)
+    return Markup('<div class="wide">{}</div><div class="narrow">{}</div>').format(wide, narrow)
+
+
+def headline_figures(summary: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str, Markup]:
+    """The headline on a line, the steps that lead to it, the hazard past and ahead, the conditions."""
+    figures = {}
+    error = row["mc_error"]
+    text = f"Probability {percent(row['probability'], error)}, 5–95 % {interval(row['lower'], row['upper'], error)}; outside view {percent(row['outside_view'], error)}."
+    figures["essence"] = both_widths("essence", text, lambda width: charts.plot_essence(row, row["outside_view"], width))
+    steps = steps_of(summary, row)
+    text = (
+        "From the outside view to the forecast: "
+        + "; ".join(f"{label.replace(chr(10), ' ')} {percent(value)}" for label, value, _, _ in steps)
+        + "."
+    )
+    figures["steps"] = both_widths("steps", text, lambda width: charts.plot_steps(steps, width))
+
+    past = summary["hazard_past"]
+    if past["weeks"]:
+        mean = np.asarray(past["mean"], float)
+        peak = int(np.argmax(mean))
+        text = (
+            f"Weekly chance of a round since {day(past['weeks'][0])}: lowest {percent(float(mean.min()))}, highest {percent(float(mean[peak]))} in the week of "
+            f"{day(past['weeks'][peak])}, {percent(float(mean[-1]))} in the last week; outside view {percent(past['outside_mean'][-1])} there. "
+            f"{count(len(summary['rounds']), 'round').capitalize()}: {join([day(d) for d in summary['rounds']])}."
+        )
+        figures["past"] = both_widths("past", text, lambda width: charts.plot_hazard_past(past, summary["rounds"], width))
+    ahead = summary["ahead"]
+    mixture, outside, until = ahead["mixture"], ahead["outside"], day(ahead["weeks"][-1])
+    text = (
+        f"Weekly chance of a first round, while none is held: {_percent(mixture['hazard_mean'][0])} in the first week ahead, {_percent(mixture['hazard_mean'][-1])} in the week of {until}; "
+        f"outside view {_percent(outside['hazard_mean'][0])} and {_percent(outside['hazard_mean'][-1])}."
+    )
+    figures["ahead"] = render_svg(charts.plot_hazard_ahead(ahead), "ahead", text)
+    text = (
+        f"Chance of at least one round by {until}: {percent(mixture['by_week_mean'][-1])}, 5–95 % {interval(mixture['by_week_lower'][-1], mixture['by_week_upper'][-1])}; "
+        f"outside view {percent(outside['by_week_mean'][-1])}."
+    )
+    figures["by_week"] = render_svg(charts.plot_by_week(ahead), "by-week", text)
+    conditions = summary["conditions"]
+    text = " ".join(
+        f"{c['label']}: open now {percent(c['open_now']['mean'])}, usually {percent(c['usual_posterior']['mean'])} (prior {percent(c['usual_prior']['mean'])})."
+        for c in conditions
+    )
+    figures["conditions"] = both_widths("conditions", text, lambda width: charts.plot_conditions(conditions, width))
+    return figures
+
+
+def _percent(probability: float) -> str:
+    return number(100 * probability) + PER_CENT
+
+
+def steps_of(summary: Mapping[str, Any], row: Mapping[str, Any]) -> list[tuple[str, float, float | None, float | None]]:
+    """The steps from the outside view to the headline: label, probability, lower, upper."""
+    weeks = row["horizon_weeks"]
+    outside = forecast_of(summary, row["question"], "outside", weeks)
+    steps: list[tuple[str, float, float | None, float | None]] = []
+    if outside:
+        steps.append(("Outside view alone", outside["probability"], outside["lower"], outside["upper"]))
+    if row.get("level_only") is not None:
+        steps.append(("Base rate of the fits\nwith factors", row["level_only"], None, None))
+    for reading in names.READINGS:
+        own = forecast_of(summary, row["question"], f"{names.CONJUNCTIVE}_{reading}", weeks)
+        if own:
+            steps.append(
+                (f"Essay {names.READING_LABELS[reading]}".replace(" by ", "\nby "), own["probability"], own["lower"], own["upper"])
+            )
+    steps.append(("Forecast: their even mixture", row["probability"], row["lower"], row["upper"]))
+    return steps
+
+
+def factor_figure(factor: Mapping[str, Any], titles: Mapping[str, str], tree: xr.DataTree) -> Markup | None:
+    """The path of one factor with its indicators' values; None where the run keeps no path."""
+    draws = factor_draws(tree, factor)
+    if draws is None:
+        return None
+    weeks, values = draws
+    lower, median, upper = np.quantile(values, [0.05, 0.5, 0.95], axis=0)
+    points = factor_points(tree, factor, titles)
+    text = (
+        f"{factor['label']}, {day(weeks[0])} to {day(weeks[-1])}: median {signed(float(median[-1]))} in the last week (5–95 % {spread(float(lower[-1]), float(upper[-1]))}), "
+        f"highest {signed(float(median.max()))} in the week of {day(weeks[int(median.argmax())])}, lowest {signed(float(median.min()))} in that of {day(weeks[int(median.argmin())])}. "
+        f"High means: {factor['plus']}."
+    )
+    return render_svg(charts.plot_factor(weeks, lower, median, upper, points, factor["plus"]), f"factor-{factor['id']}", text)
+
+
+def _fits(tree: xr.DataTree) -> list[xr.Dataset]:
+    """Posteriors of the fits behind the headline."""
+    return [
+        tree[f"{key}/posterior"].to_dataset() for key in names.HEADLINE_FITS if key in tree.children and "posterior" in tree[key].children
+    ]
+
+
+def factor_draws(tree: xr.DataTree, factor: Mapping[str, Any]) -> tuple[list[str], Array] | None:
+    """Weeks, and draws of one factor's path pooled over the readings: (draw, week)."""
+    pooled, weeks = [], []
+    for posterior in _fits(tree):
+        if "path" not in posterior or factor["id"] not in posterior[names.FACTOR].values:
+            continue
+        path = posterior["path"].sel({names.FACTOR: factor["id"]})
+        weeks = [str(week)[:10] for week in path[names.WEEK].values]
+        pooled.append(path.transpose(names.CHAIN, names.DRAW, names.WEEK).values.reshape(-1, len(weeks)))
+    return (weeks, np.concatenate(pooled)) if pooled else None
+
+
+def factor_points(tree: xr.DataTree, factor: Mapping[str, Any], titles: Mapping[str, str]) -> dict[str, tuple[list[str], Array]]:
+    """Values of a factor's indicators in its units: less the intercept, over the loading, less the slow level (posterior medians).
+
+    Returns
+    -------
+    dict
+        Title of the indicator to weeks and values.
+    """
+    if names.DATA_GROUP not in tree.children or not _fits(tree):
+        return {}
+    data, posterior = tree[names.DATA_GROUP].to_dataset(), _fits(tree)[0]
+    centre = {
+        name: posterior[name].median([names.CHAIN, names.DRAW]) for name in ("loading", "intercept", "level_path") if name in posterior
+    }
+    points = {}
+    for indicator in factor["indicators"]:
+        rows = data.isel({names.OBSERVATION: np.flatnonzero(data["indicator"].values.astype(str) == indicator)})
+        if not rows.sizes[names.OBSERVATION]:
+            continue
+        values, weeks = rows["scaled"].values.astype(float), [str(week)[:10] for week in rows["week"].values]
+        if "loading" in centre and indicator in centre["loading"][names.RELATIVE].values:
+            values = (values - float(centre["intercept"].sel({names.RELATIVE: indicator}))) / float(
+                centre["loading"].sel({names.RELATIVE: indicator})
+            )
+        if "level_path" in centre and factor["id"] in centre["level_path"][names.LEVEL].values:
+            level = centre["level_path"].sel({names.LEVEL: factor["id"]})
+            values = values - np.interp(_days(weeks), _days(level[names.WEEK].values), level.values)
+        kept = np.isfinite(values)
+        points[titles.get(indicator, indicator)] = ([week for week, keep in zip(weeks, kept, strict=True) if keep], values[kept])
+    return points
+
+
+def _days(weeks: Sequence[Any]) -> Array:
+    return np.array([str(week)[:10] for week in weeks], dtype="datetime64[D]").astype(float)
+
+
+def rank_figures(tree: xr.DataTree, headline_weeks: int) -> Markup | None:
+    """Rank plots by chain of what the headline rests on."""
+    quantities: dict[str, Array] = {}
+    for reading, posterior in zip(names.READINGS, _fits(tree), strict=False):
+        for variable, label in (("log_war_level", "level of this war"), ("log_best_to_worst", "best to worst weeks")):
+            if variable in posterior:
+                quantities[f"{label}, {reading.replace('_', ' ')}"] = posterior[variable].transpose(names.CHAIN, names.DRAW).values
+    if names.FORECAST_GROUP in tree.children and "within" in tree[names.FORECAST_GROUP].data_vars:
+        within = tree[names.FORECAST_GROUP]["within"].sel({names.HORIZON: headline_weeks})
+        for reading in names.READINGS:
+            fit = f"{names.CONJUNCTIVE}_{reading}"
+            if fit in within[names.FIT].values:
+                quantities[f"headline, {reading.replace('_', ' ')}"] = (
+                    within.sel({names.FIT: fit}).transpose(names.CHAIN, names.DRAW).values
+                )
+    if not quantities:
+        return None
+    sizes = arviz_stats.ess(xr.Dataset({label: ((names.CHAIN, names.DRAW), draws) for label, draws in quantities.items()}))
+    effective = {label: float(sizes[label]) for label in quantities}
+    text = f"Rank plots by chain of {join(list(quantities))}: effective draws {join([f'{effective[label]:.0f}' for label in quantities])}."
+    return both_widths("ranks", text, lambda width: charts.plot_ranks(quantities, effective, width))
+
+
+def graph_figure(graph: Mapping[str, Any]) -> Markup | None:
+    """The model's graph; None where the run keeps none."""
+    if not graph or not graph["nodes"]:
+        return None
+    kinds: dict[str, list[str]] = {}
+    for node in graph["nodes"]:
+        kinds.setdefault(node["kind"], []).append(node["id"])
+    text = f"Graph of {count(len(graph['nodes']), 'quantity', 'quantities')} and {count(len(graph['edges']), 'arrow')}. "
+    return render_svg(plot_graph(graph), "graph", text + " ".join(f"{kind.capitalize()}: {join(ids)}." for kind, ids in kinds.items()))

@@ -1,0 +1,124 @@
+"""The page: a stored run as one self-contained HTML file without scripts or outside resources."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import xarray as xr
+from markupsafe import Markup
+
+from ripeness import names
+from ripeness.report import figures, sentences
+from ripeness.report.svg import strip
+
+TEMPLATES = Path(__file__).parent / "templates"
+SOURCES = {
+    names.MIXTURE: "Forecast: even mixture of the two readings",
+    **{f"{names.CONJUNCTIVE}_{reading}": f"All conditions needed, essay {names.READING_LABELS[reading]}" for reading in names.READINGS},
+    **{f"{names.ADDITIVE}_{reading}": f"Conditions add up, essay {names.READING_LABELS[reading]}" for reading in names.READINGS},
+    names.OUTSIDE: "Outside view alone (a fit of its own)",
+}
+DIRECTIONS = {"+": "opens it", "-": "closes it", "both": "argued both ways"}
+ROLES = {"losing": "willingness of the side losing ground", "winning": "willingness of the side winning ground"}
+
+
+def render_page(summary: Mapping[str, Any], tree: xr.DataTree) -> str:
+    """The report of a run that passed its gate.
+
+    Parameters
+    ----------
+    summary : mapping
+        forecast.json.
+    tree : DataTree
+        posterior.nc.
+
+    Returns
+    -------
+    str
+        HTML; the same for the same input.
+
+    Raises
+    ------
+    ValueError
+        If the run did not pass its gate: a failed fit has no number to show.
+    """
+    if not summary["gate"]["passed"]:
+        raise ValueError("this run failed its gate: render_failure shows it without a probability")
+    question, weeks = summary["question"]["id"], summary["headline_weeks"]
+    row = sentences.forecast_of(summary, _headline_question(summary), names.MIXTURE, weeks)
+    if row is None:
+        raise ValueError(f"no forecast of '{question}' over {weeks} weeks in this run")
+    titles = {indicator["id"]: indicator["title"] for indicator in summary["indicators"]}
+    context = _context(summary) | {
+        "row": row,
+        "figures": figures.headline_figures(summary, row),
+        "horizons": [r for r in summary["forecasts"] if r["question"] == row["question"] and r["source"] == names.MIXTURE],
+        "variants": _variants(summary, row),
+        "sustained": [r for r in summary["forecasts"] if r["question"] != row["question"]],
+        "factor_figures": {factor["id"]: figures.factor_figure(factor, titles, tree) for factor in summary["factors"]},
+        "effects": {effect["id"]: effect | {"words": effect_words(effect, summary)} for effect in summary["effects"]},
+        "drivers": [driver | {"strip": driver_strip(place, driver)} for place, driver in enumerate(summary["drivers"])],
+        "graph_figure": figures.graph_figure(summary["graph"]),
+        "ranks": figures.rank_figures(tree, weeks),
+        "limits": sentences.limits(summary),
+        "claims_by_id": {claim["id"]: claim for claim in summary["claims"]},
+    }
+    return _environment().get_template("report.html").render(context)
+
+
+def render_failure(summary: Mapping[str, Any]) -> str:
+    """The page of a run that failed its gate: what failed, and the outside view; no other probability."""
+    outside = [row for row in summary["forecasts"] if row["source"] == names.OUTSIDE]
+    return _environment().get_template("failure.html").render(_context(summary) | {"outside": outside, "claims_by_id": {}})
+
+
+def _headline_question(summary: Mapping[str, Any]) -> str:
+    """The question of the headline: the first that is forecast."""
+    return str(summary["forecasts"][0]["question"])
+
+
+def _context(summary: Mapping[str, Any]) -> dict[str, Any]:
+    return {"s": summary, "sources": SOURCES, "readings": names.READING_LABELS}
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.globals.update(
+        {
+            name: getattr(sentences, name)
+            for name in ("answer", "why", "change", "state_of_talks", "count", "join", "interval", "spread", "observed_value", "chances")
+        }
+    )
+    environment.globals["css"] = Markup((TEMPLATES / "page.css").read_text(encoding="utf-8"))  # our own file, not a reader's
+    environment.filters.update({name: getattr(sentences, name) for name in ("day", "percent", "number", "general", "signed", "sentence")})
+    return environment
+
+
+def _variants(summary: Mapping[str, Any], row: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Every source's forecast of the headline's question and horizon, in the order of `SOURCES`."""
+    rows = [sentences.forecast_of(summary, row["question"], source, row["horizon_weeks"]) for source in SOURCES]
+    return [dict(found) for found in rows if found]
+
+
+def effect_words(effect: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
+    """What an effect acts on and which way the essay says it does."""
+    labels = {condition["id"]: condition["label"] for condition in summary["conditions"]}
+    target = ROLES.get(str(effect.get("role")), "") or labels.get(effect["condition"], str(effect["condition"]))
+    return f"{sentences.sentence(target)}: claimed direction {DIRECTIONS.get(effect['direction'], effect['direction'])}"
+
+
+def driver_strip(place: int, driver: Mapping[str, Any]) -> Markup:
+    """Prior and posterior of one driver as a small picture."""
+    prior, posterior = driver["prior"], driver["posterior"]
+    text = (
+        f"{driver['label']}: prior {sentences.number(prior['median'])} ({sentences.spread(prior['lower'], prior['upper'])}), "
+        f"posterior {sentences.number(posterior['median'])} ({sentences.spread(posterior['lower'], posterior['upper'])})"
+    )
+    return strip(f"driver-{place}", prior, posterior, text)

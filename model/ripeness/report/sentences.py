@@ -1,0 +1,270 @@
+"""Numbers into plain English: every sentence of the page that says a number is made here, from the number itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from math import isfinite, log10
+from typing import Any
+
+from ripeness.weeks import weeks_between
+
+MONTHS = "January February March April May June July August September October November December".split()
+FRACTIONS = (
+    *((1, n) for n in (100, 50, 40, 30, 25, 20, 15, 12, 10, 9, 8, 7, 6, 5, 4, 3, 2)),
+    *((2, 5), (3, 5), (2, 3), (3, 4), (4, 5), (9, 10), (19, 20), (99, 100)),
+)
+PER_CENT = "\u00a0%"  # number and sign stay on one line
+NUMBERS = "no one two three four five six seven eight nine ten eleven twelve".split()
+
+
+def parse_day(text: str | date) -> date:
+    """A day of the stored run as a date."""
+    return text if isinstance(text, date) else date.fromisoformat(str(text)[:10])
+
+
+def day(text: str | date | None) -> str:
+    """A day in words: "28 June 2026"; a dash where there is none."""
+    if text is None:
+        return "–"
+    when = parse_day(text)
+    return f"{when.day} {MONTHS[when.month - 1]} {when.year}"
+
+
+def count(number: int, noun: str, plural: str | None = None) -> str:
+    """A count and its noun: "one round", "three rounds", "14 rounds"."""
+    word = NUMBERS[number] if 0 <= number < len(NUMBERS) else f"{number:,}"
+    return f"{word} {noun if number == 1 else plural or noun + 's'}"
+
+
+def join(words: Sequence[str]) -> str:
+    """A list in a sentence: "a", "a and b", "a, b and c"."""
+    return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " and " + words[-1] if words else "none"
+
+
+def sentence(text: str) -> str:
+    """The text with a capital at its head."""
+    return text[:1].upper() + text[1:]
+
+
+def step_of(mc_error: float | None) -> int:
+    """Coarseness in percentage points that a Monte Carlo error allows: 1 up to half a point, then 5, then 10."""
+    if mc_error is None or mc_error <= 0.005:
+        return 1
+    return 5 if mc_error <= 0.025 else 10
+
+
+def percent(probability: float | None, mc_error: float | None = None) -> str:
+    """A probability in per cent, no finer than its Monte Carlo error allows.
+
+    Parameters
+    ----------
+    probability : float or None
+        In [0, 1]; None or an undefined value gives a dash.
+    mc_error : float or None
+        Monte Carlo standard error, in [0, 1].
+
+    Returns
+    -------
+    str
+        "16 %", "under 1 %" or "over 99 %", the space before the sign unbreakable.
+    """
+    if probability is None or not isfinite(probability):
+        return "–"
+    step = step_of(mc_error)
+    if 100 * probability < step:
+        return f"under {step}{PER_CENT}"
+    if 100 * probability > 100 - step:
+        return f"over {100 - step}{PER_CENT}"
+    return f"{step * round(100 * probability / step)}{PER_CENT}"
+
+
+def interval(lower: float, upper: float, mc_error: float | None = None) -> str:
+    """A range of probabilities: "5 to 36 %"."""
+    low, high = percent(lower, mc_error), percent(upper, mc_error)
+    if low == high:
+        return low
+    return f"{low.removesuffix(PER_CENT)} to {high}"
+
+
+def chances(probability: float) -> str:
+    """A probability as a fraction of small numbers: "about 1 in 6", "less than 1 in 100"."""
+    if probability < 0.0075:
+        return "less than 1 in 100"
+    if probability > 0.9925:
+        return "more than 99 in 100"
+    top, bottom = min(FRACTIONS, key=lambda pair: abs(_logit(pair[0] / pair[1]) - _logit(probability)))
+    return f"about {top} in {bottom}"
+
+
+def _logit(probability: float) -> float:
+    return log10(probability / (1 - probability))
+
+
+def number(value: float | None, digits: int = 2) -> str:
+    """A number to so many significant digits, with thousands marked and a true minus sign; a dash where there is none."""
+    if value is None or not isfinite(value):
+        return "–"
+    if value == 0:
+        return "0"
+    places = max(digits - 1 - int(log10(abs(value)) // 1), 0)
+    text = f"{round(value, places):,.{places}f}" if places else f"{float(f'{value:.{max(digits, 1)}g}'):,.0f}"
+    return text.replace("-", "−")
+
+
+def general(value: float | None) -> str:
+    """A number to four digits without empty decimals, for diagnostics: "812", "1.004"; "undefined" where it is none."""
+    return "undefined" if value is None or not isfinite(value) else f"{value:.4g}".replace("-", "−")
+
+
+def signed(value: float | None, digits: int = 2) -> str:
+    """A number with its sign, plus too."""
+    text = number(value, digits)
+    return "+" + text if value is not None and isfinite(value) and value > 0 else text
+
+
+def spread(low: float | None, high: float | None, digits: int = 2) -> str:
+    """A range of numbers: "0.4 to 2.1"."""
+    return f"{number(low, digits)} to {number(high, digits)}"
+
+
+def observed_value(value: float | None, unit: str) -> str:
+    """A value as it was observed, with its unit: three digits, or all of a whole number."""
+    if value is None:
+        return "–"
+    text = f"{value:,.0f}" if abs(value) >= 100 else number(value, 3)
+    return f"{text.replace('-', '−')} {unit}".strip()
+
+
+def forecast_of(summary: Mapping[str, Any], question: str, source: str, horizon: int) -> Mapping[str, Any] | None:
+    """The forecast of one question, source and horizon, or None."""
+    for row in summary["forecasts"]:
+        if (row["question"], row["source"], row["horizon_weeks"]) == (question, source, horizon):
+            return row  # type: ignore[no-any-return]
+    return None
+
+
+def answer(summary: Mapping[str, Any], row: Mapping[str, Any]) -> str:
+    """The sentence below the big number."""
+    p, error = row["probability"], row["mc_error"]
+    return (
+        f"{sentence(chances(p))}: on what was known on {day(summary['origin'])}, the chance of at least one round by "
+        f"{day(row['target_end_date'])} ({row['horizon_weeks']} weeks) is {percent(p, error)}. The 5–95 % range of "
+        f"{interval(row['lower'], row['upper'], error)} is how far the model is from being sure of that chance."
+    )
+
+
+def why(row: Mapping[str, Any]) -> str:
+    """Where the number comes from, in one sentence."""
+    outside, error = row["outside_view"], row["mc_error"]
+    text = f"The outside view, which knows only how long talks have slept, gives {percent(outside, error)}"
+    inside = row.get("inside_multiplier")
+    if inside is None:
+        return text + "."
+    if abs(inside - 1) < 0.05:
+        return text + f"; the factors as they stand leave the chance about where it was (× {number(inside)})."
+    turn = "raise" if inside > 1 else "lower"
+    return text + f"; the factors as they stand {turn} the chance (× {number(inside)} on the base rate of the fits that know them)."
+
+
+def change(summary: Mapping[str, Any], row: Mapping[str, Any]) -> str:
+    """How the headline moved since the last entry of the ledger."""
+    previous = summary.get("previous")
+    if not previous:
+        return "This is the first forecast of its ledger: nothing to compare it with."
+    before, now = previous["probability"], row["probability"]
+    points = round(100 * now) - round(100 * before)
+    moved = "unchanged from" if points == 0 else f"{'up' if points > 0 else 'down'} {count(abs(points), 'point')} from"
+    text = f"{sentence(moved)} {percent(before)} in the forecast of {day(previous['origin'])}"
+    if previous["target_end_date"] != row["target_end_date"]:
+        text += f", which ran to {day(previous['target_end_date'])}: part of any change is the moving window"
+    return text + "."
+
+
+def state_of_talks(summary: Mapping[str, Any]) -> str:
+    """Active or dormant, and since when."""
+    dormancy = summary["dormancy"]
+    word = "active" if dormancy["active"] else "dormant"
+    limit = summary["question"]["active_weeks"]
+    return (
+        f"Talks are {word}: the last round on record was on {day(dormancy['last_round'])}, {count(dormancy['weeks'], 'week')} back "
+        f"(they count as active up to {count(limit, 'week')}). The chance that a later round was held and missed is "
+        f"{percent(dormancy['missed_round_probability'])}."
+    )
+
+
+def clusters(rounds: Sequence[str], apart: int) -> list[list[date]]:
+    """Rounds grouped so that neighbours in a group are at most `apart` weeks from each other."""
+    groups: list[list[date]] = []
+    for when in sorted(parse_day(text) for text in rounds):
+        if groups and weeks_between(groups[-1][-1], when) <= apart:
+            groups[-1].append(when)
+        else:
+            groups.append([when])
+    return groups
+
+
+def limits(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What the forecast cannot know: a heading and a sentence each, from the run's own numbers."""
+    said: list[tuple[str, str]] = []
+    groups = clusters(summary["rounds"], summary["question"]["active_weeks"])
+    spans = [f"{MONTHS[g[0].month - 1]} {g[0].year}" for g in groups]
+    rounds = sentence(count(len(summary["rounds"]), "round"))
+    text = f"{rounds} on record fall into {count(len(groups), 'cluster')}, beginning in {join(spans)}. "
+    said.append(("Few events", text + "No method can learn many weights from so few; rounds within a cluster follow from each other."))
+    drivers = summary["drivers"]
+    if drivers:
+        still = sum(not driver["moved"] for driver in drivers)
+        text = (
+            f"Of {count(len(drivers), 'quantity', 'quantities')} that drive the answer the data moved {len(drivers) - still} noticeably. "
+        )
+        text += (
+            f"The other {still} ({percent(still / len(drivers))}) stand about where they were put beforehand and carry the badge “assumed”."
+        )
+        said.append(("The prior leads", text))
+    unseen = [factor["label"] for factor in summary["factors"] if not factor["observed"]]
+    if unseen:
+        said.append(("Factors nobody measures", f"{join(unseen)}: no indicator, so the path is the prior’s and widens the interval only."))
+    levels = [factor["label"] for factor in summary["factors"] if factor["level"]]
+    if levels:
+        text = f"{join(levels)}: the indicators trend for years. A slow level takes the trend up, and only departures from it move the chance; "
+        said.append(("Slow trends", text + "if the trend itself brings talks nearer, the model does not see it."))
+    families: dict[str, list[str]] = {}
+    for indicator in summary["indicators"]:
+        families.setdefault(indicator["family"], []).append(indicator["title"])
+    polls = families.get("public", [])
+    if polls:
+        text = f"{sentence(count(len(polls), 'indicator'))} of public opinion {'comes' if len(polls) == 1 else 'come'} from what pollsters and the press published, at uneven intervals and "
+        said.append(
+            (
+                "Polls at second hand",
+                text + "with changing questions; where a sample size was not printed, the contract’s default stands in.",
+            )
+        )
+    contacts = families.get("diplomacy", [])
+    if contacts:
+        text = f"{join(contacts)}: counts of what chroniclers noticed, not of what took place. A thinner record is not a quieter world; the share captured "
+        said.append(("Contacts are a sample", text + "is elicited for each stretch of the record."))
+    missed = summary["dormancy"]["missed_round_probability"]
+    text = f"Talks that neither side nor a mediator confirms are no rounds here. A confirmed round that the search missed has a chance of {percent(missed)}."
+    said.append(("Unreported talks", text))
+    said.append(
+        (
+            "Odds of announced meetings",
+            "How often announced meetings are kept was judged by people who knew this very record, so it profits from hindsight; forecasts "
+            "of past weeks would look better than they could have been.",
+        )
+    )
+    late = [indicator["title"] for indicator in summary["indicators"] if indicator["overdue"]]
+    if late:
+        said.append(
+            ("Late data", f"Overdue on the day of the forecast: {join(late)}. Their last values stand in, with growing uncertainty.")
+        )
+    said.append(
+        (
+            "One essay",
+            f"The causal argument is one author’s, of {day(summary['essay']['date'])}. What it does not mention, the model does not know: "
+            "a death, a coup, a change of guarantor enter only through the width of the interval.",
+        )
+    )
+    return said

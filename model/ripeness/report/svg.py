@@ -1,0 +1,148 @@
+"""Figures as inline SVG: same bytes every time, ids that cannot clash, colours that follow the page, and words for who cannot see them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from io import StringIO
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from markupsafe import Markup, escape
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+
+# Colours are written as these and then replaced by the page's own variables, so that a chart is legible on light and on dark.
+INK, FAINT, GRID, PAPER = "#101112", "#717273", "#d1d2d3", "#fdfefd"
+MAIN, SECOND, THIRD, WARN = "#115599", "#bb6611", "#228866", "#aa2244"
+TOKENS = {
+    INK: "--ink",
+    FAINT: "--faint",
+    GRID: "--rule",
+    PAPER: "--paper",
+    MAIN: "--main",
+    SECOND: "--second",
+    THIRD: "--third",
+    WARN: "--warn",
+}
+SERIES = (MAIN, SECOND, THIRD, WARN)
+STYLE = {
+    "svg.hashsalt": "ripeness",
+    "svg.fonttype": "none",
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": 8.5,
+    "text.color": INK,
+    "axes.edgecolor": FAINT,
+    "axes.labelcolor": INK,
+    "axes.titlecolor": INK,
+    "axes.facecolor": "none",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.titlesize": 9,
+    "axes.titlelocation": "left",
+    "axes.titleweight": "bold",
+    "axes.labelsize": 8.5,
+    "grid.color": GRID,
+    "grid.linewidth": 0.5,
+    "xtick.color": FAINT,
+    "ytick.color": FAINT,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "figure.facecolor": "none",
+    "savefig.facecolor": "none",
+    "legend.frameon": False,
+    "legend.fontsize": 8.5,
+    "lines.linewidth": 1.4,
+    "lines.solid_capstyle": "round",
+    "path.simplify": True,
+    "path.simplify_threshold": 0.3,
+}
+
+_FONT = re.compile(r"font: ([^;\"]*?)'DejaVu Sans'[^;\"]*")
+_NUMBER = re.compile(r"(?<![\w#])-?\d+\.\d{2,}")
+_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+
+
+@contextmanager
+def chart_style() -> Iterator[None]:
+    """Matplotlib's settings for every chart of the page, and only within the block."""
+    with mpl.rc_context(STYLE):
+        yield
+
+
+def render_svg(figure: Figure, name: str, text: str) -> Markup:
+    """A figure as inline SVG.
+
+    Parameters
+    ----------
+    figure : Figure
+    name : str
+        Unique on the page; the prefix of every id.
+    text : str
+        What is to be seen, in words and numbers.
+    """
+    buffer = StringIO()
+    with chart_style():
+        FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    source = buffer.getvalue()
+    source = source[source.index("<svg") :]
+    source = re.sub(r"<metadata>.*?</metadata>", "", source, flags=re.DOTALL)
+    source = re.sub(r"<style type=\"text/css\">.*?</style>", "", source, flags=re.DOTALL)
+    source = _COMMENT.sub("", source)
+    view = re.search(r'viewBox="([^"]+)"', source)
+    assert view is not None
+    body = source[source.index(">") + 1 : source.rindex("</svg>")]
+    used = set(re.findall(r'(?:href="#|url\(#)([^")]+)', body))
+    body = re.sub(r' id="([^"]+)"', lambda m: f' id="{name}-{m[1]}"' if m[1] in used else "", body)
+    body = re.sub(r'(xlink:)?href="#', f'href="#{name}-', body)
+    body = body.replace("url(#", f"url(#{name}-")
+    body = _FONT.sub(r"font: \1var(--font)", body)
+    for colour, variable in TOKENS.items():
+        body = re.sub(re.escape(colour), f"var({variable})", body, flags=re.IGNORECASE)
+    body = _NUMBER.sub(lambda m: f"{float(m[0]):.2f}".rstrip("0").rstrip("."), body)
+    body = re.sub(r"<defs>\s*</defs>", "", body)
+    body = re.sub(r">\s+<", "><", body).strip()
+    body = re.sub(r"\n\s*", " ", body)
+    return (
+        Markup('<svg class="chart" role="img" viewBox="{}" aria-labelledby="{}-t"><title id="{}-t">{}</title>').format(
+            view[1], name, name, text
+        )
+        + Markup(body)
+        + Markup("</svg>")
+    )
+
+
+def strip(name: str, prior: Mapping[str, Any], posterior: Mapping[str, Any], text: str) -> Markup:
+    """Prior and posterior of one quantity as two bars, one above the other, each with its median; on a log scale where it spans decades.
+
+    Parameters
+    ----------
+    name : str
+        Unique on the page.
+    prior, posterior : mapping
+        lower, median and upper, in the same unit.
+    text : str
+        The same in words and numbers.
+    """
+    ends = np.array([[q["lower"], q.get("median", q.get("mean")), q["upper"]] for q in (prior, posterior)], dtype=float)
+    if (ends > 0).all() and ends.max() > 12 * ends.min():
+        ends = np.log(ends)
+    low, high = float(ends.min()), float(ends.max())
+    x = 4 + 172 * (ends - low) / ((high - low) or 1.0)
+    bars = "".join(
+        f'<rect class="{kind}" x="{a:.1f}" y="{y}" width="{max(c - a, 1.5):.1f}" height="{height}" rx="1.5"/>'
+        f'<rect class="{kind}-mid" x="{b - 1:.1f}" y="{y - 2}" width="2" height="{height + 4}"/>'
+        for kind, y, height, (a, b, c) in (("was", 5, 3, x[0]), ("is", 14, 5, x[1]))
+    )
+    return (
+        Markup('<svg class="strip" role="img" viewBox="0 0 180 24" aria-labelledby="{}"><title id="{}">{}</title>').format(
+            name, name, escape(text)
+        )
+        + Markup(bars)
+        + Markup("</svg>")
+    )

@@ -1,0 +1,163 @@
+"""Stored runs: what a fit leaves behind, written whole or not at all, and opened again with its schema checked.
+
+The names of files, groups and variables are public: docs/schema.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from ripeness.errors import ContentError, Fault, RipenessError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+SCHEMA: Final = 1
+POSTERIOR: Final = "posterior.nc"
+MANIFEST: Final = "manifest.json"
+FORECAST_JSON: Final = "forecast.json"
+FORECAST_CSV: Final = "forecast.csv"
+PAGE: Final = "index.html"
+FAILURE_PAGE: Final = "failure.html"
+FAILURE_JSON: Final = "failure.json"
+FORECAST_COLUMNS: Final = (
+    "question",
+    "origin",
+    "horizon_weeks",
+    "target_end_date",
+    "probability",
+    "lower",
+    "upper",
+    "outside_view",
+)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One stored run.
+
+    Parameters
+    ----------
+    folder : Path
+        reports/<origin>.
+    manifest : dict
+        Schema version, hashes, seed, versions.
+    """
+
+    folder: Path
+    manifest: Mapping[str, Any]
+
+    @cached_property
+    def tree(self) -> xr.DataTree:
+        """All draws: a tree with a group for each fit, and the groups forecast and data."""
+        import xarray as xr
+
+        tree: xr.DataTree = xr.open_datatree(self.folder / POSTERIOR, engine="h5netcdf")
+        found = int(tree.attrs.get("schema", 0))
+        if found != SCHEMA:
+            raise RipenessError(_of_another_schema(self.folder.name, POSTERIOR, found))
+        return tree
+
+    @cached_property
+    def summary(self) -> dict[str, Any]:
+        """Every number and word that the page shows."""
+        found: dict[str, Any] = json.loads((self.folder / FORECAST_JSON).read_text("utf-8"))
+        return found
+
+    @cached_property
+    def forecast(self) -> pd.DataFrame:
+        """forecast.csv as a table."""
+        import pandas as pd
+
+        return pd.read_csv(self.folder / FORECAST_CSV)
+
+    def fit(self, name: str) -> xr.DataTree:
+        """One fit with its ArviZ groups, as a tree of its own: pass it to any function of ArviZ.
+
+        Raises
+        ------
+        RipenessError
+            If there is no such fit.
+        """
+        fits = [child for child in self.tree.children if child not in ("forecast", "data")]
+        if name not in fits:
+            raise RipenessError(f"no fit '{name}' in {self.folder.name}; there are: {', '.join(fits)}")
+        import xarray as xr
+
+        return xr.DataTree.from_dict({group: node.to_dataset() for group, node in self.tree[name].children.items()}, name=name)
+
+
+def open_run(folder: Path | str) -> Run:
+    """Open a stored run.
+
+    Parameters
+    ----------
+    folder : Path or str
+        reports/<origin>.
+
+    Raises
+    ------
+    ContentError
+        If the folder holds no run, or one of another schema.
+    """
+    folder = Path(folder)
+    path = folder / MANIFEST
+    if not path.is_file():
+        shown = Path(folder.name) / MANIFEST
+        raise ContentError(Fault(shown, None, "no such file", "a stored run", "make one with 'ripeness fit'"))
+    manifest = json.loads(path.read_text("utf-8"))
+    if manifest.get("schema") != SCHEMA:
+        raise RipenessError(_of_another_schema(folder.name, MANIFEST, manifest.get("schema")))
+    return Run(folder, manifest)
+
+
+def _of_another_schema(folder: str, file: str, found: object) -> str:
+    return f"{folder}/{file} was written with schema {found}, this version reads schema {SCHEMA}. To mend: run 'ripeness fit --refit'"
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write JSON with keys in the order given, one byte sequence for one content; floats to ten significant digits."""
+    write_whole(path, json.dumps(rounded(content), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def rounded(content: Any) -> Any:
+    """Floats to ten significant digits, containers alike; anything not finite becomes None."""
+    if isinstance(content, float):
+        return float(f"{content:.10g}") if content == content and abs(content) != float("inf") else None
+    if isinstance(content, Mapping):
+        return {str(key): rounded(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [rounded(value) for value in content]
+    return content
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Replace a file by a new text; whoever reads it sees the old one or the new one, never a part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.new")
+    temporary.write_text(text, "utf-8", newline="\n")
+    os.replace(temporary, path)
+
+
+def write_tree(path: Path, tree: xr.DataTree) -> None:
+    """Replace a file of draws by a new one, whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.new")
+    try:
+        tree.to_netcdf(temporary, engine="h5netcdf")
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def hash_text(*parts: str) -> str:
+    """SHA-256 over parts, each ended by a NUL."""
+    return hashlib.sha256("".join(f"{part}\0" for part in parts).encode()).hexdigest()

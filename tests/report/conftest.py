@@ -1,0 +1,337 @@
+"""A made-up run of a made-up war: the structure of forecast.json and posterior.nc, with text in it that means harm."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from ripeness import names
+
+ORIGIN = date(2031, 3, 30)
+WEEKS = [ORIGIN - timedelta(days=7 * back) for back in range(59, -1, -1)]
+HOSTILE = '<script>alert("x")</script><img src="https://evil.example/x.png">'
+HORIZONS = (4, 13, 26, 52)
+
+
+def quantiles(median: float, spread: float) -> dict[str, float]:
+    return {"lower": median - spread, "median": median, "upper": median + spread}
+
+
+def interval(mean: float, spread: float) -> dict[str, float]:
+    return {"mean": mean, "lower": mean - spread, "upper": mean + spread}
+
+
+def forecast(question: str, source: str, weeks: int, probability: float) -> dict[str, Any]:
+    inside = question == "round" and source != "outside"
+    return {
+        "question": question,
+        "source": source,
+        "horizon_weeks": weeks,
+        "target_end_date": (ORIGIN + timedelta(days=7 * weeks)).isoformat(),
+        "probability": probability,
+        "lower": probability / 3,
+        "upper": min(2 * probability, 0.99),
+        "mc_error": 0.002,
+        "outside_view": 0.234,
+        "level_only": 0.212 if inside else None,
+        "inside_multiplier": probability / 0.212 if inside else None,
+    }
+
+
+def gate(passed: bool) -> dict[str, Any]:
+    criteria = [
+        {
+            "name": "rhat",
+            "words": "largest R-hat",
+            "value": 1.004 if passed else 1.37,
+            "limit": 1.01,
+            "sense": "at most",
+            "passed": passed,
+            "worst": "weight[supply → east]",
+        },
+        {
+            "name": "ess_bulk",
+            "words": "smallest bulk effective sample size",
+            "value": 812.0,
+            "limit": 400.0,
+            "sense": "at least",
+            "passed": True,
+            "worst": "",
+        },
+    ]
+    fits = [{"fit": name, "passed": passed, "attempts": 1, "criteria": criteria} for name, _, _ in names.FITS]
+    return {"passed": passed, "fits": fits}
+
+
+def made_up_summary() -> dict[str, Any]:
+    chances = {4: 0.061, 13: 0.174, 26: 0.301, 52: 0.487}
+    sources = {"mixture": 1.0, "conjunctive_as_written": 1.1, "conjunctive_tempered": 0.9, "additive_as_written": 1.2, "outside": 1.34}
+    rows = [forecast("round", source, weeks, factor * chances[weeks]) for source, factor in sources.items() for weeks in HORIZONS]
+    rows += [
+        forecast("sustained", source, weeks, 0.2 * factor * chances[weeks]) for source, factor in sources.items() for weeks in HORIZONS
+    ]
+    past = np.linspace(0.01, 0.05, len(WEEKS) - 1)
+    ahead = np.linspace(0.012, 0.02, 52)
+    curve = 1 - np.exp(-np.cumsum(ahead))
+    curves = {
+        f"{what}_{part}": (values * factor).tolist()
+        for what, values in (("hazard", ahead), ("by_week", curve), ("multiplier", ahead * 50))
+        for part, factor in (("mean", 1.0), ("lower", 0.4), ("upper", 1.5))
+    }
+    reading = {"prior": interval(0.4, 0.5) | {"p_claimed": 0.82}, "posterior": interval(0.31, 0.4) | {"p_claimed": 0.77}}
+    return {
+        "schema": 1,
+        "title": "Will East and West talk?",
+        "question": {
+            "id": "round",
+            "text": "Will delegations of East and West meet?",
+            "definition": "A round is a meeting of delegations.",
+            "void": "The question is void if nobody is left.",
+            "parties": ["East", "West"],
+            "active_weeks": 8,
+            "sustained_rounds": 3,
+            "sustained_weeks": 13,
+        },
+        "origin": ORIGIN.isoformat(),
+        "run_id": "0123456789abcdef",
+        "code_version": "0.1.0+abc",
+        "seed": 7,
+        "data_hash": "d" * 64,
+        "priors_hash": "p" * 64,
+        "versions": {"pymc": "6.0.0", "arviz": "1.3.0"},
+        "command": "ripeness report --as-of 2031-03-30 --seed 7",
+        "essay": {"title": "On talking", "author": "A. Nobody", "date": "2030-01-02"},
+        "dormancy": {"last_round": "2030-11-20", "weeks": 18, "active": False, "missed_round_probability": 0.012},
+        "headline_weeks": 13,
+        "forecasts": rows,
+        "hazard_past": {
+            "weeks": [w.isoformat() for w in WEEKS[1:]],
+            "mean": past.tolist(),
+            "lower": (past / 3).tolist(),
+            "upper": (past * 3).tolist(),
+            "outside_mean": (past * 1.2).tolist(),
+        },
+        "rounds": ["2030-04-02", "2030-04-20", "2030-11-20"],
+        "ahead": {
+            "weeks": [(ORIGIN + timedelta(days=7 * k)).isoformat() for k in range(1, 53)],
+            "mixture": curves,
+            "outside": {k: [1.3 * x for x in v] for k, v in curves.items()},
+        },
+        "announcements": [
+            {
+                "class": "one_side",
+                "class_label": "proposed by one side",
+                "first": "2031-04-10",
+                "last": "2031-04-12",
+                "known": "2031-03-20",
+                "kept": interval(0.31, 0.2),
+            },
+        ],
+        "conditions": [
+            {
+                "id": name,
+                "label": f"{name.capitalize()} is willing",
+                "open_now": interval(0.2, 0.1),
+                "usual_prior": interval(0.4, 0.25),
+                "usual_posterior": interval(0.35, 0.2),
+                "by_reading": {"as_written": interval(0.22, 0.1), "tempered": interval(0.19, 0.1)},
+            }
+            for name in ("east", "west")
+        ],
+        "factors": [
+            {
+                "id": "supply",
+                "label": "Supply",
+                "plus": "the East has plenty",
+                "observed": True,
+                "level": True,
+                "now": interval(0.7, 0.4),
+                "half_life": {"prior": quantiles(20, 10), "posterior": quantiles(15, 6)},
+                "indicators": ["bread", "coal"],
+                "effects": ["supply → east"],
+            },
+            {
+                "id": "trust",
+                "label": "Trust",
+                "plus": "old friends write letters",
+                "observed": False,
+                "level": False,
+                "now": interval(0.0, 1.6),
+                "half_life": {"prior": quantiles(50, 30), "posterior": quantiles(50, 30)},
+                "indicators": [],
+                "effects": ["trust losing"],
+            },
+        ],
+        "effects": [
+            {
+                "id": "supply → east",
+                "factor": "supply",
+                "condition": "east",
+                "role": None,
+                "direction": "-",
+                "readings": {"as_written": reading, "tempered": reading},
+                "claims": ["plenty-hardens"],
+                "citations": ["smith2001"],
+                "rationale": "Plenty hardens hearts.",
+                "moved": False,
+            },
+            {
+                "id": "trust losing",
+                "factor": "trust",
+                "condition": None,
+                "role": "losing",
+                "direction": "+",
+                "readings": {"as_written": reading, "tempered": reading},
+                "claims": [],
+                "citations": [],
+                "rationale": "",
+                "moved": True,
+            },
+        ],
+        "drivers": [
+            {
+                "name": f"driver_{n}",
+                "label": f"driver number {n}",
+                "unit": "weeks",
+                "reading": ("as_written", None)[n % 2],
+                "prior": quantiles(5, 3),
+                "posterior": quantiles(4, 1 + n / 4),
+                "moved": n == 0,
+                "shift": 0.5 / (1 + n),
+                "claims": ["plenty-hardens"] if n == 1 else [],
+                "citations": ["smith2001"],
+                "rationale": "A round number.",
+            }
+            for n in range(4)
+        ],
+        "indicators": [
+            {
+                "id": name,
+                "title": title,
+                "unit": "loaves",
+                "family": family,
+                "factor": "supply",
+                "reference": name == "bread",
+                "source": HOSTILE,
+                "newest_observed_on": "2031-03-23",
+                "newest_published_on": "2031-03-24",
+                "newest_value": 12345.0,
+                "days_old": 7,
+                "expected_lag_days": 2,
+                "overdue": name == "coal",
+                "ended": None,
+                "weeks_seen": 40,
+            }
+            for name, title, family in (("bread", "Bread baked", "economy"), ("coal", f"Coal {HOSTILE}", "public"))
+        ],
+        "claims": [
+            {
+                "id": "plenty-hardens",
+                "paragraph": 3,
+                "locator": f"plenty {HOSTILE}",
+                "paraphrase": "Plenty makes the East stubborn.",
+                "mechanism": "economic",
+                "direction": "-",
+                "strength": "may",
+                "about": "effect",
+                "factor": "supply",
+                "condition": "east",
+                "role": None,
+                "state": None,
+            }
+        ],
+        "paragraphs": 12,
+        "citations": {"smith2001": "Smith, J. (2001). On bread. https://doi.org/10.0/x"},
+        "gate": gate(True),
+        "coverage": {
+            "searched_to": "2031-03-30",
+            "stretches": [{"first": "2030-01-01", "last": "2031-03-30", "lower": 0.97, "upper": 0.999}],
+        },
+        "graph": {
+            "nodes": [
+                {"id": "half_life", "kind": "free", "plate": "factor"},
+                {"id": "path", "kind": "deterministic", "plate": "factor x week"},
+                {"id": "log_war_level", "kind": "free", "plate": ""},
+                {"id": "hazard", "kind": "deterministic", "plate": "week"},
+                {"id": "rounds_density", "kind": "potential", "plate": None},
+            ],
+            "edges": [["half_life", "path"], ["path", "hazard"], ["log_war_level", "hazard"], ["hazard", "rounds_density"]],
+        },
+        "previous": None,
+    }
+
+
+def made_up_tree() -> xr.DataTree:
+    rng = np.random.default_rng(11)
+    chains, draws, weeks = 4, 50, np.array([str(week) for week in WEEKS], dtype="datetime64[ns]")
+    sampled = (names.CHAIN, names.DRAW)
+    groups: dict[str, xr.Dataset] = {}
+    for fit in names.HEADLINE_FITS:
+        groups[f"{fit}/posterior"] = xr.Dataset(
+            {
+                "path": (
+                    (*sampled, names.FACTOR, names.WEEK),
+                    rng.normal(size=(chains, draws, 2, len(weeks))) * 0.2 + np.linspace(-1, 1, len(weeks)),
+                ),
+                "level_path": ((*sampled, names.LEVEL, names.WEEK), np.full((chains, draws, 1, len(weeks)), 0.5)),
+                "loading": ((*sampled, names.RELATIVE), np.full((chains, draws, 1), 2.0)),
+                "intercept": ((*sampled, names.RELATIVE), np.full((chains, draws, 1), 1.0)),
+                "log_war_level": (sampled, rng.normal(size=(chains, draws))),
+                "log_best_to_worst": (sampled, rng.normal(size=(chains, draws))),
+            },
+            coords={names.FACTOR: ["supply", "trust"], names.WEEK: weeks, names.LEVEL: ["supply"], names.RELATIVE: ["coal"]},
+        )
+    groups["forecast"] = xr.Dataset(
+        {"within": ((names.FIT, *sampled, names.HORIZON), rng.uniform(size=(2, chains, draws, 4)))},
+        coords={names.FIT: list(names.HEADLINE_FITS), names.HORIZON: list(HORIZONS)},
+    )
+    groups["data"] = xr.Dataset(
+        {
+            "indicator": (names.OBSERVATION, ["bread"] * 3 + ["coal"] * 2),
+            "week": (names.OBSERVATION, weeks[[3, 10, 20, 5, 30]]),
+            "scaled": (names.OBSERVATION, [0.5, 1.0, 1.5, 4.0, 3.0]),
+        }
+    )
+    return xr.DataTree.from_dict(groups)
+
+
+@pytest.fixture
+def summary() -> dict[str, Any]:
+    return made_up_summary()
+
+
+@pytest.fixture(scope="session")
+def tree() -> xr.DataTree:
+    return made_up_tree()
+
+
+@pytest.fixture(scope="session")
+def page(tree: xr.DataTree) -> str:
+    from ripeness.report import render_page
+
+    return render_page(made_up_summary(), tree)
+
+
+@pytest.fixture
+def failed_summary(summary: dict[str, Any]) -> dict[str, Any]:
+    kept = (
+        "schema",
+        "title",
+        "question",
+        "origin",
+        "run_id",
+        "code_version",
+        "seed",
+        "data_hash",
+        "priors_hash",
+        "versions",
+        "command",
+        "essay",
+    )
+    kept += ("dormancy", "headline_weeks", "indicators", "coverage", "rounds", "previous")
+    rows = [row | {"probability": 0.234} for row in summary["forecasts"] if row["source"] == "outside"]
+    return {key: summary[key] for key in kept} | {"forecasts": rows, "gate": gate(False)}

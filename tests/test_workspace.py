@@ -1,0 +1,129 @@
+"""ripeness.toml: what is read, and what is refused on which line."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from ripeness.errors import ContentError, UsageError
+from ripeness.workspace import find_workspace, read_workspace
+
+ROOT = Path(__file__).resolve().parents[1]
+
+SOUND = """\
+schema = 1
+title = "Will the valleys talk?"
+[question]
+id = "round"
+text = "Will the valleys hold a round?"
+definition = "A meeting of both councils."
+void = "If a valley is no more."
+parties = ["Upper", "Lower"]
+war_began = 2024-01-01
+horizons_weeks = [4, 13]
+headline_weeks = 4
+[paths]
+data = "figures"
+[[condition]]
+id = "upper"
+label = "Upper is willing"
+[[condition]]
+id = "lower"
+label = "Lower is willing"
+[[factor]]
+id = "flood"
+label = "The flood"
+plus = "the water runs down"
+tails = "shocks"
+losing_when_plus = "lower"
+losing_when_minus = "upper"
+[[factor]]
+id = "harvest"
+label = "The harvest"
+plus = "barns are full"
+level = true
+effects = { upper = "-", lower = "both" }
+pulse = 2024-03-01
+"""
+
+
+def write(folder: Path, text: str = SOUND) -> Path:
+    (folder / "ripeness.toml").write_text(text)
+    return folder
+
+
+def faults_of(folder: Path, text: str) -> dict[int | None, str]:
+    with pytest.raises(ContentError) as caught:
+        read_workspace(write(folder, text))
+    assert {fault.path for fault in caught.value.faults} == {Path("ripeness.toml")}
+    return {fault.line: str(fault) for fault in caught.value.faults}
+
+
+def test_a_sound_workspace(tmp_path: Path) -> None:
+    workspace = read_workspace(write(tmp_path))
+    assert workspace.factor_ids == ["flood", "harvest"]
+    assert workspace.condition_ids == ["upper", "lower"]
+    flood, harvest = workspace.factors
+    assert flood.one_sided
+    assert not harvest.one_sided
+    assert harvest.pulse == date(2024, 3, 1)
+    assert harvest.level
+    assert workspace.data == tmp_path / "figures"
+    assert workspace.priors == tmp_path / "priors"
+    assert workspace.shown(tmp_path / "figures" / "a.csv") == Path("figures/a.csv")
+    assert workspace.shown(Path("/elsewhere/a.csv")) == Path("/elsewhere/a.csv")
+    assert workspace.fit.chains == 4
+
+
+def test_the_workspace_is_found_from_a_folder_below(tmp_path: Path) -> None:
+    deep = write(tmp_path) / "a" / "b"
+    deep.mkdir(parents=True)
+    assert find_workspace(deep) == tmp_path.resolve()
+
+
+def test_no_workspace(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="--workspace"):
+        find_workspace(tmp_path)
+    with pytest.raises(UsageError, match="no such folder"):
+        read_workspace(tmp_path / "none")
+    with pytest.raises(ContentError, match="no such file"):
+        read_workspace(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "said"),
+    [
+        ('losing_when_plus = "lower"', 'losing_when_plus = "lowe"', 20, "did you mean 'lower'"),
+        ('upper = "-", lower', 'uper = "-", lower', 27, "did you mean 'upper'"),
+        ('id = "harvest"', 'id = "flood"', 27, "a second time"),
+        ('id = "lower"', 'id = "upper"', 17, "a second time"),
+        ('losing_when_minus = "upper"', "", 20, "together, or neither"),
+        ('effects = { upper = "-", lower = "both" }', "", 27, "effects on at least one condition"),
+        ('losing_when_minus = "upper"', 'losing_when_minus = "upper"\neffects = { upper = "+" }', 20, "not both"),
+        ('lower = "both"', 'lower = "neither"', 32, "neither"),
+        ('tails = "shocks"', 'tails = "fat"', 24, "fat"),
+        ("level = true", "levle = true", 31, "did you mean 'level'"),
+        ("schema = 1", "schema = 2", 1, "schema"),
+        ("headline_weeks = 4", "headline_weeks = 5", 3, "one of horizons_weeks"),
+        ('id = "flood"', 'id = "Flood"', 21, "Flood"),
+    ],
+)
+def test_each_fault_is_named_at_its_line(tmp_path: Path, old: str, new: str, line: int, said: str) -> None:
+    assert old in SOUND
+    faults = faults_of(tmp_path, SOUND.replace(old, new, 1))
+    assert line in faults, faults
+    assert said in faults[line]
+
+
+def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
+    text = SOUND.replace('id = "lower"', 'id = "upper"').replace('id = "harvest"', 'id = "flood"')
+    faults = faults_of(tmp_path, text)
+    assert {17, 27} <= set(faults)
+
+
+def test_the_workspace_of_this_repository_is_sound() -> None:
+    workspace = read_workspace(ROOT)
+    assert workspace.question.headline_weeks in workspace.question.horizons_weeks
+    assert any(factor.one_sided for factor in workspace.factors)
