@@ -1,1 +1,64 @@
-"""Ripeness."""
+"""Ripeness: a living Bayesian forecast of whether dormant peace talks resume.
+
+    >>> import ripeness
+    >>> run = ripeness.open_run("reports/2026-06-28")
+    >>> run.forecast                                     # the table
+    >>> run.fit("conjunctive_as_written").posterior      # labelled draws, ready for ArviZ
+
+Names are loaded when they are first used, so that importing the package costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ripeness.claims import read_claims
+    from ripeness.data.vintages import read_store
+    from ripeness.errors import RipenessError
+    from ripeness.pipeline import check_workspace, run_fit, run_forecast, run_report
+    from ripeness.results import Run, open_run
+    from ripeness.workspace import find_workspace, read_workspace
+
+_HOMES = {
+    "RipenessError": "errors",
+    "Run": "results",
+    "check_workspace": "pipeline",
+    "find_workspace": "workspace",
+    "open_run": "results",
+    "read_claims": "claims",
+    "read_store": "data.vintages",
+    "read_workspace": "workspace",
+    "run_fit": "pipeline",
+    "run_forecast": "pipeline",
+    "run_report": "pipeline",
+}
+
+__all__ = [
+    "RipenessError",
+    "Run",
+    "__version__",
+    "check_workspace",
+    "find_workspace",
+    "open_run",
+    "read_claims",
+    "read_store",
+    "read_workspace",
+    "run_fit",
+    "run_forecast",
+    "run_report",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return version("ripeness")
+    if name in _HOMES:
+        return getattr(import_module(f"ripeness.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'ripeness' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -65,7 +65,9 @@ def read_ledger(reports: Path) -> list[Entry]:
     reader = csv.reader(io.StringIO(path.read_text("utf-8"), newline=""))
     header = next(reader, [])
     if tuple(header) != COLUMNS:
-        raise ContentError(Fault(shown, 1, f"columns '{','.join(header)}'", f"'{','.join(COLUMNS)}'", "restore the ledger from its history"))
+        raise ContentError(
+            Fault(shown, 1, f"columns '{','.join(header)}'", f"'{','.join(COLUMNS)}'", "restore the ledger from its history")
+        )
     entries = []
     for cells in reader:
         try:
@@ -77,12 +79,24 @@ def read_ledger(reports: Path) -> list[Entry]:
                     date.fromisoformat(values["origin"]),
                     int(values["horizon_weeks"]),
                     date.fromisoformat(values["target_end_date"]),
-                    *(float(values[name]) for name in ("probability", "lower", "upper", "outside_view")),
-                    *(values[name] for name in ("method", "data_hash", "priors_hash", "code_version")),  # type: ignore[arg-type]
+                    float(values["probability"]),
+                    float(values["lower"]),
+                    float(values["upper"]),
+                    float(values["outside_view"]),
+                    values["method"],
+                    values["data_hash"],
+                    values["priors_hash"],
+                    values["code_version"],
                 )
             )
         except ValueError as error:
-            fault = Fault(shown, reader.line_num, f"a line that cannot be read ({error})", "a forecast as it was issued", "restore the ledger from its history")
+            fault = Fault(
+                shown,
+                reader.line_num,
+                f"a line that cannot be read ({error})",
+                "a forecast as it was issued",
+                "restore the ledger from its history",
+            )
             raise ContentError(fault) from None
     return entries
 

@@ -222,7 +222,9 @@ def _factors(spec: ModelSpec) -> Any:
             captured = _logitnormal("capture", mu, sigma, names.ERA)
         count_factor, count_loading, count_intercept = factor_of[indicator], loading[indicator], intercept[indicator]
         count_level = level[count_factor, counts.week]
-        more = measure.counted_information(count_loading, count_intercept, count_level, captured, dispersion[counts.indicator], counts, scale)
+        more = measure.counted_information(
+            count_loading, count_intercept, count_level, captured, dispersion[counts.indicator], counts, scale
+        )
         precision, information = pt.concatenate([precision, more[0]]), pt.concatenate([information, more[1]])
         at_factor, at_week = np.concatenate([at_factor, count_factor]), np.concatenate([at_week, counts.week])
 

@@ -64,7 +64,9 @@ class Checked:
         vintage = self.store.as_of(origin)
         covered = vintage.covered_to
         if covered is None or covered < origin:
-            raise UsageError(f"--as-of {origin}: rounds have been searched for up to {covered}, by what was known then; add rows to coverage.csv or choose a day up to {newest}")
+            raise UsageError(
+                f"--as-of {origin}: rounds have been searched for up to {covered}, by what was known then; add rows to coverage.csv or choose a day up to {newest}"
+            )
         return vintage
 
 
@@ -203,7 +205,12 @@ def run_fit(root: Path, as_of: date | None = None, seed: int | None = None, refi
         _write_failure(folder, summary)
         raise GateError(_failure_in_words(made, workspace.shown(folder / results.FAILURE_PAGE)))
     progress("storing draws")
-    attributes = {"schema": results.SCHEMA, "title": workspace.title, "origin": vintage.origin.isoformat(), "question": workspace.question.id}
+    attributes = {
+        "schema": results.SCHEMA,
+        "title": workspace.title,
+        "origin": vintage.origin.isoformat(),
+        "question": workspace.question.id,
+    }
     attributes |= {key: meta[key] for key in ("run_id", "seed", "code_version", "data_hash", "priors_hash")}
     (folder / results.MANIFEST).unlink(missing_ok=True)
     results.write_tree(folder / results.POSTERIOR, build_tree(made, attributes))
@@ -250,7 +257,10 @@ def _ledger_entries(summary: dict[str, Any]) -> list[Entry]:
             date.fromisoformat(summary["origin"]),
             row["horizon_weeks"],
             date.fromisoformat(row["target_end_date"]),
-            *(row[name] for name in ("probability", "lower", "upper", "outside_view")),
+            row["probability"],
+            row["lower"],
+            row["upper"],
+            row["outside_view"],
             METHOD,
             summary["data_hash"],
             summary["priors_hash"],
@@ -278,7 +288,9 @@ def _meta(checked: Checked, vintage: Vintage, seed: int) -> dict[str, Any]:
     data_hash = results.hash_text(vintage.hash, checked.store.hashes[CONTRACTS_FILE])
     workspace_hash = sha256((workspace.root / WORKSPACE_FILE).read_bytes()).hexdigest()
     versions = {name: version(name) for name in VERSIONED}
-    run_id = results.hash_text(vintage.origin.isoformat(), data_hash, checked.priors.hash, workspace_hash, code_version(), str(seed), str(versions))
+    run_id = results.hash_text(
+        vintage.origin.isoformat(), data_hash, checked.priors.hash, workspace_hash, code_version(), str(seed), str(versions)
+    )
     return {
         "run_id": run_id[:RUN_ID_DIGITS],
         "code_version": code_version(),

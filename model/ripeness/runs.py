@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -158,7 +158,9 @@ def _fit(
         progress(f"{name.replace('_', ' ')} failed its gate ({'; '.join(map(str, verdict.failures))}); once more with twice the draws")
     question = spec.workspace.question
     rounds = simulate_rounds(ahead, events)
-    sustained = sustained_process(rounds, ahead.reach, question.sustained_rounds, question.sustained_weeks).reshape(*shape, -1)
+    counted = sustained_process(rounds, ahead.reach, question.sustained_rounds, question.sustained_weeks)
+    # a share of few simulated futures: its binomial noise is taken out like that of the paths
+    sustained = without_path_noise(counted, counted * (1.0 - counted) / (rounds.shape[1] - 1)).reshape(*shape, -1)
     prior = sample_prior(spec, reading, variant, PRIOR_DRAWS, prior_seed)  # type: ignore[arg-type]
     groups = build_groups(spec, sampled, prior, predictive)
     return Fitted(name, variant, reading, groups, verdict, attempt, ahead, probabilities, within, sustained)
@@ -223,5 +225,3 @@ def data_table(spec: ModelSpec, vintage: Vintage) -> xr.Dataset:
         columns["scaled"].append(spec.contracts[name].transformed(rows["value"].to_numpy(float)))
     table = {key: ((names.OBSERVATION,), np.concatenate(parts)) for key, parts in columns.items()}
     return xr.Dataset({names.INDICATOR: ((names.OBSERVATION,), np.array(indicator, dtype=object)), **table})
-
-

@@ -98,7 +98,10 @@ def build_summary(made: MadeRun, claims: Claims, meta: Mapping[str, Any], previo
         "drivers": drivers,
         "claims": [_claim(claim) for claim in claims.claims],
         "paragraphs": claims.card.paragraphs,
-        "citations": {name: " ".join(filter(None, (citation.reference, citation.address))) for name, citation in made.spec.priors.files.citations.items()},
+        "citations": {
+            name: " ".join(filter(None, (citation.reference, citation.address)))
+            for name, citation in made.spec.priors.files.citations.items()
+        },
         "graph": made.graph,
     }
 
@@ -198,7 +201,6 @@ def _indicators(made: MadeRun) -> list[dict[str, Any]]:
     rows = []
     for name in made.spec.panel.indicators:
         contract, values = made.spec.contracts[name], made.vintage.values[name]
-        row = fresh.loc[name]
         empty = values.empty
         rows.append(
             {
@@ -212,9 +214,9 @@ def _indicators(made: MadeRun) -> list[dict[str, Any]]:
                 "newest_observed_on": None if empty else values["observed_on"].iloc[-1].date().isoformat(),
                 "newest_published_on": None if empty else values["published_on"].max().date().isoformat(),
                 "newest_value": None if empty else float(values["value"].iloc[-1]),
-                "days_old": None if empty else int(row["days_old"]),
+                "days_old": None if empty else int(str(fresh.at[name, "days_old"])),
                 "expected_lag_days": contract.expected_lag_days,
-                "overdue": bool(row["overdue"]),
+                "overdue": bool(fresh.at[name, "overdue"]),
                 "ended": contract.ended.isoformat() if contract.ended else None,
                 "weeks_seen": len(values),
             }
@@ -229,7 +231,9 @@ def _coverage(made: MadeRun) -> dict[str, Any]:
         if stretches and (stretches[-1]["lower"], stretches[-1]["upper"]) == (float(low), float(high)):
             stretches[-1]["last"] = last.date().isoformat()
         else:
-            stretches.append({"first": first.date().isoformat(), "last": last.date().isoformat(), "lower": float(low), "upper": float(high)})
+            stretches.append(
+                {"first": first.date().isoformat(), "last": last.date().isoformat(), "lower": float(low), "upper": float(high)}
+            )
     return {"searched_to": stretches[-1]["last"] if stretches else None, "stretches": stretches}
 
 
@@ -310,7 +314,10 @@ def _factors(made: MadeRun) -> list[dict[str, Any]]:
                 "observed": bool(indicators),
                 "level": factor.level,
                 "now": interval(posterior["path"].values[..., k, -1]),
-                "half_life": {"prior": _median(prior["half_life"].values[..., k]), "posterior": _median(posterior["half_life"].values[..., k])},
+                "half_life": {
+                    "prior": _median(prior["half_life"].values[..., k]),
+                    "posterior": _median(posterior["half_life"].values[..., k]),
+                },
                 "indicators": indicators,
                 "effects": [effect.id for effect in spec.priors.effects[names.AS_WRITTEN] if effect.factor == factor.id],
             }
@@ -420,5 +427,18 @@ def _drivers(made: MadeRun) -> list[dict[str, Any]]:
 
 
 def _claim(claim: Any) -> dict[str, Any]:
-    keys = ("id", "paragraph", "locator", "paraphrase", "mechanism", "direction", "strength", "about", "factor", "condition", "role", "state")
+    keys = (
+        "id",
+        "paragraph",
+        "locator",
+        "paraphrase",
+        "mechanism",
+        "direction",
+        "strength",
+        "about",
+        "factor",
+        "condition",
+        "role",
+        "state",
+    )
     return {key: getattr(claim, key) for key in keys}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -205,12 +204,17 @@ def read_workspace(root: Path) -> Workspace:
         raise UsageError(f"--workspace {root.name}: no such folder")
     toml = read_toml(root / FILE, Path(FILE))
     document = parse_table(_Document, toml)
-    faults = [*_repeated(toml, "condition", document.condition), *_repeated(toml, "factor", document.factor)]
     known = [condition.id for condition in document.condition]
+    faults = [*_repeated(toml, "condition", known), *_repeated(toml, "factor", [factor.id for factor in document.factor])]
     for number, factor in enumerate(document.factor):
         named = [*factor.effects, *filter(None, (factor.losing_when_plus, factor.losing_when_minus))]
         faults += [
-            toml.fault(("factor", number), f"factor '{factor.id}' acts on unknown condition '{name}'", "the id of a [[condition]]", did_you_mean(name, known))
+            toml.fault(
+                ("factor", number),
+                f"factor '{factor.id}' acts on unknown condition '{name}'",
+                "the id of a [[condition]]",
+                did_you_mean(name, known),
+            )
             for name in named
             if name not in known
         ]
@@ -228,10 +232,9 @@ def read_workspace(root: Path) -> Workspace:
     )
 
 
-def _repeated(toml: TomlFile, table: str, entries: list[Condition] | list[Factor]) -> list[Fault]:
-    counts = Counter(entry.id for entry in entries)
+def _repeated(toml: TomlFile, table: str, ids: list[str]) -> list[Fault]:
     return [
-        toml.fault((table, number), f"{table} '{entry.id}' a second time", "each id once", "rename or remove one of them")
-        for number, entry in enumerate(entries)
-        if counts[entry.id] > 1 and entry.id in [earlier.id for earlier in entries[:number]]
+        toml.fault((table, number), f"{table} '{name}' a second time", "each id once", "rename or remove one of them")
+        for number, name in enumerate(ids)
+        if name in ids[:number]
     ]

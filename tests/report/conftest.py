@@ -285,14 +285,14 @@ def made_up_tree() -> xr.DataTree:
             },
             coords={names.FACTOR: ["supply", "trust"], names.WEEK: weeks, names.LEVEL: ["supply"], names.RELATIVE: ["coal"]},
         )
-    groups["forecast"] = xr.Dataset(
-        {"within": ((names.FIT, *sampled, names.HORIZON), rng.uniform(size=(2, chains, draws, 4)))},
-        coords={names.FIT: list(names.HEADLINE_FITS), names.HORIZON: list(HORIZONS)},
-    )
+    for fit in names.HEADLINE_FITS:
+        groups[f"{names.FORECAST_GROUP}/{fit}"] = xr.Dataset(
+            {"within": ((*sampled, names.HORIZON), rng.uniform(size=(chains, draws, 4)))}, coords={names.HORIZON: list(HORIZONS)}
+        )
     groups["data"] = xr.Dataset(
         {
             "indicator": (names.OBSERVATION, ["bread"] * 3 + ["coal"] * 2),
-            "week": (names.OBSERVATION, weeks[[3, 10, 20, 5, 30]]),
+            "observed_on": (names.OBSERVATION, weeks[[3, 10, 20, 5, 30]]),
             "scaled": (names.OBSERVATION, [0.5, 1.0, 1.5, 4.0, 3.0]),
         }
     )

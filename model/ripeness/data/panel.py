@@ -218,17 +218,15 @@ def build_record(vintage: Vintage, weeks: Sequence[date], question: Question) ->
 
 
 def _measured(vintage: Vintage, contracts: Mapping[str, Contract], weeks: Sequence[date], grades: Mapping[str, float]) -> Measured:
-    columns: dict[str, list[float]] = {name: [] for name in ("indicator", "first", "last", "value", "widening", "sampling")}
+    rows_of: list[tuple[float, ...]] = []
     for i, (name, contract) in enumerate(contracts.items()):
         for (first, last), rows in _by_period(vintage.values[name], contract, weeks).items():
-            columns["indicator"].append(i)
-            columns["first"].append(first)
-            columns["last"].append(last)
-            columns["value"].append(float(np.mean(contract.transformed(rows["value"].to_numpy(float)))))
-            columns["widening"].append(float(np.sqrt(contract.overlap) * np.mean([grades[str(grade)] for grade in rows["grade"]])))
-            columns["sampling"].append(_sampling_error(rows, contract) if contract.likelihood == "poll" else 0.0)
-    integers = {name: np.array(columns.pop(name), dtype=np.intp) for name in ("indicator", "first", "last")}
-    return Measured(tuple(contracts), **integers, **{name: np.array(values, dtype=float) for name, values in columns.items()})
+            value = float(np.mean(contract.transformed(rows["value"].to_numpy(float))))
+            widening = float(np.sqrt(contract.overlap) * np.mean([grades[str(grade)] for grade in rows["grade"]]))
+            rows_of.append((i, first, last, value, widening, _sampling_error(rows, contract) if contract.likelihood == "poll" else 0.0))
+    table = np.array(rows_of, dtype=float).reshape(-1, 6)
+    indicator, first_week, last_week = (table[:, column].astype(np.intp) for column in range(3))
+    return Measured(tuple(contracts), indicator, first_week, last_week, table[:, 3], table[:, 4], table[:, 5])
 
 
 def _counted(vintage: Vintage, contracts: Mapping[str, Contract], weeks: Sequence[date]) -> Counted:
@@ -236,12 +234,20 @@ def _counted(vintage: Vintage, contracts: Mapping[str, Contract], weeks: Sequenc
     rows_of: list[tuple[int, int, float, float, int]] = []
     for i, (name, contract) in enumerate(contracts.items()):
         for (_, week), rows in _by_period(vintage.values[name], contract, weeks).items():
-            exposure = float(np.log(rows["sample_size"].sum() / contract.exposure_unit)) if contract.exposure and contract.exposure_unit else 0.0
+            exposure = (
+                float(np.log(rows["sample_size"].sum() / contract.exposure_unit)) if contract.exposure and contract.exposure_unit else 0.0
+            )
             era = next((eras.index((name, era.id)) for era in contract.eras if era.first <= weeks[week] <= era.last), len(eras))
             rows_of.append((i, week, float(rows["value"].sum()), exposure, era))
     table = np.array(rows_of, dtype=float).reshape(-1, 5)
     return Counted(
-        tuple(contracts), table[:, 0].astype(np.intp), table[:, 1].astype(np.intp), table[:, 2], table[:, 3], table[:, 4].astype(np.intp), eras
+        tuple(contracts),
+        table[:, 0].astype(np.intp),
+        table[:, 1].astype(np.intp),
+        table[:, 2],
+        table[:, 3],
+        table[:, 4].astype(np.intp),
+        eras,
     )
 
 
@@ -261,8 +267,11 @@ def _by_period(rows: pd.DataFrame, contract: Contract, weeks: Sequence[date]) ->
         else:
             week = index.get(week_of(day), -1)
             periods.append((week, week))
-    grouped = rows.assign(first=[first for first, _ in periods], last=[last for _, last in periods]).groupby(["first", "last"])
-    return {(int(first), int(last)): part for (first, last), part in grouped if last >= 0}  # type: ignore[misc, call-overload]
+    chosen: dict[tuple[int, int], list[int]] = {}
+    for position, period in enumerate(periods):
+        if period[1] >= 0:
+            chosen.setdefault(period, []).append(position)
+    return {period: rows.iloc[positions] for period, positions in chosen.items()}
 
 
 def _sampling_error(rows: pd.DataFrame, contract: Contract) -> float:

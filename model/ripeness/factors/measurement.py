@@ -112,7 +112,9 @@ def measured_information(loading: Any, remainder: Any, spread: Any, df: float) -
     return loading**2 * weight, loading * remainder * weight
 
 
-def counted_information(loading: Any, intercept: Any, level: Any, captured: Any, dispersion: Any, rows: Counted, scale: CountScale) -> tuple[Any, Any]:
+def counted_information(
+    loading: Any, intercept: Any, level: Any, captured: Any, dispersion: Any, rows: Counted, scale: CountScale
+) -> tuple[Any, Any]:
     """Pseudo-observations of count rows: precision and information, each (row,).
 
     Parameters

@@ -164,10 +164,7 @@ class WhitenedPaths(Op):
 
     def pullback(self, inputs: Sequence[Variable], outputs: Sequence[Variable], cotangents: Sequence[Variable]) -> list[Variable]:
         """Cotangents of the inputs; an output that nothing uses counts as zero."""
-        bars = [
-            out.zeros_like() if isinstance(bar.type, DisconnectedType) else bar  # type: ignore[attr-defined]
-            for bar, out in zip(cotangents, outputs, strict=True)
-        ]
+        bars = [out.zeros_like() if isinstance(bar.type, DisconnectedType) else bar for bar, out in zip(cotangents, outputs, strict=True)]
         return list(WhitenedPathsPullback()(*inputs, *bars, return_list=True))
 
 
@@ -191,18 +188,14 @@ class WhitenedPathsPullback(Op):
         return list(shapes[:4])
 
 
-def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    return numba_basic.numba_njit(function)
-
-
 @register_funcify_default_op_cache_key(WhitenedPaths)
 def _(op: WhitenedPaths, **_: Any) -> tuple[Callable[..., Any], int]:
-    return _compiled(draw_paths), 1
+    return numba_basic.numba_njit(draw_paths), 1
 
 
 @register_funcify_default_op_cache_key(WhitenedPathsPullback)
 def _(op: WhitenedPathsPullback, **_: Any) -> tuple[Callable[..., Any], int]:
-    return _compiled(pull_back_paths), 1
+    return numba_basic.numba_njit(pull_back_paths), 1
 
 
 whitened_paths = WhitenedPaths()

@@ -134,4 +134,6 @@ def _constant(spec: ModelSpec, coords: dict[Any, Any]) -> xr.Dataset:
 
 def _single(group: xr.Dataset) -> xr.Dataset:
     """Long arrays in single precision: no draw is known to seven digits."""
-    return group.map(lambda array: array.astype("float32") if array.dtype == float and set(array.dims) & set(LARGE) else array, keep_attrs=True)
+    return group.map(
+        lambda array: array.astype("float32") if array.dtype == float and set(array.dims) & set(LARGE) else array, keep_attrs=True
+    )

@@ -75,7 +75,7 @@ def log_likelihoods(spec: ModelSpec, moments: RowMoments) -> dict[str, Array]:
     count, alpha = spec.panel.counted.count, moments.dispersion
     total = np.logaddexp(moments.log_mean, np.log(alpha)) if count.size else moments.log_mean
     return {
-        "measured": student.logpdf(spec.panel.measured.value, df, moments.location, moments.spread),
+        "measured": np.asarray(student.logpdf(spec.panel.measured.value, df, moments.location, moments.spread)),
         "counted": gammaln(count + alpha)
         - gammaln(alpha)
         - gammaln(count + 1)

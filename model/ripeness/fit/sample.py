@@ -13,8 +13,8 @@ import numpy as np
 import nutpie
 import pymc as pm
 import xarray as xr
-from pymc.model.transform.optimization import freeze_dims_and_data
 from numpy.typing import NDArray
+from pymc.model.transform.optimization import freeze_dims_and_data
 
 from ripeness import names
 from ripeness.workspace import FitSettings
@@ -34,7 +34,9 @@ def compile_model(model: pm.Model) -> Any:
         return nutpie.compile_pymc_model(model, var_names=stored)
 
 
-def sample_posterior(compiled: Any, settings: FitSettings, seed: int, data: Mapping[str, Array] | None = None, draws_factor: int = 1) -> xr.DataTree:
+def sample_posterior(
+    compiled: Any, settings: FitSettings, seed: int, data: Mapping[str, Array] | None = None, draws_factor: int = 1
+) -> xr.DataTree:
     """Draw from the posterior.
 
     Parameters
@@ -55,7 +57,7 @@ def sample_posterior(compiled: Any, settings: FitSettings, seed: int, data: Mapp
     """
     if data:
         compiled = compiled.with_data(**data)
-    return nutpie.sample(
+    sampled: xr.DataTree = nutpie.sample(
         compiled,
         draws=settings.draws * draws_factor,
         tune=settings.tune * draws_factor,
@@ -66,6 +68,7 @@ def sample_posterior(compiled: Any, settings: FitSettings, seed: int, data: Mapp
         save_warmup=False,
         progress_bar=False,
     )
+    return sampled
 
 
 def flatten_draws(posterior: xr.Dataset | xr.DataTree) -> dict[str, Array]:

@@ -7,7 +7,7 @@ fading. Hazards of a week read the factors of the week before it, as in the mode
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,7 +47,7 @@ class Ahead:
         Hazard added by announced meetings.
     """
 
-    weeks: list
+    weeks: list[date]
     reach: Array
     dormancy: NDArray[np.intp]
     state: Array
@@ -62,7 +62,12 @@ class Ahead:
 
 
 def build_ahead(
-    spec: ModelSpec, variant: Variant, posterior: dict[str, Array], announcements: list[Announcement], paths: int, seed: np.random.SeedSequence
+    spec: ModelSpec,
+    variant: Variant,
+    posterior: dict[str, Array],
+    announcements: list[Announcement],
+    paths: int,
+    seed: np.random.SeedSequence,
 ) -> Ahead:
     """Carry posterior draws past the origin.
 
@@ -103,9 +108,7 @@ def build_ahead(
         not panel.origin_inside_week,
     )
     kept_states = np.flatnonzero(state.max(axis=0) > NEGLIGIBLE)
-    exposure = announced_weeks(
-        announcements, weeks, [origin] * len(weeks), spec.priors.files.named_week_share, after=origin
-    )
+    exposure = announced_weeks(announcements, weeks, [origin] * len(weeks), spec.priors.files.named_week_share, after=origin)
     if variant == names.OUTSIDE:
         inside = np.zeros((draws, 1, len(weeks)))
     else:
@@ -121,7 +124,9 @@ def _found_if_held(spec: ModelSpec, posterior: dict[str, Array], draws: int) -> 
     return ends[:, np.where(stretch == UNSEARCHED, stretches, stretch)]
 
 
-def _inside_ahead(spec: ModelSpec, variant: Variant, posterior: dict[str, Array], weeks: list, paths: int, rng: np.random.Generator) -> Array:
+def _inside_ahead(
+    spec: ModelSpec, variant: Variant, posterior: dict[str, Array], weeks: list[date], paths: int, rng: np.random.Generator
+) -> Array:
     structure, factors = spec.structure, spec.workspace.factors
     path = posterior["path"]
     draws, number, _ = path.shape

@@ -165,9 +165,7 @@ def check_directions(spec: ModelSpec, reading: str, draws: int, seed: np.random.
         matrix = inner.weight_matrix(alone, structure)
         z = np.zeros((len(ids), 2))
         z[ids.index(effect.factor), 1] = 1.0
-        score = inner.inside_score(
-            inner.openness(inner.regressors(z, structure.sided, np), matrix, intercept), intercept, True, np
-        )
+        score = inner.inside_score(inner.openness(inner.regressors(z, structure.sided, np), matrix, intercept), intercept, True, np)
         rise = score[:, 1] - score[:, 0]
         if effect.role:  # a one-sided factor: either sign, by the side that loses or wins ground
             z[ids.index(effect.factor), 1] = 2.0

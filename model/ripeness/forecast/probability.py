@@ -88,7 +88,7 @@ def _variance_of_mean(values: Array) -> Array:
     if paths < 4:
         return np.zeros(len(values))
     pairs = 0.5 * (values[:, : paths // 2] + values[:, paths // 2 :])
-    return pairs.var(axis=1, ddof=1) / pairs.shape[1]
+    return np.asarray(pairs.var(axis=1, ddof=1) / pairs.shape[1])
 
 
 def without_path_noise(within: Array, path_variance: Array) -> Array:

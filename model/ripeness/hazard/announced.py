@@ -62,10 +62,8 @@ def find_announcements(events: pd.DataFrame) -> list[Announcement]:
         Columns date, end_date, kind, round, published_on of the events visible at the origin.
     """
     by_kind = {kind: kept for kept, kind in CLASSES.items()}
-    rows = [
-        (str(row.kind), row.date.date(), row.end_date.date(), row.published_on.date(), bool(row.round))
-        for row in events.itertuples(index=False)
-    ]
+    days = [[day.date() for day in events[column]] for column in ("date", "end_date", "published_on")]
+    rows: list[tuple[str, date, date, date, bool]] = list(zip(map(str, events["kind"]), *days, map(bool, events["round"]), strict=True))
     withdrawals = [(first, last, known) for kind, first, last, known, _ in rows if kind in WITHDRAWN]
     rounds = [(first, known) for kind, first, last, known, held in rows if held]
     announcements = []

@@ -39,9 +39,17 @@ TENTHS_APART = 2 * norm.pdf(norm.ppf(0.9)) / 0.1
 class EffectLike(Protocol):
     """What the inside view needs to know of an effect."""
 
-    factor: str
-    condition: str | None
-    role: str | None
+    @property
+    def factor(self) -> str:
+        """Id of the factor."""
+
+    @property
+    def condition(self) -> str | None:
+        """Id of the condition; None for an effect of a one-sided factor."""
+
+    @property
+    def role(self) -> str | None:
+        """ "losing" or "winning" for an effect of a one-sided factor."""
 
 
 def softplus(x: Any, xp: Any) -> Any:
@@ -201,7 +209,8 @@ def best_to_worst(matrix: Array, intercept: Array, structure: InsideStructure, c
     """
     score = np.sort(inside_score(openness(structure.points, matrix, intercept), intercept, conjunctive, np), axis=-1)
     tenth = score.shape[-1] // 10
-    return np.exp(score[..., -tenth:]).mean(axis=-1) / np.exp(score[..., :tenth]).mean(axis=-1)
+    ratio: Array = np.exp(score[..., -tenth:]).mean(axis=-1) / np.exp(score[..., :tenth]).mean(axis=-1)
+    return ratio
 
 
 def calibrated_leverage(prior: Mapping[str, Array], structure: InsideStructure, conjunctive: bool) -> Array:
@@ -235,7 +244,7 @@ def calibrated_leverage(prior: Mapping[str, Array], structure: InsideStructure, 
             low = middle
         else:
             high = middle
-    return leverage * np.exp(0.5 * (low + high))
+    return np.asarray(leverage * np.exp(0.5 * (low + high)))
 
 
 def prior_draws(prior: Mapping[str, Array], draws: int, seed: int = SOBOL_SEED) -> dict[str, Array]:

@@ -220,7 +220,7 @@ def fit_normal(values: Sequence[float], levels: Sequence[float]) -> tuple[float,
     PreliZ matches the quantiles of a sample; the sample handed to it is a grid whose quantiles at `levels`, multiples of 0.05, are `values`
     exactly. Fitted on the family's own scale, where no quantile outweighs the others.
     """
-    import preliz  # type: ignore[import-untyped]
+    import preliz
 
     grid = np.linspace(0, 1, GRID)
     slope = (values[-1] - values[0]) / (levels[-1] - levels[0])

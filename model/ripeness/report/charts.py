@@ -69,7 +69,7 @@ def plot_hazard_past(past: Mapping[str, Any], rounds: Sequence[str], width: floa
         axes.set_ylim(max(float(np.min(lower)) * 0.8, 2e-4), min(top * 1.15, 1.3))
         _percent_axis(axes, log=True)
         _date_axis(axes)
-        axes.set_title("Chance of a round in the week")
+        axes.set_title("Chance of a round in the week", pad=12)
         figure.legend(loc="outside lower left", ncols=4 if width > 6 else 2)
     return figure
 
@@ -132,7 +132,7 @@ def plot_steps(steps: Sequence[tuple[str, float, float | None, float | None]], w
         axes.set_yticks(range(len(steps)), [step[0] for step in steps])
         axes.set_ylim(len(steps) - 0.5, -0.75)
         axes.set_xlim(0, None)
-        axes.xaxis.set_major_locator(MaxNLocator(6))
+        axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.0f} %"))
         axes.grid(axis="y", visible=False)
         axes.tick_params(axis="y", length=0)
@@ -172,6 +172,16 @@ def plot_conditions(conditions: Sequence[Mapping[str, Any]], width: float = WIDE
         axes.tick_params(axis="y", length=0)
         figure.legend(loc="outside lower left", ncols=3 if width > 6 else 2)
     return figure
+
+
+def factor_frame(lower: Array, upper: Array, values: Sequence[Array]) -> tuple[float, float]:
+    """Limits that hold the whole band and most points, but never let stray points flatten the band to less than half of the frame."""
+    low, high = float(np.min(lower)), float(np.max(upper))
+    spare = (high - low) / 2
+    seen = np.concatenate([np.asarray(value, float) for value in values]) if values else np.array([])
+    if len(seen):
+        low, high = min(low, max(float(np.quantile(seen, 0.01)), low - spare)), max(high, min(float(np.quantile(seen, 0.99)), high + spare))
+    return low - 0.1 * spare, high + 0.1 * spare
 
 
 def plot_factor(
@@ -219,11 +229,7 @@ def plot_factor(
             )
         axes.fill_between(along, lower, upper, color=MAIN, alpha=0.22, linewidth=0)
         axes.plot(along, median, color=MAIN, linewidth=1.1)
-        low, high = float(np.min(lower)), float(np.max(upper))
-        seen = np.concatenate([np.asarray(value, float) for _, value in points.values()]) if points else np.array([])
-        if len(seen):
-            low, high = min(low, float(np.quantile(seen, 0.01))), max(high, float(np.quantile(seen, 0.99)))
-        axes.set_ylim(low - 0.3, high + 0.3)
+        axes.set_ylim(*factor_frame(lower, upper, [value for _, value in points.values()]))
         axes.yaxis.set_major_locator(MaxNLocator(5))
         _date_axis(axes)
         axes.set_title(f"↑ {plus}", fontweight="normal", fontsize=8.5)
@@ -281,15 +287,15 @@ def plot_essence(row: Mapping[str, Any], outside: float, width: float = WIDE) ->
         axes.plot([outside], [0], "|", color=SECOND, markersize=15, markeredgewidth=2)
         axes.plot([row["probability"]], [0], "o", color=MAIN, markersize=9, markeredgecolor=PAPER)
         right = outside >= row["probability"]
-        side = {"ha": "left" if right else "right", "xytext": (5 if right else -5, 9), "textcoords": "offset points"}
-        axes.annotate("outside view", (outside, 0), color=SECOND, fontsize=8, **side)
+        shift, align = (5, "left") if right else (-5, "right")
+        axes.annotate("outside view", (outside, 0), xytext=(shift, 9), textcoords="offset points", ha=align, color=SECOND, fontsize=8)
         axes.set_xlim(0, 1)
         axes.set_ylim(-1, 1)
         axes.set_yticks([])
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.0f} %"))
         axes.set_xticks([0, 0.25, 0.5, 0.75, 1])
         axes.grid(visible=False)
-        for side in ("left", "bottom"):
-            axes.spines[side].set_visible(False)
+        for edge in ("left", "bottom"):
+            axes.spines[edge].set_visible(False)
         axes.tick_params(length=0)
     return figure

@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from ripeness import names
 from ripeness.report import charts
 from ripeness.report.graph import plot_graph
-from ripeness.report.sentences import PER_CENT, count, day, forecast_of, interval, join, number, percent, signed, spread
+from ripeness.report.sentences import PER_CENT, count, day, forecast_of, interval, join, number, percent, sentence, signed, spread
 from ripeness.report.svg import render_svg
 
 Array = NDArray[np.float64]
+COUNTS_TOGETHER = 8  # weeks
 
 
 def both_widths(name: str, text: str, plot: Callable[[float], Figure]) -> Markup:
@@ -32,7 +33,8 @@ def headline_figures(summary: Mapping[str, Any], row: Mapping[str, Any]) -> dict
     """The headline on a line, the steps that lead to it, the hazard past and ahead, the conditions."""
     figures = {}
     error = row["mc_error"]
-    text = f"Probability {percent(row['probability'], error)}, 5–95 % {interval(row['lower'], row['upper'], error)}; outside view {percent(row['outside_view'], error)}."
+    chance, spread_of = percent(row["probability"], error), interval(row["lower"], row["upper"], error)
+    text = f"Probability {chance}, 5–95 % {spread_of}; outside view {percent(row['outside_view'], error)}."
     figures["essence"] = both_widths("essence", text, lambda width: charts.plot_essence(row, row["outside_view"], width))
     steps = steps_of(summary, row)
     text = (
@@ -47,26 +49,30 @@ def headline_figures(summary: Mapping[str, Any], row: Mapping[str, Any]) -> dict
         mean = np.asarray(past["mean"], float)
         peak = int(np.argmax(mean))
         text = (
-            f"Weekly chance of a round since {day(past['weeks'][0])}: lowest {percent(float(mean.min()))}, highest {percent(float(mean[peak]))} in the week of "
-            f"{day(past['weeks'][peak])}, {percent(float(mean[-1]))} in the last week; outside view {percent(past['outside_mean'][-1])} there. "
+            f"Weekly chance of a round since {day(past['weeks'][0])}: lowest {percent(float(mean.min()))}, "
+            f"highest {percent(float(mean[peak]))} in the week of {day(past['weeks'][peak])}, "
+            f"{percent(float(mean[-1]))} in the last week; outside view {percent(past['outside_mean'][-1])} there. "
             f"{count(len(summary['rounds']), 'round').capitalize()}: {join([day(d) for d in summary['rounds']])}."
         )
         figures["past"] = both_widths("past", text, lambda width: charts.plot_hazard_past(past, summary["rounds"], width))
     ahead = summary["ahead"]
     mixture, outside, until = ahead["mixture"], ahead["outside"], day(ahead["weeks"][-1])
     text = (
-        f"Weekly chance of a first round, while none is held: {_percent(mixture['hazard_mean'][0])} in the first week ahead, {_percent(mixture['hazard_mean'][-1])} in the week of {until}; "
+        f"Weekly chance of a first round, while none is held: {_percent(mixture['hazard_mean'][0])} in the first week ahead, "
+        f"{_percent(mixture['hazard_mean'][-1])} in the week of {until}; "
         f"outside view {_percent(outside['hazard_mean'][0])} and {_percent(outside['hazard_mean'][-1])}."
     )
     figures["ahead"] = render_svg(charts.plot_hazard_ahead(ahead), "ahead", text)
     text = (
-        f"Chance of at least one round by {until}: {percent(mixture['by_week_mean'][-1])}, 5–95 % {interval(mixture['by_week_lower'][-1], mixture['by_week_upper'][-1])}; "
+        f"Chance of at least one round by {until}: {percent(mixture['by_week_mean'][-1])}, "
+        f"5–95 % {interval(mixture['by_week_lower'][-1], mixture['by_week_upper'][-1])}; "
         f"outside view {percent(outside['by_week_mean'][-1])}."
     )
     figures["by_week"] = render_svg(charts.plot_by_week(ahead), "by-week", text)
     conditions = summary["conditions"]
     text = " ".join(
-        f"{c['label']}: open now {percent(c['open_now']['mean'])}, usually {percent(c['usual_posterior']['mean'])} (prior {percent(c['usual_prior']['mean'])})."
+        f"{c['label']}: open now {percent(c['open_now']['mean'])}, usually {percent(c['usual_posterior']['mean'])} "
+        f"(prior {percent(c['usual_prior']['mean'])})."
         for c in conditions
     )
     figures["conditions"] = both_widths("conditions", text, lambda width: charts.plot_conditions(conditions, width))
@@ -105,11 +111,18 @@ def factor_figure(factor: Mapping[str, Any], titles: Mapping[str, str], tree: xr
     lower, median, upper = np.quantile(values, [0.05, 0.5, 0.95], axis=0)
     points = factor_points(tree, factor, titles)
     text = (
-        f"{factor['label']}, {day(weeks[0])} to {day(weeks[-1])}: median {signed(float(median[-1]))} in the last week (5–95 % {spread(float(lower[-1]), float(upper[-1]))}), "
-        f"highest {signed(float(median.max()))} in the week of {day(weeks[int(median.argmax())])}, lowest {signed(float(median.min()))} in that of {day(weeks[int(median.argmin())])}. "
+        f"{factor['label']}, {day(weeks[0])} to {day(weeks[-1])}: median {signed(float(median[-1]))} in the last week "
+        f"(5–95 % {spread(float(lower[-1]), float(upper[-1]))}), "
+        f"highest {signed(float(median.max()))} in the week of {day(weeks[int(median.argmax())])}, "
+        f"lowest {signed(float(median.min()))} in that of {day(weeks[int(median.argmin())])}. "
         f"High means: {factor['plus']}."
     )
-    return render_svg(charts.plot_factor(weeks, lower, median, upper, points, factor["plus"]), f"factor-{factor['id']}", text)
+    low, high = charts.factor_frame(lower, upper, [values for _, values in points.values()])
+    beyond = sum(int(((values < low) | (values > high)).sum()) for _, values in points.values())
+    if beyond:
+        text += f" {sentence(count(beyond, 'value lies', 'values lie'))} beyond the frame."
+    figure = charts.plot_factor(weeks, lower, median, upper, points, factor["plus"])
+    return render_svg(figure, f"factor-{factor['id']}", text)
 
 
 def _fits(tree: xr.DataTree) -> list[xr.Dataset]:
@@ -150,17 +163,44 @@ def factor_points(tree: xr.DataTree, factor: Mapping[str, Any], titles: Mapping[
         rows = data.isel({names.OBSERVATION: np.flatnonzero(data["indicator"].values.astype(str) == indicator)})
         if not rows.sizes[names.OBSERVATION]:
             continue
-        values, weeks = rows["scaled"].values.astype(float), [str(week)[:10] for week in rows["week"].values]
+        values, weeks = rows["scaled"].values.astype(float), [str(week)[:10] for week in rows["observed_on"].values]
+        title = titles.get(indicator, indicator)
+        if names.COUNTED in posterior.coords and indicator in posterior[names.COUNTED].values:
+            values, weeks = counts_together(rows["value"].values.astype(float), values, weeks)
+            title += f", means of {COUNTS_TOGETHER} weeks"
         if "loading" in centre and indicator in centre["loading"][names.RELATIVE].values:
             values = (values - float(centre["intercept"].sel({names.RELATIVE: indicator}))) / float(
                 centre["loading"].sel({names.RELATIVE: indicator})
             )
         if "level_path" in centre and factor["id"] in centre["level_path"][names.LEVEL].values:
             level = centre["level_path"].sel({names.LEVEL: factor["id"]})
-            values = values - np.interp(_days(weeks), _days(level[names.WEEK].values), level.values)
+            values = values - np.interp(_days(weeks), _days(list(level[names.WEEK].values)), level.values)
         kept = np.isfinite(values)
-        points[titles.get(indicator, indicator)] = ([week for week, keep in zip(weeks, kept, strict=True) if keep], values[kept])
+        points[title] = ([week for week, keep in zip(weeks, kept, strict=True) if keep], values[kept])
     return points
+
+
+def counts_together(values: Array, scaled: Array, weeks: list[str]) -> tuple[Array, list[str]]:
+    """Counts in means of several rows, in units of the factor: single weeks of 0 or 1 say little, and the log of 0 nothing.
+
+    Parameters
+    ----------
+    values, scaled : ndarray (row,)
+        Counts, and the same in units of the factor, where a count of 0 stands as a half: linear in the log of the count.
+    weeks : list of str (row,)
+
+    Returns
+    -------
+    ndarray (group,), list of str (group,)
+        Scaled means and the middle week of each; a group of nothing but 0 stands as half a count in all.
+    """
+    logs = np.log(np.maximum(values, 0.5))
+    if len(np.unique(logs)) < 2:
+        return scaled, weeks
+    slope, start = np.polyfit(logs, scaled, 1)
+    groups = [slice(first, first + COUNTS_TOGETHER) for first in range(0, len(values), COUNTS_TOGETHER)]
+    means = [max(float(values[group].sum()), 0.5) / len(values[group]) for group in groups]
+    return start + slope * np.log(means), [weeks[group][len(weeks[group]) // 2] for group in groups]
 
 
 def _days(weeks: Sequence[Any]) -> Array:
@@ -174,14 +214,11 @@ def rank_figures(tree: xr.DataTree, headline_weeks: int) -> Markup | None:
         for variable, label in (("log_war_level", "level of this war"), ("log_best_to_worst", "best to worst weeks")):
             if variable in posterior:
                 quantities[f"{label}, {reading.replace('_', ' ')}"] = posterior[variable].transpose(names.CHAIN, names.DRAW).values
-    if names.FORECAST_GROUP in tree.children and "within" in tree[names.FORECAST_GROUP].data_vars:
-        within = tree[names.FORECAST_GROUP]["within"].sel({names.HORIZON: headline_weeks})
-        for reading in names.READINGS:
-            fit = f"{names.CONJUNCTIVE}_{reading}"
-            if fit in within[names.FIT].values:
-                quantities[f"headline, {reading.replace('_', ' ')}"] = (
-                    within.sel({names.FIT: fit}).transpose(names.CHAIN, names.DRAW).values
-                )
+    for reading in names.READINGS:
+        place = f"{names.FORECAST_GROUP}/{names.CONJUNCTIVE}_{reading}"
+        if names.FORECAST_GROUP in tree.children and f"/{place}" in tree.groups:
+            within = tree[place].to_dataset()["within"].sel({names.HORIZON: headline_weeks})
+            quantities[f"headline, {reading.replace('_', ' ')}"] = within.transpose(names.CHAIN, names.DRAW).values
     if not quantities:
         return None
     sizes = arviz_stats.ess(xr.Dataset({label: ((names.CHAIN, names.DRAW), draws) for label, draws in quantities.items()}))

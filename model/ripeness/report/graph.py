@@ -54,8 +54,8 @@ def place_nodes(nodes: Sequence[Mapping[str, Any]], edges: Sequence[Sequence[str
             by_plate[plate[node]].append(node)
         order = sorted(by_plate, key=lambda name: (sum(pull[n] for n in by_plate[name]) / len(by_plate[name]), name))
         line = [node for name in order for node in sorted(by_plate[name], key=lambda n: (pull[n], n))]
-        for start in range(0, len(line), PER_ROW):
-            part = line[start : start + PER_ROW]
+        for first in range(0, len(line), PER_ROW):
+            part = line[first : first + PER_ROW]
             offset = (PER_ROW - len(part)) / 2
             for column, node in enumerate(part):
                 spots[node] = (offset + column, float(row))
@@ -71,7 +71,7 @@ def plot_graph(graph: Mapping[str, Any]) -> Figure:
     graph : mapping
         nodes (id, kind, plate) and edges (from, to).
     """
-    nodes, edges = graph["nodes"], [edge for edge in graph["edges"]]
+    nodes, edges = graph["nodes"], list(graph["edges"])
     spots = place_nodes(nodes, edges)
     rows = 1 + max((spot[1] for spot in spots.values()), default=0)
     with chart_style():
@@ -98,7 +98,7 @@ def plot_graph(graph: Mapping[str, Any]) -> Figure:
         _plates(axes, nodes, spots)
         for node in nodes:
             x, y = spots[node["id"]]
-            colour = COLOURS.get(node["kind"], FAINT)
+            colour = COLOURS.get(str(node["kind"]).split("_")[0], FAINT)
             box = FancyBboxPatch(
                 (x - 0.42, y - 0.12),
                 0.84,

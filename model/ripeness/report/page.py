@@ -97,7 +97,9 @@ def _environment() -> jinja2.Environment:
         }
     )
     environment.globals["css"] = Markup((TEMPLATES / "page.css").read_text(encoding="utf-8"))  # our own file, not a reader's
-    environment.filters.update({name: getattr(sentences, name) for name in ("day", "percent", "number", "general", "signed", "sentence")})
+    environment.filters.update(
+        {name: getattr(sentences, name) for name in ("day", "percent", "number", "general", "hundredths", "signed", "sentence")}
+    )
     return environment
 
 

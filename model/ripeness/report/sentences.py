@@ -9,13 +9,13 @@ from typing import Any
 
 from ripeness.weeks import weeks_between
 
-MONTHS = "January February March April May June July August September October November December".split()
+MONTHS = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"]
 FRACTIONS = (
     *((1, n) for n in (100, 50, 40, 30, 25, 20, 15, 12, 10, 9, 8, 7, 6, 5, 4, 3, 2)),
     *((2, 5), (3, 5), (2, 3), (3, 4), (4, 5), (9, 10), (19, 20), (99, 100)),
 )
 PER_CENT = "\u00a0%"  # number and sign stay on one line
-NUMBERS = "no one two three four five six seven eight nine ten eleven twelve".split()
+NUMBERS = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
 
 
 def parse_day(text: str | date) -> date:
@@ -117,6 +117,14 @@ def general(value: float | None) -> str:
     return "undefined" if value is None or not isfinite(value) else f"{value:.4g}".replace("-", "−")
 
 
+def hundredths(value: float | None) -> str:
+    """A signed number to two decimals, for columns: "+0.34", "−0.01", "0.00"."""
+    if value is None or not isfinite(value):
+        return "–"
+    text = f"{value:+.2f}".replace("-", "−")
+    return "0.00" if text in ("+0.00", "−0.00") else text
+
+
 def signed(value: float | None, digits: int = 2) -> str:
     """A number with its sign, plus too."""
     text = number(value, digits)
@@ -149,7 +157,7 @@ def answer(summary: Mapping[str, Any], row: Mapping[str, Any]) -> str:
     p, error = row["probability"], row["mc_error"]
     return (
         f"{sentence(chances(p))}: on what was known on {day(summary['origin'])}, the chance of at least one round by "
-        f"{day(row['target_end_date'])} ({row['horizon_weeks']} weeks) is {percent(p, error)}. The 5–95 % range of "
+        f"{day(row['target_end_date'])} ({row['horizon_weeks']} weeks) is {percent(p, error)}. The 5–95\u00a0% range of "
         f"{interval(row['lower'], row['upper'], error)} is how far the model is from being sure of that chance."
     )
 
@@ -158,13 +166,13 @@ def why(row: Mapping[str, Any]) -> str:
     """Where the number comes from, in one sentence."""
     outside, error = row["outside_view"], row["mc_error"]
     text = f"The outside view, which knows only how long talks have slept, gives {percent(outside, error)}"
-    inside = row.get("inside_multiplier")
-    if inside is None:
+    inside, level = row.get("inside_multiplier"), row.get("level_only")
+    if inside is None or level is None:
         return text + "."
+    text += f". In the fits that weigh the factors too the base rate comes out at {percent(level, error)}, and the factors as they stand "
     if abs(inside - 1) < 0.05:
-        return text + f"; the factors as they stand leave the chance about where it was (× {number(inside)})."
-    turn = "raise" if inside > 1 else "lower"
-    return text + f"; the factors as they stand {turn} the chance (× {number(inside)} on the base rate of the fits that know them)."
+        return text + f"leave it about where it was (× {number(inside)})."
+    return text + f"{'raise' if inside > 1 else 'lower'} it (× {number(inside)})."
 
 
 def change(summary: Mapping[str, Any], row: Mapping[str, Any]) -> str:
@@ -212,7 +220,7 @@ def limits(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
     rounds = sentence(count(len(summary["rounds"]), "round"))
     text = f"{rounds} on record fall into {count(len(groups), 'cluster')}, beginning in {join(spans)}. "
     said.append(("Few events", text + "No method can learn many weights from so few; rounds within a cluster follow from each other."))
-    drivers = summary["drivers"]
+    drivers = [*summary["drivers"], *summary["effects"]]
     if drivers:
         still = sum(not driver["moved"] for driver in drivers)
         text = (
@@ -227,14 +235,16 @@ def limits(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
         said.append(("Factors nobody measures", f"{join(unseen)}: no indicator, so the path is the prior’s and widens the interval only."))
     levels = [factor["label"] for factor in summary["factors"] if factor["level"]]
     if levels:
-        text = f"{join(levels)}: the indicators trend for years. A slow level takes the trend up, and only departures from it move the chance; "
+        text = f"{join(levels)}: the indicators trend for years. A slow level takes the trend up, and only departures "
+        text += "from it move the chance; "
         said.append(("Slow trends", text + "if the trend itself brings talks nearer, the model does not see it."))
     families: dict[str, list[str]] = {}
     for indicator in summary["indicators"]:
         families.setdefault(indicator["family"], []).append(indicator["title"])
     polls = families.get("public", [])
     if polls:
-        text = f"{sentence(count(len(polls), 'indicator'))} of public opinion {'comes' if len(polls) == 1 else 'come'} from what pollsters and the press published, at uneven intervals and "
+        text = f"{sentence(count(len(polls), 'indicator'))} of public opinion {'comes' if len(polls) == 1 else 'come'} "
+        text += "from what pollsters and the press published, at uneven intervals and "
         said.append(
             (
                 "Polls at second hand",
@@ -243,10 +253,12 @@ def limits(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
         )
     contacts = families.get("diplomacy", [])
     if contacts:
-        text = f"{join(contacts)}: counts of what chroniclers noticed, not of what took place. A thinner record is not a quieter world; the share captured "
+        text = f"{join(contacts)}: counts of what chroniclers noticed, not of what took place. A thinner record is not a "
+        text += "quieter world; the share captured "
         said.append(("Contacts are a sample", text + "is elicited for each stretch of the record."))
     missed = summary["dormancy"]["missed_round_probability"]
-    text = f"Talks that neither side nor a mediator confirms are no rounds here. A confirmed round that the search missed has a chance of {percent(missed)}."
+    text = "Talks that neither side nor a mediator confirms are no rounds here. A confirmed round that the search "
+    text += f"missed has a chance of {percent(missed)}."
     said.append(("Unreported talks", text))
     said.append(
         (
@@ -258,7 +270,7 @@ def limits(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
     late = [indicator["title"] for indicator in summary["indicators"] if indicator["overdue"]]
     if late:
         said.append(
-            ("Late data", f"Overdue on the day of the forecast: {join(late)}. Their last values stand in, with growing uncertainty.")
+            ("Late data", f"Overdue on the day of the forecast: {'; '.join(late)}. Their last values stand in, with growing uncertainty.")
         )
     said.append(
         (

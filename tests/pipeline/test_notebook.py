@@ -1,0 +1,34 @@
+"""The notebook runs from top to bottom on a stored run."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+
+NOTEBOOK = Path(__file__).parents[2] / "reports" / "notebooks" / "inspect_posterior.ipynb"
+
+
+# nbclient and its kernel open sockets and event loops of their own, about which only their authors can do anything
+@pytest.mark.filterwarnings("ignore")
+def test_the_notebook_runs(short_run: Any) -> None:
+    from nbclient import NotebookClient
+
+    folder = short_run.root / "reports" / "notebooks"
+    folder.mkdir(exist_ok=True)
+    shutil.copy(NOTEBOOK, folder)
+    notebook = nbformat.read(folder / NOTEBOOK.name, as_version=4)
+    NotebookClient(notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(folder)}}).execute()
+    outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+    assert not [output for output in outputs if output.output_type == "error"]
+    shown = "".join(str(output.get("data", {}).get("text/html", "")) for output in outputs)
+    assert "probability" in shown
+    assert sum("image/png" in output.get("data", {}) for output in outputs) >= 4
+
+
+def test_the_notebook_is_stored_without_outputs() -> None:
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    assert all(not cell.outputs and cell.execution_count is None for cell in notebook.cells if cell.cell_type == "code")

@@ -1,0 +1,123 @@
+"""The page as a reader meets it, in a real browser: on a desk, on a telephone, on paper."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+]
+BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+DRIVER = shutil.which("chromedriver")
+
+pytestmark = pytest.mark.skipif(not (BROWSER and DRIVER), reason="no chromium with chromedriver: apt-get install chromium chromium-driver")
+
+
+@pytest.fixture(scope="module")
+def browser(page: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    from selenium import webdriver
+    from selenium.webdriver.chrome.service import Service
+
+    folder: Path = tmp_path_factory.mktemp("browser")
+    (folder / "page.html").write_text(page, "utf-8")
+    options = webdriver.ChromeOptions()
+    options.binary_location = str(BROWSER)
+    for flag in (*FLAGS, f"--user-data-dir={folder / 'profile'}"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options=options, service=Service(str(DRIVER)))
+    try:
+        driver.get((folder / "page.html").as_uri())
+        yield driver
+    finally:
+        driver.quit()
+
+
+def resize(browser: Any, width: int, mobile: bool) -> None:
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": mobile})
+
+
+def test_nothing_is_asked_of_the_network_and_nothing_complained_of(browser: Any) -> None:
+    import json
+
+    events = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    sent = [event["params"] for event in events if event["method"] == "Network.requestWillBeSent"]
+    asked = [one["request"]["url"] for one in sent if one["documentURL"].startswith("file:")]  # not the browser's own first tab
+    assert any(url.endswith("page.html") for url in asked)
+    assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
+    assert browser.get_log("browser") == []
+
+
+@pytest.mark.parametrize(("width", "mobile"), [(1280, False), (390, True)])
+def test_the_answer_is_in_sight_without_scrolling(browser: Any, width: int, mobile: bool) -> None:
+    resize(browser, width, mobile)
+    big = browser.find_element("css selector", ".big")
+    assert big.text == "17\u00a0%" or big.text == "17 %"
+    assert 0 < big.rect["y"] < 500
+    assert big.rect["height"] > 40
+
+
+@pytest.mark.parametrize("width", [390, 320, 768, 1280])
+def test_the_page_never_scrolls_sideways(browser: Any, width: int) -> None:
+    resize(browser, width, width < 500)
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+
+
+def test_a_telephone_gets_charts_that_it_can_read(browser: Any) -> None:
+    resize(browser, 390, True)
+    smallest = browser.execute_script(
+        "return Math.min(...[...document.querySelectorAll('main svg.chart text')].filter(t => t.checkVisibility() && !t.closest('details'))"
+        ".map(t => t.getBoundingClientRect().height))"
+    )
+    assert smallest >= 8
+
+
+def test_one_width_of_each_chart_is_shown(browser: Any) -> None:
+    for width, shown, hidden in ((1280, "wide", "narrow"), (390, "narrow", "wide")):
+        resize(browser, width, width < 500)
+        assert all(element.is_displayed() for element in browser.find_elements("css selector", f".{shown}"))
+        assert not any(element.is_displayed() for element in browser.find_elements("css selector", f".{hidden}"))
+
+
+def test_a_claim_is_one_click_away(browser: Any) -> None:
+    resize(browser, 1280, False)
+    link = browser.find_element("css selector", "#drivers ~ table a[href='#claim-plenty-hardens']")
+    browser.execute_script("arguments[0].click()", link)
+    top = browser.execute_script("return document.getElementById('claim-plenty-hardens').matches(':target')")
+    assert top
+
+
+def test_dark_and_light_both_have_contrast(browser: Any) -> None:
+    seen = []
+    for scheme in ("light", "dark"):
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]})
+        colours = browser.execute_script(
+            "const s = getComputedStyle(document.body), t = getComputedStyle(document.querySelector('svg.chart text'));"
+            "return [s.color, s.backgroundColor, t.fill]"
+        )
+        assert colours[0] == colours[2] != colours[1]
+        seen.append(colours)
+    assert seen[0] != seen[1]
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+
+
+def test_paper_shows_what_is_folded_away_and_no_menu(browser: Any) -> None:
+    resize(browser, 1280, False)
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    assert not browser.find_element("css selector", "nav").is_displayed()
+    pages = browser.execute_cdp_cmd("Page.printToPDF", {"printBackground": True, "preferCSSPageSize": True})["data"]
+    assert len(pages) > 10_000
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})

@@ -1,0 +1,170 @@
+"""The page: what it says, and what it must never do."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+import xarray as xr
+
+from ripeness.report import render_failure, render_page
+
+PERCENT = "\u00a0%"
+
+
+class Reader(HTMLParser):
+    """Collects tags, ids, links and the text a reader sees."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+    def ids(self) -> list[str]:
+        return [str(attributes["id"]) for _, attributes in self.tags if "id" in attributes]
+
+
+def test_the_answer_is_there_once_and_large(page: str) -> None:
+    assert re.findall(r'<div class="big">([^<]+)</div>', page) == [f"17{PERCENT}"]
+    text = Reader(page).text
+    assert "As known on 30 March 2031" in text
+    assert "About 1 in 6: on what was known on 30 March 2031" in text
+    assert "This is the first forecast of its ledger" in text
+
+
+def test_every_horizon_has_its_row(page: str) -> None:
+    for words in ("27 April 2031", "29 June 2031", "28 September 2031", "28 March 2032", f"6{PERCENT}", f"30{PERCENT}", f"49{PERCENT}"):
+        assert words in page
+
+
+def test_sections_come_in_order(page: str) -> None:
+    found = re.findall(r'<h2 id="([^"]+)"', page)
+    assert found == [
+        "horizons",
+        "how",
+        "hazard",
+        "conditions",
+        "factors",
+        "drivers",
+        "model",
+        "limits",
+        "data",
+        "diagnostics",
+        "claims",
+        "citations",
+        "run",
+    ]
+
+
+def test_every_link_leads_somewhere_on_the_page(page: str) -> None:
+    reader = Reader(page)
+    ids = reader.ids()
+    assert len(ids) == len(set(ids))
+    links = [
+        str(attributes.get("href") or attributes.get("xlink:href"))
+        for _, attributes in reader.tags
+        if {"href", "xlink:href"} & set(attributes)
+    ]
+    inner = [link[1:] for link in links if link.startswith("#")]
+    assert {"claim-plenty-hardens", "cite-smith2001", "factor-supply", "data-bread"} <= set(inner)
+    assert set(inner) <= set(ids)
+    assert [link for link in links if not link.startswith("#")] == ["data:,"]
+
+
+def test_what_a_label_refers_to_exists(page: str) -> None:
+    reader = Reader(page)
+    assert {str(a["aria-labelledby"]) for _, a in reader.tags if "aria-labelledby" in a} <= set(reader.ids())
+    assert set(re.findall(r"url\(#([^)]+)\)", page)) <= set(reader.ids())
+
+
+def test_hostile_text_is_escaped(page: str) -> None:
+    assert "<script" not in page.lower()
+    assert "&lt;script&gt;" in page
+    assert not [tag for tag, _ in Reader(page).tags if tag in ("script", "img", "iframe", "object", "embed")]
+    assert not [name for _, attributes in Reader(page).tags for name in attributes if name.startswith("on")]
+
+
+def test_nothing_is_loaded_from_elsewhere(page: str) -> None:
+    loads = [
+        (tag, value)
+        for tag, attributes in Reader(page).tags
+        for name, value in attributes.items()
+        if name in ("src", "srcset", "data", "action")
+    ]
+    assert loads == []
+    assert "@import" not in page and not re.search(r"url\((?!#)", page)
+    assert "content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\"" in page
+
+
+def test_it_is_small(page: str) -> None:
+    assert len(page.encode()) < 3_000_000
+
+
+def test_every_picture_has_words(page: str) -> None:
+    pictures = re.findall(r"<svg[^>]*>.{0,400}", page, flags=re.DOTALL)
+    assert len(pictures) > 15
+    for picture in pictures:
+        assert 'role="img"' in picture
+        assert re.search(r"<title id=\"[^\"]+\">[^<]{15,}", picture)
+
+
+def test_same_input_same_bytes(summary: dict[str, Any], tree: xr.DataTree, page: str) -> None:
+    assert render_page(summary, tree) == page
+
+
+def test_assumed_marks_what_the_data_did_not_move(page: str) -> None:
+    rows = {m[0]: m[1] for m in re.findall(r'<th scope="row">(Driver number \d)(.*?)</tr>', page, flags=re.DOTALL)}
+    assert ["assumed" in rows[f"Driver number {n}"] for n in range(4)] == [False, True, True, True]
+    assert "stays at its prior: no indicator" in page
+
+
+def test_claims_are_named_by_paragraph_and_locator(page: str) -> None:
+    assert '<a href="#claim-plenty-hardens">¶&nbsp;3</a> “plenty' in page
+    assert "Plenty makes the East stubborn." in page
+
+
+def test_sides_of_a_one_sided_factor_are_named(page: str) -> None:
+    assert "Willingness of the side losing ground: claimed direction opens it" in page
+    assert "East is willing: claimed direction closes it" in page
+
+
+def test_a_run_without_paths_still_makes_a_page(summary: dict[str, Any]) -> None:
+    assert "Supply" in render_page(summary, xr.DataTree())
+
+
+def test_a_run_that_failed_is_not_shown_as_a_forecast(failed_summary: dict[str, Any], tree: xr.DataTree) -> None:
+    with pytest.raises(ValueError, match="gate"):
+        render_page(failed_summary, tree)
+
+
+def test_failure_shows_what_failed_and_the_outside_view_only(failed_summary: dict[str, Any]) -> None:
+    page = render_failure(failed_summary)
+    assert "No forecast is published" in page
+    assert "largest R-hat was 1.37 (weight[supply → east]); it must be at most 1.01" in page
+    percents = set(re.findall(r"(\d+)\u00a0%", page))
+    shown = {f"{n}" for row in failed_summary["forecasts"] for n in (round(100 * row[k]) for k in ("probability", "lower", "upper"))}
+    assert "23" in percents
+    assert percents <= shown
+    assert 'class="big' not in page and "<script" not in page
+
+
+def test_failure_of_the_outside_view_too(failed_summary: dict[str, Any]) -> None:
+    page = render_failure(failed_summary | {"forecasts": []})
+    assert not re.search(r"\d\u00a0%", page)
+
+
+def test_the_report_does_not_import_the_sampler(tmp_path: Any) -> None:
+    code = "import sys, ripeness.report; print([n for n in ('pymc', 'pytensor', 'nutpie', 'preliz') if n in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert done.stdout.strip() == "[]"

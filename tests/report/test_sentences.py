@@ -1,0 +1,135 @@
+"""Numbers in words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ripeness.report import sentences as say
+
+SPACE = "\u00a0"
+
+
+@pytest.mark.parametrize(
+    ("probability", "error", "words"),
+    [
+        (0.1638, 0.002, f"16{SPACE}%"),
+        (0.004, 0.002, f"under 1{SPACE}%"),
+        (0.9951, None, f"over 99{SPACE}%"),
+        (0.0, None, f"under 1{SPACE}%"),
+        (0.163, 0.011, f"15{SPACE}%"),
+        (0.163, 0.06, f"20{SPACE}%"),
+        (0.03, 0.02, f"under 5{SPACE}%"),
+        (None, None, "–"),
+        (float("nan"), None, "–"),
+    ],
+)
+def test_percent_is_no_finer_than_its_error(probability: float | None, error: float | None, words: str) -> None:
+    assert say.percent(probability, error) == words
+
+
+@pytest.mark.parametrize(
+    ("probability", "words"),
+    [
+        (0.164, "about 1 in 6"),
+        (0.2, "about 1 in 5"),
+        (0.5, "about 1 in 2"),
+        (0.66, "about 2 in 3"),
+        (0.012, "about 1 in 100"),
+        (0.003, "less than 1 in 100"),
+        (0.999, "more than 99 in 100"),
+    ],
+)
+def test_chances(probability: float, words: str) -> None:
+    assert say.chances(probability) == words
+
+
+def test_chances_lie_near_the_probability() -> None:
+    for percent in range(2, 99):
+        top, bottom = (int(word) for word in say.chances(percent / 100).removeprefix("about ").split(" in "))
+        assert abs(top / bottom - percent / 100) <= 0.08
+
+
+def test_interval_names_the_sign_once() -> None:
+    assert say.interval(0.051, 0.357) == f"5 to 36{SPACE}%"
+    assert say.interval(0.001, 0.012) == f"under 1 to 1{SPACE}%"
+    assert say.interval(0.001, 0.002) == f"under 1{SPACE}%"
+
+
+def test_days_counts_and_lists() -> None:
+    assert say.day("2026-06-28") == "28 June 2026"
+    assert say.day(None) == "–"
+    assert [say.count(n, "round") for n in (0, 1, 2, 14)] == ["no rounds", "one round", "two rounds", "14 rounds"]
+    assert [say.join(words) for words in ([], ["a"], ["a", "b"], ["a", "b", "c"])] == ["none", "a", "a and b", "a, b and c"]
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (0.0, "0"),
+        (-0.123, "−0.12"),
+        (12345.6, "12,000"),
+        (1.0, "1.0"),
+        (0.00345, "0.0034"),
+        (None, "–"),
+        (99.6, "100"),
+        (float("inf"), "–"),
+    ],
+)
+def test_number(value: float | None, words: str) -> None:
+    assert say.number(value) == words
+
+
+def test_signed_observed_and_general() -> None:
+    assert (say.signed(0.5), say.signed(-0.5), say.signed(0.0)) == ("+0.50", "−0.50", "0")
+    assert [say.hundredths(x) for x in (0.344, -0.0067, -0.001, None)] == ["+0.34", "−0.01", "0.00", "–"]
+    assert say.observed_value(12345.4, "persons a week") == "12,345 persons a week"
+    assert say.observed_value(-7.512, "%") == "−7.51 %"
+    assert (say.general(812.0), say.general(1.00413), say.general(None)) == ("812", "1.004", "undefined")
+
+
+def test_headline_sentences(summary: dict[str, Any]) -> None:
+    row = say.forecast_of(summary, "round", "mixture", 13)
+    assert row is not None
+    text = say.answer(summary, row)
+    assert text.startswith("About 1 in 6: on what was known on 30 March 2031")
+    assert f"by 29 June 2031 (13 weeks) is 17{SPACE}%" in text
+    assert f"6 to 35{SPACE}%" in text
+    assert f"gives 23{SPACE}%" in say.why(row)
+    assert f"comes out at 21{SPACE}%, and the factors as they stand lower it (× 0.82)" in say.why(row)
+    assert "raise it (× 1.4)" in say.why(row | {"inside_multiplier": 1.4})
+    assert "about where it was" in say.why(row | {"inside_multiplier": 1.02})
+    assert "talks have slept" in say.why(row | {"inside_multiplier": None})
+
+
+def test_change_since_the_last_forecast(summary: dict[str, Any]) -> None:
+    row = say.forecast_of(summary, "round", "mixture", 13)
+    assert row is not None
+    assert "first forecast" in say.change(summary, row)
+    before = {"run_id": "x", "origin": "2031-03-02", "horizon_weeks": 13, "probability": 0.14, "target_end_date": "2031-06-01"}
+    text = say.change(summary | {"previous": before}, row)
+    assert text.startswith(f"Up three points from 14{SPACE}% in the forecast of 2 March 2031, which ran to 1 June 2031")
+    same = before | {"probability": 0.171, "target_end_date": row["target_end_date"]}
+    assert say.change(summary | {"previous": same}, row) == f"Unchanged from 17{SPACE}% in the forecast of 2 March 2031."
+
+
+def test_state_of_talks(summary: dict[str, Any]) -> None:
+    assert "Talks are dormant: the last round on record was on 20 November 2030, 18 weeks back" in say.state_of_talks(summary)
+    awake = summary | {"dormancy": summary["dormancy"] | {"active": True}}
+    assert "Talks are active" in say.state_of_talks(awake)
+
+
+def test_clusters_part_where_talks_were_dormant() -> None:
+    groups = say.clusters(["2030-11-20", "2030-04-02", "2030-04-20"], apart=8)
+    assert [len(group) for group in groups] == [2, 1]
+
+
+def test_limits_speak_of_this_run(summary: dict[str, Any]) -> None:
+    said = dict(say.limits(summary))
+    assert "Three rounds on record fall into two clusters, beginning in April 2030 and November 2030" in said["Few events"]
+    assert f"moved 2 noticeably. The other 4 (67{SPACE}%)" in said["The prior leads"]
+    assert said["Factors nobody measures"].startswith("Trust:")
+    assert said["Slow trends"].startswith("Supply:")
+    assert "Coal" in said["Late data"]
+    assert "Contacts are a sample" not in said  # this war has no indicator of contacts
