@@ -191,8 +191,8 @@ class DormancyFilter(Op):
         """Cotangents of the inputs; the record itself is not differentiable."""
         bar = cotangents[0]
         if isinstance(bar.type, DisconnectedType):
-            bar = outputs[0].zeros_like()  # type: ignore[attr-defined]
-        return [*DormancyFilterPullback()(*inputs, bar, return_list=True), inputs[4].zeros_like()]  # type: ignore[attr-defined]
+            bar = outputs[0].zeros_like()
+        return [*DormancyFilterPullback()(*inputs, bar, return_list=True), inputs[4].zeros_like()]
 
 
 class DormancyFilterPullback(Op):
