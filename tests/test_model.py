@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import pytest
@@ -196,7 +196,7 @@ REFERENCE = ReferenceCurve(
 class MadeUpPriors:
     """What the model asks of elicited priors."""
 
-    effects = {names.AS_WRITTEN: EFFECTS}
+    effects: ClassVar = {names.AS_WRITTEN: EFFECTS}
     reference = REFERENCE
     files = SimpleNamespace(rhythm_weeks=(1, 4), noise_tails=NOISE_TAILS, factor_tails=FACTOR_TAILS, grades=GRADES, named_week_share=0.75)
 

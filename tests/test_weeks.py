@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import date, timedelta
 
 import numpy as np
@@ -45,7 +46,7 @@ def test_a_grid_holds_every_week_once(first: date, days: int) -> None:
     grid = week_grid(first, last)
     assert grid[0] == week_of(first)
     assert grid[-1] == week_of(last)
-    assert {(later - earlier).days for earlier, later in zip(grid, grid[1:], strict=False)} <= {7}
+    assert {(later - earlier).days for earlier, later in itertools.pairwise(grid)} <= {7}
     assert weeks_between(first, last) == len(grid) - 1
 
 

@@ -37,7 +37,9 @@ def windowed(indicators: str, window: str) -> str:
 
 def rows_of(panel: Panel, name: str) -> dict[str, list[Any]]:
     mine = panel.measured.indicator == panel.measured.indicators.index(name)
-    return {field.name: getattr(panel.measured, field.name)[mine].tolist() for field in fields(panel.measured) if field.name != "indicators"}
+    return {
+        field.name: getattr(panel.measured, field.name)[mine].tolist() for field in fields(panel.measured) if field.name != "indicators"
+    }
 
 
 def test_the_grid_runs_from_the_wars_week_to_the_origins(write_workspace: Write) -> None:
@@ -134,7 +136,9 @@ def test_sampling_error_is_the_binomials(write_workspace: Write, size: str, used
 
 
 def test_sampling_error_of_an_untransformed_share(write_workspace: Write, sound_indicators: str) -> None:
-    indicators = sound_indicators.replace('transform = "logit"\ncentre = 50.0\nscale = 0.5', 'transform = "none"\ncentre = 50.0\nscale = 10.0')
+    indicators = sound_indicators.replace(
+        'transform = "logit"\ncentre = 50.0\nscale = 0.5', 'transform = "none"\ncentre = 50.0\nscale = 10.0'
+    )
     rows = f"{SIZED}2024-02-03,30,2024-02-20,pollster,A,400\n"
     poll = rows_of(panel_at(write_workspace(indicators=indicators, poll=rows), date(2024, 3, 6)), "poll")
     assert poll["sampling"] == pytest.approx([100 * np.sqrt(0.3 * 0.7 / 400) / 10])
@@ -165,7 +169,9 @@ def test_counts_have_their_era_and_exposure(write_workspace: Write, sound_indica
 
 def test_counts_without_eras_or_exposure(write_workspace: Write, sound_indicators: str) -> None:
     plain = "\n".join(line for line in sound_indicators.splitlines() if not line.startswith(("eras", "exposure")))
-    counted = panel_at(write_workspace(indicators=plain, contacts=f"{HEADER}2024-01-07,4,2024-01-08,chronology,B\n"), date(2024, 3, 6)).counted
+    counted = panel_at(
+        write_workspace(indicators=plain, contacts=f"{HEADER}2024-01-07,4,2024-01-08,chronology,B\n"), date(2024, 3, 6)
+    ).counted
     assert counted.eras == ()
     assert counted.era.tolist() == [0]
     assert counted.log_exposure.tolist() == [0]

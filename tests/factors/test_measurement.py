@@ -153,7 +153,9 @@ def test_a_gaussian_row_moves_the_path_as_regression_does() -> None:
     """The pseudo-observations of loadings ℓ and values y are those of a linear regression with the same weights."""
     loading, value, spread, df = np.array([1.0, 0.5, 2.0]), np.array([0.3, -1.0, 2.0]), np.array([0.5, 1.0, 0.8]), 1e9
     precision, information = measured_information(loading, value, spread, df)
-    found = evaluate(list(gather_information(pt.as_tensor(precision), pt.as_tensor(information), indices(0, 0, 0), indices(1, 1, 1), (1, 2))))
+    found = evaluate(
+        list(gather_information(pt.as_tensor(precision), pt.as_tensor(information), indices(0, 0, 0), indices(1, 1, 1), (1, 2)))
+    )
     weight = np.diag(1 / spread**2)
     assert found[0][0, 1] == pytest.approx(loading @ weight @ loading)
     assert found[1][0, 1] == pytest.approx(loading @ weight @ value)

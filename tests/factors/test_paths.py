@@ -182,8 +182,6 @@ def test_the_ratio_keeps_any_density_exact(df: float) -> None:
     density = evaluate(innovation_log_density(pt.as_tensor(drawn), pt.as_tensor(PHI), heavy, df))
     jacobian = 0.0
     for k in range(FACTORS):
-        columns = [
-            draw_paths(diagonal[k : k + 1], off[k : k + 1], 0 * information[k : k + 1], unit[None])[0][0] for unit in np.eye(WEEKS)
-        ]
+        columns = [draw_paths(diagonal[k : k + 1], off[k : k + 1], 0 * information[k : k + 1], unit[None])[0][0] for unit in np.eye(WEEKS)]
         jacobian += np.linalg.slogdet(np.stack(columns))[1]
     assert stats.norm.logpdf(noise).sum() + ratio == pytest.approx(density + jacobian, rel=1e-10)

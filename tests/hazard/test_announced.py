@@ -14,27 +14,31 @@ from ripeness.hazard.announced import CLASSES, Announcement, announced_weeks, fi
 Row = tuple[str, str, str, str, bool]
 SUNDAYS = [date(2025, 5, 4) + timedelta(days=7 * i) for i in range(8)]
 BEFORE = [sunday - timedelta(days=7) for sunday in SUNDAYS]
-STRONGEST = list(CLASSES)[0]
+STRONGEST = next(iter(CLASSES))
 NAMED = 0.75
 
 
 def events(*rows: Row) -> pd.DataFrame:
     frame = pd.DataFrame(rows, columns=["kind", "date", "end_date", "published_on", "round"])
-    return frame.astype({name: "datetime64[ns]" for name in ("date", "end_date", "published_on")})
+    return frame.astype(dict.fromkeys(("date", "end_date", "published_on"), "datetime64[ns]"))
 
 
 def meeting(kept: str, first: date, last: date, known: date, gone: date | None = None) -> Announcement:
     return Announcement(kept, first, last, known, gone)
 
 
-def shares(announcements: Sequence[Announcement], after: date | None = None, known_by: Sequence[date] | None = None) -> dict[str, list[float]]:
+def shares(
+    announcements: Sequence[Announcement], after: date | None = None, known_by: Sequence[date] | None = None
+) -> dict[str, list[float]]:
     table = announced_weeks(announcements, SUNDAYS, known_by or BEFORE, NAMED, after)
     return {name: row.tolist() for name, row in zip(CLASSES, table, strict=True) if row.any()}
 
 
 @pytest.mark.parametrize(("kept", "kind"), CLASSES.items())
 def test_each_kind_of_announcement_has_its_class(kept: str, kind: str) -> None:
-    found = find_announcements(events((kind, "2025-05-15", "2025-05-16", "2025-05-11", False), ("contact", "2025-05-15", "2025-05-15", "2025-05-15", False)))
+    found = find_announcements(
+        events((kind, "2025-05-15", "2025-05-16", "2025-05-11", False), ("contact", "2025-05-15", "2025-05-15", "2025-05-15", False))
+    )
     assert found == [meeting(kept, date(2025, 5, 15), date(2025, 5, 16), date(2025, 5, 11))]
 
 
@@ -101,7 +105,9 @@ def test_only_days_after_the_origin_count() -> None:
     assert found[STRONGEST][:4] == pytest.approx([0, 0, 0.75 * 2 / 7, 0.25])
 
 
-@pytest.mark.parametrize(("gone", "weeks"), [(date(2025, 5, 18), [2]), (date(2025, 5, 19), [2, 3]), (date(2025, 5, 11), []), (None, [2, 3])])
+@pytest.mark.parametrize(
+    ("gone", "weeks"), [(date(2025, 5, 18), [2]), (date(2025, 5, 19), [2, 3]), (date(2025, 5, 11), []), (None, [2, 3])]
+)
 def test_what_has_lapsed_counts_no_more_from_the_next_week_on(gone: date | None, weeks: list[int]) -> None:
     table = announced_weeks([meeting(STRONGEST, date(2025, 5, 15), date(2025, 5, 17), date(2025, 5, 1), gone)], SUNDAYS, BEFORE, NAMED)
     assert np.flatnonzero(table.sum(axis=0)).tolist() == weeks
