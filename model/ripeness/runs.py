@@ -157,7 +157,7 @@ def _fit(
             break
         progress(f"{name.replace('_', ' ')} failed its gate ({'; '.join(map(str, verdict.failures))}); once more with twice the draws")
     question = spec.workspace.question
-    rounds = simulate_rounds(ahead, events)
+    rounds = simulate_rounds(ahead, events, settings.future_paths)
     counted = sustained_process(rounds, ahead.reach, question.sustained_rounds, question.sustained_weeks)
     # a share of few simulated futures: its binomial noise is taken out like that of the paths
     sustained = without_path_noise(counted, counted * (1.0 - counted) / (rounds.shape[1] - 1)).reshape(*shape, -1)

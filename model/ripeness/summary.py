@@ -214,7 +214,7 @@ def _indicators(made: MadeRun) -> list[dict[str, Any]]:
                 "newest_observed_on": None if empty else values["observed_on"].iloc[-1].date().isoformat(),
                 "newest_published_on": None if empty else values["published_on"].max().date().isoformat(),
                 "newest_value": None if empty else float(values["value"].iloc[-1]),
-                "days_old": None if empty else int(str(fresh.at[name, "days_old"])),
+                "days_old": None if empty else int(float(str(fresh.at[name, "days_old"]))),
                 "expected_lag_days": contract.expected_lag_days,
                 "overdue": bool(fresh.at[name, "overdue"]),
                 "ended": contract.ended.isoformat() if contract.ended else None,
