@@ -32,7 +32,9 @@ def test_forecast_table_has_the_headline_question_first(short_run: Any) -> None:
 
 def test_headline_is_the_even_mixture_of_the_readings(short_run: Any) -> None:
     summary = json.loads((short_run.folder / "forecast.json").read_text("utf-8"))
-    by_source = {row["source"]: row["probability"] for row in summary["forecasts"] if row["question"] == "round" and row["horizon_weeks"] == 13}
+    by_source = {
+        row["source"]: row["probability"] for row in summary["forecasts"] if row["question"] == "round" and row["horizon_weeks"] == 13
+    }
     mean = np.mean([by_source[name] for name in names.HEADLINE_FITS])
     assert by_source[names.MIXTURE] == pytest.approx(mean, abs=1e-9)
     assert by_source["conjunctive_as_written"] != by_source["conjunctive_tempered"]
@@ -63,7 +65,16 @@ def test_stored_groups_and_variables_are_those_of_the_schema(short_run: Any) -> 
     run = open_run(short_run.folder)
     assert run.tree.attrs["schema"] == 1
     assert {child for child in run.tree.children} == {name for name, _, _ in names.FITS} | {"forecast", "data"}
-    groups = {"posterior", "prior", "prior_predictive", "posterior_predictive", "log_likelihood", "sample_stats", "observed_data", "constant_data"}
+    groups = {
+        "posterior",
+        "prior",
+        "prior_predictive",
+        "posterior_predictive",
+        "log_likelihood",
+        "sample_stats",
+        "observed_data",
+        "constant_data",
+    }
     assert set(run.fit("conjunctive_tempered").children) == groups
     assert set(run.fit("outside").children) == groups - {"prior_predictive"}
     documented = open_schema()

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import nutpie
 import pymc as pm
+import pytensor
 import xarray as xr
 from numpy.typing import NDArray
 from pymc.model.transform.optimization import freeze_dims_and_data
@@ -26,12 +28,23 @@ CORES = 2
 
 
 def compile_model(model: pm.Model) -> Any:
-    """Compile a model's log density and its gradient; `with_data` of the result changes its data without compiling again."""
+    """Compile a model's log density and its gradient; `with_data` of the result changes its data without compiling again.
+
+    Chains start within ±1 of the support point, in the unconstrained space. The starts are drawn here and not by PyMC, whose function
+    for them shares one random state between chains: chains that start at the same time would disturb each other's.
+    """
     model = freeze_dims_and_data(model, data=[])  # known shapes compile faster
     stored = [variable.name for variable in model.unobserved_RVs if variable.name not in names.NOT_STORED]
-    with warnings.catch_warnings():
+    # fast mathematics lets a sum depend on where its numbers happen to lie in memory: the same seed would give other draws
+    with pytensor.config.change_flags(numba__fastmath=False), warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=UserWarning, module="nutpie")
-        return nutpie.compile_pymc_model(model, var_names=stored)
+        compiled = nutpie.compile_pymc_model(model, var_names=stored, jitter_rvs=set())
+    centre = np.asarray(compiled.initial_point_func(0), dtype=float)
+
+    def start(seed: Any) -> Array:
+        return centre + np.random.default_rng(seed).uniform(-1.0, 1.0, centre.shape)
+
+    return replace(compiled, initial_point_func=start)
 
 
 def sample_posterior(
