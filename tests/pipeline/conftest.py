@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -42,7 +41,7 @@ def copy_workspace(target: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def short_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ShortRun]:
+def short_run(tmp_path_factory: pytest.TempPathFactory) -> ShortRun:
     """`ripeness report --as-of 2025-06-18` with short chains."""
     from ripeness.fit import gate
     from ripeness.pipeline import run_report
@@ -51,4 +50,4 @@ def short_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ShortRun]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(gate, "LIMITS", gate.LIMITS | WIDE)
         folder = run_report(root, as_of=ORIGIN)
-    yield ShortRun(root, folder)
+    return ShortRun(root, folder)

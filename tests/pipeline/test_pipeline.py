@@ -64,7 +64,7 @@ def test_a_wednesday_origin_counts_its_week_by_shares(short_run: Any) -> None:
 def test_stored_groups_and_variables_are_those_of_the_schema(short_run: Any) -> None:
     run = open_run(short_run.folder)
     assert run.tree.attrs["schema"] == 1
-    assert {child for child in run.tree.children} == {name for name, _, _ in names.FITS} | {"forecast", "data"}
+    assert set(run.tree.children) == {name for name, _, _ in names.FITS} | {"forecast", "data"}
     groups = {
         "posterior",
         "prior",
