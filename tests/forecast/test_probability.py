@@ -177,6 +177,7 @@ def test_a_sustained_process_on_rounds_by_hand() -> None:
     rounds = np.array([[future] for future in futures], dtype=np.int64)
     three = sustained_process(rounds, reach, needed=3, window=3)
     np.testing.assert_array_equal(three, [[0, 1, 1], [1, 1, 1], [0, 0, 0], [0, 0, 0], [0, 0, 0]])
+    np.testing.assert_array_equal(sustained_process(rounds, reach, needed=3, window=4), three)  # a stretch of five is too long
     five = sustained_process(rounds, reach, needed=3, window=5)
     np.testing.assert_array_equal(five, [[0, 1, 1], [1, 1, 1], [0, 1, 1], [0, 0, 1], [0, 0, 0]])
     paths = sustained_process(rounds.reshape(1, 5, 6), reach, needed=3, window=5)
