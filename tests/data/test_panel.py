@@ -231,7 +231,7 @@ def test_no_round_yet_is_an_error_that_says_what_to_do(write_workspace: Write) -
 def altered(part: Any, name: str) -> Any:
     value = getattr(part, name)
     if isinstance(value, np.ndarray):
-        changed = value.copy()
+        changed: Any = value.copy()
         changed[-1] += 1
     elif isinstance(value, int):
         changed = value + 1
