@@ -165,7 +165,7 @@ def answer(summary: Mapping[str, Any], row: Mapping[str, Any]) -> str:
 def why(row: Mapping[str, Any]) -> str:
     """Where the number comes from, in one sentence."""
     outside, error = row["outside_view"], row["mc_error"]
-    text = f"The outside view, which knows only how long talks have slept, gives {percent(outside, error)}"
+    text = f"The outside view, which knows only how long talks have slept and what has been announced, gives {percent(outside, error)}"
     inside, level = row.get("inside_multiplier"), row.get("level_only")
     if inside is None or level is None:
         return text + "."
