@@ -28,9 +28,13 @@ from ripeness import names
 from ripeness.data.contracts import Contract
 from ripeness.data.panel import UNSEARCHED, Panel
 from ripeness.factors import measurement as measure
-from ripeness.factors.paths import path_log_density, persistence, prior_precision, whitened_paths
+from ripeness.factors.paths import persistence
+from ripeness.factors.row_density import row_log_density
+from ripeness.factors.rows import indicator_rows, pseudo_observations
+from ripeness.factors.whitening import whitened_paths
 from ripeness.hazard import inside as inner
-from ripeness.hazard.coverage import dormancy_filter
+from ripeness.hazard.filter import dormancy_filter
+from ripeness.hazard.inside_view import inside_view
 from ripeness.hazard.outside import hat_matrix
 from ripeness.priors.elicit import Priors, elicit_quantiles
 from ripeness.priors.reference import ReferenceCurve
@@ -180,7 +184,7 @@ def _logitnormal(name: str, mu: Array, sigma: Array, dim: str) -> Any:
 def _factors(spec: ModelSpec) -> Any:
     """Factor paths and their measurement; returns the path that the hazard reads, (factor, week), pulses included."""
     workspace, panel, priors = spec.workspace, spec.panel, spec.priors
-    factors, weeks = workspace.factor_ids, len(panel.weeks)
+    factors = workspace.factor_ids
     half_life = _lognormal(spec, "half_life", factors, names.FACTOR)
     phi = persistence(half_life)
     level = _levels(spec)
@@ -194,54 +198,27 @@ def _factors(spec: ModelSpec) -> Any:
     free_intercept = pm.Normal("intercept", mu, sigma, dims=names.RELATIVE)
     loading = pt.set_subtensor(pt.ones(len(contracts))[at], free_loading)
     intercept = pt.set_subtensor(pt.zeros(len(contracts))[at], free_intercept)
-    factor_of = np.array([factors.index(contract.factor) for contract in contracts], dtype=np.intp)
 
-    rows, counts = panel.measured, panel.counted
-    first_count = len(rows.indicators)
-    noise = _lognormal(spec, "noise", rows.indicators, names.MEASURED)
-    floor = np.array([contract.noise_floor for contract in contracts[:first_count]], dtype=float)
-    spread = measure.measured_spread(noise, floor, rows)
-    row_factor, row_loading, row_intercept = factor_of[rows.indicator], loading[rows.indicator], intercept[rows.indicator]
-    row_level = level[row_factor, rows.last]
+    rows = indicator_rows(panel, spec.contracts, factors)
+    noise = _lognormal(spec, "noise", panel.measured.indicators, names.MEASURED)
+    floor = np.array([contract.noise_floor for contract in contracts[: len(panel.measured.indicators)]], dtype=float)
+    spread = floor + noise
+    dispersion, log_captured = pt.zeros(0), pt.zeros(0)
+    if panel.counted.indicators:
+        dispersion = _lognormal(spec, "dispersion", panel.counted.indicators, names.COUNTED)
+    if panel.counted.eras:
+        mu, sigma = normal_scale(priors, "capture", [f"{name}.{era}" for name, era in panel.counted.eras])
+        log_captured = pt.log(_logitnormal("capture", mu, sigma, names.ERA))
     df = priors.files.noise_tails
-    precision, information = measure.measured_information(row_loading, rows.value - row_intercept - row_loading * row_level, spread, df)
-    at_factor, at_week = row_factor, (rows.first + rows.last) // 2
+    precision, information = pseudo_observations(rows, loading, intercept, spread, dispersion, log_captured, level, df)
 
-    counting = len(counts.count) > 0
-    if counting:
-        indicator = counts.indicator + first_count
-        scale = measure.CountScale(
-            np.log([contract.centre for contract in contracts[first_count:]]),
-            np.array([contract.scale for contract in contracts[first_count:]]),
-            np.array([1.0 if contract.sign == "+" else -1.0 for contract in contracts[first_count:]]),
-        )
-        dispersion = _lognormal(spec, "dispersion", counts.indicators, names.COUNTED)
-        captured = pt.ones(0)
-        if counts.eras:
-            mu, sigma = normal_scale(priors, "capture", [f"{name}.{era}" for name, era in counts.eras])
-            captured = _logitnormal("capture", mu, sigma, names.ERA)
-        count_factor, count_loading, count_intercept = factor_of[indicator], loading[indicator], intercept[indicator]
-        count_level = level[count_factor, counts.week]
-        more = measure.counted_information(
-            count_loading, count_intercept, count_level, captured, dispersion[counts.indicator], counts, scale
-        )
-        precision, information = pt.concatenate([precision, more[0]]), pt.concatenate([information, more[1]])
-        at_factor, at_week = np.concatenate([at_factor, count_factor]), np.concatenate([at_week, counts.week])
-
-    precision, information = measure.gather_information(precision, information, at_factor, at_week, (len(factors), weeks))
-    diagonal, off = prior_precision(phi, weeks)
     white = pm.Normal("white_noise", 0.0, 1.0, dims=(names.FACTOR, names.WEEK))
-    drawn, log_root = whitened_paths(diagonal + precision, off, information, white)
+    heavy = np.array([factor.tails == "shocks" for factor in workspace.factors], dtype=float)
+    drawn, log_ratio = whitened_paths(phi, precision, information, white, heavy, np.array([priors.files.factor_tails]))
     path = pm.Deterministic("path", drawn, dims=(names.FACTOR, names.WEEK))
-    heavy = np.array([factor.tails == "shocks" for factor in workspace.factors])
-    pm.Potential("path_density", path_log_density(path, white, log_root, phi, heavy, priors.files.factor_tails))
-
-    strength = row_intercept + row_loading * (measure.mean_over_weeks(path, row_factor, rows.first, rows.last) + row_level)
-    pm.StudentT("measured", nu=df, mu=strength, sigma=spread, observed=rows.value, dims=names.ROW)
-    if counting:
-        strength = count_intercept + count_loading * (path[count_factor, counts.week] + count_level)
-        log_mean = measure.count_log_mean(strength, captured, counts, scale)
-        pm.Potential("counted_density", measure.count_log_likelihood(log_mean, dispersion, counts))
+    pm.Potential("path_density", pt.sum(log_ratio))
+    density = row_log_density(rows, path, level, loading, intercept, spread, dispersion, log_captured, df)
+    pm.Potential("indicators", pt.sum(density))
     return path + _pulses(spec, phi)
 
 
@@ -277,17 +254,16 @@ def _inside(spec: ModelSpec, variant: Literal["conjunctive", "additive"], readin
     """The normalised inside view of every week: (week,)."""
     structure = spec.structure
     data = {name: pm.Data(name, value) for name, value in reading_data(spec, reading, variant).items()}
-    conjunctive = data["conjunctive"] > 0.5
     intercept = pm.Normal("intercept_open", data["open_mu"], data["open_sigma"], dims=names.CONDITION)
     pm.Deterministic("share_open", pm.math.sigmoid(intercept), dims=names.CONDITION)
     total = pm.LogNormal("log_best_to_worst", data["total_mu"], data["total_sigma"])
     effect = pm.Normal("effect_size", data["effect_mean"], data["effect_sd"], dims=names.EFFECT)
     weight = pm.Deterministic("weight", total * data["leverage"] * effect, dims=names.EFFECT)
     matrix = inner.weight_matrix(weight, structure)
-    log_odds = inner.openness(inner.regressors(path, structure.sided, pt), matrix, intercept)
+    inside, log_odds, norm = inside_view(path, matrix, intercept, data["conjunctive"][None], structure.points, structure.sided)
     pm.Deterministic("log_odds_open", log_odds, dims=(names.CONDITION, names.WEEK))
-    norm = pm.Deterministic("normaliser", inner.normaliser(matrix, intercept, structure, conjunctive, pt))
-    return pm.Deterministic("inside", inner.inside_score(log_odds, intercept, conjunctive, pt) - norm, dims=names.WEEK)
+    pm.Deterministic("normaliser", norm[0])
+    return pm.Deterministic("inside", inside, dims=names.WEEK)
 
 
 def _knots(spec: ModelSpec) -> Array:

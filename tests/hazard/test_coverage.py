@@ -12,7 +12,8 @@ import pytest
 from numpy.typing import NDArray
 from pytensor.gradient import verify_grad
 
-from ripeness.hazard.coverage import dormancy_at_origin, dormancy_filter, filter_dormancy, pull_back_filter
+from ripeness.hazard.coverage import dormancy_at_origin
+from ripeness.hazard.filter import dormancy_filter, filter_dormancy, pull_back_filter
 
 Array = NDArray[np.float64]
 
@@ -73,7 +74,7 @@ def histories(given: Case, last_week_is_whole: bool = True) -> tuple[list[float]
 @pytest.mark.parametrize("seed", [0, 1])
 def test_the_recursion_sums_over_every_history(found: list[int], seed: int) -> None:
     given = case(found, seed)
-    log_likelihood, probability = filter_dormancy(*given)
+    log_likelihood, probability = filter_dormancy(*given)[:2]
     record, _ = histories(given)
     np.testing.assert_allclose(log_likelihood, np.log(np.array(record[1:]) / record[:-1]), rtol=1e-11)
     if found[0] == 0:
@@ -83,7 +84,7 @@ def test_the_recursion_sums_over_every_history(found: list[int], seed: int) -> N
 @pytest.mark.parametrize("found", FOUNDS.values(), ids=FOUNDS)
 def test_a_perfect_search_gives_the_plain_product(found: list[int]) -> None:
     given = case(found)._replace(sensitivity=np.ones(len(found)))
-    log_likelihood, probability = filter_dormancy(*given)
+    log_likelihood, probability = filter_dormancy(*given)[:2]
     dormancy, expected, chances = 1, [], []
     for t, seen in enumerate(found):
         rate = np.exp(given.outside[dormancy - 1] + given.multiplier[t]) + given.announced[t]
@@ -101,8 +102,12 @@ def test_weeks_that_nobody_searched_say_nothing() -> None:
 
 def test_small_hazards_keep_their_digits() -> None:
     given = Case(np.full(3, -30.0), np.zeros(2), np.zeros(2), np.full(2, 0.9), np.array([0.0, 1.0]))
-    log_likelihood, _ = filter_dormancy(*given)
+    log_likelihood = filter_dormancy(*given)[0]
     assert log_likelihood[1] == pytest.approx(-30 + np.log(0.9), abs=1e-9)
+
+
+def pull_back(given: Case, bar: Array) -> tuple[Array, Array, Array, Array]:
+    return pull_back_filter(*given, *filter_dormancy(*given), bar, np.zeros(len(bar)))
 
 
 @pytest.mark.parametrize("found", FOUNDS.values(), ids=FOUNDS)
@@ -121,7 +126,7 @@ def test_the_adjoint_agrees_with_finite_differences(found: list[int]) -> None:
     given = case(found, seed=2)
     bar = np.random.default_rng(3).normal(size=len(found))
     step = 1e-6
-    for which, gradient in enumerate(pull_back_filter(*given, bar)):
+    for which, gradient in enumerate(pull_back(given, bar)):
         for place in range(len(gradient)):
             around = []
             for sign in (1, -1):
@@ -131,11 +136,83 @@ def test_the_adjoint_agrees_with_finite_differences(found: list[int]) -> None:
             assert gradient[place] == pytest.approx((around[0] - around[1]) / (2 * step), rel=1e-5, abs=1e-8)
 
 
-def test_the_op_evaluates_to_the_function() -> None:
+@pytest.mark.parametrize("mode", ["FAST_COMPILE", "NUMBA"])
+def test_the_op_evaluates_to_the_function(mode: str) -> None:
     given = case(FOUNDS["two rounds"])
-    function = pytensor.function([], list(dormancy_filter(*(pt.as_tensor(part) for part in given))), mode="FAST_COMPILE")
-    for found, expected in zip(function(), filter_dormancy(*given), strict=True):
+    function = pytensor.function([], dormancy_filter(*(pt.as_tensor(part) for part in given)), mode=mode)
+    for found, expected in zip(function(), filter_dormancy(*given)[:2], strict=True):
         np.testing.assert_array_equal(found, expected)
+
+
+LONG = [0] * 70 + [1, 1] + [0] * 30 + [1] + [0] * 23
+
+
+def week_by_week(given: Case) -> tuple[Array, Array]:
+    """The recursion of the docstring, with NumPy's own functions and α brought to a sum of one every week."""
+    alpha = np.array([1.0])
+    log_likelihood, probability = [], []
+    for t, seen in enumerate(given.found):
+        rate = np.exp(given.outside[: len(alpha)] + given.multiplier[t]) + given.announced[t]
+        held = alpha @ -np.expm1(-rate)
+        probability.append(held)
+        following = np.array([held * (1 - given.sensitivity[t]), *(alpha * np.exp(-rate))])
+        log_likelihood.append(np.log(held * given.sensitivity[t] if seen else following.sum()))
+        alpha = np.array([1.0]) if seen else following / following.sum()
+    return np.array(log_likelihood), np.array(probability)
+
+
+@pytest.mark.parametrize("shift", [-12.0, -3.0, 0.0, 2.0], ids=["hardly ever", "seldom", "as a rule", "many a week"])
+@pytest.mark.parametrize("announced", [0.0, 1.0])
+def test_long_silences_follow_the_recursion(shift: float, announced: float) -> None:
+    """Rows of many blocks; hazards from one in a hundred thousand to twenty a week, so that rows are counted anew never or every week."""
+    given = case(LONG, seed=4)
+    given = given._replace(multiplier=given.multiplier + shift, announced=given.announced * announced)
+    log_likelihood, probability = filter_dormancy(*given)[:2]
+    expected = week_by_week(given)
+    np.testing.assert_allclose(log_likelihood, expected[0], rtol=1e-11, atol=1e-14)
+    np.testing.assert_allclose(probability, expected[1], rtol=1e-11)
+
+
+@pytest.mark.parametrize("shift", [-3.0, 0.0, 2.0])
+def test_the_adjoint_over_long_silences(shift: float) -> None:
+    """Along random directions, by differences of the recursion with NumPy's own functions."""
+    given = case(LONG, seed=5)
+    given = given._replace(multiplier=given.multiplier + shift)
+    rng = np.random.default_rng(6)
+    bar = rng.normal(size=len(LONG))
+    gradients = pull_back(given, bar)
+    step = 1e-6
+    for which, gradient in enumerate(gradients):
+        for _ in range(5):
+            direction = rng.normal(size=len(gradient)) * (0.01 if which == 3 else 1.0)
+            direction[rng.random(len(direction)) < 0.5] = 0.0
+            around = []
+            for sign in (1, -1):
+                moved = list(given)
+                moved[which] = moved[which] + sign * step * direction
+                around.append(float(week_by_week(Case(*moved))[0] @ bar))
+            assert gradient @ direction == pytest.approx((around[0] - around[1]) / (2 * step), rel=2e-6, abs=1e-6)
+
+
+def test_very_large_hazards_are_survived_digit_by_digit() -> None:
+    """A silence that had one chance in e^400 every week."""
+    weeks = 12
+    given = Case(np.full(weeks + 1, np.log(400.0)), np.zeros(weeks), np.zeros(weeks), np.ones(weeks), np.zeros(weeks))
+    np.testing.assert_allclose(filter_dormancy(*given)[0], -400.0, rtol=1e-14)
+    gradients = pull_back(given, np.ones(weeks))
+    np.testing.assert_allclose(gradients[1], -400.0, rtol=1e-12)
+    np.testing.assert_allclose(gradients[2], -1.0, rtol=1e-12)
+    assert np.isneginf(filter_dormancy(*given._replace(multiplier=np.ones(weeks)))[0][0])
+
+
+def test_the_same_inputs_give_the_same_bits_wherever_they_lie() -> None:
+    given = case(LONG, seed=7)
+    bar = np.random.default_rng(8).normal(size=len(LONG))
+    expected = [*filter_dormancy(*given)[:2], *pull_back(given, bar)]
+    for offset in range(1, 8):
+        moved = Case(*(np.concatenate([np.zeros(offset), part])[offset:] for part in given))
+        for found, value in zip([*filter_dormancy(*moved)[:2], *pull_back(moved, bar)], expected, strict=True):
+            np.testing.assert_array_equal(found, value)
 
 
 @pytest.mark.parametrize("whole", [True, False])
