@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property, partial
 from pathlib import Path
@@ -23,6 +23,7 @@ import pandas as pd
 from ripeness.data.contracts import FILE as CONTRACTS_FILE
 from ripeness.data.contracts import Contract, read_contract_file
 from ripeness.data.events import COVERAGE_FILE, COVERAGE_KEY, EVENT_KEY, EVENTS_FILE, read_coverage, read_events
+from ripeness.data.journal import reading
 from ripeness.data.rows import read_rows
 from ripeness.data.tables import hash_file
 from ripeness.errors import ContentError, Fault, RipenessError, UsageError, did_you_mean
@@ -158,6 +159,8 @@ class Store:
     events, coverage : DataFrame (row)
     hashes : dict of str
         File name to SHA-256 of its bytes.
+    recovered : str or None
+        What was done, before reading, about an update that had been interrupted.
     """
 
     contracts: dict[str, Contract]
@@ -165,6 +168,7 @@ class Store:
     events: pd.DataFrame = field(repr=False)
     coverage: pd.DataFrame = field(repr=False)
     hashes: dict[str, str] = field(repr=False)
+    recovered: str | None = None
 
     def as_of(self, origin: date) -> Vintage:
         """The vintage of a day: rows published by then, of each period the latest, without withdrawn periods."""
@@ -188,12 +192,14 @@ class Store:
 
 
 def read_store(workspace: Workspace) -> Store:
-    """Read and check everything in the data folder.
+    """Read and check everything in the data folder, while nobody changes it; an interrupted update is completed or taken back first.
 
     Raises
     ------
     ContentError
         With every fault of every file; also where a CSV has no contract or a contract no CSV.
+    BusyError
+        If another command changes the folder and does not end.
     """
     folder = workspace.data
     if not folder.is_dir() or not any(folder.iterdir()):
@@ -201,6 +207,12 @@ def read_store(workspace: Workspace) -> Store:
         needed = f"{CONTRACTS_FILE}, {EVENTS_FILE}, {COVERAGE_FILE} and a CSV for each indicator"
         mend = f"put {needed} there, or correct paths.data in ripeness.toml"
         raise ContentError(Fault(workspace.shown(folder), None, found, "the data of the workspace", mend))
+    with reading(folder, workspace.shown(folder)) as recovered:
+        return replace(_read_folder(workspace), recovered=recovered)
+
+
+def _read_folder(workspace: Workspace) -> Store:
+    folder = workspace.data
     file = read_contract_file(workspace)
     faults = list(file.faults)
 
