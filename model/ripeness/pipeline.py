@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ripeness import results
 from ripeness.claims import Claims, read_claims
 from ripeness.data.contracts import FILE as CONTRACTS_FILE
+from ripeness.data.contracts import read_contracts
 from ripeness.data.vintages import Store, Vintage, read_store
 from ripeness.errors import ContentError, Fault, GateError, UsageError
 from ripeness.ledger import Entry, append_entries, previous_entry, read_ledger
@@ -32,6 +33,7 @@ METHOD = "mixture of conjunctive readings, NUTS"
 VERSIONED = ("pymc", "pytensor", "nutpie", "numba", "arviz", "preliz", "numpy", "scipy", "pandas", "xarray")
 RUN_ID_DIGITS = 12
 PREDICTIVE_DRAWS = 2000
+SHOWS_ONLY = ("cli", "report", "__main__.py")  # of the package: shows numbers, makes none
 DORMANCIES = (1, 4, 8, 13, 26, 52, 104, 208)  # weeks at which the prior hazard is shown
 
 
@@ -101,22 +103,29 @@ def check_workspace(root: Path) -> Checked:
     Raises
     ------
     ContentError
-        With every fault found, file and line.
+        With every fault found, file and line. priors/ is checked against the claims and against indicators.toml, so its faults are told
+        once these two are sound, whatever is wrong with rows of data.
     """
     workspace = read_workspace(root)
     faults: list[Fault] = []
-    claims = store = None
-    try:
-        claims = read_claims(workspace)
-    except ContentError as error:
-        faults += error.faults
-    try:
-        store = read_store(workspace)
-    except ContentError as error:
-        faults += error.faults
-    if claims is None or store is None:
+
+    def attempt[Content](read: Callable[[], Content], told: bool = True) -> Content | None:
+        try:
+            return read()
+        except ContentError as error:
+            faults.extend(error.faults if told else ())
+            return None
+
+    claims = attempt(lambda: read_claims(workspace))
+    store = attempt(lambda: read_store(workspace))
+    # where only rows are wrong the contracts can still be read; where they are wrong themselves the store has told it
+    contracts = store.contracts if store else attempt(lambda: read_contracts(workspace), told=False)
+    priors = None
+    if claims is not None and contracts is not None:
+        priors = attempt(lambda: read_priors(workspace, claims, contracts))
+    if claims is None or store is None or priors is None:
         raise ContentError(faults)
-    return Checked(workspace, claims, store, read_priors(workspace, claims, store.contracts))
+    return Checked(workspace, claims, store, priors)
 
 
 def elicit(root: Path, as_of: date | None = None, seed: int | None = None) -> PriorReport:
@@ -185,6 +194,7 @@ def run_fit(root: Path, as_of: date | None = None, seed: int | None = None, refi
     seed = workspace.fit.seed if seed is None else seed
     folder = workspace.reports / vintage.origin.isoformat()
     meta = _meta(checked, vintage, seed)
+    issued = read_ledger(workspace.reports)
     if not refit and _is_stored(folder, meta["run_id"]):
         progress("inputs unchanged: the stored fit is used")
         return folder
@@ -197,9 +207,7 @@ def run_fit(root: Path, as_of: date | None = None, seed: int | None = None, refi
     from ripeness.summary import build_summary
 
     made = make_run(workspace, vintage, priors, seed, progress)
-    previous = previous_entry(
-        read_ledger(workspace.reports), workspace.question.id, workspace.question.headline_weeks, vintage.origin, meta["run_id"]
-    )
+    previous = previous_entry(issued, workspace.question.id, workspace.question.headline_weeks, vintage.origin, meta["run_id"])
     summary = build_summary(made, checked.claims, meta, previous)
     if not made.passed:
         _write_failure(folder, summary)
@@ -273,13 +281,23 @@ def _ledger_entries(summary: dict[str, Any]) -> list[Entry]:
 
 @cache
 def code_version() -> str:
-    """The package's version and a digest of its source, so that changed code never passes for the same."""
-    package = Path(__file__).parent
+    """The package's version and a digest of its source, so that changed code never passes for the same.
+
+    Only what can change a number of a run is in the digest: `cli/`, `report/` and `__main__.py` are not, as they show what is stored. The
+    page is made anew from the stored run each time, so changed words or charts need no new fit.
+    """
+    return f"{version('ripeness')}+{digest_of_code(Path(__file__).parent)[:8]}"
+
+
+def digest_of_code(package: Path) -> str:
+    """SHA-256 over the names and sources of a package's modules that can change a number; blind to the kind of line ends."""
     digest = sha256()
     for path in sorted(package.rglob("*.py")):
-        digest.update(path.relative_to(package).as_posix().encode())
-        digest.update(path.read_bytes().replace(b"\r\n", b"\n"))
-    return f"{version('ripeness')}+{digest.hexdigest()[:8]}"
+        name = path.relative_to(package)
+        if name.parts[0] not in SHOWS_ONLY:
+            digest.update(name.as_posix().encode())
+            digest.update(path.read_bytes().replace(b"\r\n", b"\n"))
+    return digest.hexdigest()
 
 
 def _meta(checked: Checked, vintage: Vintage, seed: int) -> dict[str, Any]:

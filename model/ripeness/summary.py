@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from ripeness import names
 from ripeness.claims import Claims
 from ripeness.fit.gate import AT_MOST, WORDS, Verdict
+from ripeness.forecast.pulses import fading_pulses
 from ripeness.ledger import Entry
 from ripeness.runs import Fitted, MadeRun
 
@@ -305,8 +306,21 @@ def _conditions(made: MadeRun) -> list[dict[str, Any]]:
     return result
 
 
+def factor_paths(made: MadeRun) -> Array:
+    """Draws of the factors as the hazard reads them, pulses included, pooled over the headline's fits: (draw, factor, week)."""
+    factors, panel = made.spec.workspace.factors, made.spec.panel
+    parts = []
+    for fit in _headline(made):
+        draws = {name: fit.groups["posterior"][name].values for name in ("path", "half_life", "pulse") if name in fit.groups["posterior"]}
+        path = draws["path"] + fading_pulses(factors, panel.weeks, panel.origin, draws)
+        parts.append(path.reshape(-1, *path.shape[-2:]).astype("float32"))  # as stored
+    longest = max(len(part) for part in parts)
+    return np.concatenate([np.repeat(part, longest // len(part), axis=0) for part in parts])
+
+
 def _factors(made: MadeRun) -> list[dict[str, Any]]:
     spec = made.spec
+    paths, weeks = factor_paths(made), [week.isoformat() for week in spec.panel.weeks]
     posterior = _headline(made)[0].groups["posterior"]
     prior = _headline(made)[0].groups["prior"]
     result = []
@@ -319,7 +333,12 @@ def _factors(made: MadeRun) -> list[dict[str, Any]]:
                 "plus": factor.plus,
                 "observed": bool(indicators),
                 "level": factor.level,
-                "now": interval(posterior["path"].values[..., k, -1]),
+                "now": interval(paths[:, k, -1]),
+                "path": {"weeks": weeks}
+                | {
+                    name: np.quantile(paths[:, k], level, axis=0).tolist()
+                    for name, level in (("lower", LOWER), ("median", 0.5), ("upper", UPPER))
+                },
                 "half_life": {
                     "prior": _median(prior["half_life"].values[..., k]),
                     "posterior": _median(posterior["half_life"].values[..., k]),

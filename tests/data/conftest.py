@@ -105,7 +105,7 @@ CSVS = {
     "poll": "observed_on,value,published_on,source,grade,sample_size\n2024-02-03,40,2024-02-20,pollster,B,\n",
     "contacts": "observed_on,value,published_on,source,grade,sample_size\n2024-01-07,0,2024-01-08,chronology,B,120\n",
     "events": "date,end_date,kind,round,published_on,description,source,grade\n2024-01-10,2024-01-11,round,yes,2024-01-10,talks,agency,A\n",
-    "coverage": "from,to,q05,q95,published_on,note\n2024-01-01,2024-02-04,0.9,0.99,2024-02-04,\n2024-02-05,2024-03-06,0.9,1,2024-03-06,\n",
+    "coverage": "from,to,q05,q95,published_on,note\n2024-01-01,2024-02-04,0.9,0.99,2024-02-04,\n2024-02-05,2024-03-06,0.9,0.995,2024-03-06,\n",
 }
 
 

@@ -13,7 +13,7 @@ GOOD = "2024-01-10,2024-01-11,round,yes,2024-01-10,talks,agency,A\n"
 PLANNED = "2024-02-10,2024-02-24,meeting_agreed,no,2024-02-01,a second round,agency,A\n"
 STRETCHES = "from,to,q05,q95,published_on,note\n"
 FIRST = "2024-01-01,2024-02-04,0.9,0.99,2024-02-04,\n"
-SECOND = "2024-02-05,2024-03-06,0.8,1,2024-03-07,thin\n"
+SECOND = "2024-02-05,2024-03-06,0.8,0.9,2024-03-07,thin\n"
 
 
 def _write(tmp_path: Path, content: str) -> Path:
@@ -71,8 +71,12 @@ def test_coverage_is_read_in_the_order_of_its_stretches_and_may_be_revised(tmp_p
         (STRETCHES + FIRST + SECOND.replace("2024-02-05", "2024-02-07"), "a gap: from 2024-02-07 after a stretch to 2024-02-04", 3),
         (STRETCHES + FIRST + SECOND.replace("2024-02-05", "2024-02-01"), "an overlap: from 2024-02-01", 3),
         (STRETCHES + FIRST.replace("2024-02-04", "2023-12-31", 1), "to 2023-12-31 before from 2024-01-01", 2),
-        (STRETCHES + FIRST.replace("0.9,", "0,"), "expected 0 < q05 <= q95 <= 1", 2),
-        (STRETCHES + FIRST.replace("0.9,", "0.995,"), "expected 0 < q05 <= q95 <= 1", 2),
+        (STRETCHES + FIRST.replace("0.9,", "0,"), "give shares above 0", 2),
+        (STRETCHES + FIRST.replace("0.9,", "-0.1,"), "give shares above 0", 2),
+        (STRETCHES + FIRST.replace("0.9,", "0.995,"), "expected 0 < q05 < q95 < 1. To mend: put them in rising order", 2),
+        (STRETCHES + FIRST.replace("0.9,", "0.99,"), "q05 0.99 and q95 0.99; expected 0 < q05 < q95 < 1. To mend: set them apart", 2),
+        (STRETCHES + FIRST + SECOND.replace("0.9,", "1,"), "no search is certain", 3),
+        (STRETCHES + FIRST.replace("0.9,", "1,").replace("0.99,", "1,"), "no search is certain", 2),
         (STRETCHES + FIRST.replace("0.99,", "99,"), "not percent", 2),
         (STRETCHES + FIRST.replace("0.99,", ","), "no q95", 2),
         (STRETCHES + FIRST.replace("0.99,2024-02-04", "0.99,2024-02-03"), "published_on 2024-02-03 before to 2024-02-04", 2),
@@ -87,7 +91,7 @@ def test_broken_coverage_is_refused_at_its_line(tmp_path: Path, content: str, wo
 
 
 def test_a_stretch_with_an_unreadable_date_is_not_called_a_gap_as_well(tmp_path: Path) -> None:
-    third = "2024-03-07,2024-04-06,0.8,1,2024-04-07,\n"
+    third = "2024-03-07,2024-04-06,0.8,0.9,2024-04-07,\n"
     with pytest.raises(ContentError) as caught:
         read_coverage(_write(tmp_path, STRETCHES + FIRST + SECOND.replace("2024-03-06", "soon") + third), Path("x"))
     assert len(caught.value.faults) == 1

@@ -78,9 +78,9 @@ def test_events_and_coverage_are_seen_from_their_publication_on(write_workspace:
 
 def test_covered_to_stops_where_the_stretch_in_between_was_published_later(write_workspace: Write) -> None:
     header = "from,to,q05,q95,published_on,note\n"
-    first = "2024-01-01,2024-01-07,1,1,2024-01-07,\n"
-    late = "2024-01-08,2024-01-14,1,1,2024-05-01,\n"
-    third = "2024-01-15,2024-01-21,1,1,2024-01-21,\n"
+    first = "2024-01-01,2024-01-07,0.9,0.99,2024-01-07,\n"
+    late = "2024-01-08,2024-01-14,0.9,0.99,2024-05-01,\n"
+    third = "2024-01-15,2024-01-21,0.9,0.99,2024-01-21,\n"
     store = read_store(write_workspace(coverage=header + first + late + third))
     assert store.as_of(date(2024, 2, 1)).covered_to == date(2024, 1, 7)
     assert store.as_of(date(2024, 5, 1)).covered_to == date(2024, 1, 21)

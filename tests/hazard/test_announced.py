@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, timedelta
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from ripeness.data.events import read_events
 from ripeness.hazard.announced import CLASSES, Announcement, announced_weeks, find_announcements
 
 Row = tuple[str, str, str, str, bool]
@@ -60,6 +62,50 @@ def test_each_kind_of_announcement_has_its_class(kept: str, kind: str) -> None:
 def test_an_announcement_lapses_when_held_or_taken_back(event: Row, gone: date | None) -> None:
     found = find_announcements(events(("meeting_agreed", "2025-05-15", "2025-05-16", "2025-05-11", False), event))
     assert [each.gone for each in found] == [gone]
+
+
+@pytest.mark.parametrize(
+    ("held", "gone"),
+    [
+        ("2022-03-02", None),
+        ("2022-03-03", None),  # held on the day of the announcement, a day before the window
+        ("2022-03-04", date(2022, 3, 5)),
+        ("2022-03-17", date(2022, 3, 18)),
+        ("2022-03-24", date(2022, 3, 25)),
+        ("2022-03-25", None),
+    ],
+)
+def test_a_round_before_the_announcement_does_not_use_it_up(held: str, gone: date | None) -> None:
+    known = f"{date.fromisoformat(held) + timedelta(days=1)}"
+    for announced in ("2022-03-03", "2022-03-04"):
+        leaders = ("meeting_leaders", "2022-03-04", "2022-03-17", announced, False)
+        (found,) = find_announcements(events(leaders, ("round", held, held, known, True)))
+        assert found.gone == gone
+
+
+def test_a_round_in_the_window_but_before_the_announcement_does_not_use_it_up() -> None:
+    late = ("meeting_one_side", "2025-05-10", "2025-05-24", "2025-05-14", False)
+    for held, gone in (("2025-05-13", None), ("2025-05-14", date(2025, 5, 15)), ("2025-05-15", date(2025, 5, 15))):
+        (found,) = find_announcements(events(late, ("round", held, held, "2025-05-15", True)))
+        assert found.gone == gone
+
+
+def test_the_leaders_window_of_march_2022_outlives_the_round_before_it(root: Path) -> None:
+    """Proposed on 3 March, the day of the second round; ended when the third, of 7 March, became known."""
+    table = read_events(root / "data" / "events.csv", Path("events.csv"))
+    (found,) = [one for one in find_announcements(table) if (one.kept, one.first) == ("leaders", date(2022, 3, 4))]
+    assert found == meeting("leaders", date(2022, 3, 4), date(2022, 3, 17), date(2022, 3, 3), date(2022, 3, 8))
+
+
+def test_a_postponement_moves_the_meeting() -> None:
+    agreed = ("meeting_agreed", "2025-05-14", "2025-05-14", "2025-05-08", False)
+    postponed = ("meeting_postponed", "2025-05-14", "2025-05-14", "2025-05-11", False)
+    again = ("meeting_agreed", "2025-05-21", "2025-05-22", "2025-05-11", False)  # told in the same breath
+    found = find_announcements(events(agreed, postponed, again))
+    assert [each.gone for each in found] == [date(2025, 5, 11), None]
+    assert shares(found) == {"agreed": pytest.approx([0, 0, 0, 0.75 + 0.25 * 3 / 7, 0.25 * 4 / 7, 0, 0, 0])}
+    held = ("round", "2025-05-21", "2025-05-21", "2025-05-22", True)
+    assert [each.gone for each in find_announcements(events(agreed, postponed, again, held))] == [date(2025, 5, 11), date(2025, 5, 22)]
 
 
 def test_the_first_end_counts() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from ripeness.claims import read_claims
 from ripeness.data.contracts import read_contracts
+from ripeness.data.events import read_coverage
 from ripeness.errors import ContentError
 from ripeness.names import AS_WRITTEN, TEMPERED
 from ripeness.priors.elicit import TOLERANCE, elicit_priors, elicit_quantiles, fit_normal
@@ -87,6 +88,16 @@ def test_two_quantiles_are_met_exactly():
 def test_two_bad_quantiles_are_refused_with_their_place(low, high, words):
     with pytest.raises(ContentError, match=rf"coverage\.csv, line 3: .*{words}"):
         elicit_quantiles(low, high, "logitnormal", "sensitivity", Path("data/coverage.csv"), 3)
+
+
+@pytest.mark.parametrize(("low", "high"), [("1e-12", "0.999999999999"), ("0.99", "0.999"), ("0.5", "0.501")])
+def test_what_coverage_may_say_can_be_elicited(tmp_path, low, high):
+    path = tmp_path / "coverage.csv"
+    path.write_text(f"from,to,q05,q95,published_on,note\n2001-01-01,2001-01-07,{low},{high},2001-01-07,\n")
+    row = read_coverage(path, Path("data/coverage.csv")).iloc[0]
+    fitted = elicit_quantiles(row["q05"], row["q95"], "logitnormal", "sensitivity", Path("data/coverage.csv"), row["line"])
+    assert fitted.sigma > 0
+    assert fitted.error < 0.2
 
 
 def test_shipped_elicitation_is_consistent(priors):

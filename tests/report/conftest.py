@@ -8,8 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray as xr
+from numpy.typing import NDArray
 
 from ripeness import names
+
+Array = NDArray[np.float64]
 
 ORIGIN = date(2031, 3, 30)
 WEEKS = [ORIGIN - timedelta(days=7 * back) for back in range(59, -1, -1)]
@@ -65,6 +68,15 @@ def gate(passed: bool) -> dict[str, Any]:
     ]
     fits = [{"fit": name, "passed": passed, "attempts": 1, "criteria": criteria} for name, _, _ in names.FITS]
     return {"passed": passed, "fits": fits}
+
+
+def path_of(middle: Array) -> dict[str, Any]:
+    return {
+        "weeks": [week.isoformat() for week in WEEKS],
+        "lower": (middle - 0.5).tolist(),
+        "median": middle.tolist(),
+        "upper": (middle + 0.5).tolist(),
+    }
 
 
 def made_up_summary() -> dict[str, Any]:
@@ -150,6 +162,7 @@ def made_up_summary() -> dict[str, Any]:
                 "observed": True,
                 "level": True,
                 "now": interval(0.7, 0.4),
+                "path": path_of(np.linspace(-1, 1, len(WEEKS))),
                 "half_life": {"prior": quantiles(20, 10), "posterior": quantiles(15, 6)},
                 "indicators": ["bread", "coal"],
                 "effects": ["supply → east"],
@@ -161,6 +174,7 @@ def made_up_summary() -> dict[str, Any]:
                 "observed": False,
                 "level": False,
                 "now": interval(0.0, 1.6),
+                "path": path_of(np.where(np.arange(len(WEEKS)) < 30, 0.0, 2.0 * 0.9 ** np.arange(-30, len(WEEKS) - 30))),
                 "half_life": {"prior": quantiles(50, 30), "posterior": quantiles(50, 30)},
                 "indicators": [],
                 "effects": ["trust losing"],
@@ -273,17 +287,13 @@ def made_up_tree() -> xr.DataTree:
     for fit in names.HEADLINE_FITS:
         groups[f"{fit}/posterior"] = xr.Dataset(
             {
-                "path": (
-                    (*sampled, names.FACTOR, names.WEEK),
-                    rng.normal(size=(chains, draws, 2, len(weeks))) * 0.2 + np.linspace(-1, 1, len(weeks)),
-                ),
                 "level_path": ((*sampled, names.LEVEL, names.WEEK), np.full((chains, draws, 1, len(weeks)), 0.5)),
                 "loading": ((*sampled, names.RELATIVE), np.full((chains, draws, 1), 2.0)),
                 "intercept": ((*sampled, names.RELATIVE), np.full((chains, draws, 1), 1.0)),
                 "log_war_level": (sampled, rng.normal(size=(chains, draws))),
                 "log_best_to_worst": (sampled, rng.normal(size=(chains, draws))),
             },
-            coords={names.FACTOR: ["supply", "trust"], names.WEEK: weeks, names.LEVEL: ["supply"], names.RELATIVE: ["coal"]},
+            coords={names.WEEK: weeks, names.LEVEL: ["supply"], names.RELATIVE: ["coal"]},
         )
     for fit in names.HEADLINE_FITS:
         groups[f"{names.FORECAST_GROUP}/{fit}"] = xr.Dataset(

@@ -73,12 +73,17 @@ def test_stray_points_do_not_flatten_the_band() -> None:
     assert charts.factor_frame(np.array([-1.0]), np.array([1.0]), []) == (-1.1, 1.1)
 
 
-def test_factor_shows_path_and_points(summary: dict[str, Any], tree: xr.DataTree) -> None:
-    drawn = figures.factor_draws(tree, summary["factors"][0])
-    assert drawn is not None
-    weeks, values = drawn
-    assert values.shape == (2 * 4 * 50, len(weeks))  # both readings pooled
-    median = np.median(values, axis=0)
+def test_factor_figure_says_where_the_path_jumps(summary: dict[str, Any], tree: xr.DataTree) -> None:
+    factor = summary["factors"][1]
+    picture = figures.factor_figure(factor, {}, tree)
+    assert picture is not None
+    assert "highest 2.0 in the week of 8 September 2030" in picture.replace("+", "")
+    assert figures.factor_figure({key: value for key, value in factor.items() if key != "path"}, {}, tree) is None
+
+
+def test_factor_shows_path_and_points(summary: dict[str, Any]) -> None:
+    path = summary["factors"][0]["path"]
+    weeks, median = path["weeks"], np.array(path["median"])
     figure = charts.plot_factor(weeks, median - 1, median, median + 1, {"Bread": (weeks[:3], np.array([0.0, 0.5, 1.0]))}, "plenty")
     assert any(len(line.get_ydata()) == len(median) and np.allclose(line.get_ydata(), median) for line in figure.axes[0].lines)  # type: ignore[arg-type]
     np.testing.assert_allclose(lines(figure, "Bread"), [0.0, 0.5, 1.0])

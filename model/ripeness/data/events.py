@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from ripeness.data.rows import grade_rule
+from ripeness.data.rows import grade_rule, plain_rule
 from ripeness.data.tables import Rule, Said, read_table
 from ripeness.errors import did_you_mean
 
@@ -101,7 +101,7 @@ def read_events(path: Path, shown: Path) -> pd.DataFrame:
             "line": table.lines,
         }
     ).astype(EVENT_TYPES)
-    table.check(frame, EVENT_TYPES, _event_rules())
+    table.check(frame, EVENT_TYPES, event_rules())
     return frame
 
 
@@ -111,8 +111,8 @@ def read_coverage(path: Path, shown: Path) -> pd.DataFrame:
     Returns
     -------
     DataFrame (row)
-        from, to, published_on : datetime64[ns]; q05, q95 : float, quantiles of the share of rounds that the search found, in (0, 1];
-        note : str; line : int, counted from 1. A stretch revised later has several rows.
+        from, to, published_on : datetime64[ns]; q05, q95 : float, quantiles of the share of rounds that the search found,
+        0 < q05 < q95 < 1; note : str; line : int, counted from 1. A stretch revised later has several rows.
 
     Raises
     ------
@@ -131,14 +131,15 @@ def read_coverage(path: Path, shown: Path) -> pd.DataFrame:
             "line": table.lines,
         }
     ).astype(COVERAGE_TYPES)
-    rules = _coverage_rules()
+    rules = coverage_rules()
     if not table.unread:  # a stretch whose dates cannot be read would pass for a gap
         rules.append(Rule("contiguous", ("from", "to"), _follows, _say_gap))
     table.check(frame, COVERAGE_TYPES, rules)
     return frame.sort_values(["from", "to", "published_on"], ignore_index=True)
 
 
-def _event_rules() -> list[Rule]:
+def event_rules() -> list[Rule]:
+    """What must hold for each event."""
     return [
         Rule(
             "kind",
@@ -186,6 +187,8 @@ def _event_rules() -> list[Rule]:
         ),
         Rule("unique", ("date", "published_on"), lambda events: ~events.duplicated([*EVENT_KEY, "published_on"]), _say_twin),
         grade_rule(),
+        plain_rule("description"),
+        plain_rule("source"),
     ]
 
 
@@ -198,7 +201,8 @@ def _say_twin(event: Mapping[Any, Any], events: pd.DataFrame) -> Said:
     )
 
 
-def _coverage_rules() -> list[Rule]:
+def coverage_rules() -> list[Rule]:
+    """What must hold for each stretch; that they follow each other is not a matter of one row."""
     return [
         Rule(
             "forward",
@@ -213,11 +217,11 @@ def _coverage_rules() -> list[Rule]:
         Rule(
             "quantiles",
             ("q05", "q95"),
-            lambda stretches: (stretches["q05"] > 0) & (stretches["q05"] <= stretches["q95"]) & (stretches["q95"] <= 1),
+            lambda stretches: (stretches["q05"] > 0) & (stretches["q05"] < stretches["q95"]) & (stretches["q95"] < 1),
             lambda stretch, _: (
-                f"q05 {stretch['q05']:g} and q95 {stretch['q95']:g}",
-                "0 < q05 <= q95 <= 1",
-                "give the share of rounds found, not percent",
+                f"q05 {stretch['q05']:.15g} and q95 {stretch['q95']:.15g}",
+                "0 < q05 < q95 < 1",
+                _mend_quantiles(float(stretch["q05"]), float(stretch["q95"])),
             ),
         ),
         Rule(
@@ -240,7 +244,18 @@ def _coverage_rules() -> list[Rule]:
                 "remove one, or give a revision its own, later published_on",
             ),
         ),
+        plain_rule("note"),
     ]
+
+
+def _mend_quantiles(low: float, high: float) -> str:
+    if max(low, high) > 1:
+        return "give the share of rounds found, not percent"
+    if max(low, high) == 1:
+        return "no search is certain: for one that hardly missed a round write q05 = 0.99 and q95 = 0.999"
+    if min(low, high) <= 0:
+        return "give shares above 0: for a search that found next to nothing write q05 = 0.01 and q95 = 0.1"
+    return "put them in rising order" if low > high else "set them apart by how unsure the share is"
 
 
 def _before(stretches: pd.DataFrame) -> pd.Series[pd.Timestamp]:

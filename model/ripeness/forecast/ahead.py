@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 from ripeness import names
 from ripeness.data.panel import UNSEARCHED
 from ripeness.factors.paths import persistence
+from ripeness.forecast.pulses import fading_pulses
 from ripeness.hazard import inside as inner
 from ripeness.hazard.announced import Announcement, announced_weeks
 from ripeness.hazard.coverage import dormancy_at_origin
 from ripeness.model import ModelSpec, Variant, outside_basis
-from ripeness.weeks import horizon_span, week_of
+from ripeness.weeks import horizon_span
 
 Array = NDArray[np.float64]
 NEGLIGIBLE = 1e-12  # a state of dormancy less likely than this in every draw is left out
@@ -137,20 +138,14 @@ def _inside_ahead(
     matrix = inner.weight_matrix(posterior["weight"], structure)[:, None]
     intercept = posterior["intercept_open"][:, None]
     norm = posterior["normaliser"][:, None]
-    pulsed = [k for k, factor in enumerate(factors) if factor.pulse]
+    pulses = fading_pulses(factors, [sunday - timedelta(days=7) for sunday in weeks], spec.panel.origin, posterior)
 
     # the week before the first one ahead: the origin's own week if that is whole, else the one before
     here = len(spec.panel.weeks) - 1 - int(spec.panel.origin_inside_week)
     z = np.repeat(path[:, None, :, here], paths, axis=1)
     result = np.empty((draws, paths, len(weeks)))
-    for j, sunday in enumerate(weeks):
-        effective = z
-        if pulsed:
-            effective = z.copy()
-            for place, k in enumerate(pulsed):
-                since = (sunday - timedelta(days=7) - week_of(factors[k].pulse)).days // 7  # type: ignore[arg-type]
-                if since >= 0:
-                    effective[:, :, k] += (posterior["pulse"][:, place] * phi[:, k] ** since)[:, None]
+    for j in range(len(weeks)):
+        effective = z + pulses[:, None, :, j]
         regressor = inner.regressors(effective[..., None], structure.sided, np)
         score = inner.inside_score(inner.openness(regressor, matrix, intercept), intercept, variant == names.CONJUNCTIVE, np)
         result[:, :, j] = score[..., 0] - norm

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from ripeness import names
 from ripeness.factors.measurement import level_basis
 from ripeness.factors.paths import persistence
+from ripeness.forecast.pulses import fading_pulses
 from ripeness.hazard import inside as inner
 from ripeness.model import ModelSpec, Variant, normal_scale, reading_data, sensitivity_scale
-from ripeness.weeks import week_of
 
 Array = NDArray[np.float64]
 CONJUNCTIVE_FORMS = {names.CONJUNCTIVE: True, names.ADDITIVE: False}
@@ -81,15 +81,10 @@ def sample_prior(spec: ModelSpec, reading: str, variant: Variant, draws: int, se
         result["level_path"] = knots @ basis
     result["half_life"] = np.exp(normal("half_life", workspace.factor_ids))
     result["path"] = _stationary_paths(spec, result["half_life"], rng)
-    effective = result["path"]
-    pulsed = [k for k, factor in enumerate(factors) if factor.pulse]
+    pulsed = [factor.id for factor in factors if factor.pulse]
     if pulsed:
-        result["pulse"] = np.exp(normal("pulse", [factors[k].id for k in pulsed]))
-        effective = effective.copy()
-        phi = persistence(result["half_life"], np)
-        for place, k in enumerate(pulsed):
-            since = np.array([(sunday - week_of(factors[k].pulse)).days // 7 for sunday in panel.weeks])  # type: ignore[arg-type]
-            effective[:, k] += np.where(since >= 0, result["pulse"][:, place, None] * phi[:, k, None] ** np.maximum(since, 0), 0.0)
+        result["pulse"] = np.exp(normal("pulse", pulsed))
+    effective = result["path"] + fading_pulses(factors, panel.weeks, panel.origin, result)
     result |= _inside_prior(spec, reading, variant, effective, draws, rng)
     return result
 

@@ -7,6 +7,9 @@ announced = log(1 + added · exp(−outside − inside)): a kept promise needs n
 What a week may know: announcements published up to the Sunday before it (for weeks after the origin, up to the origin), not yet
 postponed, cancelled or held. Of several announcements alive in a week only the strongest class counts, since they mostly speak of one
 meeting.
+
+A round uses an announcement up if it falls in the named days or the seven after, or is held a day early; never one held before the
+announcement was made. Whoever, on the day of a round, proposes a meeting from the next day on does not speak of that round.
 """
 
 from __future__ import annotations
@@ -71,9 +74,16 @@ def find_announcements(events: pd.DataFrame) -> list[Announcement]:
         if kind not in by_kind:
             continue
         ends = [when for start, stop, when in withdrawals if start <= last and stop >= first and when >= known]
-        ends += [when for day, when in rounds if first - timedelta(days=1) <= day <= last + timedelta(days=DAYS_AFTER) and when >= known]
+        ends += [when for day, when in rounds if _uses_up(day, first, last, known)]
         announcements.append(Announcement(by_kind[kind], first, last, known, min(ends, default=None)))
     return announcements
+
+
+def _uses_up(day: date, first: date, last: date, known: date) -> bool:
+    """Whether a round held on `day` can be the meeting that was announced on `known` for the days first … last."""
+    if day < first:
+        return day > known and day == first - timedelta(days=1)
+    return known <= day <= last + timedelta(days=DAYS_AFTER)
 
 
 def announced_weeks(

@@ -103,12 +103,12 @@ def steps_of(summary: Mapping[str, Any], row: Mapping[str, Any]) -> list[tuple[s
 
 
 def factor_figure(factor: Mapping[str, Any], titles: Mapping[str, str], tree: xr.DataTree) -> Markup | None:
-    """The path of one factor with its indicators' values; None where the run keeps no path."""
-    draws = factor_draws(tree, factor)
-    if draws is None:
+    """The path of one factor, pulses included, with its indicators' values; None where the run keeps no path."""
+    path = factor.get("path")
+    if path is None:
         return None
-    weeks, values = draws
-    lower, median, upper = np.quantile(values, [0.05, 0.5, 0.95], axis=0)
+    weeks = path["weeks"]
+    lower, median, upper = (np.asarray(path[name], float) for name in ("lower", "median", "upper"))
     points = factor_points(tree, factor, titles)
     text = (
         f"{factor['label']}, {day(weeks[0])} to {day(weeks[-1])}: median {signed(float(median[-1]))} in the last week "
@@ -130,18 +130,6 @@ def _fits(tree: xr.DataTree) -> list[xr.Dataset]:
     return [
         tree[f"{key}/posterior"].to_dataset() for key in names.HEADLINE_FITS if key in tree.children and "posterior" in tree[key].children
     ]
-
-
-def factor_draws(tree: xr.DataTree, factor: Mapping[str, Any]) -> tuple[list[str], Array] | None:
-    """Weeks, and draws of one factor's path pooled over the readings: (draw, week)."""
-    pooled, weeks = [], []
-    for posterior in _fits(tree):
-        if "path" not in posterior or factor["id"] not in posterior[names.FACTOR].values:
-            continue
-        path = posterior["path"].sel({names.FACTOR: factor["id"]})
-        weeks = [str(week)[:10] for week in path[names.WEEK].values]
-        pooled.append(path.transpose(names.CHAIN, names.DRAW, names.WEEK).values.reshape(-1, len(weeks)))
-    return (weeks, np.concatenate(pooled)) if pooled else None
 
 
 def factor_points(tree: xr.DataTree, factor: Mapping[str, Any], titles: Mapping[str, str]) -> dict[str, tuple[list[str], Array]]:

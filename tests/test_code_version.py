@@ -1,0 +1,56 @@
+"""The digest of the code that can change a number: what only shows numbers is not in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ripeness.pipeline import code_version, digest_of_code
+
+FILES = (
+    "__init__.py",
+    "__main__.py",
+    "pipeline.py",
+    "cli/app.py",
+    "report/page.py",
+    "report/templates/make.py",
+    "hazard/report.py",
+    "data/cli.py",
+)
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    """A package with one line in every module."""
+    for name in FILES:
+        path = tmp_path / "package" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"number = 1\n")
+    return tmp_path / "package"
+
+
+@pytest.mark.parametrize("name", ["__main__.py", "cli/app.py", "report/page.py", "report/templates/make.py"])
+def test_what_only_shows_numbers_is_not_in_the_digest(package: Path, name: str) -> None:
+    before = digest_of_code(package)
+    (package / name).write_bytes(b"number = 2\n")
+    assert digest_of_code(package) == before
+    (package / name).unlink()
+    assert digest_of_code(package) == before
+
+
+@pytest.mark.parametrize("name", ["__init__.py", "pipeline.py", "hazard/report.py", "data/cli.py"])
+def test_what_can_change_a_number_is(package: Path, name: str) -> None:
+    before = digest_of_code(package)
+    (package / name).write_bytes(b"number = 2\n")
+    assert digest_of_code(package) != before
+    (package / name).write_bytes(b"number = 1\r\n")
+    assert digest_of_code(package) == before  # the kind of line ends is none of its business
+    (package / name).rename(package / "moved.py")
+    assert digest_of_code(package) != before
+
+
+def test_the_version_ends_with_the_digest_of_this_package(root: Path) -> None:
+    number, digest = code_version().split("+")
+    assert number[0].isdigit()
+    assert digest == digest_of_code(root / "model" / "ripeness")[:8]
