@@ -239,7 +239,7 @@ def _check_name(toml: TomlFile, name: str) -> Iterator[Fault]:
         TypeAdapter(Identifier).validate_python(name)
     except ValidationError:
         yield toml.fault((name,), f"'{name}'", "an id of lower-case letters, digits and _", "rename the table and its CSV")
-    if name in ("events", "coverage"):
+    if name in ("events", "coverage", "updates"):
         yield toml.fault((name,), f"an indicator '{name}'", "another id", f"rename it: {name}.csv has a form of its own")
     if not isinstance(toml.data[name], dict):
         found = f"{name} = {toml.data[name]!r} outside any table"

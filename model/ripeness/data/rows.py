@@ -22,6 +22,7 @@ from ripeness.data.tables import GRADES, Rule, Said, read_table
 
 COLUMNS = ("observed_on", "value", "published_on", "source", "grade")
 OPTIONAL = ("sample_size",)
+FORMULA = r"[\t\r\n]|\s*[=+\-@＝＋－＠]"  # how a cell begins that a spreadsheet runs
 KEY = ["observed_on", "published_on"]
 TYPES = {
     "observed_on": "datetime64[ns]",
@@ -84,6 +85,7 @@ def row_rules(contract: Contract) -> list[Rule]:
             lambda row, _: ("no source", "where the value was published", "name the source"),
         ),
         grade_rule(),
+        plain_rule("source"),
         Rule(
             "plausible",
             ("value",),
@@ -158,6 +160,20 @@ def grade_rule() -> Rule:
         ("grade",),
         lambda rows: rows["grade"].isin(GRADES),
         lambda row, _: (f"grade '{row['grade']}'", "A, B or C", "grade the source: A best, C worst"),
+    )
+
+
+def plain_rule(column: str) -> Rule:
+    """The rule that no text of a column would be run by a spreadsheet: what is refused here reaches no CSV that the project writes."""
+    return Rule(
+        f"plain {column}",
+        (column,),
+        lambda rows: ~rows[column].str.match(FORMULA),
+        lambda row, _: (
+            f"{column} '{row[column][:40]}', which a spreadsheet would take for a formula",
+            "text that begins with none of = + - @",
+            "put a word before it",
+        ),
     )
 
 

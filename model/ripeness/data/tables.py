@@ -81,11 +81,10 @@ class Table:
         texts = self.columns[column]
         if default:
             texts = [text or other for text, other in zip(texts, self.columns[default], strict=True)]
-        known = {text: _day(text) for text in set(texts)}
+        known = {text: parse_day(text) for text in set(texts)}
         for row, text in enumerate(texts):
             if known[text] is None:
-                found = f"{column} '{text}'" if text else f"no {column}"
-                self.refuse(row, found, "a date such as 2025-06-18", "write it as YYYY-MM-DD", column)
+                self.refuse(row, *say_day(text, column), column)
         return np.array([known[text] or "NaT" for text in texts], dtype="datetime64[ns]")
 
     def numbers(self, column: str, empty: bool) -> NDArray[np.float64]:
@@ -94,12 +93,11 @@ class Table:
         for row, text in enumerate(self.columns[column]):
             if not text and empty:
                 continue
-            number = float(text) if _NUMBER.fullmatch(text) else math.nan
-            if math.isfinite(number):
+            number = parse_number(text)
+            if number is not None:
                 numbers[row] = number
             else:
-                found = f"{column} '{text}'" if text else f"no {column}"
-                self.refuse(row, found, "a finite number such as 12.5", _mend_number(text, column), column)
+                self.refuse(row, *say_number(text, column), column)
         return numbers
 
     def check(self, frame: pd.DataFrame, types: Mapping[str, str], rules: Sequence[Rule]) -> None:
@@ -156,7 +154,7 @@ def read_table(path: Path, shown: Path, required: Sequence[str], optional: Seque
     if header is None:
         expected = f"the columns {','.join(required)}"
         raise ContentError(Fault(shown, None, "an empty file", expected, "write the header and at least one row"))
-    broken = _check_header(header, shown, required, optional)
+    broken = check_header(header, shown, required, optional)
     if broken:
         raise ContentError(broken)
     if not records and not faults:
@@ -215,7 +213,8 @@ def _read_records(text: str, shown: Path) -> tuple[list[str] | None, list[list[s
     return header, records, lines, faults
 
 
-def _check_header(header: list[str], shown: Path, required: Sequence[str], optional: Sequence[str]) -> list[Fault]:
+def check_header(header: Sequence[str], shown: Path, required: Sequence[str], optional: Sequence[str] = ()) -> list[Fault]:
+    """What is wrong with the columns of a file."""
     known = [*required, *optional]
     form = ",".join(required) + "".join(f"[,{name}]" for name in optional)
     if len(header) == 1 and re.search(r"[;\t]", header[0]):
@@ -231,7 +230,8 @@ def _check_header(header: list[str], shown: Path, required: Sequence[str], optio
     ]
 
 
-def _day(text: str) -> date | None:
+def parse_day(text: str) -> date | None:
+    """The day of an ISO date; None if it is none, or lies outside FIRST_DAY … LAST_DAY."""
     if not _DAY.fullmatch(text):
         return None
     try:
@@ -239,6 +239,22 @@ def _day(text: str) -> date | None:
     except ValueError:
         return None
     return day if FIRST_DAY <= day < LAST_DAY else None
+
+
+def say_day(text: str, column: str) -> Said:
+    """What is wrong with a cell that is no day."""
+    return f"{column} '{text}'" if text else f"no {column}", "a date such as 2025-06-18", "write it as YYYY-MM-DD"
+
+
+def parse_number(text: str) -> float | None:
+    """A finite number, with a point for decimals; None if it is none."""
+    number = float(text) if _NUMBER.fullmatch(text) else math.nan
+    return number if math.isfinite(number) else None
+
+
+def say_number(text: str, column: str) -> Said:
+    """What is wrong with a cell that is no number."""
+    return f"{column} '{text}'" if text else f"no {column}", "a finite number such as 12.5", _mend_number(text, column)
 
 
 def _mend_number(text: str, column: str) -> str:
