@@ -146,16 +146,20 @@ def _fit(
     for attempt in range(1, ATTEMPTS + 1):
         seed = int(sampling.generate_state(ATTEMPTS)[attempt - 1])
         sampled = sample_posterior(compiled, settings, seed, data, draws_factor=attempt)
+        ahead, probabilities = _look_ahead(spec, variant, sampled, announcements, forward)
         posterior = sampled["posterior"].to_dataset()
         shape = (posterior.sizes[names.CHAIN], posterior.sizes[names.DRAW])
-        ahead = build_ahead(spec, variant, flatten_draws(posterior), announcements, settings.future_paths, forward)  # type: ignore[arg-type]
-        probabilities = forecast_probabilities(ahead)
-        within = without_path_noise(probabilities.within, probabilities.path_variance).reshape(*shape, -1)
         headline = xr.DataArray(probabilities.within[:, horizon].reshape(shape), dims=(names.CHAIN, names.DRAW))
         verdict = judge_fit(name, posterior.drop_vars(names.NOT_STORED, errors="ignore"), sampled["sample_stats"].to_dataset(), headline)
         if verdict.passed or attempt == ATTEMPTS:
             break
         progress(f"{name.replace('_', ' ')} failed its gate ({'; '.join(map(str, verdict.failures))}); once more with twice the draws")
+    if attempt > 1:
+        # the verdict is on all draws; an even share of them is kept, so that every fit has as many and weighs as much
+        sampled = sampled.isel({names.DRAW: slice(None, None, attempt)})
+        ahead, probabilities = _look_ahead(spec, variant, sampled, announcements, forward)
+        shape = (shape[0], sampled["posterior"].sizes[names.DRAW])
+    within = without_path_noise(probabilities.within, probabilities.path_variance).reshape(*shape, -1)
     question = spec.workspace.question
     rounds = simulate_rounds(ahead, events, settings.future_paths)
     counted = sustained_process(rounds, ahead.reach, question.sustained_rounds, question.sustained_weeks)
@@ -164,6 +168,14 @@ def _fit(
     prior = sample_prior(spec, reading, variant, PRIOR_DRAWS, prior_seed)  # type: ignore[arg-type]
     groups = build_groups(spec, sampled, prior, predictive)
     return Fitted(name, variant, reading, groups, verdict, attempt, ahead, probabilities, within, sustained)
+
+
+def _look_ahead(
+    spec: ModelSpec, variant: str, sampled: xr.DataTree, announcements: list[Announcement], seed: np.random.SeedSequence
+) -> tuple[Ahead, Probabilities]:
+    draws = flatten_draws(sampled["posterior"])
+    ahead = build_ahead(spec, variant, draws, announcements, spec.workspace.fit.future_paths, seed)  # type: ignore[arg-type]
+    return ahead, forecast_probabilities(ahead)
 
 
 def describe_graph(model: pm.Model) -> dict[str, Any]:

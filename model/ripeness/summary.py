@@ -111,12 +111,6 @@ def _headline(made: MadeRun) -> list[Fitted]:
     return [made.fits[name] for name in names.HEADLINE_FITS]
 
 
-def mix_evenly(parts: Sequence[Array]) -> Array:
-    """Draws of several fits, each fit with the same weight: (draw,); a fit sampled longer counts no more for it."""
-    longest = max(part.size for part in parts)
-    return np.concatenate([np.repeat(part.ravel(), longest // part.size) for part in parts])
-
-
 def interval(values: Array) -> dict[str, float]:
     """Mean and 5–95 % range of draws."""
     flat = np.asarray(values, float).ravel()
@@ -161,7 +155,7 @@ def forecast_rows(made: MadeRun) -> list[dict[str, Any]]:
     for asked, attribute in ((question.id, "within"), (names.SUSTAINED, "sustained")):
         for source, fits in sources:
             for h, (horizon, target) in enumerate(zip(question.horizons_weeks, question.targets(origin), strict=True)):
-                draws = mix_evenly([getattr(fit, attribute)[..., h] for fit in fits])
+                draws = np.concatenate([getattr(fit, attribute)[..., h].ravel() for fit in fits])
                 mean = float(np.mean([getattr(fit, attribute)[..., h].mean() for fit in fits]))
                 level = np.mean([fit.probabilities.level_only[:, h].mean() for fit in fits])
                 inside = source != names.OUTSIDE and attribute == "within"

@@ -114,6 +114,15 @@ def test_same_inputs_reuse_the_fit_and_add_nothing_to_the_ledger(short_run: Any)
     assert len(ledger.decode().splitlines()) == 1 + 8
 
 
+def test_a_fit_sampled_twice_is_recorded_and_weighs_no_more(short_run: Any) -> None:
+    run = open_run(short_run.folder)
+    attempts = {fit["fit"]: fit["attempts"] for fit in run.summary["gate"]["fits"]}
+    assert attempts == {"conjunctive_as_written": 1, "conjunctive_tempered": 2, "additive_as_written": 1, "outside": 1}
+    draws = {name: run.fit(name)["posterior"].sizes["draw"] for name in attempts}
+    assert set(draws.values()) == {120}
+    assert {run.tree[f"forecast/{name}"].sizes["draw"] for name in attempts} == {120}
+
+
 def test_page_shows_what_the_table_says(short_run: Any) -> None:
     page = (short_run.folder / "index.html").read_text("utf-8")
     assert len(page.encode()) < 3_000_000
