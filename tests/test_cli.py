@@ -19,7 +19,7 @@ from ripeness.cli.app import app
 from ripeness.errors import GateError
 from ripeness.results import FORECAST_CSV, FORECAST_JSON, MANIFEST
 
-VERBS = [["check"], ["claims"], ["priors"], ["import"], ["fit"], ["forecast"], ["report"], ["data", "show"]]
+VERBS = [["check"], ["claims"], ["priors"], ["import"], ["fit"], ["forecast"], ["report"], ["resolve"], ["data", "show"]]
 FORBIDDEN = ("pymc", "pytensor", "nutpie", "preliz")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -67,6 +68,10 @@ def duplicate_row(workspace: Path) -> tuple[str, int]:
     return "data/brent.csv", edit(path, line, f"{line}\n{line}") + 1
 
 
+def certain_search(workspace: Path) -> tuple[str, int]:
+    return "data/coverage.csv", edit(workspace / "data/coverage.csv", ",0.95,0.99,", ",0.95,1,")
+
+
 def empty_csv(workspace: Path) -> tuple[str, None]:
     (workspace / "data/brent.csv").write_text("", "utf-8")
     return "data/brent.csv", None
@@ -103,6 +108,7 @@ SPOIL = [
     bad_date,
     word_for_number,
     duplicate_row,
+    certain_search,
     empty_csv,
     no_contract,
     no_rows,
@@ -134,9 +140,34 @@ def test_no_verb_starts_on_wrong_content(copied_workspace: Path, tree_of: Tree, 
     assert tree_of(copied_workspace) == before
 
 
+@pytest.mark.parametrize("verb", ["fit", "report"])
+def test_a_spoilt_ledger_is_told_before_anything_is_fitted(
+    copied_workspace: Path, tree_of: Tree, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    monkeypatch.setitem(sys.modules, "ripeness.priors.elicit", None)  # what comes next cannot be imported
+    (copied_workspace / "reports").mkdir()
+    (copied_workspace / "reports" / "ledger.csv").write_text("run,question\n", "utf-8")
+    before = tree_of(copied_workspace)
+    assert_refused(run(verb, "--workspace", copied_workspace), 1, "Error: reports/ledger.csv, line 1: found columns 'run,question'")
+    assert tree_of(copied_workspace) == before
+
+
 def test_all_faults_are_told_at_once(copied_workspace: Path) -> None:
     places = [spoil(copied_workspace) for spoil in (word_for_number, unknown_factor)]
     assert_refused(run("check", "--workspace", copied_workspace), 1, *(f"{file}, line {line}" for file, line in places), "2 faults")
+
+
+def test_faults_of_priors_are_told_beside_those_of_rows(copied_workspace: Path) -> None:
+    places = [spoil(copied_workspace) for spoil in (word_for_number, cross_quantiles)]
+    assert_refused(run("check", "--workspace", copied_workspace), 1, *(f"{file}, line {line}" for file, line in places), "2 faults")
+
+
+@pytest.mark.parametrize(("file", "old"), [("data/indicators.toml", 'likelihood = "student"'), ("seeds/claims.toml", 'about = "effect"')])
+def test_priors_are_not_blamed_for_what_they_are_checked_against(copied_workspace: Path, file: str, old: str) -> None:
+    line = edit(copied_workspace / file, old, old.replace('"', "'", 1))
+    result = run("check", "--workspace", copied_workspace)
+    assert_refused(result, 1, f"Error: {file}, line {line}")
+    assert result.stderr.count("Error: ") == 1, result.stderr
 
 
 # --- usage: exit 2 ----------------------------------------------------------------------------------------------------------------------

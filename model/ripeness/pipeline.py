@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
 from hashlib import sha256
@@ -18,13 +18,25 @@ from ripeness.claims import Claims, read_claims
 from ripeness.data.contracts import FILE as CONTRACTS_FILE
 from ripeness.data.contracts import read_contracts
 from ripeness.data.vintages import Store, Vintage, read_store
-from ripeness.errors import ContentError, Fault, GateError, UsageError
-from ripeness.ledger import Entry, append_entries, previous_entry, read_ledger
+from ripeness.errors import ContentError, Fault, GateError, UsageError, did_you_mean
+from ripeness.ledger import (
+    Entry,
+    Resolution,
+    append_entries,
+    build_record,
+    new_entries,
+    previous_entry,
+    read_ledger,
+    read_resolutions,
+    resolve_forecasts,
+)
 from ripeness.priors.entries import PriorFiles, read_priors
 from ripeness.workspace import FILE as WORKSPACE_FILE
 from ripeness.workspace import Workspace, read_workspace
 
 if TYPE_CHECKING:
+    from ripeness.data.intake import Incoming
+    from ripeness.data.updates import Choices, Update
     from ripeness.priors.elicit import PriorRow
     from ripeness.runs import MadeRun
 
@@ -33,6 +45,7 @@ METHOD = "mixture of conjunctive readings, NUTS"
 VERSIONED = ("pymc", "pytensor", "nutpie", "numba", "arviz", "preliz", "numpy", "scipy", "pandas", "xarray")
 RUN_ID_DIGITS = 12
 PREDICTIVE_DRAWS = 2000
+ALL_SOURCES = "all"
 SHOWS_ONLY = ("cli", "report", "__main__.py")  # of the package: shows numbers, makes none
 DORMANCIES = (1, 4, 8, 13, 26, 52, 104, 208)  # weeks at which the prior hazard is shown
 
@@ -126,6 +139,73 @@ def check_workspace(root: Path) -> Checked:
     if claims is None or store is None or priors is None:
         raise ContentError(faults)
     return Checked(workspace, claims, store, priors)
+
+
+def run_update(root: Path, files: Sequence[Path], indicator: str | None, choices: Choices) -> Update:
+    """Judge files of rows and store what is good; see `ripeness.data.updates`.
+
+    Raises
+    ------
+    UsageError
+        If a file is missing, or `indicator` is unknown or does not fit a file.
+    ContentError
+        If a file cannot be read at all, or the stored data is not sound. Refused rows are in the result.
+    """
+    from ripeness.data.intake import read_files
+    from ripeness.data.updates import update_store
+
+    workspace = read_workspace(root)
+    known = list(read_contracts(workspace))
+    if indicator is not None and indicator not in known:
+        raise UsageError(f"--indicator {indicator}: no such indicator; {did_you_mean(indicator, known)}")
+    incoming = read_files(files, known, indicator)
+    return update_store(workspace, lambda _: incoming, choices)
+
+
+def run_import_update(root: Path, source: str, files: Sequence[Path], choices: Choices) -> Update:
+    """Judge what an importer makes of a publisher's files and store what is good; see `ripeness.data.imported`.
+
+    Parameters
+    ----------
+    root : Path
+    source : str
+        A key of `SOURCES`; or ALL_SOURCES, with a folder in which files of several publishers lie: one batch.
+    files : sequence of Path
+    choices : Choices
+
+    Raises
+    ------
+    UsageError
+        If the source is unknown, a file is missing, or known periods have other values and no day is given for them.
+    ContentError
+        If a file is not what it should be, or the stored data is not sound. Refused rows are in the result.
+    """
+    from ripeness.data.imported import as_batch
+    from ripeness.data.intake import check_name
+    from ripeness.data.tables import hash_file
+    from ripeness.data.updates import update_store
+    from ripeness.sources import find_sources, import_source
+
+    workspace = read_workspace(root)
+    notes: list[str] = []
+    found = {source: list(files)}
+    if source == ALL_SOURCES:
+        if len(files) != 1:
+            raise UsageError(f"{ALL_SOURCES} reads one folder, but {len(files)} paths were given")
+        found, absent = find_sources(files[0])
+        notes += [f"not in the folder: {', '.join(absent)}"] if absent else []
+    imported = {name: import_source(name, paths) for name, paths in found.items()}
+    named = {name: tuple((check_name(path), hash_file(path)) for path in paths) for name, paths in found.items()}
+
+    def bring(store: Store) -> list[Incoming]:
+        incoming: list[Incoming] = []
+        for name, tables in imported.items():
+            batch, said = as_batch(name, tables, named[name], store, choices.day)
+            incoming += batch
+            notes.extend(said)
+        return incoming
+
+    return replace(update_store(workspace, bring, choices), notes=tuple(notes))
 
 
 def elicit(root: Path, as_of: date | None = None, seed: int | None = None) -> PriorReport:
@@ -250,14 +330,49 @@ def run_report(root: Path, as_of: date | None = None, seed: int | None = None, r
     from ripeness.report.page import render_page
 
     run = results.open_run(folder)
-    results.write_whole(folder / results.PAGE, render_page(run.summary, run.tree))
-    append_entries(folder.parent, _ledger_entries(run.summary))
+    workspace = read_workspace(root)
+    entries = _ledger_entries(run.summary, read_store(workspace).default_origin())
+    issued, resolutions = read_ledger(workspace.reports), read_resolutions(workspace.reports)
+    essay, origin = date.fromisoformat(run.summary["essay"]["date"]), date.fromisoformat(run.summary["origin"])
+    record = build_record([*issued, *new_entries(issued, entries)], resolutions, workspace.question, essay, origin)
+    results.write_whole(folder / results.PAGE, render_page(run.summary, run.tree, results.rounded(record)))
+    append_entries(workspace.reports, entries)
     (folder / results.FAILURE_PAGE).unlink(missing_ok=True)
     (folder / results.FAILURE_JSON).unlink(missing_ok=True)
     return folder
 
 
-def _ledger_entries(summary: dict[str, Any]) -> list[Entry]:
+def run_resolve(root: Path, as_of: date | None = None) -> tuple[list[Resolution], dict[str, Any]]:
+    """Resolve every forecast that the record of a day settles, by default of the last Sunday searched; appends to resolutions.csv.
+
+    Returns
+    -------
+    list of Resolution, dict
+        What was added, and the whole record, as `build_record` gives it.
+
+    Raises
+    ------
+    UsageError
+        If the day lies before the war, or nothing in the data was published on it or later: no clock is read, so that only the data can
+        show that a day has come.
+    ContentError
+        If a file is wrong; nothing was changed.
+    """
+    workspace = read_workspace(root)
+    essay = read_claims(workspace).card.date
+    store = read_store(workspace)
+    day = as_of or store.default_origin()
+    if day < workspace.question.war_began:
+        raise UsageError(f"--as-of {day}: the record begins on {workspace.question.war_began}")
+    newest = max(frame["published_on"].max() for frame in (*store.rows.values(), store.events, store.coverage) if not frame.empty).date()
+    if day > newest:
+        raise UsageError(f"--as-of {day}: the newest row of the data was published on {newest}; choose a day up to it, or add what is new")
+    added = resolve_forecasts(workspace.reports, workspace.question, essay, day, store.as_of)
+    issued, resolutions = read_ledger(workspace.reports), read_resolutions(workspace.reports)
+    return added, build_record(issued, resolutions, workspace.question, essay, day)
+
+
+def _ledger_entries(summary: dict[str, Any], record_to: date) -> list[Entry]:
     return [
         Entry(
             summary["run_id"],
@@ -273,6 +388,7 @@ def _ledger_entries(summary: dict[str, Any]) -> list[Entry]:
             summary["data_hash"],
             summary["priors_hash"],
             summary["code_version"],
+            record_to=record_to,
         )
         for row in summary["forecasts"]
         if row["source"] == "mixture"

@@ -173,7 +173,7 @@ def _fit(
 def _look_ahead(
     spec: ModelSpec, variant: str, sampled: xr.DataTree, announcements: list[Announcement], seed: np.random.SeedSequence
 ) -> tuple[Ahead, Probabilities]:
-    draws = flatten_draws(sampled["posterior"])
+    draws = flatten_draws(sampled["posterior"].to_dataset())
     ahead = build_ahead(spec, variant, draws, announcements, spec.workspace.fit.future_paths, seed)  # type: ignore[arg-type]
     return ahead, forecast_probabilities(ahead)
 

@@ -138,22 +138,70 @@ def priors(as_of: AsOf = None, seed: Seed = None, workspace: Workspace = None, j
     show_priors(_root_of(workspace), as_of, seed, json)
 
 
-@app.command("import", epilog=_example("ripeness import eia brent-daily.csv", "ripeness import eia brent-daily.csv --out data"))
+Day = Annotated[
+    date | None, typer.Option("--date", metavar="YYYY-MM-DD", parser=_day, help="The batch's own day; by default its newest published_on.")
+]
+Confirm = Annotated[bool, typer.Option("--confirm", help="Values that jump further than the history knows are meant.")]
+AcceptValid = Annotated[bool, typer.Option("--accept-valid", help="Store the good rows although others are refused.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the verdicts and write nothing.")]
+
+
+@app.command("import", epilog=_example("ripeness import eia brent-daily.csv", "ripeness import all downloads --update --date 2026-07-06"))
 def import_(
-    source: Annotated[str, typer.Argument(metavar="SOURCE", help="The publisher; an unknown one lists all.", show_default=False)],
-    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="The publisher's files.", show_default=False)],
-    out: Annotated[
-        Path | None, typer.Option("--out", metavar="DIR", help="Write the rows there; without it they are only counted.")
-    ] = None,
+    source: Annotated[
+        str, typer.Argument(metavar="SOURCE", help="The publisher; an unknown one lists them. With --update: or all.", show_default=False)
+    ],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="The publisher's files; of all, their folder.", show_default=False)],
+    out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Write the rows there, as files of their own.")] = None,
+    update: Annotated[bool, typer.Option("--update", help="Store what is new or revised, as `ripeness update` does.")] = False,
+    day: Day = None,
+    confirm: Confirm = False,
+    accept_valid: AcceptValid = False,
+    dry_run: DryRun = False,
     workspace: Workspace = None,
+    json: Json = False,
 ) -> None:
     """Turn a publisher's files into rows.
 
-    The rows are compared with those in the data, and written only with --out.
+    The rows are compared with those in the data, and written only with --update or --out.
     """
-    from ripeness.cli.imports import import_files
+    if not update:
+        only = {"--date": day, "--confirm": confirm, "--accept-valid": accept_valid, "--dry-run": dry_run, "--json": json}
+        for name in (name for name, given in only.items() if given):
+            raise UsageError(f"{name} goes with --update")
+    elif out is not None:
+        raise UsageError("--out or --update, not both")
+    from ripeness.cli.imports import import_files, update_from_import
 
-    import_files(_root_of(workspace), source, files, out)
+    if not update:
+        import_files(_root_of(workspace), source, files, out)
+        return
+    from ripeness.data.updates import Choices
+
+    update_from_import(_root_of(workspace), source, files, Choices(day, confirm, accept_valid, dry_run), json)
+
+
+@app.command(epilog=_example("ripeness update brent.csv", "ripeness update week27.csv events.csv --date 2026-07-06 --dry-run"))
+def update(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Rows of indicators, events or coverage.", show_default=False)],
+    indicator: Annotated[
+        str | None, typer.Option("--indicator", metavar="ID", help="Whose rows a file holds, where its name does not say so.")
+    ] = None,
+    day: Day = None,
+    confirm: Confirm = False,
+    accept_valid: AcceptValid = False,
+    dry_run: DryRun = False,
+    workspace: Workspace = None,
+    json: Json = False,
+) -> None:
+    """Add new and revised rows to the data.
+
+    Each row gets a verdict. All rows of all files are stored as one, or none if one is refused.
+    """
+    from ripeness.cli.update import update_from_files
+    from ripeness.data.updates import Choices
+
+    update_from_files(_root_of(workspace), files, indicator, Choices(day, confirm, accept_valid, dry_run), json)
 
 
 @app.command(epilog=_example("ripeness fit", "ripeness fit --as-of 2025-05-11 --seed 7"))
@@ -186,6 +234,17 @@ def report(as_of: AsOf = None, seed: Seed = None, refit: Refit = False, workspac
     make_report(_root_of(workspace), as_of, seed, refit)
 
 
+@app.command(epilog=_example("ripeness resolve", "ripeness resolve --as-of 2026-06-28 --json"))
+def resolve(as_of: AsOf = None, workspace: Workspace = None, json: Json = False) -> None:
+    """Score the forecasts whose target has passed.
+
+    Appends to reports/resolutions.csv what the record settles by now.
+    """
+    from ripeness.cli.resolve import show_resolutions
+
+    show_resolutions(_root_of(workspace), as_of, json)
+
+
 @data.callback()
 def _data() -> None:
     """Look at the data as it was known on a day."""
@@ -203,6 +262,19 @@ def show(
     from ripeness.cli.data_show import show_values
 
     show_values(_root_of(workspace), indicator, as_of, last, json)
+
+
+@data.command(epilog=_example("ripeness data diff 2026-06-21 2026-06-28"))
+def diff(
+    earlier: Annotated[date, typer.Argument(metavar="DATE", parser=_day, help="A day.", show_default=False)],
+    later: Annotated[date, typer.Argument(metavar="DATE", parser=_day, help="A later day.", show_default=False)],
+    workspace: Workspace = None,
+    json: Json = False,
+) -> None:
+    """Show what became known between two days: new, revised, withdrawn."""
+    from ripeness.cli.data_diff import show_differences
+
+    show_differences(_root_of(workspace), earlier, later, json)
 
 
 def _root_of(workspace: Path | None) -> Path:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
 from rich.table import Table
 from rich.text import Text
 
 from ripeness.cli.screen import open_console
+from ripeness.cli.update import say_update
+from ripeness.data.rows import FORMULA
+from ripeness.data.updates import Choices
 from ripeness.errors import ContentError, Fault, UsageError
 from ripeness.sources import import_source, write_rows
 from ripeness.workspace import read_workspace
@@ -45,7 +50,7 @@ def import_files(root: Path, source: str, files: list[Path], out: Path | None) -
         compared = [_compare(path, target / path.name) for path in written]
     _print(compared, target if out else workspace.shown(target))
     if out is None:
-        open_console().print(Text("Nothing was written. To write the rows, name a folder with --out DIR."))
+        open_console().print(Text("Nothing was written. To store what is new, add --update; to write the rows elsewhere, --out DIR."))
         return
     faults = [
         Fault(
@@ -60,7 +65,37 @@ def import_files(root: Path, source: str, files: list[Path], out: Path | None) -
     ]
     if faults:
         raise ContentError(faults)
+    _refuse_formulas(tables, out)
     write_rows(tables, out)
+
+
+def update_from_import(root: Path, source: str, files: list[Path], choices: Choices, json: bool) -> None:
+    """Turn a publisher's files into rows, judge them against the data and store what is good.
+
+    Raises
+    ------
+    UsageError
+        If the source is unknown, a file is missing, or known periods have other values and no day is given for them.
+    ContentError
+        If a publisher's file is not what it should be, or rows are refused and nothing was written.
+    """
+    from ripeness.pipeline import run_import_update
+
+    say_update(run_import_update(root, source, files, choices), choices, json)
+
+
+def _refuse_formulas(tables: Mapping[str, pd.DataFrame], out: Path) -> None:
+    """Refuse to export texts that a spreadsheet would run; the store takes none either."""
+    faults = []
+    for name, table in tables.items():
+        for column in table.columns.intersection(["source", "description", "note"]):
+            texts = table[column].astype(str)
+            faults += [
+                Fault(out / f"{name}.csv", None, f"{column} '{text[:40]}'", "text that begins with none of = + - @", "put a word before it")
+                for text in texts[texts.str.match(FORMULA)]
+            ]
+    if faults:
+        raise ContentError(faults)
 
 
 def _compare(imported: Path, present: Path) -> _Compared:

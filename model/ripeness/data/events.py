@@ -46,6 +46,7 @@ COVERAGE_TYPES: Final = {
 }
 
 ROUND: Final = "round"
+GOVERNMENT_ENDS: Final = "government_ends"
 MEETING: Final = "meeting_"  # what the kinds of announced meetings begin with
 KINDS: Final[dict[str, str]] = {
     ROUND: "a round of talks (round = yes where it meets the definition)",
@@ -65,6 +66,7 @@ KINDS: Final[dict[str, str]] = {
     "guarantee": "a step towards security guarantees",
     "shock": "a domestic shock",
     "front_break": "the front breaks",
+    GOVERNMENT_ENDS: "one of the governments ceases to exist: the question is void",
 }
 
 

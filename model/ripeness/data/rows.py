@@ -10,6 +10,7 @@ A revision is a new row with the same observed_on and a later published_on; an e
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -168,13 +169,19 @@ def plain_rule(column: str) -> Rule:
     return Rule(
         f"plain {column}",
         (column,),
-        lambda rows: ~rows[column].str.match(FORMULA),
+        lambda rows: _is_plain(rows[column]),
         lambda row, _: (
             f"{column} '{row[column][:40]}', which a spreadsheet would take for a formula",
             "text that begins with none of = + - @",
             "put a word before it",
         ),
     )
+
+
+def _is_plain(texts: pd.Series[str]) -> pd.Series[bool]:
+    codes, distinct = pd.factorize(texts)
+    plain = np.array([not re.match(FORMULA, text) for text in distinct], dtype=bool)
+    return pd.Series(plain[codes], index=texts.index)
 
 
 def _ends_a_period(days: pd.Series[pd.Timestamp], contract: Contract) -> pd.Series[bool]:

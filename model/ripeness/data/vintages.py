@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from ripeness.data.batches import UPDATES_FILE, entries, no_batches, read_batches
 from ripeness.data.contracts import FILE as CONTRACTS_FILE
 from ripeness.data.contracts import Contract, read_contract_file
 from ripeness.data.events import COVERAGE_FILE, COVERAGE_KEY, EVENT_KEY, EVENTS_FILE, read_coverage, read_events
@@ -161,6 +162,8 @@ class Store:
         File name to SHA-256 of its bytes.
     recovered : str or None
         What was done, before reading, about an update that had been interrupted.
+    batches : DataFrame (row)
+        The record of updates, as `read_batches` gives it.
     """
 
     contracts: dict[str, Contract]
@@ -169,6 +172,15 @@ class Store:
     coverage: pd.DataFrame = field(repr=False)
     hashes: dict[str, str] = field(repr=False)
     recovered: str | None = None
+    batches: pd.DataFrame = field(default_factory=no_batches, repr=False)
+
+    def entered(self, table: str) -> pd.DataFrame:
+        """When each row of an indicator, of "events" or of "coverage" was entered, and whether late; see `batches.entries`.
+
+        No vintage depends on it: a day sees what was published by then. A backtest may leave out, or name, what was entered later.
+        """
+        frame = {"events": self.events, "coverage": self.coverage}[table] if table in ("events", "coverage") else self.rows[table]
+        return entries(self.batches, table, frame["line"])
 
     def as_of(self, origin: date) -> Vintage:
         """The vintage of a day: rows published by then, of each period the latest, without withdrawn periods."""
@@ -234,7 +246,8 @@ def _read_folder(workspace: Workspace) -> Store:
             faults.append(Fault(workspace.shown(folder / f"{name}.csv"), None, "no such file", f"the rows of indicator '{name}'", mend))
     events = attempt(EVENTS_FILE, read_events)
     coverage = attempt(COVERAGE_FILE, read_coverage)
-    known = [*(f"{name}.csv" for name in file.named), EVENTS_FILE, COVERAGE_FILE]
+    batches = attempt(UPDATES_FILE, read_batches) if UPDATES_FILE in present else no_batches()
+    known = [*(f"{name}.csv" for name in file.named), EVENTS_FILE, COVERAGE_FILE, UPDATES_FILE]
     if file.named:  # where indicators.toml itself cannot be read, no CSV is to blame
         for name in present:
             if name not in known:
@@ -244,7 +257,7 @@ def _read_folder(workspace: Workspace) -> Store:
     if faults:
         raise ContentError(faults)
     hashes = {name: hash_file(folder / name) for name in sorted([CONTRACTS_FILE, *present])}
-    return Store(file.contracts, rows, events, coverage, hashes)
+    return Store(file.contracts, rows, events, coverage, hashes, batches=batches)
 
 
 def _latest(frame: pd.DataFrame, key: list[str], origin: date) -> pd.DataFrame:
