@@ -309,6 +309,62 @@ def made_up_tree() -> xr.DataTree:
     return xr.DataTree.from_dict(groups)
 
 
+def made_up_record() -> dict[str, Any]:
+    """Two years of forecasts, one every four weeks: some resolved, one void, the last still open, the first in hindsight."""
+    history: list[dict[str, Any]] = []
+    resolved: list[dict[str, Any]] = []
+    for number in range(26):
+        origin = ORIGIN - timedelta(days=28 * (25 - number))
+        outcome = "open" if number > 21 else "void" if number == 12 else ("no", "no", "yes")[number % 3]
+        issued = "hindsight" if number < 4 else "ahead"
+        probability = 0.12 + 0.02 * (number % 9)
+        about = {
+            "run_id": f"{number:012x}",
+            "question": "round",
+            "origin": origin.isoformat(),
+            "horizon_weeks": 13,
+            "target_end_date": (origin + timedelta(days=91)).isoformat(),
+            "probability": probability,
+            "outside_view": 0.2,
+            "outcome": outcome,
+            "issued": issued,
+        }
+        history.append(about | {"lower": probability / 3, "upper": 2 * probability})
+        if outcome != "open":
+            y = outcome == "yes"
+            scores = {
+                "brier": (probability - y) ** 2,
+                "outside_brier": (0.2 - y) ** 2,
+                "log_score": float(-np.log(probability if y else 1 - probability)),
+                "outside_log_score": float(-np.log(0.2 if y else 0.8)),
+            }
+            searched = {"sensitivity_q05": 0.8, "sensitivity_q95": 0.92}
+            reason = {"yes": "round on 2030-04-02", "no": "no round on record", "void": f"nobody is left {HOSTILE}"}[outcome]
+            if outcome == "void":
+                scores, searched = dict.fromkeys(scores), dict.fromkeys(searched)  # type: ignore[assignment]
+            resolved.insert(0, about | scores | searched | {"reason": reason, "as_of": ORIGIN.isoformat()})
+    means = {"brier": 0.187, "outside_brier": 0.203, "log_score": 0.551, "outside_log_score": 0.578}
+    return {
+        "as_of": ORIGIN.isoformat(),
+        "headline_weeks": 13,
+        "counts": {
+            "ahead": {"issued": 22, "open": 4, "resolved": 17, "void": 1, "due": 1},
+            "hindsight": {"issued": 4, "open": 0, "resolved": 4, "void": 0, "due": 0},
+        },
+        "scores": [
+            {"issued": issued, "question": "round", "horizon_weeks": 13, "resolved": number, "yes": yes, **means}
+            for issued, number, yes in (("ahead", 17, 6), ("hindsight", 4, 1))
+        ],
+        "resolved": resolved,
+        "history": history,
+    }
+
+
+@pytest.fixture
+def record() -> dict[str, Any]:
+    return made_up_record()
+
+
 @pytest.fixture
 def summary() -> dict[str, Any]:
     return made_up_summary()
@@ -323,7 +379,7 @@ def tree() -> xr.DataTree:
 def page(tree: xr.DataTree) -> str:
     from ripeness.report import render_page
 
-    return render_page(made_up_summary(), tree)
+    return render_page(made_up_summary(), tree, made_up_record())
 
 
 @pytest.fixture

@@ -58,6 +58,7 @@ def test_sections_come_in_order(page: str) -> None:
         "factors",
         "drivers",
         "model",
+        "record",
         "limits",
         "data",
         "diagnostics",
@@ -119,8 +120,8 @@ def test_every_picture_has_words(page: str) -> None:
         assert re.search(r"<title id=\"[^\"]+\">[^<]{15,}", picture)
 
 
-def test_same_input_same_bytes(summary: dict[str, Any], tree: xr.DataTree, page: str) -> None:
-    assert render_page(summary, tree) == page
+def test_same_input_same_bytes(summary: dict[str, Any], tree: xr.DataTree, record: dict[str, Any], page: str) -> None:
+    assert render_page(summary, tree, record) == page
 
 
 def test_assumed_marks_what_the_data_did_not_move(page: str) -> None:
@@ -137,6 +138,11 @@ def test_claims_are_named_by_paragraph_and_locator(page: str) -> None:
 def test_sides_of_a_one_sided_factor_are_named(page: str) -> None:
     assert "Willingness of the side losing ground: claimed direction opens it" in page
     assert "East is willing: claimed direction closes it" in page
+
+
+def test_a_page_without_a_record_does_not_speak_of_one(summary: dict[str, Any], tree: xr.DataTree) -> None:
+    page = render_page(summary, tree)
+    assert 'id="record"' not in page and "#record" not in page
 
 
 def test_a_run_without_paths_still_makes_a_page(summary: dict[str, Any]) -> None:

@@ -21,17 +21,20 @@ Array = NDArray[np.float64]
 WIDE, NARROW, HALF = 8.8, 4.9, 4.7  # inches: across the page, on a telephone, beside another chart
 
 
-def _dates(days: Sequence[Any]) -> NDArray[np.datetime64]:
+def dates_of(days: Sequence[Any]) -> NDArray[np.datetime64]:
+    """Days as matplotlib takes them."""
     return np.array([str(day)[:10] for day in days], dtype="datetime64[D]")
 
 
-def _date_axis(axes: Axes) -> None:
+def date_axis(axes: Axes) -> None:
+    """Few dates, each as short as can be."""
     locator = mdates.AutoDateLocator(minticks=3, maxticks=7)
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(mdates.ConciseDateFormatter(locator, show_offset=False))
 
 
-def _percent_axis(axes: Axes, log: bool = False) -> None:
+def percent_axis(axes: Axes, log: bool = False) -> None:
+    """Probabilities in per cent."""
     axis = axes.yaxis
     if log:
         axes.set_yscale("log")
@@ -58,17 +61,17 @@ def plot_hazard_past(past: Mapping[str, Any], rounds: Sequence[str], width: floa
     with chart_style():
         figure = Figure(figsize=(width, 3.3), layout="constrained")
         axes = figure.add_subplot()
-        weeks = _dates(past["weeks"])
+        weeks = dates_of(past["weeks"])
         lower = np.maximum(np.asarray(past["lower"], float), 1e-5)
         axes.fill_between(weeks, lower, past["upper"], color=MAIN, alpha=0.2, linewidth=0, label="5–95 %")
         axes.plot(weeks, past["mean"], color=MAIN, label="with the factors")
         axes.plot(weeks, past["outside_mean"], color=SECOND, linewidth=1.1, linestyle="--", label="outside view")
-        held = _dates(rounds)
+        held = dates_of(rounds)
         top = float(np.max(past["upper"])) * 1.6
         axes.plot(held, np.full(len(held), top), "v", color=WARN, markersize=6, linestyle="none", label="round held", clip_on=False)
         axes.set_ylim(max(float(np.min(lower)) * 0.8, 2e-4), min(top * 1.15, 1.3))
-        _percent_axis(axes, log=True)
-        _date_axis(axes)
+        percent_axis(axes, log=True)
+        date_axis(axes)
         axes.set_title("Chance of a round in the week", pad=12)
         figure.legend(loc="outside lower left", ncols=4 if width > 6 else 2)
     return figure
@@ -96,13 +99,13 @@ def _ahead(ahead: Mapping[str, Any], what: str, title: str, width: float) -> Fig
     with chart_style():
         figure = Figure(figsize=(width, 2.9), layout="constrained")
         axes = figure.add_subplot()
-        weeks, mixture, outside = _dates(ahead["weeks"]), ahead["mixture"], ahead["outside"]
+        weeks, mixture, outside = dates_of(ahead["weeks"]), ahead["mixture"], ahead["outside"]
         axes.fill_between(weeks, mixture[f"{what}_lower"], mixture[f"{what}_upper"], color=MAIN, alpha=0.2, linewidth=0, label="5–95 %")
         axes.plot(weeks, mixture[f"{what}_mean"], color=MAIN, label="forecast")
         axes.plot(weeks, outside[f"{what}_mean"], color=SECOND, linestyle="--", linewidth=1.1, label="outside view")
         axes.set_ylim(0, None)
-        _percent_axis(axes)
-        _date_axis(axes)
+        percent_axis(axes)
+        date_axis(axes)
         axes.set_title(title)
         figure.legend(loc="outside lower left", ncols=3)
     return figure
@@ -211,13 +214,13 @@ def plot_factor(
     with chart_style():
         figure = Figure(figsize=(width, 2.3 + 0.17 * len(points)), layout="constrained")
         axes = figure.add_subplot()
-        along = _dates(weeks)
+        along = dates_of(weeks)
         axes.axhline(0, color=FAINT, linewidth=0.6)
         for place, (title, (when, value)) in enumerate(points.items()):
             colour, mark = colours[place % len(colours)], marks[place % len(marks)]
             few = len(value) < 60
             axes.plot(
-                _dates(when),
+                dates_of(when),
                 value,
                 mark,
                 color=colour,
@@ -231,7 +234,7 @@ def plot_factor(
         axes.plot(along, median, color=MAIN, linewidth=1.1)
         axes.set_ylim(*factor_frame(lower, upper, [value for _, value in points.values()]))
         axes.yaxis.set_major_locator(MaxNLocator(5))
-        _date_axis(axes)
+        date_axis(axes)
         axes.set_title(f"↑ {plus}", fontweight="normal", fontsize=8.5)
         if points:
             legend = figure.legend(loc="outside lower left", ncols=1, handletextpad=0.2, labelspacing=0.25, fontsize=8)

@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from ripeness import names
 from ripeness.report import figures, sentences
+from ripeness.report.record import ISSUED, OUTCOMES, record_section
 from ripeness.report.svg import strip
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -26,7 +27,7 @@ DIRECTIONS = {"+": "opens it", "-": "closes it", "both": "argued both ways"}
 ROLES = {"losing": "willingness of the side losing ground", "winning": "willingness of the side winning ground"}
 
 
-def render_page(summary: Mapping[str, Any], tree: xr.DataTree) -> str:
+def render_page(summary: Mapping[str, Any], tree: xr.DataTree, record: Mapping[str, Any] | None = None) -> str:
     """The report of a run that passed its gate.
 
     Parameters
@@ -35,6 +36,8 @@ def render_page(summary: Mapping[str, Any], tree: xr.DataTree) -> str:
         forecast.json.
     tree : DataTree
         posterior.nc.
+    record : mapping, optional
+        How earlier forecasts have fared, as `build_record` gives it; without it the page does not speak of them.
 
     Returns
     -------
@@ -64,6 +67,7 @@ def render_page(summary: Mapping[str, Any], tree: xr.DataTree) -> str:
         "drivers": [driver | {"strip": driver_strip(place, driver)} for place, driver in enumerate(summary["drivers"])],
         "graph_figure": figures.graph_figure(summary["graph"]),
         "ranks": figures.rank_figures(tree, weeks),
+        "record": None if record is None else record_section(record),
         "limits": sentences.limits(summary),
         "claims_by_id": {claim["id"]: claim for claim in summary["claims"]},
     }
@@ -82,7 +86,7 @@ def _headline_question(summary: Mapping[str, Any]) -> str:
 
 
 def _context(summary: Mapping[str, Any]) -> dict[str, Any]:
-    return {"s": summary, "sources": SOURCES, "readings": names.READING_LABELS}
+    return {"s": summary, "sources": SOURCES, "readings": names.READING_LABELS, "outcomes": OUTCOMES, "issued": ISSUED}
 
 
 @cache

@@ -1,0 +1,214 @@
+"""ledger.csv: every forecast as it was issued, in the order in which it was issued.
+
+A forecast is the same as one that stands there already if it says the same numbers (as written, to six decimals) of the same question,
+origin and horizon, whichever run it comes from: then nothing is added, so that a run made anew, or alternating seeds, cannot pad the
+record. Another number is another row, which names what differs from the row before it of the same question, origin and horizon:
+
+    data, priors, code, method   the column of that name, or more of them: "data; code"
+    run                          none of these but the run: its seed, ripeness.toml or the versions of the libraries
+    sampling                     not even that: the same run, sampled on another machine
+
+No clock is read, so the ledger knows no day of issue. But it knows the day that the record had reached by then (`record_to`), and that
+rows come in the order of issue: a forecast was issued no earlier than any before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+from pydantic import Field, TypeAdapter
+
+from ripeness.data.journal import reading, writing
+from ripeness.errors import ContentError, Fault
+from ripeness.ledger.grown import RESTORE, cells_of, read_rows, with_rows
+from ripeness.weeks import target_date
+
+FILE: Final = "ledger.csv"
+INPUTS: Final = {"data": "data_hash", "priors": "priors_hash", "code": "code_version", "method": "method"}
+RUN, SAMPLING = "run", "sampling"
+AHEAD: Final = "ahead"
+HINDSIGHT: Final = "hindsight"
+
+Issued = Literal["ahead", "hindsight"]
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+Text = Annotated[str, Field(pattern=r"^[^\x00-\x1f]+$")]
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+_WORD = "|".join((*INPUTS, RUN, SAMPLING))
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One row of reports/ledger.csv: one probability for one question, origin and horizon.
+
+    Parameters
+    ----------
+    run_id : str
+        Twelve hexadecimal digits that name the inputs of the run.
+    question, origin, horizon_weeks, target_end_date : str, date, int, date
+    probability, lower, upper, outside_view : float
+        In [0, 1].
+    method : str
+        How it was made.
+    data_hash, priors_hash, code_version : str
+        What it was made from; data_hash covers only rows visible at the origin.
+    differs : str
+        What differs from the forecast issued before of the same question, origin and horizon; empty for the first.
+    record_to : date or None
+        The default origin of the data when it was issued: it was issued no earlier. None in rows of the oldest form.
+    """
+
+    run_id: Text
+    question: Name
+    origin: date
+    horizon_weeks: Annotated[int, Field(ge=1)]
+    target_end_date: date
+    probability: Share
+    lower: Share
+    upper: Share
+    outside_view: Share
+    method: Text
+    data_hash: Text
+    priors_hash: Text
+    code_version: Text
+    differs: Annotated[str, Field(pattern=rf"^(({_WORD})(; ({_WORD}))*)?$")] = ""
+    record_to: date | None = None
+
+
+COLUMNS: Final = tuple(field.name for field in fields(Entry))
+OLDEST: Final = COLUMNS.index("differs")  # columns of the oldest form
+_SPEC = TypeAdapter(Entry)
+
+
+def read_ledger(reports: Path) -> list[Entry]:
+    """All entries, in the order in which they were issued; none if there is no ledger yet.
+
+    Raises
+    ------
+    ContentError
+        With the line of everything that cannot have been issued so.
+    BusyError
+        If another command is adding to it and does not end.
+    """
+    if not reports.is_dir():
+        return []
+    shown = Path(reports.name)
+    with reading(reports, shown):
+        path = reports / FILE
+        return parse_ledger(path.read_bytes() if path.is_file() else None, shown / FILE)
+
+
+def parse_ledger(raw: bytes | None, shown: Path) -> list[Entry]:
+    """As `read_ledger`, from the content of the file; None where there is none."""
+    if raw is None:
+        return []
+    rows = read_rows(raw, shown, _SPEC, COLUMNS, OLDEST)
+    faults = []
+    lines: dict[Entry, int] = {}
+    for line, entry in rows:
+        target = target_date(entry.origin, entry.horizon_weeks)
+        if entry.target_end_date != target:
+            expected = f"{target}, {entry.horizon_weeks} weeks after {entry.origin}"
+            faults.append(Fault(shown, line, f"target_end_date {entry.target_end_date}", expected, RESTORE))
+        if entry.lower > entry.upper:
+            faults.append(Fault(shown, line, f"lower {entry.lower:g} above upper {entry.upper:g}", "lower up to upper", RESTORE))
+        bare = replace(entry, differs="", record_to=None)
+        if lines.setdefault(bare, line) != line:
+            faults.append(Fault(shown, line, f"the forecast of line {lines[bare]} a second time", "each forecast once", RESTORE))
+    if faults:
+        raise ContentError(faults)
+    return [entry for _, entry in rows]
+
+
+def append_entries(reports: Path, entries: Sequence[Entry]) -> int:
+    """Add forecasts to the ledger, all or none; those that stand in it already are not added again.
+
+    Returns
+    -------
+    int
+        How many rows were added.
+
+    Raises
+    ------
+    ContentError
+        If the ledger cannot be read or written to; nothing was changed.
+    BusyError
+        If another command uses the folder and does not end.
+    """
+    reports.mkdir(parents=True, exist_ok=True)
+    shown = Path(reports.name)
+    with writing(reports, shown) as update:
+        raw = update.read(FILE)
+        new = new_entries(parse_ledger(raw, shown / FILE), entries)
+        if new:
+            content = with_rows(raw, COLUMNS, new)
+            parse_ledger(content, shown / FILE)  # what could not be read again is not written
+            update.replace(FILE, content)
+    return len(new)
+
+
+def new_entries(issued: Sequence[Entry], entries: Sequence[Entry]) -> list[Entry]:
+    """Those of `entries` that do not stand in the ledger, in their order, each naming what differs from the one issued before it."""
+    known = {_statement(entry) for entry in issued}
+    last = {_subject(entry): entry for entry in issued}
+    new = []
+    for entry in entries:
+        if _statement(entry) not in known:
+            before = last.get(_subject(entry))
+            added = replace(entry, differs="" if before is None else _differing(before, entry))
+            known.add(_statement(added))
+            last[_subject(added)] = added
+            new.append(added)
+    return new
+
+
+def previous_entry(entries: Sequence[Entry], question: str, horizon_weeks: int, origin: date, run_id: str) -> Entry | None:
+    """The newest forecast of the same question and horizon issued by another run with an origin no later than `origin`."""
+    earlier = [
+        (entry.origin, place)
+        for place, entry in enumerate(entries)
+        if entry.question == question and entry.horizon_weeks == horizon_weeks and entry.run_id != run_id and entry.origin <= origin
+    ]
+    return entries[max(earlier)[1]] if earlier else None
+
+
+def issue_labels(entries: Sequence[Entry], essay: date) -> list[Issued]:
+    """Whether each forecast was issued ahead of its window or in hindsight, as far as the ledger can tell.
+
+    Parameters
+    ----------
+    entries : sequence of Entry
+        The whole ledger, in its order.
+    essay : date
+        Day of the essay.
+
+    Returns
+    -------
+    list of {"ahead", "hindsight"}
+        Hindsight: the origin lies before the essay whose argument is used; or the record had gone beyond the origin when the forecast was
+        issued, by `record_to` or by the origin of an earlier row, so that part of the window, or all of it, could be known. That the rest
+        were issued ahead is not proved by it.
+    """
+    labels: list[Issued] = []
+    reached = date.min
+    for entry in entries:
+        reached = max(reached, entry.origin, entry.record_to or entry.origin)
+        labels.append(HINDSIGHT if entry.origin < essay or entry.origin < reached else AHEAD)
+    return labels
+
+
+def _subject(entry: Entry) -> tuple[str, date, int]:
+    return entry.question, entry.origin, entry.horizon_weeks
+
+
+def _statement(entry: Entry) -> tuple[str, ...]:
+    cells = dict(zip(COLUMNS, cells_of(entry), strict=True))
+    return tuple(cells[name] for name in ("question", "origin", "horizon_weeks", "probability", "lower", "upper", "outside_view"))
+
+
+def _differing(before: Entry, entry: Entry) -> str:
+    words = [word for word, name in INPUTS.items() if getattr(before, name) != getattr(entry, name)]
+    return "; ".join(words) or (RUN if before.run_id != entry.run_id else SAMPLING)

@@ -1,0 +1,135 @@
+"""What the record says of a forecast whose target has passed: yes, no, void, or nothing yet.
+
+    origin            target              target + 30 days
+      |──── window ──────|───── time to settle ─────|
+                         ^ from here yes or no, once the whole window has been searched
+                                                    ^ after this day void, if it had not been by then and nothing settled it
+
+Neither a yes nor a no is told before the target: early ones would all be a yes. What is found later still turns a no into a yes or back;
+a question that was void for want of a record stays void.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Final, Literal
+
+import pandas as pd
+
+from ripeness import names
+from ripeness.data.events import GOVERNMENT_ENDS
+from ripeness.data.vintages import Vintage
+from ripeness.ledger.entries import Entry
+from ripeness.question import Question
+from ripeness.weeks import weeks_between
+
+SETTLE_DAYS: Final = 30
+YES: Final = "yes"
+NO: Final = "no"
+VOID: Final = "void"
+Word = Literal["yes", "no", "void"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a forecast.
+
+    Parameters
+    ----------
+    word : {"yes", "no", "void"}
+        A no means that no round is on record.
+    reason : str
+    sensitivity : (float, float) or None
+        5 and 95 % quantiles of the chance that a round would have been found, in the worst searched stretch of the window; None where
+        the window has not been searched to its end.
+    """
+
+    word: Word
+    reason: str
+    sensitivity: tuple[float, float] | None
+
+
+def settle(entry: Entry, question: Question, as_of: date, known: Callable[[date], Vintage], settled: bool = False) -> Outcome | None:
+    """What became of a forecast, by what was known on a day.
+
+    Parameters
+    ----------
+    entry : Entry
+    question : Question
+        The workspace's.
+    as_of : date
+    known : callable
+        From a day to its vintage.
+    settled : bool
+        Whether it has been answered by yes or no before: then the time to settle is not asked for again.
+
+    Returns
+    -------
+    Outcome or None
+        None while the target has not passed, while the window has not been searched, or if the workspace does not ask this question.
+    """
+    if as_of < entry.target_end_date or entry.question not in (question.id, names.SUSTAINED):
+        return None
+    now = known(as_of)
+    decided = decided_on(entry, question, now.rounds())
+    sensitivity = worst_search(entry, now)
+    ends = now.events.loc[now.events["kind"] == GOVERNMENT_ENDS, "date"]
+    ended = None if ends.empty else ends.min().date()
+    if ended and ended <= entry.target_end_date and not (decided and decided < ended):
+        return Outcome(VOID, f"a government had ceased to exist on {ended}", sensitivity)
+    deadline = entry.target_end_date + timedelta(days=SETTLE_DAYS)
+    then = now if as_of <= deadline else known(deadline)
+    if not settled and worst_search(entry, then) is None:
+        if as_of <= deadline:
+            return None
+        if decided_on(entry, question, then.rounds()) is None:
+            return Outcome(VOID, f"the record did not cover the window within {SETTLE_DAYS} days of the target date", None)
+    return Outcome(YES if decided else NO, _reason(entry, question, now.rounds(), decided), sensitivity)
+
+
+def decided_on(entry: Entry, question: Question, rounds: Sequence[date]) -> date | None:
+    """The day on which rounds made the forecast's question true; None if they did not.
+
+    For a sustained process that is the day of the last of so many rounds within some stretch of so many weeks, Monday to Sunday, as
+    `sustained_process` counts them in simulated futures; only days of the window count, also in weeks that it cuts.
+
+    Parameters
+    ----------
+    rounds : sequence of date
+        First days of all rounds on record, in order.
+    """
+    held = rounds_within(entry, rounds)
+    if entry.question == question.id:
+        return held[0] if held else None
+    needed = question.sustained_rounds
+    for first, last in zip(held, held[needed - 1 :], strict=False):
+        if weeks_between(first, last) < question.sustained_weeks:
+            return last
+    return None
+
+
+def rounds_within(entry: Entry, rounds: Sequence[date]) -> list[date]:
+    """The rounds on the days origin+1 … target."""
+    return [day for day in rounds if entry.origin < day <= entry.target_end_date]
+
+
+def worst_search(entry: Entry, vintage: Vintage) -> tuple[float, float] | None:
+    """q05 and q95 of the worst searched stretch that touches the window; None unless the whole window has been searched."""
+    coverage, covered = vintage.coverage, vintage.covered_to
+    if covered is None or covered < entry.target_end_date or coverage["from"].min() > pd.Timestamp(entry.origin + timedelta(days=1)):
+        return None
+    inside = (coverage["to"] > pd.Timestamp(entry.origin)) & (coverage["from"] <= pd.Timestamp(entry.target_end_date))
+    return min((float(low), float(high)) for low, high in zip(coverage["q05"][inside], coverage["q95"][inside], strict=True))
+
+
+def _reason(entry: Entry, question: Question, rounds: Sequence[date], decided: date | None) -> str:
+    held = rounds_within(entry, rounds)
+    *first, last = [day.isoformat() for day in held] or [""]
+    days = f"{', '.join(first)} and {last}" if first else last
+    found = f"{'round' if len(held) == 1 else 'rounds'} on {days}" if held else "no round on record"
+    if entry.question == question.id:
+        return found
+    wanted = f"{question.sustained_rounds} within {question.sustained_weeks} weeks"
+    return f"{wanted} on {decided}: {found}" if decided else f"not {wanted}: {found}"

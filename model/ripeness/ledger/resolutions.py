@@ -1,0 +1,206 @@
+"""resolutions.csv: what became of every forecast whose target has passed, scored beside the outside view.
+
+A row is never changed. Where a later look at the record answers otherwise, as a round is found that was held, a new row supersedes the
+old one and says why; a look as of an earlier day than the one on file changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from datetime import date
+from functools import cache
+from math import log
+from pathlib import Path
+from typing import Annotated, Final
+
+from pydantic import Field, TypeAdapter
+
+from ripeness.data.journal import reading, writing
+from ripeness.data.vintages import Vintage
+from ripeness.errors import ContentError, Fault
+from ripeness.ledger.entries import FILE, Entry, Issued, Name, Share, Text, issue_labels, parse_ledger
+from ripeness.ledger.grown import RESTORE, read_rows, with_rows
+from ripeness.ledger.outcomes import VOID, YES, Word, settle
+from ripeness.question import Question
+
+RESOLUTIONS_FILE: Final = "resolutions.csv"
+DIGITS: Final = 6
+LEAST: Final = 0.5 * 10**-DIGITS  # a probability written as 0 or 1 stands for half its last digit
+
+Key = tuple[str, str, date, int, float]
+Score = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """One row of reports/resolutions.csv.
+
+    Parameters
+    ----------
+    run_id, question, origin, horizon_weeks, target_end_date, probability, outside_view
+        As in the ledger.
+    outcome : {"yes", "no", "void"}
+    as_of : date
+        The day by whose record it was resolved.
+    issued : {"ahead", "hindsight"}
+        As `issue_labels` has it.
+    reason : str
+        What the answer rests on, and which row this one supersedes.
+    brier, outside_brier : float or None
+        (p − y)², of the forecast and of its outside view; lower is better; None if void.
+    log_score, outside_log_score : float or None
+        −ln of the probability given to what came; lower is better; None if void.
+    sensitivity_q05, sensitivity_q95 : float or None
+        How surely a round would have been found, in the worst searched stretch of the window: a no means none on record, so searched.
+    """
+
+    run_id: Text
+    question: Name
+    origin: date
+    horizon_weeks: Annotated[int, Field(ge=1)]
+    target_end_date: date
+    probability: Share
+    outside_view: Share
+    outcome: Word
+    as_of: date
+    issued: Issued
+    reason: Text
+    brier: Score | None = None
+    log_score: Score | None = None
+    outside_brier: Score | None = None
+    outside_log_score: Score | None = None
+    sensitivity_q05: Share | None = None
+    sensitivity_q95: Share | None = None
+
+
+RESOLUTION_COLUMNS: Final = tuple(field.name for field in fields(Resolution))
+_SPEC = TypeAdapter(Resolution)
+
+
+def read_resolutions(reports: Path) -> list[Resolution]:
+    """All rows, those superseded too, in their order; none if there is no file yet.
+
+    Raises
+    ------
+    ContentError
+        With the line of everything that is wrong here or in the ledger, also where a row resolves a forecast that the ledger lacks.
+    BusyError
+        If another command is adding to the folder and does not end.
+    """
+    if not reports.is_dir():
+        return []
+    shown = Path(reports.name)
+    with reading(reports, shown):
+        ledger, path = reports / FILE, reports / RESOLUTIONS_FILE
+        entries = parse_ledger(ledger.read_bytes() if ledger.is_file() else None, shown / FILE)
+        return _parse(path.read_bytes() if path.is_file() else None, shown / RESOLUTIONS_FILE, entries)
+
+
+def resolve_forecasts(reports: Path, question: Question, essay: date, as_of: date, known: Callable[[date], Vintage]) -> list[Resolution]:
+    """Resolve every forecast of the ledger that the record of a day settles, and append what is new to resolutions.csv.
+
+    Parameters
+    ----------
+    reports : Path
+        Folder of the ledger.
+    question : Question
+    essay : date
+        Day of the essay.
+    as_of : date
+    known : callable
+        From a day to its vintage.
+
+    Returns
+    -------
+    list of Resolution
+        The rows added.
+
+    Raises
+    ------
+    ContentError, BusyError
+        As `append_entries`; nothing was changed.
+    """
+    if not reports.is_dir():
+        return []
+    known, shown = cache(known), Path(reports.name)
+    with writing(reports, shown) as update:
+        entries = parse_ledger(update.read(FILE), shown / FILE)
+        raw = update.read(RESOLUTIONS_FILE)
+        standing = latest(_parse(raw, shown / RESOLUTIONS_FILE, entries))
+        new = []
+        for entry, issued in zip(entries, issue_labels(entries, essay), strict=True):
+            before = standing.get(key_of(entry))
+            if before is not None and before.as_of > as_of:
+                continue
+            outcome = settle(entry, question, as_of, known, settled=before is not None and before.outcome != VOID)
+            if outcome is None or (before is not None and outcome.word == before.outcome):
+                continue
+            reason = outcome.reason if before is None else f"{outcome.reason}; supersedes the {before.outcome} as of {before.as_of}"
+            brier, log_score = scores(entry.probability, outcome.word)
+            outside_brier, outside_log_score = scores(entry.outside_view, outcome.word)
+            low, high = outcome.sensitivity or (None, None)
+            resolution = Resolution(
+                run_id=entry.run_id,
+                question=entry.question,
+                origin=entry.origin,
+                horizon_weeks=entry.horizon_weeks,
+                target_end_date=entry.target_end_date,
+                probability=entry.probability,
+                outside_view=entry.outside_view,
+                outcome=outcome.word,
+                as_of=as_of,
+                issued=issued,
+                reason=reason,
+                brier=brier,
+                log_score=log_score,
+                outside_brier=outside_brier,
+                outside_log_score=outside_log_score,
+                sensitivity_q05=low,
+                sensitivity_q95=high,
+            )
+            new.append(resolution)
+        if new:
+            update.replace(RESOLUTIONS_FILE, with_rows(raw, RESOLUTION_COLUMNS, new))
+    return new
+
+
+def latest(resolutions: Sequence[Resolution]) -> dict[Key, Resolution]:
+    """The row in force for each forecast: the last one."""
+    return {key_of(row): row for row in resolutions}
+
+
+def key_of(row: Entry | Resolution) -> Key:
+    """What tells a forecast from every other; two of the same run differ in their numbers."""
+    return row.run_id, row.question, row.origin, row.horizon_weeks, row.probability
+
+
+def scores(probability: float, outcome: str) -> tuple[float | None, float | None]:
+    """Brier score and log score of a probability, both the lower the better; none where the question is void."""
+    if outcome == VOID:
+        return None, None
+    came = probability if outcome == YES else 1 - probability
+    return round((1 - came) ** 2, DIGITS), round(-log(min(max(came, LEAST), 1 - LEAST)), DIGITS)
+
+
+def _parse(raw: bytes | None, shown: Path, entries: Sequence[Entry]) -> list[Resolution]:
+    if raw is None:
+        return []
+    rows = read_rows(raw, shown, _SPEC, RESOLUTION_COLUMNS, len(RESOLUTION_COLUMNS))
+    issued = {key_of(entry) for entry in entries}
+    faults = []
+    for line, row in rows:
+        if key_of(row) not in issued:
+            found = f"a resolution of {row.question}, {row.origin}, {row.horizon_weeks} weeks"
+            faults.append(Fault(shown, line, found, "a forecast of the ledger", RESTORE))
+        due = (*scores(row.probability, row.outcome), *scores(row.outside_view, row.outcome))
+        there = (row.brier, row.log_score, row.outside_brier, row.outside_log_score)
+        if not all(a == b or (a is not None and b is not None and abs(a - b) < 4 * LEAST) for a, b in zip(due, there, strict=True)):
+            faults.append(Fault(shown, line, f"scores that are not those of {row.outcome}", _in_words(due), RESTORE))
+    if faults:
+        raise ContentError(faults)
+    return [row for _, row in rows]
+
+
+def _in_words(values: Sequence[float | None]) -> str:
+    return ", ".join("none" if value is None else f"{value:.{DIGITS}f}" for value in values)

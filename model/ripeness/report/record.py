@@ -1,0 +1,134 @@
+"""How the forecasts issued so far have fared: the ledger in words, in tables, and as a chart with every forecast of the headline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from ripeness.report.charts import WIDE, date_axis, dates_of, percent_axis
+from ripeness.report.figures import both_widths
+from ripeness.report.sentences import count, day, join, percent, sentence
+from ripeness.report.svg import FAINT, MAIN, PAPER, SECOND, WARN, chart_style
+
+OUTCOMES = {"yes": "a round", "no": "none on record", "void": "void", "open": "open"}
+ISSUED = {"ahead": "issued ahead", "hindsight": "in hindsight"}
+TOLD = 8  # forecasts told one by one in the words of the chart
+ROOM = 0.06  # below and above the frame, for the marks of outcomes
+
+
+def record_section(record: Mapping[str, Any]) -> dict[str, Any]:
+    """What the page shows of a record.
+
+    Parameters
+    ----------
+    record : mapping
+        As `build_record` gives it.
+
+    Returns
+    -------
+    dict
+        said: sentences; scores and resolved: rows of tables; figure: the chart, None without a forecast of the headline.
+    """
+    history = record["history"]
+    figure = None
+    if history:
+        text = history_words(history, record["headline_weeks"])
+        figure = both_widths("history", text, lambda width: plot_history(history, width))
+    return {"said": said_of(record), "scores": record["scores"], "resolved": record["resolved"], "figure": figure}
+
+
+def said_of(record: Mapping[str, Any]) -> list[str]:
+    """What the ledger holds and how much of it is resolved, in sentences; forecasts in hindsight apart."""
+    ahead, hindsight = record["counts"]["ahead"], record["counts"]["hindsight"]
+    if not ahead["issued"] + hindsight["issued"]:
+        return [f"No forecast was issued up to {day(record['as_of'])}."]
+    said = []
+    if ahead["issued"]:
+        said.append(f"{sentence(count(ahead['issued'], 'forecast'))} issued ahead up to {day(record['as_of'])}: {_fates(ahead)}.")
+    else:
+        said.append(f"No forecast was issued ahead up to {day(record['as_of'])}.")
+    if not ahead["resolved"]:
+        said.append("None of those issued ahead is resolved yet, so nothing can be said about how good they are.")
+    if hindsight["issued"]:
+        said.append(
+            f"{sentence(count(hindsight['issued'], 'forecast'))} in hindsight, with an origin before the essay or with data beyond the "
+            f"origin at hand when issued: {_fates(hindsight)}. They are no proof of foresight and are scored apart."
+        )
+    due = ahead["due"] + hindsight["due"]
+    if due:
+        said.append(
+            f"{sentence(count(due, 'open forecast'))} {'is' if due == 1 else 'are'} past the target and not settled on record: "
+            "the window has not been searched to its end, or nobody has run “ripeness resolve”."
+        )
+    return said
+
+
+def _fates(counts: Mapping[str, int]) -> str:
+    return join([count(counts[name], name, name) for name in ("open", "resolved", "void")])
+
+
+def history_words(history: Sequence[Mapping[str, Any]], weeks: int) -> str:
+    """The chart in words: how many forecasts, and the newest one by one."""
+    newest = history[-TOLD:]
+    head = f"{sentence(count(len(history), 'forecast'))} over {count(weeks, 'week')}, by origin"
+    head += f"; the newest {len(newest)}: " if len(newest) < len(history) else ": "
+    return head + "; ".join(_one_in_words(row) for row in newest) + "."
+
+
+def _one_in_words(row: Mapping[str, Any]) -> str:
+    apart = ", in hindsight" if row["issued"] == "hindsight" else ""
+    return f"{day(row['origin'])} {percent(row['probability'])}, outside view {percent(row['outside_view'])}, {OUTCOMES[row['outcome']]}{apart}"
+
+
+def plot_history(history: Sequence[Mapping[str, Any]], width: float = WIDE) -> Figure:
+    """Every forecast of the headline by its origin, with its range, the outside view, and what came of it.
+
+    Parameters
+    ----------
+    history : sequence of mapping
+        origin, probability, lower, upper, outside_view in [0, 1]; outcome, of `OUTCOMES`; issued, of `ISSUED`. At least one.
+    width : float
+        Inches.
+    """
+    with chart_style():
+        figure = Figure(figsize=(width, 3.2), layout="constrained")
+        axes = figure.add_subplot()
+        days = dates_of([row["origin"] for row in history])
+        columns = {name: np.array([row[name] for row in history]) for name in ("probability", "lower", "upper", "outside_view", "outcome")}
+        ahead = np.array([row["issued"] == "ahead" for row in history])
+        for chosen, colour, label in ((ahead, MAIN, "issued ahead, 5–95 %"), (~ahead, FAINT, "in hindsight, 5–95 %")):
+            if chosen.any():
+                axes.vlines(days[chosen], columns["lower"][chosen], columns["upper"][chosen], color=colour, linewidth=4, alpha=0.3)
+                p = columns["probability"][chosen]
+                axes.plot(days[chosen], p, "o", color=colour, markersize=5.5, markeredgecolor=PAPER, linestyle="none", label=label)
+        axes.plot(
+            days, columns["outside_view"], "_", color=SECOND, markersize=9, markeredgewidth=1.6, linestyle="none", label="outside view"
+        )
+        for word, mark, colour, height in (
+            ("yes", "v", WARN, 1 + ROOM / 2),
+            ("no", "x", FAINT, -ROOM / 2),
+            ("void", "s", FAINT, -ROOM / 2),
+        ):
+            chosen = columns["outcome"] == word
+            if chosen.any():
+                at = np.full(int(chosen.sum()), height)
+                inner = "none" if word == "void" else colour
+                said = _came(word)
+                axes.plot(
+                    days[chosen], at, mark, color=colour, markerfacecolor=inner, markersize=6, linestyle="none", label=said, clip_on=False
+                )
+        axes.set_ylim(-ROOM, 1 + ROOM)
+        axes.set_yticks([0, 0.25, 0.5, 0.75, 1])
+        spare = np.timedelta64(max(int((days.max() - days.min()).astype(int) * 0.04), 21), "D")
+        axes.set_xlim(days.min() - spare, days.max() + spare)  # type: ignore[arg-type]
+        percent_axis(axes)
+        date_axis(axes)
+        figure.legend(loc="outside lower left", ncols=3 if width > 6 else 2)
+    return figure
+
+
+def _came(word: str) -> str:
+    return {"yes": "came: a round", "no": "came: none on record", "void": "void"}[word]

@@ -1,0 +1,108 @@
+"""The record on the page: what is said of forecasts issued ahead and in hindsight, the tables, and the chart with its words."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+import xarray as xr
+
+from ripeness.report import render_page
+from ripeness.report.record import history_words, plot_history, record_section, said_of
+
+PERCENT = "\u00a0%"
+
+
+def section_of(page: str) -> str:
+    return page.split('<h2 id="record">')[1].split("<h2 ")[0]
+
+
+def emptied(record: dict[str, Any]) -> dict[str, Any]:
+    zero = dict.fromkeys(("issued", "open", "resolved", "void", "due"), 0)
+    return record | {"counts": {"ahead": zero, "hindsight": zero}, "scores": [], "resolved": [], "history": []}
+
+
+def test_counts_are_said_apart(record: dict[str, Any]) -> None:
+    said = said_of(record)
+    assert said[0] == "22 forecasts issued ahead up to 30 March 2031: four open, 17 resolved and one void."
+    assert said[1].startswith("Four forecasts in hindsight") and "no open, four resolved and no void" in said[1]
+    assert said[2].startswith("One open forecast is past the target")
+
+
+def test_with_nothing_resolved_one_sentence_says_so(record: dict[str, Any], summary: dict[str, Any], tree: xr.DataTree) -> None:
+    record["counts"]["ahead"] |= {"open": 22, "resolved": 0, "void": 0, "due": 0}
+    record["counts"]["hindsight"] = dict.fromkeys(record["counts"]["hindsight"], 0)
+    record |= {"scores": [], "resolved": []}
+    assert said_of(record)[1:] == ["None of those issued ahead is resolved yet, so nothing can be said about how good they are."]
+    section = section_of(render_page(summary, tree, record))
+    assert "<table" not in section and "<svg" in section
+
+
+def test_an_empty_ledger_has_no_chart(record: dict[str, Any], summary: dict[str, Any], tree: xr.DataTree) -> None:
+    assert said_of(emptied(record)) == ["No forecast was issued up to 30 March 2031."]
+    assert record_section(emptied(record))["figure"] is None
+    assert "<svg" not in section_of(render_page(summary, tree, emptied(record)))
+
+
+def test_hindsight_alone_is_no_proof(record: dict[str, Any]) -> None:
+    record["counts"]["ahead"] = dict.fromkeys(record["counts"]["ahead"], 0)
+    said = said_of(record)
+    assert said[0] == "No forecast was issued ahead up to 30 March 2031."
+    assert "They are no proof of foresight" in said[2]
+
+
+def test_every_resolved_forecast_has_its_row_with_outcome_and_scores(page: str, record: dict[str, Any]) -> None:
+    section = section_of(page)
+    rows = re.findall(r"<tr><th scope=\"row\">Round, 13 weeks(.*?)</tr>", section.split("Every resolved forecast")[1], flags=re.DOTALL)
+    assert len(rows) == len(record["resolved"]) == 22
+    void = next(row for row in rows if "<strong>void</strong>" in row)
+    assert void.count(">–<") == 2 and "&lt;script&gt;" in void
+    first = rows[-1]
+    assert "in hindsight" in first and f"12{PERCENT}" in first and "<strong>no</strong>" in first
+    assert "no round on record; one would have been found with a chance of 80 to 92&nbsp;% in the worst searched weeks" in first
+    assert re.findall(r">(?:outside )?(0\.\d{3})<", first) == ["0.014", "0.040", "0.128", "0.223"]
+
+
+def test_mean_scores_are_apart_for_hindsight(page: str) -> None:
+    table = section_of(page).split("Mean scores")[1].split("</table>")[0]
+    assert re.findall(r'data-label="Issued">([^<]+)<', table) == ["issued ahead", "in hindsight"]
+    assert ">0.187<" in table and ">0.203<" in table and ">0.551<" in table and ">0.578<" in table
+
+
+def test_a_long_table_is_folded_and_a_short_one_is_not(summary: dict[str, Any], tree: xr.DataTree, record: dict[str, Any]) -> None:
+    assert "<details><summary>Every resolved" in render_page(summary, tree, record)
+    assert "<details open><summary>Every resolved" in render_page(summary, tree, record | {"resolved": record["resolved"][:16]})
+
+
+def test_the_chart_has_its_words(record: dict[str, Any], page: str) -> None:
+    words = history_words(record["history"], 13)
+    assert words.startswith("26 forecasts over 13 weeks, by origin; the newest 8: ")
+    assert words.endswith(f"30 March 2031 26{PERCENT}, outside view 20{PERCENT}, open.")
+    assert f'<title id="history-w-t">{words}</title>' in page
+    alone = history_words(record["history"][:1], 13)
+    assert alone.startswith("One forecast over 13 weeks, by origin: ")
+    assert alone.endswith(f"12{PERCENT}, outside view 20{PERCENT}, none on record, in hindsight.")
+
+
+@pytest.mark.parametrize("outcome", ["yes", "no", "void", "open"])
+def test_the_chart_marks_what_came(record: dict[str, Any], outcome: str) -> None:
+    chosen = [row for row in record["history"] if row["outcome"] == outcome]
+    figure = plot_history(chosen)
+    axes = figure.axes[0]
+    labels = [line.get_label() for line in axes.lines]
+    expected = {"yes": "came: a round", "no": "came: none on record", "void": "void"}.get(outcome)
+    assert [label for label in labels if label.startswith(("came", "void"))] == ([expected] if expected else [])
+    if expected:
+        marks = next(line for line in axes.lines if line.get_label() == expected)
+        assert len(marks.get_xdata()) == len(chosen)
+        edge = marks.get_ydata()[0]
+        assert edge > 1 if outcome == "yes" else edge < 0
+
+
+def test_hindsight_has_a_colour_of_its_own(record: dict[str, Any]) -> None:
+    axes = plot_history(record["history"]).axes[0]
+    colours = {line.get_label(): line.get_color() for line in axes.lines}
+    assert colours["issued ahead, 5–95 %"] != colours["in hindsight, 5–95 %"]
+    sizes = {line.get_label(): len(line.get_xdata()) for line in axes.lines}
+    assert (sizes["issued ahead, 5–95 %"], sizes["in hindsight, 5–95 %"]) == (22, 4)
