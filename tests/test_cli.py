@@ -19,7 +19,7 @@ from ripeness.cli.app import app
 from ripeness.errors import GateError
 from ripeness.results import FORECAST_CSV, FORECAST_JSON, MANIFEST
 
-VERBS = [["check"], ["claims"], ["priors"], ["import"], ["fit"], ["forecast"], ["report"], ["resolve"], ["data", "show"]]
+VERBS = [["check"], ["claims"], ["priors"], ["import"], ["update"], ["fit"], ["forecast"], ["report"], ["resolve"], ["data", "show"], ["data", "diff"]]
 FORBIDDEN = ("pymc", "pytensor", "nutpie", "preliz")
 
 
@@ -67,7 +67,9 @@ def test_help_loads_nothing_slow() -> None:
     assert not loaded_by("--help") & slow
 
 
-@pytest.mark.parametrize("arguments", [["check"], ["claims"], ["data", "show", "brent"], ["--version"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "arguments", [["check"], ["claims"], ["data", "show", "brent"], ["data", "diff", "2026-06-21", "2026-06-28"], ["--version"]], ids=" ".join
+)
 def test_quick_verbs_never_load_the_sampler(root: Path, arguments: list[str]) -> None:
     options = [] if arguments == ["--version"] else ["--workspace", root]
     assert not loaded_by(*arguments, *options) & set(FORBIDDEN)

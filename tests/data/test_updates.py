@@ -124,6 +124,13 @@ def test_two_rows_of_one_publication_that_differ_are_both_refused(bring: Bring) 
     assert "another value than line 2 of another file" in update.faults[0].found
 
 
+def test_a_row_that_contradicts_a_stored_one_is_blamed_and_no_other(bring: Bring) -> None:
+    rows = ["2024-03-03,77,2024-03-05,agency,A", "2024-03-17,77,2024-03-19,agency,A", "2024-03-24,76,2024-03-26,agency,A"]
+    update = bring({"oil.csv": HEADER + "\n".join(rows) + "\n"}, dry_run=True)
+    assert verdicts(update) == ["refused", "new", "new"]
+    assert [fault.line for fault in update.faults] == [2]
+
+
 def test_good_rows_are_taken_where_that_is_wanted(bring: Bring, workspace: Workspace) -> None:
     text = HEADER + "2024-03-17,77,2024-03-19,agency,A\n2024-03-24,dear,2024-03-26,agency,A\nshort\n"
     update = bring({"oil.csv": text}, accept_valid=True)
@@ -212,6 +219,7 @@ def test_a_jump_needs_to_be_confirmed_and_what_is_implausible_cannot_be(bring: B
     assert "--confirm" in bring({"oil.csv": HEADER + jump}).faults[0].mend
     assert bring({"oil.csv": HEADER + wrong}, confirmed=True).faults
     assert bring({"oil.csv": HEADER + jump}, confirmed=True).batch == 1
+    assert verdicts(bring({"oil.csv": HEADER + jump}, "2024-03-18")) == ["duplicate"]  # what is stored is not judged again
 
 
 def test_the_batchs_day_is_its_newest_published_on_unless_given(bring: Bring) -> None:

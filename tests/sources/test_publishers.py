@@ -41,6 +41,16 @@ def test_brent_is_the_mean_of_trading_days_and_a_friday_ends_a_week(tmp_path: Pa
     assert _values(import_source("eia", [longer])["brent"]) == {"2022-03-13": 110.0, "2022-03-20": 95.0}
 
 
+def test_a_mean_is_the_same_however_far_the_file_reaches(tmp_path: Path) -> None:
+    week = ["2023-08-29,86.37", "2023-08-30,86.62", "2023-08-31,87.29", "2023-09-01,89.98"]  # 87.565 but for the last digit of a float
+    lines = ["2023-08-28,", "2023-08-25,80", *week]
+    found = []
+    for more in ([], ["2023-09-05,90"], ["2023-09-08,90"], ["2023-09-10,90"]):
+        table = import_source("eia", [_write(tmp_path, "p.csv", "Date,Price", *lines, *more)])["brent"]
+        found.append(_values(table)["2023-09-03"])
+    assert len(set(found)) == 1
+
+
 def test_rouble_leaves_carried_days_out(tmp_path: Path) -> None:
     # 2022-03-07 is a Monday. Rates of Tuesday to Saturday; Sunday and Monday repeat Saturday.
     usd = [80.0, 90.0, 91.0, 92.0, 93.0, 94.0, 94.0, 94.0]
@@ -51,7 +61,13 @@ def test_rouble_leaves_carried_days_out(tmp_path: Path) -> None:
     )
     tables = import_source("bank_of_russia", [macro, rates])  # files are known by their names
     assert _values(tables["rouble_per_usd"]) == {"2022-03-13": pytest.approx((80 + 90 + 91 + 92 + 93 + 94) / 6)}
-    assert _values(tables["key_rate"]) == {"2022-02-28": 9.575, "2022-03-31": 20.0, "2022-04-30": 17.8}
+    assert _values(tables["key_rate"]) == {"2022-02-28": 9.575}  # March has begun, and April is not even that
+    whole = _write(tmp_path, "whole.csv", *rates.read_text().splitlines(), "2022-04-30,70,80,10")
+    assert _values(import_source("bank_of_russia", [whole, macro])["key_rate"]) == {
+        "2022-02-28": 9.575,
+        "2022-03-31": 20.0,
+        "2022-04-30": 17.8,
+    }
     assert _values(tables["cpi_yoy"]) == {"2022-02-28": 9.16, "2022-03-31": 16.7}
     assert f"{tables['cpi_yoy']['published_on'].iloc[1]:%Y-%m-%d}" == "2022-04-15"
 

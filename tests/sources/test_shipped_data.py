@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import re
+from datetime import date
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from ripeness.data.updates import Choices
 from ripeness.data.vintages import Store, read_store
 from ripeness.errors import ContentError, UsageError
+from ripeness.pipeline import run_import_update
 from ripeness.sources import SOURCES, import_all, import_source, write_rows
 from ripeness.sources.tables import read_records, read_table
 from ripeness.workspace import read_workspace
@@ -142,3 +147,33 @@ def test_written_files_are_canonical(tmp_path: Path) -> None:
 def test_shipped_files_are_what_the_importers_make(tmp_path: Path) -> None:
     for path in write_rows(import_all(_SOURCE_DATA), tmp_path):
         assert path.read_bytes() == (_ROOT / "data" / path.name).read_bytes(), path.name
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not _SOURCE_DATA.is_dir(), reason="the publishers' files are not at hand (../shared/data)")
+def test_files_of_a_week_later_bring_the_data_to_what_is_shipped(tmp_path: Path, copied_workspace: Path) -> None:
+    for name in {file for source in SOURCES.values() for file in source.files}:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(_cut((_SOURCE_DATA / name).read_text("utf-8"), Path(name).suffix), encoding="utf-8")
+    shipped = {path.name: sorted(path.read_bytes().splitlines()) for path in (copied_workspace / "data").glob("*.csv")}
+    write_rows(import_all(tmp_path), copied_workspace / "data")
+    before = {path.name: path.read_bytes() for path in (copied_workspace / "data").glob("*.csv")}
+    update = run_import_update(copied_workspace, "all", [_SOURCE_DATA], Choices(date(2026, 7, 6)))
+    assert (update.faults, update.counts["revision"], update.counts["late entry"]) == ((), 0, 0)
+    assert update.counts["new"] >= 9
+    for name, content in before.items():
+        after = (copied_workspace / "data" / name).read_bytes()
+        assert after.startswith(content), name
+        assert sorted(after.splitlines()) == shipped[name], name
+
+
+def _cut(text: str, suffix: str) -> str:
+    """A publisher's file as it stood on 21 June 2026, a Sunday."""
+    last = "2026-06-21"
+    if suffix == ".json":
+        return json.dumps([entry for entry in json.loads(text) if entry["date"] <= last])
+    if suffix == ".md":
+        return text.replace("Rows to 30 June 2026", "Rows to 21 June 2026")
+    head, *lines = text.splitlines()
+    kept = [line for line in lines if not re.match(r"\d{4}-\d\d-\d\d", line) or line[:10] <= last]
+    return "\n".join([head, *kept]) + "\n"

@@ -107,24 +107,24 @@ def judge(
         piece["refused"] = np.any([flags[places] for flags in one.unread.values()], axis=0) if one.unread else False
         pieces.append(piece)
     rows = pd.concat(pieces, ignore_index=True).drop(columns=TABLE)
-    bench = _Bench(rows, incoming)
+    bench = _Bench(rows, incoming, np.zeros(len(rows), dtype=bool))
     for rule in rules:
         if rule.name != "unique":
             bench.try_rule(rule)
+    name = [*form.key, "published_on"]
+    bench.twin = _find_twins(bench, stored, name, [*name, *form.content])
     after = rows["published_on"] > pd.Timestamp(day)
     bench.refuse(after.to_numpy(), lambda row: _say_future(row, day))
-    name = [*form.key, "published_on"]
-    twin = _find_twins(bench, stored, name, [*name, *form.content])
     if contract is not None and known is not None and not confirmed:
         _refuse_jumps(bench, contract, known)
     if form.key == ("from", "to"):
         _refuse_gaps(bench, stored)
-    previous = _previous(rows[~bench.refused & ~twin], stored, form)
+    previous = _previous(rows[~bench.settled], stored, form)
     if "value" in form.content:
         idle = previous["value"].isna() & previous[WAS + "value"].isna()
         bench.refuse(rows.index.isin(previous.index[idle]), _say_idle)
-        previous = _previous(rows[~bench.refused & ~twin], stored, form)
-    rows["verdict"] = np.where(twin & ~bench.refused, "duplicate", "refused")
+        previous = _previous(rows[~bench.settled], stored, form)
+    rows["verdict"] = np.where(bench.twin & ~bench.refused, "duplicate", "refused")
     rows["change"] = ""
     rows.loc[previous.index, "change"] = previous["change"]
     late = previous["published_on"] < stored["published_on"].max()
@@ -135,19 +135,24 @@ def judge(
 
 @dataclass
 class _Bench:
-    """Rows being judged, and the files in which their faults are noted."""
+    """Rows being judged, which of them are exact duplicates, and the files in which faults are noted."""
 
     rows: pd.DataFrame
     incoming: Sequence[Incoming]
+    twin: Flags
 
     @property
     def refused(self) -> Flags:
         return self.rows["refused"].to_numpy()
 
+    @property
+    def settled(self) -> Flags:
+        """Rows that have their verdict: refused, or duplicates."""
+        return self.refused | self.twin
+
     def refuse(self, wrong: Flags, say: Callable[[Mapping[Any, Any]], Said]) -> None:
-        """Refuse rows; those refused before are not blamed again."""
-        wrong = wrong & ~self.refused
-        self._note(wrong, say)
+        """Refuse rows; of those that have their verdict nothing more is said."""
+        self._note(wrong & ~self.settled, say)
 
     def try_rule(self, rule: Rule) -> None:
         """Refuse what breaks a rule, where all it looks at could be read."""
@@ -213,7 +218,7 @@ def _previous(rows: pd.DataFrame, stored: pd.DataFrame, form: Form) -> pd.DataFr
 
 
 def _refuse_jumps(bench: _Bench, contract: Contract, known: pd.DataFrame) -> None:
-    sound = np.flatnonzero(~bench.refused)
+    sound = np.flatnonzero(~bench.settled)
     found = find_jumps(contract, bench.rows.iloc[sound], known)
     wrong = np.zeros(len(bench.rows), dtype=bool)
     wrong[sound[found.jumps]] = True
@@ -239,7 +244,7 @@ def _refuse_gaps(bench: _Bench, stored: pd.DataFrame) -> None:
     one = np.timedelta64(1, "D")
     known = set(zip(stored["from"], stored["to"], strict=True))
     first, last = stored["from"].min(), stored["to"].max()
-    sound = bench.rows[~bench.refused]
+    sound = bench.rows[~bench.settled]
     stretches = sorted(set(zip(sound["from"], sound["to"], strict=True)) - known)
     fitting = set(known)
     for begin, end in stretches:

@@ -118,6 +118,34 @@ def import_source(name: str, paths: Sequence[Path]) -> dict[str, pd.DataFrame]:
     return source.read(*ordered)
 
 
+def find_sources(folder: Path) -> tuple[dict[str, list[Path]], list[str]]:
+    """The sources whose files lie in a folder: as `Source.files` say, or side by side.
+
+    Returns
+    -------
+    tuple
+        Source to its files, for those that have all; and the names of the others.
+
+    Raises
+    ------
+    UsageError
+        If it is no folder, or no source has its files there.
+    """
+    found, absent = {}, []
+    for name, source in SOURCES.items():
+        places = [[folder / file, folder / Path(file).name] for file in source.files]
+        paths = [next((path for path in pair if path.is_file()), None) for pair in places]
+        whole = [path for path in paths if path is not None]
+        if len(whole) == len(paths):
+            found[name] = whole
+        else:
+            absent.append(name)
+    if not found:
+        files = ", ".join(sorted({Path(file).name for source in SOURCES.values() for file in source.files}))
+        raise UsageError(f"{folder.name}: no folder with files of a source, such as {files}")
+    return found, absent
+
+
 def import_all(folder: Path) -> dict[str, pd.DataFrame]:
     """Read every source from a folder laid out as `Source.files` say; what a full rebuild of data/ writes.
 

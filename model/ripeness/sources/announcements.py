@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from ripeness.data.tables import FIRST_DAY, LAST_DAY, parse_day
 from ripeness.errors import ContentError, Fault
+from ripeness.sources.tables import read_text
 
 _ROW = re.compile(r"^\|\s*(\d{4}-\d{2}-\d{2})\s*\|\s*(one_side|both|third_party)\s*\|([^|]*)\|([^|]*)\|([^|]*)\|")
 _FORTNIGHT = pd.Timedelta(days=14)
@@ -56,18 +58,20 @@ def read_announcements(path: Path) -> list[Announcement]:
         If the file is missing or holds no such row, or a proposed date is not understood.
     """
     shown = Path(path.name)
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:
-        raise ContentError(Fault(shown, None, "no such file", "the table of announcements", "name the file that holds it")) from None
+    lines = re.split(r"\r\n|\r|\n", read_text(path, shown))
     found = []
     faults = []
     for number, line in enumerate(lines, start=1):
         if cells := _ROW.match(line):
             day, level, proposer, proposed, meeting = (cell.strip() for cell in cells.groups())
-            entry = Announcement(pd.Timestamp(day), level, proposer, proposed, meeting, shown, number)
+            announced = parse_day(day)
+            if announced is None:
+                faults.append(Fault(shown, number, f"announced on '{day}'", "a date YYYY-MM-DD", "correct the day"))
+                continue
+            entry = Announcement(pd.Timestamp(announced), level, proposer, proposed, meeting, shown, number)
             try:
-                planned_days(entry)
+                if not all(FIRST_DAY <= planned.date() < LAST_DAY for planned in planned_days(entry)):
+                    raise ValueError(proposed)
             except ValueError:
                 faults.append(
                     Fault(

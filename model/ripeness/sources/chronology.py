@@ -12,7 +12,7 @@ import pandas as pd
 
 from ripeness.errors import ContentError, Fault, did_you_mean
 from ripeness.sources.announcements import Announcement, planned_days, read_announcements
-from ripeness.sources.coverage import SEARCHED_TO, coverage_rows
+from ripeness.sources.coverage import coverage_rows, searched_to
 from ripeness.sources.tables import read_table, rows
 
 _SOURCE = "Chronology compiled 2026, vintage reconstructed"
@@ -49,14 +49,14 @@ def import_chronology(chronology: Path, coverage: Path) -> dict[str, pd.DataFram
     Mediated contacts: rows of the kind contact_principal with a third party and Russia or Ukraine, by the week, Monday to Sunday, in
     which they began; whatever was agreed at a round is left out. Guarantee steps: rows of the kind guarantee by the week in which they
     fell, those signed with several countries on a day counting one each. Both run from the first whole week of the war to the last whole
-    week searched, with zeros: what the search missed is the matter of the contracts' eras. Days are those of the pages quoted (local).
+    week searched ("Rows to …" in the coverage file: a week it ends in is left out), with zeros: what the search missed is the matter of the contracts' eras. Days are those of the pages quoted (local).
 
     Parameters
     ----------
     chronology : Path
         `date,end_date,kind,level,parties,agreed_at_round,description,source,grade`.
     coverage : Path
-        Markdown with a table of announced meetings.
+        Markdown with a table of announced meetings, and the day up to which was searched.
 
     Raises
     ------
@@ -65,11 +65,12 @@ def import_chronology(chronology: Path, coverage: Path) -> dict[str, pd.DataFram
     """
     table = read_chronology(chronology)
     announcements = read_announcements(coverage)
+    to = searched_to(coverage)
     return {
         "events": _events(table, announcements, Path(chronology.name)),
-        "coverage": coverage_rows(),
-        "mediated_contacts": _weekly(_mediated_contacts(table)),
-        "guarantee_steps": _weekly(_guarantee_steps(table)),
+        "coverage": coverage_rows(to),
+        "mediated_contacts": _weekly(_mediated_contacts(table), to),
+        "guarantee_steps": _weekly(_guarantee_steps(table), to),
     }
 
 
@@ -108,8 +109,8 @@ def _guarantee_steps(table: pd.DataFrame) -> pd.Series[float]:
     return pd.Series(countries, index=pd.DatetimeIndex(chosen["date"]))
 
 
-def _weekly(days: pd.Series[float]) -> pd.DataFrame:
-    sundays = pd.date_range(_FIRST_WHOLE_WEEK, SEARCHED_TO, freq="W-SUN")
+def _weekly(days: pd.Series[float], to: pd.Timestamp) -> pd.DataFrame:
+    sundays = pd.date_range(_FIRST_WHOLE_WEEK, to, freq="W-SUN")
     counts = days.sort_index().resample("W-SUN").sum().reindex(sundays).fillna(0.0)
     return rows(counts, lag_days=1, source=_SOURCE, grade="B", decimals=0)
 

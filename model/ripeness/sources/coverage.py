@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from datetime import datetime
+from pathlib import Path
+
 import pandas as pd
 
+from ripeness.data.tables import FIRST_DAY, LAST_DAY
+from ripeness.errors import ContentError, Fault
+from ripeness.sources.tables import read_text
+
+_ROWS_TO = re.compile(r"Rows to ([^.]*)\.")
 _BEGAN = pd.Timestamp("2022-02-24")
-SEARCHED_TO = pd.Timestamp("2026-06-30")
+SEARCHED_TO = pd.Timestamp("2026-06-30")  # the last day of the last judgement
 
 # Last day, 5 and 95 % quantiles of the share of rounds found, and why.
 _STRETCHES = (
@@ -20,16 +29,42 @@ _STRETCHES = (
 _SPLIT_AFTER = (pd.Timestamp("2025-06-18"),)
 
 
-def coverage_rows() -> pd.DataFrame:
+def searched_to(path: Path) -> pd.Timestamp:
+    """The day up to which the chronology was searched, as the file says: "Rows to 30 June 2026."; SEARCHED_TO where it says nothing.
+
+    Raises
+    ------
+    ContentError
+        If the day it names is none.
+    """
+    for number, line in enumerate(re.split(r"\r\n|\r|\n", read_text(path, Path(path.name))), start=1):
+        if found := _ROWS_TO.match(line):
+            try:
+                day = datetime.strptime(found.group(1), "%d %B %Y").date()
+                if not FIRST_DAY <= day < LAST_DAY:
+                    raise ValueError(found.group(1))
+                return pd.Timestamp(day)
+            except ValueError:
+                mend = "write when the search ended"
+                raise ContentError(Fault(Path(path.name), number, f"'{found.group(1)}'", "a day such as 30 June 2026", mend)) from None
+    return SEARCHED_TO
+
+
+def coverage_rows(to: pd.Timestamp = SEARCHED_TO) -> pd.DataFrame:
     """Rows `from,to,q05,q95,published_on,note`, one a week, contiguous from the first day of the war to the last day searched.
+
+    What was searched after the last judgement is not in them: somebody has to judge it, and add its stretch by `ripeness update`. Where the
+    search ended before that, the week it ended in is left out.
 
     The judgement is one per stretch and was made in 2026. It is given by the week, each row published on its last day, because a forecast
     as of a day reads only rows published by then, and must find the record covered up to the last Sunday.
     """
+    if to < SEARCHED_TO:
+        to -= pd.Timedelta(days=(to.weekday() + 1) % 7)
     entries = []
     first = _BEGAN
     for text, low, high, note in _STRETCHES:
-        end = pd.Timestamp(text)
+        end = min(pd.Timestamp(text), to)
         while first <= end:
             sunday = first + pd.Timedelta(days=6 - first.weekday())
             last = min([sunday, end, *(day for day in _SPLIT_AFTER if day >= first)])

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pandas as pd
 
+from ripeness.data.tables import parse_day
 from ripeness.errors import ContentError, Fault
 from ripeness.sources.tables import read_table
 
@@ -34,7 +34,7 @@ def import_crea(points: Path) -> dict[str, pd.DataFrame]:
     faults = [
         Fault(Path(points.name), int(str(line)), f"period = '{period}'", "a month YYYY-MM", "correct the value")
         for line, period in table["period"].items()
-        if not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", period)
+        if parse_day(f"{period}-01") is None
     ]
     if faults or table.empty:
         raise ContentError(faults or Fault(Path(points.name), None, f"no row of '{_SERIES}'", "at least one", "take the file as it is"))

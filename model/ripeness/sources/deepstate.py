@@ -46,4 +46,4 @@ def weekly_change(series: pd.Series[float]) -> pd.Series[float]:
         before = read.get(sunday - pd.Timedelta(days=7))
         if before is not None:
             change[sunday] = (series[day] - series[before]) * 7 / (day - before).days
-    return pd.Series(change, dtype=float)
+    return pd.Series(list(change.values()), index=pd.DatetimeIndex(list(change)), dtype=float)

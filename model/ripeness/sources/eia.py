@@ -21,9 +21,8 @@ def import_eia(prices: Path) -> dict[str, pd.DataFrame]:
         If the file is not such a table.
     """
     series = daily(read_table(prices, days=["Date"], numbers=["Price"]), prices, "Date", "Price").dropna()
-    # Trading ends on Friday: a file that reaches a Friday holds that week whole.
+    # Trading ends on Friday: a file that reaches a Friday holds that week whole. No empty days are added to it: with them pandas sums
+    # another way, and a mean that ends in a five may come out rounded to the other side.
     last = series.index.max()
-    if last.weekday() >= 4:
-        series.loc[last + pd.Timedelta(days=6 - last.weekday())] = series.get(last + pd.Timedelta(days=6 - last.weekday()), float("nan"))
-    values = weekly_mean(series)["2022-02-27":]
+    values = weekly_mean(series, last + pd.Timedelta(days=6 - last.weekday()) if last.weekday() >= 4 else last)["2022-02-27":]
     return {"brent": rows(values, lag_days=3, source="US EIA", grade="A", decimals=2)}

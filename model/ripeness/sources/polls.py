@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from ripeness.data.tables import FIRST_DAY, LAST_DAY
 from ripeness.errors import ContentError, Fault
 from ripeness.sources.tables import read_table
 
@@ -62,6 +63,8 @@ def import_polls(polls: Path) -> dict[str, pd.DataFrame]:
         name = _QUESTIONS.get((row["pollster"], row["question"]))
         try:
             end = fieldwork_end(row["fieldwork"])
+            if end is not None and not FIRST_DAY <= end < LAST_DAY:
+                raise ValueError(row["fieldwork"])
         except ValueError:
             faults.append(
                 Fault(Path(polls.name), int(str(line)), f"fieldwork '{row['fieldwork']}'", "days, months or a year", "correct the value")

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import math
-import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from ripeness.data.tables import parse_day, parse_number
 from ripeness.errors import ContentError, Fault
 
 ROW_COLUMNS = ("observed_on", "value", "published_on", "source", "grade", "sample_size")
-_MONTH = re.compile(r"^\d{4}-\d{2}$")
 
 
 def read_table(
@@ -42,31 +42,32 @@ def read_table(
         With a fault for every line that is wrong.
     """
     shown = Path(path.name)
-    text = _read_text(path, shown)
-    reader = csv.reader(text.splitlines(), strict=True)
-    header = next(reader, [])
+    text = read_text(path, shown)
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     kinds = _kinds(numbers, days, months, words)
-    missing = [name for name in kinds if name not in header]
-    if missing:
-        raise ContentError(
-            Fault(shown, 1, "columns " + ", ".join(header), "a column " + ", ".join(missing), "take the publisher's file as it is")
-        )
     records: list[Mapping[str, str]] = []
     lines: list[int] = []
     faults: list[Fault] = []
+    begun = 0  # a record may run over several lines: its fault is at the first
     try:
+        header = next(reader, [])
+        missing = [name for name in kinds if name not in header]
+        if missing:
+            raise ContentError(
+                Fault(shown, 1, "columns " + ", ".join(header), "a column " + ", ".join(missing), "take the publisher's file as it is")
+            )
+        begun = reader.line_num
         for cells in reader:
+            line, begun = begun + 1, reader.line_num
             if not cells:
                 continue
             if len(cells) != len(header):
-                faults.append(
-                    Fault(shown, reader.line_num, f"{len(cells)} cells", f"{len(header)} cells, as in the header", "repair the line")
-                )
+                faults.append(Fault(shown, line, f"{len(cells)} cells", f"{len(header)} cells, as in the header", "repair the line"))
                 continue
             records.append(dict(zip(header, cells, strict=True)))
-            lines.append(reader.line_num)
+            lines.append(line)
     except csv.Error as error:
-        faults.append(Fault(shown, reader.line_num, f"broken CSV ({error})", "valid CSV", "repair the line"))
+        faults.append(Fault(shown, begun + 1, f"broken CSV ({error})", "valid CSV", "repair the line"))
     return _converted(shown, records, lines, kinds, faults)
 
 
@@ -80,10 +81,15 @@ def read_records(path: Path, *, numbers: Sequence[str] = (), days: Sequence[str]
     """
     shown = Path(path.name)
     try:
-        data: Any = json.loads(_read_text(path, shown))
+        data: Any = json.loads(read_text(path, shown))
     except json.JSONDecodeError as error:
         raise ContentError(
             Fault(shown, error.lineno, f"broken JSON ({error.msg})", "valid JSON", "take the publisher's file as it is")
+        ) from None
+    except (RecursionError, ValueError) as error:  # the parser's own limits, which name no place
+        reason = "nested too deeply" if isinstance(error, RecursionError) else "a number beyond all bounds"
+        raise ContentError(
+            Fault(shown, None, f"JSON that cannot be read ({reason})", "a JSON array of objects", "take the publisher's file as it is")
         ) from None
     if not isinstance(data, list) or not all(isinstance(entry, dict) for entry in data):
         raise ContentError(Fault(shown, 1, "something else", "a JSON array of objects", "take the publisher's file as it is"))
@@ -107,11 +113,21 @@ def _kinds(numbers: Sequence[str], days: Sequence[str], months: Sequence[str], w
     }
 
 
-def _read_text(path: Path, shown: Path) -> str:
+def read_text(path: Path, shown: Path) -> str:
+    """The text of a publisher's file.
+
+    Raises
+    ------
+    ContentError
+        If it cannot be read, or is no UTF-8.
+    """
     try:
         return path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
         raise ContentError(Fault(shown, None, "no such file", "the publisher's file", "name the file that holds the series")) from None
+    except OSError as error:
+        found = f"a file that cannot be read ({(error.strerror or 'error').lower()})"
+        raise ContentError(Fault(shown, None, found, "the publisher's file", "name the file that holds the series")) from None
     except UnicodeDecodeError as error:
         line = path.read_bytes()[: error.start].count(b"\n") + 1
         raise ContentError(Fault(shown, line, "bytes that are not UTF-8", "UTF-8 text", "save the file as UTF-8")) from None
@@ -139,24 +155,29 @@ def _converted(
         faults.append(Fault(shown, None, "no rows", "at least one row", "take the publisher's file as it is"))
     if faults:
         raise ContentError(faults)
-    return pd.DataFrame(columns, index=pd.Index(lines, name="line"))
+    return pd.DataFrame(columns, index=pd.Index(lines, name=what or "line"))
 
 
 def _number(text: str) -> float:
-    value = float(text) if text.strip() else math.nan
-    if math.isinf(value) or (text.strip() and math.isnan(value)):
+    value = parse_number(text.strip()) if text.strip() else math.nan
+    if value is None:
         raise ValueError(text)
     return value
 
 
 def _day(text: str) -> pd.Timestamp:
-    return pd.Timestamp(datetime.strptime(text.strip()[:10], "%Y-%m-%d"))
+    day, time = text.strip()[:10], text.strip()[10:]
+    found = parse_day(day)
+    if found is None or time[:1] not in ("", " ", "T"):
+        raise ValueError(text)
+    return pd.Timestamp(found)
 
 
 def _month(text: str) -> pd.Timestamp:
-    if not _MONTH.match(text.strip()):
+    first = parse_day(f"{text.strip()}-01")
+    if first is None:
         raise ValueError(text)
-    return pd.Timestamp(datetime.strptime(text.strip(), "%Y-%m")) + pd.offsets.MonthEnd(0)
+    return pd.Timestamp(first) + pd.offsets.MonthEnd(0)
 
 
 _EXPECTED: dict[Callable[[str], Any], str] = {_day: "a date YYYY-MM-DD", _month: "a month YYYY-MM"}
@@ -172,10 +193,15 @@ def daily(table: pd.DataFrame, path: Path, day: str, value: str) -> pd.Series[fl
     """
     repeated = table.index[table[day].duplicated()]
     if len(repeated):
+        entry = table.index.name == "entry"  # of an array, which has no lines
         raise ContentError(
             [
                 Fault(
-                    Path(path.name), int(line), f"{table.loc[line, day]:%Y-%m-%d} a second time", "each day once", "remove one of the rows"
+                    Path(path.name),
+                    None if entry else int(line),
+                    f"{table.loc[line, day]:%Y-%m-%d} a second time{f' in entry {line}' if entry else ''}",
+                    "each day once",
+                    "remove one of the rows",
                 )
                 for line in repeated
             ]
@@ -183,16 +209,19 @@ def daily(table: pd.DataFrame, path: Path, day: str, value: str) -> pd.Series[fl
     return pd.Series(table[value].to_numpy(dtype=float), index=pd.DatetimeIndex(table[day]), name=value).sort_index()
 
 
-def whole_weeks(series: pd.Series[Any]) -> pd.DatetimeIndex:
-    """Sundays of the weeks, Monday to Sunday, that lie wholly between the first and the last day of a series by day."""
-    first, last = series.index.min(), series.index.max()
+def whole_weeks(series: pd.Series[Any], last: pd.Timestamp | None = None) -> pd.DatetimeIndex:
+    """Sundays of the weeks, Monday to Sunday, that lie wholly between the first and the last day of a series by day.
+
+    `last` is the day up to which the series is whole, where nothing is to come on the days after its own last.
+    """
+    first, last = series.index.min(), last or series.index.max()
     sundays = pd.date_range(first, last, freq="W-SUN")
     return pd.DatetimeIndex(sundays[sundays - pd.Timedelta(days=6) >= first])
 
 
-def weekly_mean(series: pd.Series[float]) -> pd.Series[float]:
+def weekly_mean(series: pd.Series[float], last: pd.Timestamp | None = None) -> pd.Series[float]:
     """Mean of the days present in each whole week; a week without any is absent."""
-    return series.resample("W-SUN").mean().reindex(whole_weeks(series)).dropna()
+    return series.resample("W-SUN").mean().reindex(whole_weeks(series, last)).dropna()
 
 
 def weekly_sum(series: pd.Series[float]) -> pd.Series[float]:
