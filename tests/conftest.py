@@ -9,6 +9,19 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+LONGEST_FIRST = ("pipeline", "test_model.py")  # below tests/: those that sample
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of a file run in one process, and so do all tests of the pipeline, which share a fit; what samples begins first."""
+
+    def group(item: pytest.Item) -> str:
+        inside = item.path.relative_to(ROOT / "tests")
+        return inside.parts[0] if inside.parts[0] in LONGEST_FIRST else inside.as_posix()
+
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(group(item)))
+    items.sort(key=lambda item: LONGEST_FIRST.index(group(item)) if group(item) in LONGEST_FIRST else len(LONGEST_FIRST))
 
 
 @pytest.fixture

@@ -19,7 +19,19 @@ from ripeness.cli.app import app
 from ripeness.errors import GateError
 from ripeness.results import FORECAST_CSV, FORECAST_JSON, MANIFEST
 
-VERBS = [["check"], ["claims"], ["priors"], ["import"], ["update"], ["fit"], ["forecast"], ["report"], ["resolve"], ["data", "show"], ["data", "diff"]]
+VERBS = [
+    ["check"],
+    ["claims"],
+    ["priors"],
+    ["import"],
+    ["update"],
+    ["fit"],
+    ["forecast"],
+    ["report"],
+    ["resolve"],
+    ["data", "show"],
+    ["data", "diff"],
+]
 FORBIDDEN = ("pymc", "pytensor", "nutpie", "preliz")
 
 
@@ -68,7 +80,9 @@ def test_help_loads_nothing_slow() -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["check"], ["claims"], ["data", "show", "brent"], ["data", "diff", "2026-06-21", "2026-06-28"], ["--version"]], ids=" ".join
+    "arguments",
+    [["check"], ["claims"], ["data", "show", "brent"], ["data", "diff", "2026-06-21", "2026-06-28"], ["--version"]],
+    ids=" ".join,
 )
 def test_quick_verbs_never_load_the_sampler(root: Path, arguments: list[str]) -> None:
     options = [] if arguments == ["--version"] else ["--workspace", root]

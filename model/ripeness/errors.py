@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
+MOST_SHOWN = 300  # letters of what was found
+
 
 class RipenessError(Exception):
     """Base of every error that Ripeness raises on purpose; the command line prints it without a traceback."""
@@ -46,7 +48,8 @@ class Fault:
 
     def __str__(self) -> str:
         place = f"{self.path.as_posix()}, line {self.line}" if self.line else self.path.as_posix()
-        return f"{place}: found {self.found}; expected {self.expected}. To mend: {self.mend}."
+        found = self.found if len(self.found) <= MOST_SHOWN else f"{self.found[:MOST_SHOWN]}…"
+        return printable(f"{place}: found {found}; expected {self.expected}. To mend: {self.mend}.")
 
 
 class ContentError(RipenessError):
@@ -61,6 +64,11 @@ class ContentError(RipenessError):
     def __init__(self, faults: Fault | Sequence[Fault]):
         self.faults: tuple[Fault, ...] = (faults,) if isinstance(faults, Fault) else tuple(faults)
         super().__init__("\n".join(str(fault) for fault in self.faults))
+
+
+def printable(text: str) -> str:
+    """A text from outside as it may be shown on a terminal: no control characters, no halves of letters."""
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
 
 
 def did_you_mean(word: str, known: Sequence[str]) -> str:

@@ -85,6 +85,9 @@ def read_toml(path: Path, shown: Path | None = None) -> TomlFile:
         line = int(position.group(1)) if position and position.group(1) else text.count("\n") + 1
         reason = _POSITION.sub("", message).strip()
         raise ContentError(Fault(shown, line, f"broken TOML ({reason})", "valid TOML", "correct this line or the one above it")) from None
+    except (RecursionError, ValueError) as error:  # the parser's own limits, which name no place
+        reason = "nested too deeply" if isinstance(error, RecursionError) else "a number or date beyond all bounds"
+        raise ContentError(Fault(shown, None, f"TOML that cannot be read ({reason})", "valid TOML", "undo the last change")) from None
     return TomlFile(shown, data, _lines_of_keys(text))
 
 
@@ -110,6 +113,7 @@ def _lines_of_keys(text: str) -> dict[Key, int]:
             if header.group(1) == "[[":
                 counts[key] = counts.get(key, -1) + 1
                 table = (*key, counts[key])
+                lines.setdefault(key, number)
             else:
                 table = _under_last_element(key, counts)
             lines.setdefault(table, number)

@@ -16,6 +16,7 @@ import pandas as pd
 from ripeness.data.tables import parse_day, parse_number
 from ripeness.errors import ContentError, Fault
 
+_MOST = 1e15  # beyond it sums and rounding fail; nothing that is measured here comes near
 ROW_COLUMNS = ("observed_on", "value", "published_on", "source", "grade", "sample_size")
 
 
@@ -160,7 +161,7 @@ def _converted(
 
 def _number(text: str) -> float:
     value = parse_number(text.strip()) if text.strip() else math.nan
-    if value is None:
+    if value is None or abs(value) > _MOST:
         raise ValueError(text)
     return value
 

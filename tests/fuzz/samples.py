@@ -1,0 +1,170 @@
+"""Small sound files of every form that is read, and the two workspaces they are read in."""
+
+from __future__ import annotations
+
+import json
+import re
+import runpy
+from datetime import date, timedelta
+from math import log
+from pathlib import Path
+
+from ripeness.sources import SOURCES
+
+ROOT = Path(__file__).resolve().parents[2]
+_SMALL = runpy.run_path(str(ROOT / "tests" / "data" / "conftest.py"))  # the small workspace of the tests of data
+
+_HASH = "0123456789abcdef" * 4
+_ISSUED = [("2024-02-04", 4, "2024-03-03", 0.25, 0.1, 0.5, 0.3), ("2024-02-04", 13, "2024-05-05", 0.4, 0.2, 0.625, 0.5)]
+_LEDGER = (
+    "run_id,question,origin,horizon_weeks,target_end_date,probability,lower,upper,outside_view,method,data_hash,priors_hash,code_version,"
+    "differs,record_to\n"
+    + "".join(
+        f'5d77ed9ad23d,round,{origin},{weeks},{target},{p},{low},{high},{outside},"mixture, NUTS",{_HASH},{_HASH},0.1.0,,2024-02-04\n'
+        for origin, weeks, target, p, low, high, outside in _ISSUED
+    )
+)
+_RESOLUTIONS = (
+    "run_id,question,origin,horizon_weeks,target_end_date,probability,outside_view,outcome,as_of,issued,reason,brier,log_score,"
+    "outside_brier,outside_log_score,sensitivity_q05,sensitivity_q95\n"
+    + "".join(
+        f"5d77ed9ad23d,round,{origin},{weeks},{target},{p},{outside},yes,2024-06-02,ahead,a round on 2024-02-10,"
+        f"{(1 - p) ** 2:.6f},{-log(p):.6f},{(1 - outside) ** 2:.6f},{-log(outside):.6f},0.9,0.99\n"
+        for origin, weeks, target, p, _, _, outside in _ISSUED
+    )
+)
+_UPDATES = (
+    "batch,date,table,files,sha256,lines,late_lines,new,revision,withdrawal,late entry,duplicate,refused\n"
+    f"1,2024-01-16,oil,oil.csv,{_HASH},2-3,,2,0,0,0,0,0\n2,2024-02-20,poll,week.csv;more.csv,{_HASH};{_HASH},2,2,0,0,0,1,0,0\n"
+)
+
+# Files of the small workspace, as they stand in it.
+STORE: dict[str, str] = {
+    "ripeness.toml": _SMALL["RIPENESS"],
+    "data/indicators.toml": _SMALL["INDICATORS"],
+    **{f"data/{name}.csv": text for name, text in _SMALL["CSVS"].items()},
+    "data/updates.csv": _UPDATES,
+    "reports/ledger.csv": _LEDGER,
+    "reports/resolutions.csv": _RESOLUTIONS,
+}
+
+# What `ripeness update` may be given in that workspace.
+INCOMING: dict[str, str] = {
+    "oil.csv": "observed_on,value,published_on,source,grade\n2024-01-21,77,2024-01-23,agency,A\n2024-01-14,78.5,2024-01-23,agency,A\n"
+    '2024-01-07,,2024-01-23,"agency, corrected",A\n2024-01-14,78,2024-01-16,agency,A\n',
+    "poll.csv": "observed_on;value;published_on;source;grade;sample_size\n2024-03-03;41,5;2024-03-20;pollster;B;1000\n"
+    "2024-04-03;42,25;2024-04-20;pollster;B;\n",
+    "week.csv": "indicator,observed_on,value,published_on,source,grade,sample_size\noil,2024-01-21,77,2024-01-23,agency,A,\n"
+    "contacts,2024-01-14,2,2024-01-15,chronology,B,110\npoll,2024-03-03,41.5,2024-03-20,pollster,B,900\n",
+    "events.csv": "date,end_date,kind,round,published_on,description,source,grade\n2024-02-10,,round,yes,2024-02-10,more talks,agency,A\n"
+    '2024-02-12,2024-02-13,contact,no,2024-02-14,"a call,\nat night",agency,B\n',
+    "coverage.csv": "from,to,q05,q95,published_on,note\n2024-03-07,2024-03-31,0.9,0.99,2024-03-31,\n2024-04-01,2024-04-07,0.9,0.99,2024-04-07,thin\n",
+}
+
+
+def _days(first: str, number: int, step: int = 1) -> list[str]:
+    start = date.fromisoformat(first)
+    return [(start + timedelta(days=step * place)).isoformat() for place in range(number)]
+
+
+def _table(header: str, lines: list[str]) -> str:
+    return "\n".join([header, *lines]) + "\n"
+
+
+_MONTHS = [f"{year}-{month:02d}" for year in (2022, 2023) for month in range(1, 13)]
+_CREA = "CREA Russian fossil export revenue"
+_LEVADA = "Levada,RU,start peace talks vs continue military action"
+
+# Files of the publishers, by their names.
+PUBLISHED: dict[str, str] = {
+    "deepstate_occupied_area_daily.csv": _table(
+        "date,occupied_km2,n_polygons,blob", [f"{day},{109360 + 7.5 * n},7,4a9fb360e9" for n, day in enumerate(_days("2024-07-08", 25))]
+    ),
+    "territory.csv": _table("date,area", [f"{day} 00:00:00,{60000.5 + 9 * n}" for n, day in enumerate(_days("2022-04-08", 25))]),
+    "russia_losses_personnel.json": json.dumps(
+        [{"date": day, "day": n, "personnel": 2800 + 600 * n, "personnel*": "about"} for n, day in enumerate(_days("2022-03-06", 22))],
+        indent=0,
+    ),
+    "russia_losses_equipment.json": json.dumps(
+        [{"date": day, "day": n, "tank": 80 + n, "field artillery": 49 + 3 * n} for n, day in enumerate(_days("2022-03-06", 22))], indent=0
+    ),
+    "russia_losses_equipment_correction.json": json.dumps([{"date": "2022-03-16", "field artillery": 4, "personnel": -50}], indent=0),
+    "aggregated_daily.csv": _table(
+        "date,shahed_launched,cruise_launched,ballistic_launched,mixed_missile_launched,unknown_missile_launched,unknown_uav_launched",
+        [f"{day},{n},1,,0,2,9" for n, day in enumerate(_days("2024-08-21", 25))],
+    ),
+    "brent-daily.csv": _table("Date,Price", [f"{day},{90 + n / 4}" for n, day in enumerate(_days("2022-02-24", 25))]),
+    "sparse_economy_points.csv": _table(
+        "period,series,value,unit,source",
+        [f"2022-12,{_CREA},640,EUR mn/day,klimat.rp.pl", "2025,Deficit,5.6,RUB trn,x", f"2023-07,{_CREA},663,,energyandcleanair.org"],
+    ),
+    "cbr_fx_daily.csv": _table(
+        "date,rub_per_usd,rub_per_eur,rub_per_cny", [f"{day},{80 + n},{90 + n},{12.5 + n}" for n, day in enumerate(_days("2022-02-21", 40))]
+    ),
+    "cbr_macro_monthly.csv": _table(
+        "month,rate_usd_avg,key_rate,key_rate_end,cpi_yoy", [f"{month},74.2,9.5,9.5,{n}" for n, month in enumerate(_MONTHS)]
+    ),
+    "total_allocations.csv": _table(
+        "year,month,total_allocations,military", [f"{month[:4]},{int(month[5:])},{n / 4},1" for n, month in enumerate(_MONTHS)]
+    ),
+    "allocations_by_group_monthly.csv": _table(
+        "month,us_total,eu_inst_total,eu_members_total", [f"{month},1.5,0,0.25" for month in _MONTHS]
+    ),
+    "polls_ua_ru.csv": _table(
+        "fieldwork,mid_date,pollster,country,question,share_pro,share_against,label_pro,label_against,source,quality,mid_date_assumed",
+        [
+            "2022-05,2022-05-15,KIIS,UA,territorial concessions to end war quickly,10,82,ready,never,novinite.com 230145; nenka.info,range 8-10,1",
+            "2022-07-06/20,2022-07-13,KIIS,UA,territorial concessions to end war quickly,10,84,ready,never,babel.ua/en/news,secondary page,0",
+            f"2025-02-14/03-04,2025-02-23,{_LEVADA},55,,talks,war,levada.ru 2025-03-10,primary page stored,0",
+            f"2022,2022-09-06,{_LEVADA},,,talks,war,page.org,APPROXIMATE,1",
+        ],
+    ),
+    "ce_daily_counts.csv": _table(
+        "date,items_total,items_ukraine_russia,items_ua_negotiation_words,items_ua_arms_aid,items_russia_domestic_unrest,deep_format_day",
+        [f"{day},{15 + n % 5},3,1,0,1,{int(n == 5)}" for n, day in enumerate(_days("2024-01-01", 27))],
+    ),
+    "gpr_monthly.csv": _table("month,GPR,GPRT,GPRC_UKR", [f"{month},{130 + n},90,{1 + n / 8}" for n, month in enumerate(_MONTHS)]),
+    "diplomacy_chronology.csv": _table(
+        "date,end_date,kind,level,parties,agreed_at_round,description,source,grade",
+        [
+            "2022-02-24,2022-02-24,contact_principal,leader,IN-RU,,A call,Wikipedia 2022-02-24,A",
+            '2022-02-25,2022-02-25,announced,one_side,RU-UA,,"Proposer: RU (Kremlin). Proposed date: none. Venue, later, moved",Wikipedia,A',
+            "2022-02-28,2022-02-28,round,delegation_inperson,RU-UA,,Gomel,Wikipedia,A",
+            '2024-05-31,2024-06-01,guarantee,,"SE,NO,IS-UA",,three treaties,page.org,B',
+            "2025-05-16,2025-05-16,postponed,suspension,RU-UA,,suspended,page.org,B",
+            "2026-01-22,2026-01-22,announced,both,US-RU-UA,,Proposer: UA. Proposed date: 2026-01-23. Held,page.org,B",
+            "2026-01-24,2026-01-24,postponed,other,RU-UA,,put off,page.org,C",
+            "2026-02-01,2026-02-04,domestic_shock_ua,,UA,,a crisis,page.org,C",
+        ],
+    ),
+    "COVERAGE.md": "# Coverage\n\nRows to 30 June 2026. Judgements.\n\n"
+    "| announced | level | proposer | proposed date | type | held in 14 days | held on | grade |\n|---|---|---|---|---|---|---|---|\n"
+    "| 2022-02-25 | one_side | RU (Kremlin) | none | delegation | yes | 2022-02-28 | A |\n"
+    "| 2025-07-23 | one_side | UA | end of 2025-08 | leaders | no |  | B |\n"
+    "| 2025-08-18 | third_party | US | by 2025-09-01 | leaders | no |  | B |\n"
+    "| 2025-08-19 | both | all | 2025-08-25..27 | trilateral | no |  | B |\n"
+    "| 2026-01-22 | both | UA | 2026-01-23 | trilateral | yes | 2026-01-23 | B |\n",
+}
+
+
+def files_of(source: str) -> dict[str, str]:
+    """The sound files of a publisher, in the order of its importer's arguments."""
+    return {Path(file).name: PUBLISHED[Path(file).name] for file in SOURCES[source].files}
+
+
+def write_small(root: Path) -> None:
+    """Write the workspace of three indicators."""
+    for name, text in STORE.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(text.encode())
+
+
+def write_shipped(root: Path) -> None:
+    """Write the shipped workspace with the first rows of each of its files only."""
+    (root / "data").mkdir(parents=True)
+    (root / "ripeness.toml").write_bytes((ROOT / "ripeness.toml").read_bytes())
+    (root / "data" / "indicators.toml").write_bytes((ROOT / "data" / "indicators.toml").read_bytes())
+    ids = re.findall(r"^\[(\w+)\]", (ROOT / "data" / "indicators.toml").read_text("utf-8"), re.MULTILINE)
+    for name in (*ids, "events", "coverage"):
+        lines = (ROOT / "data" / f"{name}.csv").read_text("utf-8").splitlines(keepends=True)
+        (root / "data" / f"{name}.csv").write_text("".join(lines[:4]), encoding="utf-8", newline="")
