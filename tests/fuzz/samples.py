@@ -91,7 +91,7 @@ PUBLISHED: dict[str, str] = {
     "russia_losses_equipment_correction.json": json.dumps([{"date": "2022-03-16", "field artillery": 4, "personnel": -50}], indent=0),
     "aggregated_daily.csv": _table(
         "date,shahed_launched,cruise_launched,ballistic_launched,mixed_missile_launched,unknown_missile_launched,unknown_uav_launched",
-        [f"{day},{n},1,,0,2,9" for n, day in enumerate(_days("2024-08-21", 25))],
+        [f"{day},{n},1,{n % 3 or ''},0,2,9" for n, day in enumerate(_days("2024-08-21", 25))],
     ),
     "brent-daily.csv": _table("Date,Price", [f"{day},{90 + n / 4}" for n, day in enumerate(_days("2022-02-24", 25))]),
     "sparse_economy_points.csv": _table(

@@ -47,7 +47,7 @@ def import_current_events(counts: Path, chronology: Path) -> dict[str, pd.DataFr
     with_round = {day + pd.Timedelta(days=6 - day.weekday()) for day in core_rounds(chronology)}
     out = {}
     for name, column in _COUNTS.items():
-        kept = sums[[sunday not in with_round for sunday in sums.index]] if name == "negotiation_items" else sums
+        kept = sums[~sums.index.isin(list(with_round))] if name == "negotiation_items" else sums
         out[name] = rows(
             kept[column], lag_days=1, source="Wikipedia Current events", grade=grade, decimals=0, sample_size=kept["items_total"]
         )

@@ -32,6 +32,8 @@ def import_deepstate(area: Path) -> dict[str, pd.DataFrame]:
 
 def weekly_change(series: pd.Series[float]) -> pd.Series[float]:
     """Change between Sundays put on seven days; a missing Sunday is read from the day before it or else the day after."""
+    if series.empty:
+        return series
     first, last = series.index.min(), series.index.max()
     sundays = pd.date_range(first - pd.Timedelta(days=1), last, freq="W-SUN")
     read: dict[pd.Timestamp, pd.Timestamp] = {}

@@ -154,6 +154,9 @@ def _converted(
                 faults.append(Fault(shown, None if what else line, f"{name} = '{record[name]}'{place}", expected, "correct the value"))
     if not faults and not records:
         faults.append(Fault(shown, None, "no rows", "at least one row", "take the publisher's file as it is"))
+    elif not faults:
+        empty = [name for name, convert in kinds.items() if convert is _number and all(math.isnan(cell) for cell in columns[name])]
+        faults += [Fault(shown, None, f"no number in {name}", "at least one", "take the publisher's file as it is") for name in empty]
     if faults:
         raise ContentError(faults)
     return pd.DataFrame(columns, index=pd.Index(lines, name=what or "line"))
