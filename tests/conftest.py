@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LONGEST_FIRST = ("pipeline", "test_model.py")  # below tests/: those that sample
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the marks after this
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests of a file run in one process, and so do all tests of the pipeline, which share a fit; what samples begins first."""
 
