@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,15 @@ def message_of(case: Path, folder: Path) -> str:
     files = {file: text.encode() for file, text in READERS[reader][0].items()} | {name: case.read_bytes()}
     refusal = try_reading(open_bench(folder), reader, files)
     return f"{refusal}\n" if refusal else "read\n"
+
+
+@pytest.fixture(autouse=True)
+def pythons_own_recursion_limit() -> Iterator[None]:
+    """How deep a file may nest hangs on the recursion limit, which libraries that other tests load raise for their own ends."""
+    raised = sys.getrecursionlimit()
+    sys.setrecursionlimit(1000)
+    yield
+    sys.setrecursionlimit(raised)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda path: path.name)
