@@ -5,24 +5,37 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 ROOT = Path(__file__).resolve().parents[1]
 LONGEST_FIRST = ("pipeline", "test_model.py")  # below tests/: those that sample
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the marks after this
+def group_of(path: Path) -> str:
+    """What runs in one process: a file, or all of the pipeline, whose tests share a fit."""
+    inside = path.relative_to(ROOT / "tests")
+    return inside.parts[0] if inside.parts[0] in LONGEST_FIRST else inside.as_posix()
+
+
+class ByGroup(LoadScopeScheduling):
+    """Shares groups of tests out to the processes, in the order of collection."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return group_of(ROOT / nodeid.split("::")[0])
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByGroup:
+    """Tests that share a fit stay together."""
+    return ByGroup(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of a file run in one process, and so do all tests of the pipeline, which share a fit; what samples begins first."""
-
-    def group(item: pytest.Item) -> str:
-        inside = item.path.relative_to(ROOT / "tests")
-        return inside.parts[0] if inside.parts[0] in LONGEST_FIRST else inside.as_posix()
-
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(group(item)))
-    items.sort(key=lambda item: LONGEST_FIRST.index(group(item)) if group(item) in LONGEST_FIRST else len(LONGEST_FIRST))
+    """What samples begins first."""
+    order = {name: place for place, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: order.get(group_of(item.path), len(order)))
 
 
 @pytest.fixture

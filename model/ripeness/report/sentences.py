@@ -183,7 +183,8 @@ def change(summary: Mapping[str, Any], row: Mapping[str, Any]) -> str:
     before, now = previous["probability"], row["probability"]
     points = round(100 * now) - round(100 * before)
     moved = "unchanged from" if points == 0 else f"{'up' if points > 0 else 'down'} {count(abs(points), 'point')} from"
-    text = f"{sentence(moved)} {percent(before)} in the forecast of {day(previous['origin'])}"
+    same_day = previous["origin"] == summary["origin"]
+    text = f"{sentence(moved)} {percent(before)} in {'an earlier forecast as of the same day' if same_day else f'the forecast of {day(previous["origin"])}'}"
     if previous["target_end_date"] != row["target_end_date"]:
         text += f", which ran to {day(previous['target_end_date'])}: part of any change is the moving window"
     return text + "."
