@@ -27,6 +27,7 @@ class ByGroup(LoadScopeScheduling):
         return group_of(ROOT / nodeid.split("::")[0])
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByGroup:
     """Tests that share a fit stay together."""
     return ByGroup(config, log)

@@ -11,7 +11,8 @@ import pytest
 from numpy.typing import NDArray
 from pytensor.gradient import verify_grad
 
-from ripeness.kernel import KernelOp, compiled, source_digest
+from ripeness.kernel import compiled, source_digest
+from ripeness.kernel_op import KernelOp
 
 Array = NDArray[np.float64]
 

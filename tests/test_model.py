@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -20,12 +21,18 @@ from ripeness import names
 from ripeness.data.contracts import read_contracts
 from ripeness.data.panel import UNSEARCHED, build_panel
 from ripeness.data.vintages import read_store
-from ripeness.fit.sample import compile_model, sample_posterior
+from ripeness.fit.coordinates import LOG, LOG_ODDS, PARTS, PLAIN, Coordinates, build_coordinates
+from ripeness.fit.density import log_density
+from ripeness.fit.expand import expand_draws
+from ripeness.fit.pointers import c_functions, open_problem, table_of
+from ripeness.fit.problem import build_problem
+from ripeness.fit.sample import sample_posterior
 from ripeness.hazard.announced import CLASSES, announced_weeks, find_announcements
 from ripeness.hazard.inside import build_inside
-from ripeness.model import ModelSpec, Variant, build_model, outside_basis, reading_data
+from ripeness.model import Form, build_model
 from ripeness.priors.elicit import Priors, elicit_quantiles
 from ripeness.priors.reference import ReferenceCurve
+from ripeness.spec import ModelSpec, Variant, outside_basis, reading_data
 from ripeness.weeks import week_grid, week_of
 from ripeness.workspace import FitSettings, read_workspace
 
@@ -323,8 +330,8 @@ def scales(*full_names: str) -> tuple[Array, Array]:
     return np.array([priors[name].mu for name in full_names]), np.array([priors[name].sigma for name in full_names])
 
 
-def factors_by_hand(spec: ModelSpec, point: Point) -> tuple[float, Array]:
-    """Log density of priors, path and indicators, and the path that the hazard reads."""
+def factors_by_hand(spec: ModelSpec, point: Point) -> tuple[float, Array, Array, float]:
+    """Log density of priors, path and indicators; the path that the hazard reads; the path; log volume of the map to it from the white noise."""
     panel, n = spec.panel, len(WEEKS)
     total = normal(point["half_life_log__"], *scales(*["half_life"] * 3))
     total += normal(point["loading_log__"], *scales(*["loading"] * 3)) + normal(point["intercept"], *scales(*["intercept"] * 3))
@@ -362,17 +369,16 @@ def factors_by_hand(spec: ModelSpec, point: Point) -> tuple[float, Array]:
         information[2, week] += slope * weight * (np.log(count + 0.5) - log_mean_at_zero[-1])
 
     white = point["white_noise"]
-    path = np.zeros((3, n))
+    path, log_volume = np.zeros((3, n)), 0.0
     for k in range(3):
         covariance = phi[k] ** np.abs(np.subtract.outer(np.arange(n), np.arange(n)))
         posterior = np.linalg.inv(covariance) + np.diag(precision[k])
         root = np.linalg.cholesky(posterior)
         path[k] = np.linalg.solve(posterior, information[k]) + np.linalg.solve(root.T, white[k])
-        # the density of the path, less the log-determinant of the map from the white noise
         spread = np.sqrt(1 - phi[k] ** 2)
         shocks = stats.norm(scale=spread) if k == 1 else stats.t(FACTOR_TAILS, scale=spread * np.sqrt((FACTOR_TAILS - 2) / FACTOR_TAILS))
         total += stats.norm.logpdf(path[k, 0]) + shocks.logpdf(path[k, 1:] - phi[k] * path[k, :-1]).sum()
-        total -= np.log(np.diag(root)).sum()
+        log_volume -= float(np.log(np.diag(root)).sum())
     for i, first, last, value, spread in zip(rows.indicator, rows.first, rows.last, rows.value, spreads, strict=True):
         k = factor[i]
         mean = intercept[i] + loading[i] * (path[k, first : last + 1].mean() + level[k, last])
@@ -386,7 +392,7 @@ def factors_by_hand(spec: ModelSpec, point: Point) -> tuple[float, Array]:
         since = (sunday - week_of(date(2024, 3, 5))).days // 7
         if since >= 0:
             pulsed[2, t] += np.exp(point["pulse_log__"][0]) * phi[2] ** since
-    return float(total), pulsed
+    return float(total), pulsed, path, log_volume
 
 
 def inside_by_hand(spec: ModelSpec, point: Point, variant: Variant, path: Array) -> tuple[float, Array]:
@@ -442,12 +448,15 @@ def hazard_by_hand(spec: ModelSpec, point: Point, inside: Array) -> float:
     return float(total)
 
 
-def by_hand(spec: ModelSpec, point: Point, variant: Variant) -> float:
+def by_hand(spec: ModelSpec, point: Point, variant: Variant, form: Form = "whitened") -> float:
+    """Log density of a point, whose paths are given by their white noise, in the measure of a form's own coordinates."""
     if variant == names.OUTSIDE:
         return hazard_by_hand(spec, point, np.zeros(len(WEEKS)))
-    factors, path = factors_by_hand(spec, point)
-    prior, inside = inside_by_hand(spec, point, variant, path)
-    return factors + prior + hazard_by_hand(spec, point, inside)
+    factors, seen, _, log_volume = factors_by_hand(spec, point)
+    prior, inside = inside_by_hand(spec, point, variant, seen)
+    phi = 0.5 ** (1 / np.exp(point["half_life_log__"]))
+    of_form = {"whitened": log_volume, "centred": 0.0, "non-centred": 0.5 * (len(WEEKS) - 1) * np.log(1 - phi**2).sum()}
+    return factors + of_form[form] + prior + hazard_by_hand(spec, point, inside)
 
 
 # --- Structure --------------------------------------------------------------------------------------------------------------------------
@@ -470,18 +479,29 @@ def test_the_made_up_war_exercises_every_part(spec: ModelSpec) -> None:
     assert (spec.announced > 0).any(axis=1).sum() == 2
 
 
-def test_the_density_is_the_one_written_by_hand(spec: ModelSpec, variant: Variant) -> None:
-    model = build_model(spec, variant)
-    density = model.compile_logp(mode="FAST_COMPILE")
-    start = model.initial_point()
+def random_points(spec: ModelSpec, variant: Variant) -> list[Point]:
+    """Points of the whitened form."""
+    start = build_model(spec, variant, form="whitened").initial_point()
     rng = np.random.default_rng(30)
-    for _ in range(3):
-        point = {name: np.asarray(value + rng.normal(0, 0.4, np.shape(value))) for name, value in start.items()}
-        assert float(density(point)) == pytest.approx(by_hand(spec, point, variant), rel=1e-8)
+    return [{name: np.asarray(value + rng.normal(0, 0.4, np.shape(value))) for name, value in start.items()} for _ in range(3)]
+
+
+@pytest.mark.parametrize("form", ["whitened", "centred", "non-centred"])
+def test_the_density_is_the_one_written_by_hand(spec: ModelSpec, variant: Variant, form: Form) -> None:
+    density = build_model(spec, variant, form=form).compile_logp(mode="FAST_COMPILE")
+    for point in random_points(spec, variant):
+        own = dict(point)
+        if variant != names.OUTSIDE and form != "whitened":
+            own.pop("white_noise")
+            path = factors_by_hand(spec, point)[2]
+            phi = 0.5 ** (1 / np.exp(point["half_life_log__"]))[:, None]
+            innovation = np.concatenate([path[:, :1], (path[:, 1:] - phi * path[:, :-1]) / np.sqrt(1 - phi**2)], axis=1)
+            own |= {"path": path} if form == "centred" else {"innovation": innovation}
+        assert float(density(own)) == pytest.approx(by_hand(spec, point, variant, form), rel=1e-8)
 
 
 def test_dims_and_coords(spec: ModelSpec, variant: Variant) -> None:
-    model = build_model(spec, variant)
+    model = build_model(spec, variant, form="whitened")
     dims = {name: tuple(given) for name, given in model.named_vars_to_dims.items()}
     assert dims["hazard"] == (names.RISK,)
     assert dims["outside_knots"] == (names.KNOT,)
@@ -511,7 +531,7 @@ def test_dims_and_coords(spec: ModelSpec, variant: Variant) -> None:
 
 def test_one_model_serves_both_forms(spec: ModelSpec) -> None:
     """The additive form is the conjunctive model with other data."""
-    model = build_model(spec, "conjunctive")
+    model = build_model(spec, "conjunctive", form="whitened")
     point = model.initial_point()
     point["effect_size"] = point["effect_size"] + 0.3
     own = float(model.compile_logp(mode="FAST_COMPILE")(point))
@@ -528,17 +548,97 @@ def test_the_curve_beyond_the_active_weeks_is_the_reference_class(spec: ModelSpe
     assert spec.reference.labels == ("2-5", "6+")
 
 
+# --- The engine's density ---------------------------------------------------------------------------------------------------------------
+
+
+def as_vector(coordinates: Coordinates, point: Point) -> Array:
+    """A point of the whitened form in the engine's coordinates."""
+    logs = {LOG: "{}_log__", LOG_ODDS: "logit_{}", PLAIN: "{}"}
+    parts = [
+        point[logs[part.stands_by].format(part.name)] for part, shape in zip(PARTS, coordinates.shapes, strict=True) if shape is not None
+    ]
+    return np.concatenate([np.ravel(part) for part in parts])
+
+
+def test_the_engine_has_the_density_of_the_model(spec: ModelSpec, variant: Variant) -> None:
+    """Equal up to a constant: the normalisation of the priors in x, and the white noise's own density."""
+    coordinates = build_coordinates(spec, variant, names.AS_WRITTEN)
+    problem = build_problem(spec, variant, names.AS_WRITTEN, coordinates)
+    points = random_points(spec, variant)
+    constants = []
+    for point in points:
+        x = as_vector(coordinates, point)
+        constants.append(log_density(x, np.empty_like(x), problem) - by_hand(spec, point, variant))
+    assert np.ptp(constants) < 1e-8 * abs(by_hand(spec, points[0], variant))
+    assert np.ptp([by_hand(spec, point, variant) for point in points]) > 1
+
+
+def test_the_engines_gradient_in_every_coordinate(spec: ModelSpec, variant: Variant) -> None:
+    coordinates = build_coordinates(spec, variant, names.AS_WRITTEN)
+    problem = build_problem(spec, variant, names.AS_WRITTEN, coordinates)
+    x = as_vector(coordinates, random_points(spec, variant)[0])
+    gradient, unused = np.empty_like(x), np.empty_like(x)
+    log_density(x, gradient, problem)
+    step = 1e-5
+    for i in range(len(x)):
+        moved = np.eye(1, len(x), i)[0] * step
+        difference = log_density(x + moved, unused, problem) - log_density(x - moved, unused, problem)
+        assert gradient[i] == pytest.approx(difference / (2 * step), rel=1e-5, abs=1e-5), i
+
+
+def test_what_follows_from_x_is_what_the_model_says(spec: ModelSpec, variant: Variant) -> None:
+    """Names, dims and values of everything that is stored."""
+    model = build_model(spec, variant, form="whitened")
+    wanted = [variable for variable in model.unobserved_RVs if variable.name not in names.NOT_STORED]
+    evaluate = model.compile_fn(model.replace_rvs_by_values(wanted), mode="FAST_COMPILE", point_fn=True)
+    coordinates = build_coordinates(spec, variant, names.AS_WRITTEN)
+    problem = build_problem(spec, variant, names.AS_WRITTEN, coordinates)
+    points = random_points(spec, variant)
+    found = expand_draws(spec, variant, coordinates, problem, np.stack([as_vector(coordinates, point) for point in points])[None])
+    by_name = {variable.name: variable for variable in wanted if not str(variable.name).startswith("logit_")}
+    assert set(found.data_vars) == set(by_name)
+    for draw, point in enumerate(points):
+        for variable, value in zip(wanted, evaluate(point), strict=True):
+            if variable.name in by_name:
+                own = found[variable.name]
+                assert own.dims[2:] == tuple(model.named_vars_to_dims.get(variable.name, ()))
+                np.testing.assert_allclose(own.values[0, draw], value, rtol=1e-9, atol=1e-11, err_msg=str(variable.name))
+    for dim in found.dims:
+        if dim not in (names.CHAIN, names.DRAW):
+            assert list(found.coords[dim].values) == list(model.coords[dim])
+
+
+def test_nutpie_is_given_the_same_density(spec: ModelSpec) -> None:
+    coordinates = build_coordinates(spec, "conjunctive", names.AS_WRITTEN)
+    problem = build_problem(spec, "conjunctive", names.AS_WRITTEN, coordinates)
+    for ours, theirs in zip(open_problem(table_of(problem)), problem, strict=True):
+        assert ours.dtype == theirs.dtype
+        np.testing.assert_array_equal(ours, theirs)
+    x = as_vector(coordinates, random_points(spec, "conjunctive")[0])
+    gradient, value = np.empty_like(x), np.empty(1)
+    numbers = (array.ctypes.data_as(ctypes.POINTER(ctypes.c_double)) for array in (x, gradient, value))
+    table = table_of(problem)
+    assert c_functions()[0].ctypes(len(x), *numbers, table.ctypes.data_as(ctypes.POINTER(ctypes.c_int64))) == 0
+    expected = np.empty_like(x)
+    assert value[0] == log_density(x, expected, problem)
+    np.testing.assert_array_equal(gradient, expected)
+    problem.mean[0] = np.nan
+    assert (
+        c_functions()[0].ctypes(
+            len(x),
+            *(array.ctypes.data_as(ctypes.POINTER(ctypes.c_double)) for array in (x, gradient, value)),
+            table.ctypes.data_as(ctypes.POINTER(ctypes.c_int64)),
+        )
+        == 1
+    )
+
+
 # --- One real fit -----------------------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="session")
-def compiled(spec: ModelSpec) -> Any:
-    return compile_model(build_model(spec, "conjunctive"))
-
-
-@pytest.fixture(scope="session")
-def posterior(compiled: Any) -> xr.Dataset:
-    tree = sample_posterior(compiled, FitSettings(chains=4, tune=300, draws=250, seed=1), seed=1)
+def posterior(spec: ModelSpec) -> xr.Dataset:
+    tree = sample_posterior(spec, "conjunctive", names.AS_WRITTEN, FitSettings(chains=4, tune=300, draws=250, seed=1), seed=1)
     assert int(tree["sample_stats"]["diverging"].sum()) == 0
     return tree["posterior"].to_dataset()
 
@@ -582,9 +682,11 @@ def test_the_chains_agree(posterior: xr.Dataset) -> None:
     assert float((between / within).max()) < 0.3
 
 
-def test_the_same_seed_gives_the_same_draws_and_another_gives_others(compiled: Any) -> None:
+def test_the_same_seed_gives_the_same_draws_and_another_gives_others(spec: ModelSpec) -> None:
     """Chains run at the same time, in other places of memory each time: to the last bit nothing of that may show."""
     short = FitSettings(chains=4, tune=100, draws=100, seed=1)
-    first, second, other = (sample_posterior(compiled, short, seed=seed)["posterior"]["path"].values for seed in (5, 5, 6))
+    first, second, other = (
+        sample_posterior(spec, "conjunctive", names.AS_WRITTEN, short, seed=seed)["posterior"]["path"].values for seed in (5, 5, 6)
+    )
     np.testing.assert_array_equal(first, second)
     assert not np.array_equal(first, other)

@@ -1,39 +1,65 @@
-"""A numba kernel with a hand-written adjoint, as a PyTensor Op: forward once, backward once, nothing computed twice.
+"""How the engine's inner loops are compiled: numba, without fast mathematics, and never from code older than its source.
 
-A kernel is a plain function on C-contiguous arrays of one or two dimensions. `forward(*inputs)` returns the public outputs and then
-whatever it saves for the adjoint; `pull_back(*inputs, *outputs, *saved, *cotangents)` returns the cotangents of the inputs that can be
-differentiated. PyTensor merges the two forward calls that value and gradient ask for into one.
+Without fast mathematics the same inputs give the same bits; NumPy's rules for division are taken all the same, without which every
+division is a branch and no loop runs on whole vectors.
 
-Kernels are compiled without fast mathematics (the same inputs give the same bits) but with NumPy's rules for division, without which
-every division is a branch and no loop runs on whole vectors.
+Compiled code is kept on disk. Numba looks only at the file in which a function stands, not at what it calls, so the folder is named by a
+digest of all modules that import this one: code that has changed is never run from the cache.
 """
 
 from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from functools import cache
 from hashlib import sha256
+from pathlib import Path
+from shutil import rmtree
 from typing import Any
 
 import numba
-import numpy as np
-import pytensor.tensor as pt
-from numpy.typing import NDArray
-from pytensor.gradient import DisconnectedType
-from pytensor.graph.basic import Apply, Variable
-from pytensor.graph.op import Op
-from pytensor.link.numba.dispatch.basic import register_funcify_and_cache_key
+from numba.core import config
 
-Kernel = Callable[..., tuple[NDArray[np.float64], ...]]
 # fastmath has to be said, or a kernel takes over what the function that calls it was compiled with
 OPTIONS: dict[str, Any] = {"error_model": "numpy", "fastmath": False}
-TYPES = {"vector": pt.dvector, "matrix": pt.dmatrix}
+PACKAGE = Path(__file__).parent
+MARK = b"from ripeness.kernel import"  # what a module that holds kernels says
 
 
 def compiled(function: Callable[..., Any]) -> Any:
     """Compile a kernel, or a function that kernels call, as all of them are compiled."""
-    return numba.njit(cache=True, **OPTIONS)(function)
+    return kept(numba.njit, cache=True, **OPTIONS)(function)
+
+
+def kept(decorator: Callable[..., Any], *arguments: Any, **options: Any) -> Callable[[Callable[..., Any]], Any]:
+    """A numba decorator whose compiled code is kept in the folder of this state of the source."""
+
+    def decorate(function: Callable[..., Any]) -> Any:
+        own = function.__module__.partition(".")[0] == __package__
+        before = config.CACHE_DIR
+        config.CACHE_DIR = str(cache_folder()) if own else before
+        try:
+            return decorator(*arguments, **options)(function)
+        finally:
+            config.CACHE_DIR = before
+
+    return decorate
+
+
+@cache
+def cache_folder() -> Path:
+    """Where the compiled code of this state of the source lies; code of other states is thrown away."""
+    digest = sha256(Path(__file__).read_bytes())
+    for path in sorted(PACKAGE.rglob("*.py")):
+        content = path.read_bytes()
+        if MARK in content:
+            digest.update(path.relative_to(PACKAGE).as_posix().encode() + content)
+    folder = PACKAGE / "__pycache__" / f"kernels-{digest.hexdigest()[:16]}"
+    for other in folder.parent.glob("kernels-*"):
+        if other != folder:
+            rmtree(other, ignore_errors=True)
+    return folder
 
 
 def source_digest(*kernels: Any) -> str:
@@ -48,116 +74,3 @@ def source_digest(*kernels: Any) -> str:
             ]
     modules = sorted({function.__module__ for function in seen} | {__name__})
     return sha256("".join(inspect.getsource(sys.modules[name]) for name in modules).encode()).hexdigest()
-
-
-class KernelOp(Op):
-    """A kernel and its adjoint.
-
-    Parameters
-    ----------
-    forward, pull_back : compiled functions
-        See the module; the arguments are float64 or int64 arrays of one or two dimensions, all outputs are float64.
-    outputs, saved : sequence of {"vector", "matrix"}
-        Public outputs of `forward`, and what it saves.
-    wrt : sequence of int
-        Inputs whose cotangents `pull_back` returns, in this order; the others count as data.
-    """
-
-    __props__ = ("name", "outputs", "saved", "wrt", "digest")
-
-    def __init__(self, forward: Any, pull_back: Any, outputs: Sequence[str], saved: Sequence[str], wrt: Sequence[int]) -> None:
-        self.forward, self.backward = compiled_once(forward), compiled_once(pull_back)
-        self.name = f"{self.forward.py_func.__module__}.{self.forward.py_func.__qualname__}"
-        self.outputs, self.saved, self.wrt = tuple(outputs), tuple(saved), tuple(wrt)
-        self.digest = source_digest(self.forward, self.backward)
-
-    def __str__(self) -> str:
-        return self.name
-
-    def make_node(self, *inputs: Any) -> Apply:
-        """All outputs, public and saved."""
-        return Apply(self, [_as_kernel_input(value) for value in inputs], [TYPES[kind]() for kind in (*self.outputs, *self.saved)])
-
-    def __call__(self, *inputs: Any, **_: Any) -> Any:
-        """The public outputs: one variable, or a list."""
-        found = self.make_node(*inputs).outputs[: len(self.outputs)]
-        return found[0] if len(found) == 1 else found
-
-    def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Any) -> None:
-        """Evaluate outside a numba graph."""
-        for storage, value in zip(output_storage, self.forward(*_contiguous(inputs)), strict=True):
-            storage[0] = value
-
-    def pullback(self, inputs: Sequence[Variable], outputs: Sequence[Variable], cotangents: Sequence[Variable]) -> list[Variable]:
-        """Cotangents of the inputs; an output that nothing uses counts as zero, and so does an input that is data."""
-        bars = [
-            out.zeros_like() if isinstance(bar.type, DisconnectedType) else bar
-            for bar, out in zip(cotangents[: len(self.outputs)], outputs, strict=False)
-        ]
-        found = AdjointOp(self)(*inputs, *outputs, *bars)
-        by_input = dict(zip(self.wrt, found, strict=True))
-        return [by_input.get(i, inputs[i].zeros_like(dtype="float64")) for i in range(len(inputs))]
-
-
-class AdjointOp(Op):
-    """The adjoint of a :class:`KernelOp`."""
-
-    __props__ = ("of",)
-
-    def __init__(self, of: KernelOp) -> None:
-        self.of = of
-
-    def __str__(self) -> str:
-        return f"adjoint of {self.of}"
-
-    def make_node(self, *inputs: Any) -> Apply:
-        """Inputs, outputs, what was saved, and cotangents of the public outputs."""
-        values = [_as_kernel_input(value) for value in inputs]
-        return Apply(self, values, [TYPES[("vector", "matrix")[values[i].ndim - 1]]() for i in self.of.wrt])
-
-    def __call__(self, *inputs: Any, **_: Any) -> list[Variable]:
-        """Cotangents of the inputs in `wrt`."""
-        return list(self.make_node(*inputs).outputs)
-
-    def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Any) -> None:
-        """Evaluate outside a numba graph."""
-        for storage, value in zip(output_storage, self.of.backward(*_contiguous(inputs)), strict=True):
-            storage[0] = value
-
-
-def compiled_once(function: Any) -> Any:
-    """A function compiled, unless it is already."""
-    return function if hasattr(function, "py_func") else compiled(function)
-
-
-def _as_kernel_input(value: Any) -> Any:
-    tensor = pt.as_tensor(value)
-    if tensor.ndim not in (1, 2):
-        raise TypeError(f"a kernel takes arrays of one or two dimensions, not {tensor.ndim}")
-    return tensor.astype("int64" if tensor.dtype.startswith(("int", "uint", "bool")) else "float64")
-
-
-def _contiguous(values: Sequence[Any]) -> list[Any]:
-    return [np.ascontiguousarray(value) for value in values]
-
-
-def _for_numba(function: Any, outputs: int, *key: str) -> tuple[Any, str]:
-    """What PyTensor calls, and what names its compiled code on disk; PyTensor wants a single output bare."""
-    if outputs > 1:
-        return function, sha256(repr(key).encode()).hexdigest()
-
-    @numba.njit(**OPTIONS)
-    def alone(*inputs: Any) -> Any:
-        return function(*inputs)[0]
-
-    return alone, sha256(repr((*key, "alone")).encode()).hexdigest()
-
-
-@register_funcify_and_cache_key(KernelOp)
-def _(op: KernelOp, **_: Any) -> tuple[Any, str]:
-    return _for_numba(op.forward, len(op.outputs) + len(op.saved), "forward", op.name, op.digest)
-
-
-@register_funcify_and_cache_key(AdjointOp)
-def _(op: AdjointOp, **_: Any) -> tuple[Any, str]:
-    return _for_numba(op.of.backward, len(op.of.wrt), "pull back", op.of.name, op.of.digest)

@@ -1,4 +1,4 @@
-r"""The model: the one place where priors, factors, measurement and hazard are joined.
+r"""The model in PyMC: the one place where priors, factors, measurement and hazard are joined, written to be read.
 
 .. math::
     P(\text{round in week } t) &= 1 - \exp(-\lambda_t) \\
@@ -7,7 +7,10 @@ r"""The model: the one place where priors, factors, measurement and hazard are j
 outside: :mod:`ripeness.hazard.outside`; inside: :mod:`ripeness.hazard.inside`; announced: :mod:`ripeness.hazard.announced`; d_t is not
 known where rounds may have been missed: :mod:`ripeness.hazard.coverage`; z: :mod:`ripeness.factors`.
 
-Three variants from one builder: "conjunctive" and "additive" differ in the inside view, "outside" has none and no factors.
+Three variants from one builder: "conjunctive" and "additive" differ in the inside view, "outside" has none and no factors. Three forms
+of one posterior: "centred" draws the factor paths themselves, "non-centred" their innovations, "whitened" the coordinates in which they
+are nearly independent (:mod:`ripeness.factors.whitening`). No sampler gets far in the first two; the engine samples the third, from the
+same density written for speed (:mod:`ripeness.fit.density`). Tests hold all of them together.
 
 Identification. With a handful of clusters of rounds the level (`war_level`), the intercepts (`share_open`) and the weights are led by
 their priors; indicators identify the factor paths, loadings and noises. Weights are Normal, so the data may reverse a claim.
@@ -15,101 +18,30 @@ their priors; indicators identify the factor paths, loadings and noises. Weights
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
 import pymc as pm
+import pytensor
 import pytensor.tensor as pt
 from numpy.typing import NDArray
 
 from ripeness import names
-from ripeness.data.contracts import Contract
-from ripeness.data.panel import UNSEARCHED, Panel
+from ripeness.data.panel import UNSEARCHED
 from ripeness.factors import measurement as measure
-from ripeness.factors.paths import persistence
-from ripeness.factors.row_density import row_log_density
-from ripeness.factors.rows import indicator_rows, pseudo_observations
-from ripeness.factors.whitening import whitened_paths
+from ripeness.factors.paths import innovation_log_density, level_basis, persistence
+from ripeness.factors.rows import indicator_rows
 from ripeness.hazard import inside as inner
-from ripeness.hazard.filter import dormancy_filter
-from ripeness.hazard.inside_view import inside_view
-from ripeness.hazard.outside import hat_matrix
-from ripeness.priors.elicit import Priors, elicit_quantiles
-from ripeness.priors.reference import ReferenceCurve
-from ripeness.weeks import to_datetime64, week_of
-from ripeness.workspace import Workspace
+from ripeness.ops import dormancy_filter, pseudo_observations, whitened_paths
+from ripeness.spec import ModelSpec, Variant, model_coords, normal_scale, outside_basis, reading_data, sensitivity_scale
+from ripeness.weeks import week_of
 
-Variant = Literal["conjunctive", "additive", "outside"]
+Form = Literal["centred", "non-centred", "whitened"]
 Array = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class ModelSpec:
-    """Everything the model is built from.
-
-    Parameters
-    ----------
-    workspace : Workspace
-    contracts : mapping of str to Contract
-    panel : Panel
-    priors : Priors
-        Elicited priors of one reading.
-    announced : ndarray (announcement class, week)
-        Share of each class's hazard that falls in each week of the record.
-    announcement_classes : tuple of str
-    structure : InsideStructure
-    """
-
-    workspace: Workspace
-    contracts: Mapping[str, Contract]
-    panel: Panel
-    priors: Priors
-    announced: Array
-    announcement_classes: tuple[str, ...]
-    structure: inner.InsideStructure
-
-    @property
-    def reference(self) -> ReferenceCurve:
-        """The reference class beyond the weeks in which the process has a rhythm of its own."""
-        return self.priors.reference.beyond(self.workspace.question.active_weeks)
-
-
-def normal_scale(priors: Any, prefix: str, ids: Sequence[str]) -> tuple[Array, Array]:
-    """Location and spread of elicited priors on their family's own scale: two arrays in the order of `ids`."""
-    entries = [priors[f"{prefix}.{name}"] for name in ids]
-    return np.array([entry.mu for entry in entries]), np.array([entry.sigma for entry in entries])
-
-
-def reading_data(spec: ModelSpec, reading: str, variant: Variant) -> dict[str, Array]:
-    """What differs between readings, as the model's data: so that one compiled model serves them all.
-
-    Returns
-    -------
-    dict
-        effect_mean, effect_sd (effect,): Normal priors of the effects in units of the total; open_mu, open_sigma (condition,);
-        total_mu, total_sigma (): log of the log of best-to-worst; leverage (effect,): weight of an effect of size one.
-    """
-    priors = spec.priors.for_reading(reading)
-    effects = spec.priors.effects[reading]
-    open_mu, open_sigma = normal_scale(priors, "share_open", spec.workspace.condition_ids)
-    total = priors["best_to_worst"]
-    data = {
-        "effect_mean": np.array([effect.mean for effect in effects]),
-        "effect_sd": np.array([effect.sd for effect in effects]),
-        "open_mu": open_mu,
-        "open_sigma": open_sigma,
-        "total_mu": np.array(total.mu),
-        "total_sigma": np.array(total.sigma),
-    }
-    if variant != names.OUTSIDE:
-        data["leverage"] = inner.calibrated_leverage(data, spec.structure, variant == names.CONJUNCTIVE)
-        data["conjunctive"] = np.array(float(variant == names.CONJUNCTIVE))
-    return data
-
-
-def build_model(spec: ModelSpec, variant: Variant, reading: str = names.AS_WRITTEN) -> pm.Model:
+def build_model(spec: ModelSpec, variant: Variant, reading: str = names.AS_WRITTEN, form: Form = "centred") -> pm.Model:
     """Build the PyMC model of one variant, with one reading's priors as data.
 
     Parameters
@@ -118,17 +50,19 @@ def build_model(spec: ModelSpec, variant: Variant, reading: str = names.AS_WRITT
     variant : {"conjunctive", "additive", "outside"}
     reading : str
         Whose `reading_data` the model starts with.
+    form : {"centred", "non-centred", "whitened"}
+        What the factor paths are made of; the posterior is the same.
 
     Returns
     -------
     pm.Model
         With dims and coords of :mod:`ripeness.names`.
     """
-    with pm.Model(coords=_coords(spec, variant)) as model:
+    with pm.Model(coords=model_coords(spec, variant)) as model:
         if variant == names.OUTSIDE:
             inside = np.zeros(len(spec.panel.weeks))
         else:
-            path = _factors(spec)
+            path = _factors(spec, form)
             inside = _inside(spec, variant, reading, path)
         _hazard(spec, inside)
     return model
@@ -137,39 +71,6 @@ def build_model(spec: ModelSpec, variant: Variant, reading: str = names.AS_WRITT
 def weighted_sum(weights: Any, table: Array) -> Any:
     """Sum of products over the last axis but one; in the graph instead of a matrix product, which numba takes a minute to compile."""
     return (weights * table).sum(axis=-2)
-
-
-def _coords(spec: ModelSpec, variant: Variant) -> dict[str, Any]:
-    panel, workspace = spec.panel, spec.workspace
-    record = panel.record
-    weeks = to_datetime64(list(panel.weeks))
-    coords: dict[str, Any] = {
-        names.WEEK: weeks,
-        names.RISK: weeks[record.start :],
-        names.KNOT: _knots(spec),
-        names.RHYTHM: list(spec.priors.files.rhythm_weeks),
-        names.CLASS: [round(float(weeks), 1) for weeks in spec.reference.dormancy_weeks],
-        names.KEPT: list(spec.announcement_classes),
-        names.STRETCH: [f"{low:g}-{high:g}" for low, high in record.sensitivities],
-    }
-    if variant == names.OUTSIDE:
-        return coords
-    levels = [factor.id for factor in workspace.factors if factor.level]
-    return coords | {
-        names.FACTOR: workspace.factor_ids,
-        names.CONDITION: workspace.condition_ids,
-        names.EFFECT: list(spec.structure.effects),
-        names.INDICATOR: list(panel.indicators),
-        names.RELATIVE: [name for name in panel.indicators if not spec.contracts[name].reference],
-        names.MEASURED: list(panel.measured.indicators),
-        names.COUNTED: list(panel.counted.indicators),
-        names.ERA: [f"{name} {era}" for name, era in panel.counted.eras],
-        names.LEVEL: levels,
-        names.LEVEL_KNOT: np.arange(measure.level_basis(len(panel.weeks)).shape[0]),
-        names.PULSE: [factor.id for factor in workspace.factors if factor.pulse],
-        names.ROW: np.arange(len(panel.measured.value)),
-        names.COUNT_ROW: np.arange(len(panel.counted.count)),
-    }
 
 
 def _lognormal(spec: ModelSpec, name: str, ids: Sequence[str], dim: str) -> Any:
@@ -181,12 +82,11 @@ def _logitnormal(name: str, mu: Array, sigma: Array, dim: str) -> Any:
     return pm.Deterministic(name, pm.math.sigmoid(pm.Normal(f"logit_{name}", mu, sigma, dims=dim)), dims=dim)
 
 
-def _factors(spec: ModelSpec) -> Any:
+def _factors(spec: ModelSpec, form: Form) -> Any:
     """Factor paths and their measurement; returns the path that the hazard reads, (factor, week), pulses included."""
     workspace, panel, priors = spec.workspace, spec.panel, spec.priors
-    factors = workspace.factor_ids
-    half_life = _lognormal(spec, "half_life", factors, names.FACTOR)
-    phi = persistence(half_life)
+    half_life = _lognormal(spec, "half_life", workspace.factor_ids, names.FACTOR)
+    phi = persistence(half_life, pt)
     level = _levels(spec)
 
     # loadings and intercepts: one and zero for the reference of each factor
@@ -199,27 +99,76 @@ def _factors(spec: ModelSpec) -> Any:
     loading = pt.set_subtensor(pt.ones(len(contracts))[at], free_loading)
     intercept = pt.set_subtensor(pt.zeros(len(contracts))[at], free_intercept)
 
-    rows = indicator_rows(panel, spec.contracts, factors)
     noise = _lognormal(spec, "noise", panel.measured.indicators, names.MEASURED)
     floor = np.array([contract.noise_floor for contract in contracts[: len(panel.measured.indicators)]], dtype=float)
-    spread = floor + noise
-    dispersion, log_captured = pt.zeros(0), pt.zeros(0)
+    dispersion, captured = pt.zeros(0), pt.zeros(0)
     if panel.counted.indicators:
         dispersion = _lognormal(spec, "dispersion", panel.counted.indicators, names.COUNTED)
     if panel.counted.eras:
         mu, sigma = normal_scale(priors, "capture", [f"{name}.{era}" for name, era in panel.counted.eras])
-        log_captured = pt.log(_logitnormal("capture", mu, sigma, names.ERA))
-    df = priors.files.noise_tails
-    precision, information = pseudo_observations(rows, loading, intercept, spread, dispersion, log_captured, level, df)
+        captured = _logitnormal("capture", mu, sigma, names.ERA)
 
-    white = pm.Normal("white_noise", 0.0, 1.0, dims=(names.FACTOR, names.WEEK))
-    heavy = np.array([factor.tails == "shocks" for factor in workspace.factors], dtype=float)
-    drawn, log_ratio = whitened_paths(phi, precision, information, white, heavy, np.array([priors.files.factor_tails]))
-    path = pm.Deterministic("path", drawn, dims=(names.FACTOR, names.WEEK))
-    pm.Potential("path_density", pt.sum(log_ratio))
-    density = row_log_density(rows, path, level, loading, intercept, spread, dispersion, log_captured, df)
-    pm.Potential("indicators", pt.sum(density))
+    heavy = np.array([factor.tails == "shocks" for factor in workspace.factors])
+    tails = priors.files.factor_tails
+    if form == "whitened":
+        white = pm.Normal("white_noise", 0.0, 1.0, dims=(names.FACTOR, names.WEEK))
+        rows = indicator_rows(panel, spec.contracts, workspace.factor_ids)
+        seen = pseudo_observations(rows, loading, intercept, floor + noise, dispersion, pt.log(captured), level, priors.files.noise_tails)
+        drawn, log_ratio = whitened_paths(phi, *seen, white, heavy.astype(float), np.array([tails]))
+        path = pm.Deterministic("path", drawn, dims=(names.FACTOR, names.WEEK))
+        pm.Potential("path_density", pt.sum(log_ratio))
+    elif form == "centred":
+        path = pm.Flat("path", dims=(names.FACTOR, names.WEEK))
+        pm.Potential("path_density", innovation_log_density(path, phi, heavy, tails, pt))
+    else:
+        innovation = pm.Flat("innovation", dims=(names.FACTOR, names.WEEK))
+        pm.Potential("path_density", innovation_log_density(innovation, np.zeros(len(heavy)), heavy, tails, pt))
+        path = pm.Deterministic("path", _carry_onward(phi, innovation), dims=(names.FACTOR, names.WEEK))
+    _observe(spec, path, level, loading, intercept, (floor, noise), dispersion, captured)
     return path + _pulses(spec, phi)
+
+
+def _carry_onward(phi: Any, innovation: Any) -> Any:
+    """z_t = φ z_{t−1} + √(1 − φ²) innovation_t from z_0 = innovation_0: (factor, week)."""
+    spread = pt.sqrt(1.0 - phi**2)
+    later = pytensor.scan(
+        lambda new, before, phi, spread: phi * before + spread * new,
+        sequences=[innovation.T[1:]],
+        outputs_info=[innovation[:, 0]],
+        non_sequences=[phi, spread],
+        return_updates=False,
+    )
+    return pt.concatenate([innovation[:, :1], later.T], axis=1)
+
+
+def _observe(
+    spec: ModelSpec, path: Any, level: Any, loading: Any, intercept: Any, noise: tuple[Array, Any], dispersion: Any, captured: Any
+) -> None:
+    """The likelihood of every row, as :mod:`ripeness.factors.measurement` says."""
+    panel, df = spec.panel, spec.priors.files.noise_tails
+    rows, counts = panel.measured, panel.counted
+    contracts = [spec.contracts[name] for name in panel.indicators]
+    factor = np.array([spec.workspace.factor_ids.index(contract.factor) for contract in contracts], dtype=np.intp)
+    if len(rows.value):
+        i = rows.indicator
+        k = factor[i]
+        strength = measure.mean_over_weeks(path, k, rows.first, rows.last) + level[k, rows.last]
+        spread = measure.measured_spread(noise[1], noise[0], rows)
+        pm.StudentT("measured", df, mu=intercept[i] + loading[i] * strength, sigma=spread, observed=rows.value, dims=names.ROW)
+    if len(counts.count):
+        i = counts.indicator + len(rows.indicators)
+        k = factor[i]
+        own = contracts[len(rows.indicators) :]
+        scale = measure.CountScale(
+            np.log([contract.centre for contract in own]),
+            np.array([contract.scale for contract in own]),
+            np.array([1.0 if contract.sign == "+" else -1.0 for contract in own]),
+        )
+        strength = intercept[i] + loading[i] * (path[k, counts.week] + level[k, counts.week])
+        log_mean = measure.count_log_mean(strength, captured, counts, scale)
+        pm.NegativeBinomial(
+            "counted", mu=pt.exp(log_mean), alpha=dispersion[counts.indicator], observed=counts.count.astype(int), dims=names.COUNT_ROW
+        )
 
 
 def _levels(spec: ModelSpec) -> Any:
@@ -234,7 +183,7 @@ def _levels(spec: ModelSpec) -> Any:
     start = pm.Normal("level_start", mu, sigma, dims=names.LEVEL)
     moves = pm.Normal("level_moves", 0.0, 1.0, dims=(names.LEVEL, names.LEVEL_KNOT))
     knots = start[:, None] + step[:, None] * (pt.cumsum(moves, axis=1) - moves[:, 0][:, None])
-    own = pm.Deterministic("level_path", weighted_sum(knots[:, :, None], measure.level_basis(weeks)[None]), dims=(names.LEVEL, names.WEEK))
+    own = pm.Deterministic("level_path", weighted_sum(knots[:, :, None], level_basis(weeks)[None]), dims=(names.LEVEL, names.WEEK))
     return pt.set_subtensor(pt.zeros((len(factors), weeks))[np.array(with_level)], own)
 
 
@@ -250,7 +199,7 @@ def _pulses(spec: ModelSpec, phi: Any) -> Any:
     return pt.set_subtensor(pt.zeros((len(factors), len(weeks)))[np.array(pulsed)], own)
 
 
-def _inside(spec: ModelSpec, variant: Literal["conjunctive", "additive"], reading: str, path: Any) -> Any:
+def _inside(spec: ModelSpec, variant: Variant, reading: str, path: Any) -> Any:
     """The normalised inside view of every week: (week,)."""
     structure = spec.structure
     data = {name: pm.Data(name, value) for name, value in reading_data(spec, reading, variant).items()}
@@ -260,19 +209,12 @@ def _inside(spec: ModelSpec, variant: Literal["conjunctive", "additive"], readin
     effect = pm.Normal("effect_size", data["effect_mean"], data["effect_sd"], dims=names.EFFECT)
     weight = pm.Deterministic("weight", total * data["leverage"] * effect, dims=names.EFFECT)
     matrix = inner.weight_matrix(weight, structure)
-    inside, log_odds, norm = inside_view(path, matrix, intercept, data["conjunctive"][None], structure.points, structure.sided)
+    conjunctive = pt.eq(data["conjunctive"], 1.0)
+    log_odds = inner.openness(inner.regressors(path, structure.sided, pt), matrix, intercept)
     pm.Deterministic("log_odds_open", log_odds, dims=(names.CONDITION, names.WEEK))
-    pm.Deterministic("normaliser", norm[0])
-    return pm.Deterministic("inside", inside, dims=names.WEEK)
-
-
-def _knots(spec: ModelSpec) -> Array:
-    return np.array([*spec.priors.files.rhythm_weeks, *spec.reference.dormancy_weeks], dtype=float)
-
-
-def outside_basis(spec: ModelSpec, longest: int) -> Array:
-    """Hat matrix (dormancy, knot) of the outside curve at d = 1 … `longest`."""
-    return hat_matrix(_knots(spec), np.arange(1, longest + 1, dtype=float))
+    normaliser = pm.Deterministic("normaliser", inner.normaliser(matrix, intercept, structure, conjunctive, pt))
+    score = inner.inside_score(log_odds, intercept, conjunctive, pt)
+    return pm.Deterministic("inside", score - normaliser, dims=names.WEEK)
 
 
 def _hazard(spec: ModelSpec, inside: Any) -> None:
@@ -302,15 +244,6 @@ def _hazard(spec: ModelSpec, inside: Any) -> None:
     pm.Deterministic("hazard", probability, dims=names.RISK)
     pm.Deterministic("rounds", log_likelihood, dims=names.RISK)
     pm.Potential("rounds_density", pt.sum(log_likelihood))
-
-
-def sensitivity_scale(spec: ModelSpec) -> tuple[Array, Array]:
-    """Location and spread, on the logit scale, of P(found | held) in each stretch of coverage."""
-    path = spec.workspace.shown(spec.workspace.data / "coverage.csv")
-    fitted = [
-        elicit_quantiles(low, high, "logitnormal", "sensitivity of the search", path, None) for low, high in spec.panel.record.sensitivities
-    ]
-    return np.array([prior.mu for prior in fitted]), np.array([prior.sigma for prior in fitted])
 
 
 def _sensitivity(spec: ModelSpec) -> Any:

@@ -45,7 +45,6 @@ METHOD = "mixture of conjunctive readings, NUTS"
 VERSIONED = ("pymc", "pytensor", "nutpie", "numba", "arviz", "preliz", "numpy", "scipy", "pandas", "xarray")
 RUN_ID_DIGITS = 12
 PREDICTIVE_DRAWS = 2000
-ALL_SOURCES = "all"
 SHOWS_ONLY = ("cli", "report", "__main__.py")  # of the package: shows numbers, makes none
 DORMANCIES = (1, 4, 8, 13, 26, 52, 104, 208)  # weeks at which the prior hazard is shown
 
@@ -169,7 +168,7 @@ def run_import_update(root: Path, source: str, files: Sequence[Path], choices: C
     ----------
     root : Path
     source : str
-        A key of `SOURCES`; or ALL_SOURCES, with a folder in which files of several publishers lie: one batch.
+        A key of `SOURCES`; or ALL, with a folder in which files of several publishers lie: one batch.
     files : sequence of Path
     choices : Choices
 
@@ -184,16 +183,11 @@ def run_import_update(root: Path, source: str, files: Sequence[Path], choices: C
     from ripeness.data.intake import check_name
     from ripeness.data.tables import hash_file
     from ripeness.data.updates import update_store
-    from ripeness.sources import find_sources, import_source
+    from ripeness.sources import files_by_source, import_source
 
     workspace = read_workspace(root)
-    notes: list[str] = []
-    found = {source: list(files)}
-    if source == ALL_SOURCES:
-        if len(files) != 1:
-            raise UsageError(f"{ALL_SOURCES} reads one folder, but {len(files)} paths were given")
-        found, absent = find_sources(files[0])
-        notes += [f"not in the folder: {', '.join(absent)}"] if absent else []
+    found, absent = files_by_source(source, files)
+    notes = [f"not in the folder: {', '.join(absent)}"] if absent else []
     imported = {name: import_source(name, paths) for name, paths in found.items()}
     named = {name: tuple((check_name(path), hash_file(path)) for path in paths) for name, paths in found.items()}
 
@@ -220,9 +214,9 @@ def elicit(root: Path, as_of: date | None = None, seed: int | None = None) -> Pr
     from ripeness.forecast.prior import check_directions, sample_prior
     from ripeness.forecast.probability import forecast_probabilities
     from ripeness.hazard.inside import best_to_worst, weight_matrix
-    from ripeness.model import outside_basis
     from ripeness.priors.elicit import elicit_priors
     from ripeness.runs import build_spec
+    from ripeness.spec import outside_basis
 
     priors = elicit_priors(checked.priors)
     workspace = checked.workspace

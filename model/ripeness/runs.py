@@ -21,15 +21,16 @@ from ripeness.data.panel import build_panel
 from ripeness.data.vintages import Vintage
 from ripeness.fit.gate import Verdict, judge_fit
 from ripeness.fit.groups import build_groups
-from ripeness.fit.sample import compile_model, flatten_draws, sample_posterior
+from ripeness.fit.sample import flatten_draws, sample_posterior
 from ripeness.forecast.ahead import Ahead, build_ahead
 from ripeness.forecast.prior import sample_prior
 from ripeness.forecast.probability import Probabilities, forecast_probabilities, without_path_noise
 from ripeness.forecast.simulate import simulate_rounds, sustained_process
 from ripeness.hazard.announced import CLASSES, Announcement, announced_weeks, find_announcements
 from ripeness.hazard.inside import build_inside
-from ripeness.model import ModelSpec, build_model, reading_data
+from ripeness.model import build_model
 from ripeness.priors.elicit import Priors
+from ripeness.spec import ModelSpec
 from ripeness.weeks import to_datetime64
 from ripeness.workspace import Workspace
 
@@ -112,27 +113,18 @@ def make_run(workspace: Workspace, vintage: Vintage, priors: Priors, seed: int, 
     spec, announcements = build_spec(workspace, vintage, priors)
     sequences = np.random.SeedSequence(seed).spawn(len(names.FITS))
     fits: dict[str, Fitted] = {}
-    compiled: dict[bool, Any] = {}
-    graph: dict[str, Any] = {}
     log_probability = float("nan")
     for (name, variant, reading), sequence in zip(names.FITS, sequences, strict=True):
-        inside = variant != names.OUTSIDE
-        if inside not in compiled:
-            progress(f"compiling the model ({'with factors' if inside else 'outside view only'})")
-            model = build_model(spec, variant, reading)  # type: ignore[arg-type]
-            if inside:
-                graph = describe_graph(model)
-            compiled[inside] = compile_model(model)
         progress(f"sampling {name.replace('_', ' ')}")
-        fits[name] = _fit(spec, compiled[inside], (name, variant, reading), announcements, sequence, progress)
+        fits[name] = _fit(spec, (name, variant, reading), announcements, sequence, progress)
         if name == names.HEADLINE_FITS[0]:
             log_probability = float(fits[name].groups["sample_stats"]["logp"][0, -1])
+    graph = describe_graph(build_model(spec, names.CONJUNCTIVE))
     return MadeRun(spec, vintage, announcements, fits, graph, log_probability)
 
 
 def _fit(
     spec: ModelSpec,
-    compiled: Any,
     which: tuple[str, str, str],
     announcements: list[Announcement],
     sequence: np.random.SeedSequence,
@@ -140,12 +132,11 @@ def _fit(
 ) -> Fitted:
     name, variant, reading = which
     settings = spec.workspace.fit
-    data = reading_data(spec, reading, variant) if variant != names.OUTSIDE else None  # type: ignore[arg-type]
     sampling, forward, events, predictive, prior_seed = sequence.spawn(5)
     horizon = spec.workspace.question.horizons_weeks.index(spec.workspace.question.headline_weeks)
     for attempt in range(1, ATTEMPTS + 1):
         seed = int(sampling.generate_state(ATTEMPTS)[attempt - 1])
-        sampled = sample_posterior(compiled, settings, seed, data, draws_factor=attempt)
+        sampled = sample_posterior(spec, variant, reading, settings, seed, draws_factor=attempt)  # type: ignore[arg-type]
         ahead, probabilities = _look_ahead(spec, variant, sampled, announcements, forward)
         posterior = sampled["posterior"].to_dataset()
         shape = (posterior.sizes[names.CHAIN], posterior.sizes[names.DRAW])

@@ -13,13 +13,10 @@ from scipy import stats
 
 from ripeness.data.panel import Counted, Measured
 from ripeness.factors.measurement import (
-    WEEKS_PER_KNOT,
     CountScale,
-    count_log_likelihood,
     count_log_mean,
     counted_information,
     gather_information,
-    level_basis,
     mean_over_weeks,
     measured_information,
     measured_spread,
@@ -49,23 +46,6 @@ SCALE = CountScale(np.log([2.0, 40.0]), np.array([0.5, 1.5]), np.array([1.0, -1.
 CAPTURED = np.array([0.4, 0.9])
 
 
-def test_a_level_is_straight_between_knots_and_stays_after_the_last() -> None:
-    weeks = 3 * WEEKS_PER_KNOT - 5
-    basis = level_basis(weeks)
-    assert basis.shape == (3, weeks)
-    np.testing.assert_allclose(basis.sum(axis=0), 1.0)
-    level = np.array([1.0, -1.0, 3.0]) @ basis
-    assert level[[0, WEEKS_PER_KNOT, 2 * WEEKS_PER_KNOT]].tolist() == [1.0, -1.0, 3.0]
-    np.testing.assert_allclose(np.diff(level[: WEEKS_PER_KNOT + 1]), -2 / WEEKS_PER_KNOT)
-    np.testing.assert_allclose(np.diff(level[WEEKS_PER_KNOT : 2 * WEEKS_PER_KNOT + 1]), 4 / WEEKS_PER_KNOT)
-    np.testing.assert_allclose(level[2 * WEEKS_PER_KNOT :], 3.0)
-
-
-@pytest.mark.parametrize("weeks", [1, WEEKS_PER_KNOT])
-def test_a_short_record_has_one_level(weeks: int) -> None:
-    np.testing.assert_array_equal(level_basis(weeks), np.ones((1, weeks)))
-
-
 def test_means_over_the_weeks_of_each_row() -> None:
     path = np.random.default_rng(0).normal(size=(2, 9))
     factor, first, last = indices(0, 1, 1, 0), indices(0, 2, 8, 3), indices(3, 5, 8, 3)
@@ -89,20 +69,6 @@ def test_mean_of_a_count() -> None:
     captured = np.array([0.4, 0.4, 0.9, 1.0, 1.0, 1.0])
     expected = np.array([2, 2 * np.e**0.5, 4 * np.e**0.5, 120 * np.e**-1.5, 40 * np.e**1.5, np.e**0.25]) * captured
     np.testing.assert_allclose(found, expected)
-
-
-def test_counts_are_negative_binomial_with_the_stated_variance() -> None:
-    log_mean, dispersion = np.log([0.5, 2.0, 4.0, 200.0, 3.0, 1.0]), np.array([0.7, 5.0])
-    found = evaluate(count_log_likelihood(pt.as_tensor(log_mean), pt.as_tensor(dispersion), COUNTED))
-    alpha, mean = dispersion[COUNTED.indicator], np.exp(log_mean)
-    distribution = stats.nbinom(alpha, alpha / (alpha + mean))
-    np.testing.assert_allclose(distribution.var(), mean + mean**2 / alpha)
-    assert found == pytest.approx(distribution.logpmf(COUNTED.count).sum(), rel=1e-10)
-
-
-def test_a_steady_source_of_large_counts_stays_finite() -> None:
-    found = evaluate(count_log_likelihood(pt.as_tensor(np.full(6, -40.0)), pt.as_tensor([1e-3, 1e6]), COUNTED))
-    assert np.isfinite(found)
 
 
 def curvature(log_density: Any, at: float) -> float:

@@ -19,8 +19,9 @@ from scipy.special import digamma, gammaln
 
 from ripeness.data.panel import Counted, Measured
 from ripeness.factors import measurement as measure
-from ripeness.factors.row_density import LARGE_LOG_ODDS, WALKED, density_of_rows, row_log_density, stirling_rise, walked_rise
-from ripeness.factors.rows import IndicatorRows, gather_rows, indicator_rows, pseudo_observations, pull_back_gathered
+from ripeness.factors.row_density import LARGE_LOG_ODDS, WALKED, density_of_rows, stirling_rise, walked_rise
+from ripeness.factors.rows import IndicatorRows, gather_rows, indicator_rows, pull_back_gathered
+from ripeness.ops import pseudo_observations, row_log_density
 
 Array = NDArray[np.float64]
 Point = dict[str, Array]

@@ -13,7 +13,8 @@ from pytensor.gradient import verify_grad
 from scipy import stats
 
 from ripeness.factors.lanes import BLOCK, LANES
-from ripeness.factors.whitening import map_paths, pull_back_paths, whitened_paths
+from ripeness.factors.whitening import map_paths, pull_back_paths
+from ripeness.ops import whitened_paths
 
 Array = NDArray[np.float64]
 # one factor or week; few; as many weeks as go into one log, and more; as many factors as lanes, and more

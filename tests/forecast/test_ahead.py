@@ -21,8 +21,8 @@ from ripeness.data.panel import UNSEARCHED, Panel, Record
 from ripeness.forecast.ahead import Ahead, build_ahead
 from ripeness.hazard.announced import CLASSES, Announcement
 from ripeness.hazard.inside import build_inside
-from ripeness.model import ModelSpec
 from ripeness.priors.reference import ReferenceCurve
+from ripeness.spec import ModelSpec
 from ripeness.weeks import week_grid
 from ripeness.workspace import Factor
 

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from pytensor.gradient import verify_grad
 
 from ripeness.hazard.coverage import dormancy_at_origin
-from ripeness.hazard.filter import dormancy_filter, filter_dormancy, pull_back_filter
+from ripeness.hazard.filter import filter_dormancy, pull_back_filter
+from ripeness.ops import dormancy_filter
 
 Array = NDArray[np.float64]
 

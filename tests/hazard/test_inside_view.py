@@ -15,7 +15,8 @@ from pytensor.gradient import verify_grad
 from scipy.special import log_expit, logsumexp
 
 from ripeness.hazard.inside import inside_score, normaliser, one_sided, openness, regressors
-from ripeness.hazard.inside_view import inside_view, lay_out_regressors, pull_back_view, view_inside
+from ripeness.hazard.inside_view import lay_out_regressors, pull_back_view, view_inside
+from ripeness.ops import inside_view
 
 Array = NDArray[np.float64]
 FORMS = pytest.mark.parametrize("conjunctive", [1.0, 0.0], ids=["conjunctive", "additive"])

@@ -26,13 +26,11 @@ from typing import Any
 import numpy as np
 import pytensor.tensor as pt
 from numpy.typing import NDArray
-from scipy.special import gammaln
 
 from ripeness.data.panel import Counted, Measured
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
-WEEKS_PER_KNOT = 26
 
 
 @dataclass(frozen=True)
@@ -42,18 +40,6 @@ class CountScale:
     log_centre: Array
     scale: Array
     sign: Array
-
-
-def level_basis(weeks: int) -> Array:
-    """Hat functions of a slow level with a knot every half year: (knot, week); level from the last knot inside the record on.
-
-    The level may bend at its knots; in between it runs straight, and after the last week it stays where it is.
-    """
-    knots = np.arange(0, weeks, WEEKS_PER_KNOT)
-    if len(knots) == 1:
-        return np.ones((1, weeks))
-    position = np.clip(np.arange(weeks), 0, knots[-1])
-    return np.stack([np.interp(position, knots, row) for row in np.eye(len(knots))])
 
 
 def mean_over_weeks(path: Any, factor: Index, first: Index, last: Index) -> Any:
@@ -133,26 +119,3 @@ def gather_information(precision: Any, information: Any, factor: Index, week: In
     flat = factor * shape[1] + week
     zeros = pt.zeros(shape[0] * shape[1])
     return pt.inc_subtensor(zeros[flat], precision).reshape(shape), pt.inc_subtensor(zeros[flat], information).reshape(shape)
-
-
-def count_log_likelihood(log_mean: Any, dispersion: Any, rows: Counted) -> Any:
-    """Negative-binomial log-likelihood of all count rows, with variance mean + mean²/α.
-
-    The gamma functions are most of its cost, and most counts are small and repeat: each pair of indicator and count is evaluated once.
-
-    Parameters
-    ----------
-    log_mean : tensor (row,)
-    dispersion : tensor (count indicator,)
-        α, > 0.
-
-    Returns
-    -------
-    tensor ()
-    """
-    pairs, repeats = np.unique(np.stack([rows.indicator, rows.count.astype(np.intp)]), axis=1, return_counts=True)
-    alpha, count = dispersion[pairs[0]], pairs[1].astype(float)
-    combinations = pt.gammaln(count + alpha) - pt.gammaln(alpha) - gammaln(count + 1.0)
-    own = dispersion[rows.indicator]
-    by_row = rows.count * log_mean + own * pt.log(own) - (rows.count + own) * pt.log(pt.exp(log_mean) + own)
-    return pt.sum(repeats * combinations) + pt.sum(by_row)

@@ -21,14 +21,12 @@ Value and gradient share one pass: the adjoint multiplies what was saved by the 
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ripeness.exponential import exponential
-from ripeness.factors.rows import IndicatorRows, arrays_of
-from ripeness.kernel import KernelOp, compiled
+from ripeness.kernel import compiled
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -38,27 +36,13 @@ LARGE_PRODUCT = 1e100
 LARGE_LOG_ODDS = 170.0
 
 
-def row_log_density(
-    rows: IndicatorRows, path: Any, level: Any, loading: Any, intercept: Any, spread: Any, dispersion: Any, log_captured: Any, df: float
-) -> Any:
-    """Exact log density of all rows together, as a tensor of length one.
-
-    Parameters
-    ----------
-    path : tensor (factor, week)
-    rows, loading, intercept, spread, dispersion, log_captured, level, df
-        As for :func:`ripeness.factors.rows.pseudo_observations`.
-    """
-    return _row_log_density(*arrays_of(rows), np.array([df]), loading, intercept, spread, dispersion, log_captured, level, path)
-
-
 @compiled
 def density_of_rows(
     factor: Index, value: Array, weeks: Index, groups: Index, widths: Array,
     count_week: Index, log_exposure: Array, count_groups: Index, count_logs: Array, count_scales: Array,
     df: Array, loading: Array, intercept: Array, spread: Array, dispersion: Array, log_captured: Array, level: Array, path: Array,
 ) -> tuple[Array, Array, Array, Array, Array, Array, Array, Array]:  # fmt: skip
-    """Kernel of :func:`row_log_density`; after it, its gradient in loading, intercept, spread, dispersion, log_captured, level and path."""
+    """Kernel of :func:`ripeness.ops.row_log_density`; after it, its gradient in loading, intercept, spread, dispersion, log_captured, level and path."""
     loading_bar, intercept_bar, spread_bar = np.zeros_like(loading), np.zeros_like(intercept), np.zeros_like(spread)
     dispersion_bar, captured_bar = np.zeros_like(dispersion), np.zeros_like(log_captured)
     level_bar, path_bar = np.zeros_like(level), np.zeros_like(path)
@@ -242,7 +226,3 @@ def stirling_rise(alpha: float, start: int, stop: int) -> tuple[float, float]:
     tail_inverses = high2 * (1 / 12 - high2 * (1 / 120 - high2 / 252)) - low2 * (1 / 12 - low2 * (1 / 120 - low2 / 252))
     total = (high - 0.5) * log_ratio - steps + steps * math.log1p(start / alpha) + tail
     return total, log_ratio - 0.5 * (per_high - per_low) - tail_inverses
-
-
-# inputs 11 to 16 are loading, intercept, spread, dispersion, log_captured and level; 17 is the path
-_row_log_density = KernelOp(density_of_rows, pull_back_density, ("vector",), ("vector",) * 5 + ("matrix",) * 2, tuple(range(11, 18)))

@@ -17,7 +17,7 @@ from scipy.special import gammaln
 
 from ripeness.data.contracts import Contract
 from ripeness.data.panel import Counted, Measured, Panel
-from ripeness.kernel import KernelOp, compiled
+from ripeness.kernel import compiled
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -105,28 +105,6 @@ def _stretches(keys: NDArray[Any]) -> Index:
     return np.concatenate([[0], starts, [rows]]).astype(np.int64) if rows else np.zeros(1, dtype=np.int64)
 
 
-def pseudo_observations(
-    rows: IndicatorRows, loading: Any, intercept: Any, spread: Any, dispersion: Any, log_captured: Any, level: Any, df: float
-) -> tuple[Any, Any]:
-    """Gaussian pseudo-observations of all rows, added up in their middle weeks: precision and information, each (factor, week).
-
-    Parameters
-    ----------
-    rows : IndicatorRows
-        Its arrays may be tensors.
-    loading, intercept : tensor (indicator,)
-    spread : tensor (measured indicator,)
-        σ, floor and noise together.
-    dispersion : tensor (count indicator,)
-    log_captured : tensor (era,)
-    level : tensor (factor, week)
-    df : float
-        Degrees of freedom of the continuous rows.
-    """
-    found = _pseudo_observations(*arrays_of(rows), np.array([df]), loading, intercept, spread, dispersion, log_captured, level)
-    return found[0], found[1]
-
-
 def arrays_of(rows: IndicatorRows) -> tuple[Any, ...]:
     """The arrays of rows in the order in which kernels take them."""
     return (
@@ -141,7 +119,7 @@ def gather_rows(
     count_week: Index, log_exposure: Array, count_groups: Index, count_logs: Array, count_scales: Array,
     df: Array, loading: Array, intercept: Array, spread: Array, dispersion: Array, log_captured: Array, level: Array,
 ) -> tuple[Array, Array]:  # fmt: skip
-    """Kernel of :func:`pseudo_observations`."""
+    """Kernel of :func:`ripeness.ops.pseudo_observations`."""
     precision, information = np.zeros_like(level), np.zeros_like(level)
     for g in range(groups.shape[0]):
         i = groups[g, 0]
@@ -229,7 +207,3 @@ def pull_back_gathered(
         if era < log_captured.shape[0]:
             captured_bar[era] -= slope * weight * informations
     return loading_bar, intercept_bar, spread_bar, dispersion_bar, captured_bar, level_bar
-
-
-# inputs 11 to 16 are loading, intercept, spread, dispersion, log_captured and level
-_pseudo_observations = KernelOp(gather_rows, pull_back_gathered, ("matrix", "matrix"), (), tuple(range(11, 17)))

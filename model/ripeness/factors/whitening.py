@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 
 from ripeness.factors.innovations import dot, innovation_density
 from ripeness.factors.lanes import LANES, by_lane, carry_back, carry_onward, from_table, log_sum_of_weeks, sum_of_weeks, to_table
-from ripeness.kernel import KernelOp, compiled
+from ripeness.kernel import compiled
 
 Array = NDArray[np.float64]
 
@@ -99,7 +99,7 @@ def substitute(inverse: Array, step: Array, information: Array, noise: Array) ->
 def map_paths(
     phi: Array, precision: Array, information: Array, noise: Array, heavy: Array, df: Array
 ) -> tuple[Array, Array, Array, Array, Array, Array, Array, Array, Array]:
-    """Forward kernel of :data:`whitened_paths`.
+    """Forward kernel of :data:`ripeness.ops.whitened_paths`.
 
     Parameters
     ----------
@@ -247,12 +247,3 @@ def pull_back_paths(
         phi_bar[k] = square * ((1.0 + phi[k] * phi[k]) * off_bar[k] + phi[k] * (4.0 * diagonal_bar[k] - 2.0 * ends))
         phi_bar[k] += log_ratio_bar[k] * phi_slope[k]
     return phi_bar, precision_bar, from_table(mean_bar, factors), noise_bar
-
-
-whitened_paths = KernelOp(
-    map_paths,
-    pull_back_paths,
-    outputs=("matrix", "vector"),
-    saved=("matrix", "matrix", "matrix", "matrix", "matrix", "matrix", "vector"),
-    wrt=(0, 1, 2, 3),
-)

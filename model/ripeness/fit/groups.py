@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ripeness import names
 from ripeness.fit.predictive import RowMoments, log_likelihoods, observed, replicate_rounds, replicate_rows, row_moments
 from ripeness.fit.sample import flatten_draws
-from ripeness.model import ModelSpec
+from ripeness.spec import ModelSpec
 
 Array = NDArray[np.float64]
 PREDICTIVE_DRAWS = 100  # of each chain; what a predictive check can use

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.special import gammaln
 from scipy.stats import t as student
 
-from ripeness.model import ModelSpec
+from ripeness.spec import ModelSpec
 
 Array = NDArray[np.float64]
 

@@ -1,65 +1,47 @@
-"""Sampling: compile a model once with nutpie, sample it under one or several readings' priors, and gather what was drawn.
+"""Sampling: NUTS by nutpie on the engine's density, under one variant and one reading's priors.
 
 Draws, warm-up and chains come from ripeness.toml; every random number descends from one seed.
 """
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import nutpie
-import pymc as pm
-import pytensor
+import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
-from pymc.model.transform.optimization import freeze_dims_and_data
+from nutpie.compile_pymc import CompiledPyMCModel
 
 from ripeness import names
+from ripeness.fit.coordinates import Coordinates, build_coordinates
+from ripeness.fit.expand import expand_draws
+from ripeness.fit.pointers import c_functions, table_of
+from ripeness.fit.problem import Problem, build_problem
+from ripeness.spec import ModelSpec, Variant
 from ripeness.workspace import FitSettings
 
 Array = NDArray[np.float64]
 
 TARGET_ACCEPT = 0.8
 CORES = 2
-
-
-def compile_model(model: pm.Model) -> Any:
-    """Compile a model's log density and its gradient; `with_data` of the result changes its data without compiling again.
-
-    Chains start within ±1 of the support point, in the unconstrained space. The starts are drawn here and not by PyMC, whose function
-    for them shares one random state between chains: chains that start at the same time would disturb each other's.
-    """
-    model = freeze_dims_and_data(model, data=[])  # known shapes compile faster
-    stored = [variable.name for variable in model.unobserved_RVs if variable.name not in names.NOT_STORED]
-    # fast mathematics lets a sum depend on where its numbers happen to lie in memory: the same seed would give other draws
-    with pytensor.config.change_flags(numba__fastmath=False), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", category=UserWarning, module="nutpie")
-        compiled = nutpie.compile_pymc_model(model, var_names=stored, jitter_rvs=set())
-    centre = np.asarray(compiled.initial_point_func(0), dtype=float)
-
-    def start(seed: Any) -> Array:
-        return centre + np.random.default_rng(seed).uniform(-1.0, 1.0, centre.shape)
-
-    return replace(compiled, initial_point_func=start)
+VECTOR, PLACE = "x", "unconstrained_parameter"  # nutpie's own name for a place in x
 
 
 def sample_posterior(
-    compiled: Any, settings: FitSettings, seed: int, data: Mapping[str, Array] | None = None, draws_factor: int = 1
+    spec: ModelSpec, variant: Variant, reading: str, settings: FitSettings, seed: int, draws_factor: int = 1
 ) -> xr.DataTree:
     """Draw from the posterior.
 
     Parameters
     ----------
-    compiled : nutpie model
+    spec : ModelSpec
+    variant : {"conjunctive", "additive", "outside"}
+    reading : str
     settings : FitSettings
         Chains, warm-up and draws.
     seed : int
-    data : mapping, optional
-        Values that replace the model's data (a reading's priors).
     draws_factor : int
         Multiplies warm-up and draws, for a second attempt.
 
@@ -68,10 +50,10 @@ def sample_posterior(
     DataTree
         Groups posterior (chain, draw, …) and sample_stats.
     """
-    if data:
-        compiled = compiled.with_data(**data)
+    coordinates = build_coordinates(spec, variant, reading)
+    problem = build_problem(spec, variant, reading, coordinates)
     sampled: xr.DataTree = nutpie.sample(
-        compiled,
+        as_nutpie_model(problem, coordinates),
         draws=settings.draws * draws_factor,
         tune=settings.tune * draws_factor,
         chains=settings.chains,
@@ -81,7 +63,34 @@ def sample_posterior(
         save_warmup=False,
         progress_bar=False,
     )
-    return sampled
+    posterior = expand_draws(spec, variant, coordinates, problem, np.asarray(sampled["posterior"].to_dataset()[VECTOR]))
+    return xr.DataTree.from_dict({"posterior": posterior, "sample_stats": sampled["sample_stats"].to_dataset()})
+
+
+def as_nutpie_model(problem: Problem, coordinates: Coordinates) -> Any:
+    """The posterior as nutpie samples it: vectors x, from starts within a standard deviation of the prior mean in every coordinate."""
+    size = len(coordinates.mean)
+    density, copy = c_functions()
+
+    def start(seed: Any) -> Array:
+        return coordinates.mean + coordinates.sd * np.random.default_rng(seed).uniform(-1.0, 1.0, size)
+
+    return CompiledPyMCModel(
+        dims={VECTOR: (PLACE,)},
+        compiled_logp_func=density,
+        compiled_expand_func=copy,
+        initial_point_func=start,
+        shared_data=problem._asdict(),  # kept alive as long as the sampler has their addresses
+        shared_var_keys={},
+        user_data=table_of(problem),
+        n_expanded=size,
+        shape_info=([VECTOR], [slice(0, size)], [(size,)]),
+        logp_func=None,
+        expand_func=None,
+        _n_dim=size,
+        _shapes={VECTOR: (size,)},
+        _coords={PLACE: pd.RangeIndex(size)},
+    )
 
 
 def flatten_draws(posterior: xr.Dataset | xr.DataTree) -> dict[str, Array]:
@@ -89,5 +98,5 @@ def flatten_draws(posterior: xr.Dataset | xr.DataTree) -> dict[str, Array]:
     return {
         str(name): np.asarray(variable.values, dtype=float).reshape(-1, *variable.shape[2:])
         for name, variable in posterior.data_vars.items()
-        if variable.dims[:2] == ("chain", "draw")
+        if variable.dims[:2] == (names.CHAIN, names.DRAW)
     }

@@ -19,7 +19,7 @@ from ripeness.forecast.pulses import fading_pulses
 from ripeness.hazard import inside as inner
 from ripeness.hazard.announced import Announcement, announced_weeks
 from ripeness.hazard.coverage import dormancy_at_origin
-from ripeness.model import ModelSpec, Variant, outside_basis
+from ripeness.spec import ModelSpec, Variant, outside_basis
 from ripeness.weeks import horizon_span
 
 Array = NDArray[np.float64]
@@ -131,7 +131,7 @@ def _inside_ahead(
     structure, factors = spec.structure, spec.workspace.factors
     path = posterior["path"]
     draws, number, _ = path.shape
-    phi = persistence(posterior["half_life"], np)
+    phi = persistence(posterior["half_life"])
     spread = np.sqrt(1 - phi**2)
     heavy = np.array([factor.tails == "shocks" for factor in factors])
     df = spec.priors.files.factor_tails

@@ -12,11 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ripeness import names
-from ripeness.factors.measurement import level_basis
-from ripeness.factors.paths import persistence
+from ripeness.factors.paths import level_basis, persistence
 from ripeness.forecast.pulses import fading_pulses
 from ripeness.hazard import inside as inner
-from ripeness.model import ModelSpec, Variant, normal_scale, reading_data, sensitivity_scale
+from ripeness.spec import ModelSpec, Variant, normal_scale, reading_data, sensitivity_scale
 
 Array = NDArray[np.float64]
 CONJUNCTIVE_FORMS = {names.CONJUNCTIVE: True, names.ADDITIVE: False}
@@ -92,7 +91,7 @@ def sample_prior(spec: ModelSpec, reading: str, variant: Variant, draws: int, se
 def _stationary_paths(spec: ModelSpec, half_life: Array, rng: np.random.Generator) -> Array:
     factors, weeks = spec.workspace.factors, len(spec.panel.weeks)
     df = spec.priors.files.factor_tails
-    phi = persistence(half_life, np)
+    phi = persistence(half_life)
     spread = np.sqrt(1 - phi**2)
     innovation = rng.normal(size=(*half_life.shape, weeks))
     heavy = np.array([factor.tails == "shocks" for factor in factors])

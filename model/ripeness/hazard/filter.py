@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ripeness.exponential import exponential, exponential_and_rest
-from ripeness.kernel import KernelOp, compiled
+from ripeness.kernel import compiled
 
 Array = NDArray[np.float64]
 LANES = 8
@@ -230,12 +230,3 @@ def pull_back_filter(
     for d in range(longest):
         outside_bar[d] = base_bar[longest - 1 - d] * base[longest - 1 - d]
     return outside_bar, multiplier_bar, announced_bar, found_if_held_bar
-
-
-dormancy_filter = KernelOp(
-    filter_dormancy,
-    pull_back_filter,
-    outputs=("vector", "vector"),
-    saved=("vector", "vector", "vector", "vector", "matrix", "matrix"),
-    wrt=(0, 1, 2, 3),
-)

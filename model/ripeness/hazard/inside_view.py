@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ripeness.exponential import exponential
-from ripeness.kernel import KernelOp, compiled
+from ripeness.kernel import compiled
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -272,12 +272,3 @@ def pull_back_view(
             rising = 1.0 / (1.0 + exponential(-4.0 * z[sided[j], t]))
             own[t] += rising * plus[t] - (1.0 - rising) * minus[t]
     return z_bar, matrix_bar, intercept_bar
-
-
-inside_view = KernelOp(
-    view_inside,
-    pull_back_view,
-    outputs=("vector", "matrix", "vector"),
-    saved=("matrix", "matrix", "matrix"),
-    wrt=(0, 1, 2),
-)

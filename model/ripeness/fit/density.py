@@ -1,0 +1,145 @@
+r"""The engine's density: the log posterior of :mod:`ripeness.model` in its whitened form, and its gradient, as one compiled function of x.
+
+The model in PyMC says what the posterior is; here its parts are called one after another, forward and then backward, with nothing in
+between. Compiled once, it serves every record, origin, variant and workspace: they are other arrays (:mod:`ripeness.fit.problem`).
+
+Order: priors (Normal in every coordinate); slow levels; pseudo-observations of the rows; whitened paths; density of the rows; inside view;
+outside view and announced meetings; dormancy filter. Backward the other way round. The kernels hold the formulas and their adjoints.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ripeness.factors.row_density import density_of_rows
+from ripeness.factors.rows import gather_rows, pull_back_gathered
+from ripeness.factors.whitening import map_paths, pull_back_paths
+from ripeness.fit import stages
+from ripeness.fit.problem import Problem
+from ripeness.fit.stages import Conditions, Hazards, Indicators, part
+from ripeness.hazard.filter import filter_dormancy, pull_back_filter
+from ripeness.hazard.inside_view import pull_back_view, view_inside
+from ripeness.kernel import compiled
+
+Array = NDArray[np.float64]
+
+
+class WithFactors(NamedTuple):
+    """Everything on the way from x to the density, with factors: stages, and what the kernels return in their order."""
+
+    indicators: Indicators
+    precision: Array
+    information: Array
+    mapped: Any
+    rows: Any
+    conditions: Conditions
+    opened: Any
+    hazards: Hazards
+    filtered: Any
+
+
+@compiled
+def go_forward(x: Array, p: Problem) -> WithFactors:
+    """From x to the density of a variant with factors."""
+    f = stages.lay_out_indicators(x, p)
+    white = part(x, stages.WHITE_NOISE, p).reshape((p.heavy.shape[0], p.basis.shape[1]))
+    precision, information = gather_rows(
+        p.factor, p.value, p.weeks, p.groups, p.widths, p.count_week, p.log_exposure, p.count_groups, p.count_logs, p.count_scales,
+        p.noise_df, f.loading, f.intercept, f.spread, f.dispersion, f.log_captured, f.level,
+    )  # fmt: skip
+    mapped = map_paths(f.phi, precision, information, white, p.heavy, p.factor_df)
+    rows = density_of_rows(
+        p.factor, p.value, p.weeks, p.groups, p.widths, p.count_week, p.log_exposure, p.count_groups, p.count_logs, p.count_scales,
+        p.noise_df, f.loading, f.intercept, f.spread, f.dispersion, f.log_captured, f.level, mapped[0],
+    )  # fmt: skip
+    c = stages.lay_out_conditions(x, f, mapped[0], p)
+    opened = view_inside(c.seen, c.matrix, part(x, stages.INTERCEPT_OPEN, p), p.conjunctive, p.points, p.sided)
+    h = stages.lay_out_hazards(x, opened[0], p)
+    filtered = filter_dormancy(h.outside, h.multiplier, h.announced, h.found_if_held, p.found)
+    return WithFactors(f, precision, information, mapped, rows, c, opened, h, filtered)
+
+
+@compiled
+def go_forward_outside(x: Array, p: Problem) -> tuple[Hazards, Any]:
+    """From x to the density of the outside variant."""
+    h = stages.lay_out_hazards(x, np.zeros(p.basis.shape[1]), p)
+    return h, filter_dormancy(h.outside, h.multiplier, h.announced, h.found_if_held, p.found)
+
+
+@compiled
+def add_priors(x: Array, gradient: Array, p: Problem) -> float:
+    """Normal priors of all coordinates without their constants; the gradient is set, not added to."""
+    total = 0.0
+    for i in range(x.shape[0]):
+        scaled = (x[i] - p.mean[i]) / p.sd[i]
+        gradient[i] = -scaled / p.sd[i]
+        total -= 0.5 * scaled * scaled
+    return total
+
+
+@compiled
+def go_back_to_hazards(x: Array, h: Hazards, filtered: Any, gradient: Array, p: Problem) -> Array:
+    """Adjoint of filter and outside view: adds to the gradient; returns the cotangent of the multiplier, (week at risk,)."""
+    weeks = p.found.shape[0]
+    outside_bar, multiplier_bar, announced_bar, found_bar = pull_back_filter(
+        h.outside, h.multiplier, h.announced, h.found_if_held, p.found, *filtered, np.ones(weeks), np.zeros(weeks)
+    )
+    stages.pull_back_hazards(x, h, outside_bar, announced_bar, found_bar, gradient, p)
+    return multiplier_bar
+
+
+@compiled
+def log_density(x: Array, gradient: Array, p: Problem) -> float:
+    """Log posterior density of x up to a constant, and its gradient.
+
+    Parameters
+    ----------
+    x : ndarray (place,)
+    gradient : ndarray (place,)
+        Overwritten.
+    p : Problem
+    """
+    total = add_priors(x, gradient, p)
+    if p.heavy.shape[0] == 0:
+        h, filtered = go_forward_outside(x, p)
+        go_back_to_hazards(x, h, filtered, gradient, p)
+        return total + filtered[0].sum()
+    way = go_forward(x, p)
+    total += way.mapped[1].sum() + way.rows[0][0] + way.filtered[0].sum()
+    go_back(x, way, gradient, p)
+    return total
+
+
+@compiled
+def go_back(x: Array, way: WithFactors, gradient: Array, p: Problem) -> None:
+    """Adjoint of :func:`go_forward`: adds to the gradient."""
+    f, c, rows = way.indicators, way.conditions, way.rows
+    factors, weeks = p.heavy.shape[0], p.basis.shape[1]
+    inside_bar = np.zeros(weeks)
+    inside_bar[p.first[0] : p.first[0] + p.found.shape[0]] = go_back_to_hazards(x, way.hazards, way.filtered, gradient, p)
+    opens = part(x, stages.INTERCEPT_OPEN, p)
+    unused = np.zeros((opens.shape[0], weeks)), np.zeros(1)
+    seen_bar, matrix_bar, opens_bar = pull_back_view(
+        c.seen, c.matrix, opens, p.conjunctive, p.points, p.sided, *way.opened, inside_bar, unused[0], unused[1]
+    )
+    own = part(gradient, stages.INTERCEPT_OPEN, p)
+    own += opens_bar
+    white = part(x, stages.WHITE_NOISE, p).reshape((factors, weeks))
+    phi_bar, precision_bar, information_bar, white_bar = pull_back_paths(
+        f.phi, way.precision, way.information, white, p.heavy, p.factor_df, *way.mapped, rows[7] + seen_bar, np.ones(factors)
+    )
+    own = part(gradient, stages.WHITE_NOISE, p)
+    own += white_bar.reshape(-1)
+    stages.pull_back_conditions(x, f, c, seen_bar, matrix_bar, phi_bar, gradient, p)
+    more = pull_back_gathered(
+        p.factor, p.value, p.weeks, p.groups, p.widths, p.count_week, p.log_exposure, p.count_groups, p.count_logs, p.count_scales,
+        p.noise_df, f.loading, f.intercept, f.spread, f.dispersion, f.log_captured, f.level,
+        way.precision, way.information, precision_bar, information_bar,
+    )  # fmt: skip
+    stages.pull_back_indicators(
+        x, f, phi_bar, rows[6] + more[5], rows[1] + more[0], rows[2] + more[1], rows[3] + more[2], rows[4] + more[3], rows[5] + more[4],
+        gradient, p,
+    )  # fmt: skip

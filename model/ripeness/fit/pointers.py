@@ -1,0 +1,107 @@
+"""The density as nutpie calls it: C functions of pointers, kept on disk like every kernel.
+
+A problem travels as a table of the addresses and shapes of its arrays, so one compiled function serves every problem, and a later process
+neither compiles nor links anything.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numba
+import numpy as np
+from numba import types
+from numba.extending import intrinsic
+from numpy.typing import NDArray
+
+from ripeness.fit.density import log_density
+from ripeness.fit.problem import Problem
+from ripeness.kernel import OPTIONS, compiled, kept
+
+Array = NDArray[np.float64]
+Index = NDArray[np.int64]
+FIELDS = len(Problem._fields)
+NUMBERS = types.CPointer(types.float64)
+
+
+@intrinsic
+def as_pointer(_: Any, address: Any) -> Any:
+    """An address, a whole number, as a pointer."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.inttoptr(arguments[0], context.get_value_type(types.voidptr))
+
+    return types.voidptr(address), generate
+
+
+@compiled
+def vector(table: Index, i: int) -> Array:
+    """A vector of numbers, from a table of addresses and shapes."""
+    return numba.carray(as_pointer(table[i, 0]), (table[i, 1],), np.float64)
+
+
+@compiled
+def matrix(table: Index, i: int) -> Array:
+    """A matrix of numbers, from a table of addresses and shapes."""
+    return numba.carray(as_pointer(table[i, 0]), (table[i, 1], table[i, 2]), np.float64)
+
+
+@compiled
+def index_vector(table: Index, i: int) -> Index:
+    """A vector of whole numbers, from a table of addresses and shapes."""
+    return numba.carray(as_pointer(table[i, 0]), (table[i, 1],), np.int64)
+
+
+@compiled
+def index_matrix(table: Index, i: int) -> Index:
+    """A matrix of whole numbers, from a table of addresses and shapes."""
+    return numba.carray(as_pointer(table[i, 0]), (table[i, 1], table[i, 2]), np.int64)
+
+
+@compiled
+def open_problem(t: Index) -> Problem:
+    """The problem behind a table made by :func:`table_of`."""
+    return Problem(
+        index_vector(t, 0), vector(t, 1), vector(t, 2),
+        index_vector(t, 3), vector(t, 4), index_matrix(t, 5), index_matrix(t, 6), matrix(t, 7),
+        index_vector(t, 8), vector(t, 9), index_matrix(t, 10), matrix(t, 11), matrix(t, 12),
+        vector(t, 13), vector(t, 14), vector(t, 15), index_vector(t, 16), matrix(t, 17), index_vector(t, 18), vector(t, 19),
+        index_vector(t, 20), index_matrix(t, 21), index_matrix(t, 22), vector(t, 23), vector(t, 24), matrix(t, 25), index_vector(t, 26),
+        vector(t, 27), index_vector(t, 28), vector(t, 29), matrix(t, 30), index_vector(t, 31), vector(t, 32), vector(t, 33),
+        index_vector(t, 34),
+    )  # fmt: skip
+
+
+def table_of(problem: Problem) -> Index:
+    """Address and shape of every array of a problem: (array, 3); good as long as the problem is kept."""
+    return np.array([[array.ctypes.data, *array.shape, 1][:3] for array in problem], dtype=np.int64)
+
+
+def density_behind_pointers(size: int, at: Any, gradient_at: Any, value_at: Any, table_at: Any) -> int:
+    """:func:`ripeness.fit.density.log_density` behind pointers; anything but 0 says that the density is not finite."""
+    problem = open_problem(numba.carray(table_at, (FIELDS, 3)))
+    value = log_density(numba.carray(at, (size,)), numba.carray(gradient_at, (size,)), problem)
+    numba.carray(value_at, (1,))[0] = value
+    return 0 if np.isfinite(value) else 1
+
+
+def copy_behind_pointers(size: int, _: int, at: Any, kept_at: Any, table_at: Any) -> int:
+    """Nutpie keeps x itself; what follows from it is computed afterwards."""
+    given, result = numba.carray(at, (size,)), numba.carray(kept_at, (size,))
+    for i in range(size):
+        result[i] = given[i]
+    return 0
+
+
+@cache
+def c_functions() -> tuple[Any, Any]:
+    """The two functions above, compiled: density and copy. The first call after a change of the source takes its time."""
+    table = types.CPointer(types.int64)
+    signatures = (
+        types.int64(types.uint64, NUMBERS, NUMBERS, NUMBERS, table),
+        types.int64(types.uint64, types.uint64, NUMBERS, NUMBERS, table),
+    )
+    functions = (density_behind_pointers, copy_behind_pointers)
+    density, copy = (kept(numba.cfunc, own, cache=True, **OPTIONS)(function) for own, function in zip(signatures, functions, strict=True))
+    return density, copy

@@ -1,0 +1,229 @@
+"""From x to what the kernels of factors and hazard take, and back: the small stages between them, each with its adjoint."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ripeness.factors.innovations import dot
+from ripeness.fit.coordinates import PARTS
+from ripeness.fit.problem import Problem
+from ripeness.kernel import compiled
+
+Array = NDArray[np.float64]
+LOG_2 = math.log(2.0)
+
+(
+    HALF_LIFE, LEVEL, LEVEL_START, LEVEL_MOVES, LOADING, INTERCEPT, NOISE, DISPERSION, CAPTURE, WHITE_NOISE, PULSE,
+    INTERCEPT_OPEN, LOG_BEST_TO_WORST, EFFECT_SIZE, LOG_RHYTHM, LOG_WAR_LEVEL, DEVIATION, KEPT, SENSITIVITY,
+) = range(len(PARTS))  # fmt: skip
+
+
+class Indicators(NamedTuple):
+    """What the rows are made of: half_life, phi (factor,); step (level,); level (factor, week); loading, intercept (indicator,); spread,
+    noise (measured indicator,); dispersion (count indicator,); log_captured (era,)."""
+
+    half_life: Array
+    phi: Array
+    step: Array
+    level: Array
+    loading: Array
+    intercept: Array
+    noise: Array
+    spread: Array
+    dispersion: Array
+    log_captured: Array
+
+
+class Conditions(NamedTuple):
+    """What the inside view is made of: pulsed (pulse, week), what each pulse adds; seen (factor, week), paths and pulses; weight (effect,);
+    matrix (condition, regressor)."""
+
+    pulsed: Array
+    seen: Array
+    weight: Array
+    matrix: Array
+
+
+class Hazards(NamedTuple):
+    """What the filter is made of: knots (knot,); outside (dormancy,); multiplier, announced, found_if_held (week at risk,)."""
+
+    knots: Array
+    outside: Array
+    multiplier: Array
+    announced: Array
+    found_if_held: Array
+
+
+@compiled
+def part(x: Array, which: int, p: Problem) -> Array:
+    """One part of x, or of its gradient."""
+    return x[p.start[which] : p.start[which + 1]]
+
+
+@compiled
+def log_sigmoid(x: float) -> float:
+    """log of 1/(1 + e⁻ˣ)."""
+    return min(x, 0.0) - math.log1p(math.exp(-abs(x)))
+
+
+@compiled
+def lay_out_indicators(x: Array, p: Problem) -> Indicators:
+    """From x to what the rows are made of."""
+    factors, weeks = p.heavy.shape[0], p.basis.shape[1]
+    half_life = np.exp(part(x, HALF_LIFE, p))
+    phi = np.exp(-LOG_2 / half_life)
+    step = np.exp(part(x, LEVEL, p))
+    level = np.zeros((factors, weeks))
+    knots = p.basis.shape[0]
+    start, moves = part(x, LEVEL_START, p), part(x, LEVEL_MOVES, p)
+    for j in range(step.shape[0]):
+        own, height = level[p.level_of[j]], start[j]
+        for n in range(knots):
+            if n > 0:
+                height += step[j] * moves[j * knots + n]
+            hat = p.basis[n]
+            for t in range(weeks):
+                own[t] += height * hat[t]
+    loading, intercept = np.ones(p.factor.shape[0]), np.zeros(p.factor.shape[0])
+    free_loading, free_intercept = part(x, LOADING, p), part(x, INTERCEPT, p)
+    for i in range(p.relative.shape[0]):
+        loading[p.relative[i]] = math.exp(free_loading[i])
+        intercept[p.relative[i]] = free_intercept[i]
+    noise = np.exp(part(x, NOISE, p))
+    log_captured = part(x, CAPTURE, p).copy()
+    for i in range(log_captured.shape[0]):
+        log_captured[i] = log_sigmoid(log_captured[i])
+    return Indicators(half_life, phi, step, level, loading, intercept, noise, p.floor + noise, np.exp(part(x, DISPERSION, p)), log_captured)
+
+
+@compiled
+def pull_back_indicators(
+    x: Array, f: Indicators, phi_bar: Array, level_bar: Array, loading_bar: Array, intercept_bar: Array, spread_bar: Array,
+    dispersion_bar: Array, captured_bar: Array, gradient: Array, p: Problem,
+) -> None:  # fmt: skip
+    """Adjoint of :func:`lay_out_indicators`: adds to the gradient."""
+    own = part(gradient, HALF_LIFE, p)
+    for k in range(own.shape[0]):
+        own[k] += phi_bar[k] * f.phi[k] * LOG_2 / f.half_life[k]
+    by_step, by_start, by_move = part(gradient, LEVEL, p), part(gradient, LEVEL_START, p), part(gradient, LEVEL_MOVES, p)
+    moves, knots = part(x, LEVEL_MOVES, p), p.basis.shape[0]
+    for j in range(f.step.shape[0]):
+        bar = level_bar[p.level_of[j]]
+        # a move lifts every knot from its own on
+        above = 0.0
+        for n in range(knots - 1, -1, -1):
+            above += dot(p.basis[n], bar)
+            if n > 0:
+                by_move[j * knots + n] += f.step[j] * above
+                by_step[j] += f.step[j] * moves[j * knots + n] * above
+        by_start[j] += above
+    by_loading, by_intercept = part(gradient, LOADING, p), part(gradient, INTERCEPT, p)
+    for i in range(p.relative.shape[0]):
+        by_loading[i] += loading_bar[p.relative[i]] * f.loading[p.relative[i]]
+        by_intercept[i] += intercept_bar[p.relative[i]]
+    own = part(gradient, NOISE, p)
+    own += spread_bar * f.noise
+    own = part(gradient, DISPERSION, p)
+    own += dispersion_bar * f.dispersion
+    own = part(gradient, CAPTURE, p)
+    for i in range(own.shape[0]):
+        own[i] += captured_bar[i] * (1.0 - math.exp(f.log_captured[i]))
+
+
+@compiled
+def lay_out_conditions(x: Array, f: Indicators, path: Array, p: Problem) -> Conditions:
+    """From x and the paths to what the inside view is made of."""
+    seen = path.copy()
+    pulsed = np.zeros(p.since.shape)
+    size = part(x, PULSE, p)
+    for j in range(pulsed.shape[0]):
+        k = p.pulse_of[j]
+        height = math.exp(size[j]) * f.phi[k] ** max(p.since[j, 0], 0)
+        for t in range(pulsed.shape[1]):
+            if p.since[j, t] >= 0:
+                pulsed[j, t] = height
+                height *= f.phi[k]
+            seen[k, t] += pulsed[j, t]
+    total = math.exp(part(x, LOG_BEST_TO_WORST, p)[0])
+    weight = total * p.leverage * part(x, EFFECT_SIZE, p)
+    matrix = np.zeros((p.start[INTERCEPT_OPEN + 1] - p.start[INTERCEPT_OPEN], p.points.shape[0]))
+    for i in range(p.placement.shape[0]):
+        matrix[p.placement[i, 1], p.placement[i, 2]] += weight[p.placement[i, 0]]
+    return Conditions(pulsed, seen, weight, matrix)
+
+
+@compiled
+def pull_back_conditions(
+    x: Array, f: Indicators, c: Conditions, seen_bar: Array, matrix_bar: Array, phi_bar: Array, gradient: Array, p: Problem
+) -> None:
+    """Adjoint of :func:`lay_out_conditions`: adds to the gradient and to the cotangent of φ; that of the paths is `seen_bar` itself."""
+    by_size = part(gradient, PULSE, p)
+    for j in range(c.pulsed.shape[0]):
+        k = p.pulse_of[j]
+        for t in range(c.pulsed.shape[1]):
+            moved = seen_bar[k, t] * c.pulsed[j, t]
+            by_size[j] += moved
+            phi_bar[k] += moved * max(p.since[j, t], 0) / f.phi[k]
+    total, by_total = math.exp(part(x, LOG_BEST_TO_WORST, p)[0]), part(gradient, LOG_BEST_TO_WORST, p)
+    by_effect = part(gradient, EFFECT_SIZE, p)
+    for i in range(p.placement.shape[0]):
+        e, bar = p.placement[i, 0], matrix_bar[p.placement[i, 1], p.placement[i, 2]]
+        by_effect[e] += bar * total * p.leverage[e]
+        by_total[0] += bar * c.weight[e]
+
+
+@compiled
+def lay_out_hazards(x: Array, inside: Array, p: Problem) -> Hazards:
+    """From x and the inside view to what the filter is made of."""
+    rhythm, deviation = part(x, LOG_RHYTHM, p), part(x, DEVIATION, p)
+    knots = np.empty(rhythm.shape[0] + deviation.shape[0])
+    knots[: rhythm.shape[0]] = rhythm
+    knots[rhythm.shape[0] :] = p.log_rate + part(x, LOG_WAR_LEVEL, p)[0] + deviation
+    outside = np.empty(p.knot.shape[0])
+    for d in range(outside.shape[0]):
+        outside[d] = knots[p.knot[d]]
+        if p.share[d] > 0.0:
+            outside[d] += p.share[d] * (knots[p.knot[d] + 1] - knots[p.knot[d]])
+    weeks = p.found.shape[0]
+    announced = np.zeros(weeks)
+    kept_odds = part(x, KEPT, p)
+    for j in range(kept_odds.shape[0]):
+        announced -= log_sigmoid(-kept_odds[j]) * p.announced[j]
+    sensitivity = part(x, SENSITIVITY, p)
+    found_if_held, multiplier = np.empty(weeks), np.empty(weeks)
+    for t in range(weeks):
+        stretch = p.stretch[t] - sensitivity.shape[0]
+        found_if_held[t] = float(stretch) if stretch >= 0 else 1.0 / (1.0 + math.exp(-sensitivity[p.stretch[t]]))
+        multiplier[t] = inside[p.first[0] + t] + p.log_days[t]
+    return Hazards(knots, outside, multiplier, announced, found_if_held)
+
+
+@compiled
+def pull_back_hazards(
+    x: Array, h: Hazards, outside_bar: Array, announced_bar: Array, found_if_held_bar: Array, gradient: Array, p: Problem
+) -> None:
+    """Adjoint of :func:`lay_out_hazards`: adds to the gradient; the cotangent of the inside view is that of the multiplier."""
+    rhythms = p.start[LOG_RHYTHM + 1] - p.start[LOG_RHYTHM]
+    knots_bar = np.zeros(h.knots.shape[0])
+    for d in range(outside_bar.shape[0]):
+        knots_bar[p.knot[d]] += (1.0 - p.share[d]) * outside_bar[d]
+        if p.share[d] > 0.0:
+            knots_bar[p.knot[d] + 1] += p.share[d] * outside_bar[d]
+    own = part(gradient, LOG_RHYTHM, p)
+    own += knots_bar[:rhythms]
+    own = part(gradient, DEVIATION, p)
+    own += knots_bar[rhythms:]
+    own = part(gradient, LOG_WAR_LEVEL, p)
+    own[0] += knots_bar[rhythms:].sum()
+    own, odds = part(gradient, KEPT, p), part(x, KEPT, p)
+    for j in range(own.shape[0]):
+        own[j] += dot(announced_bar, p.announced[j]) / (1.0 + math.exp(-odds[j]))
+    own = part(gradient, SENSITIVITY, p)
+    for t in range(found_if_held_bar.shape[0]):
+        if p.stretch[t] < own.shape[0]:
+            q = h.found_if_held[t]
+            own[p.stretch[t]] += found_if_held_bar[t] * q * (1.0 - q)
