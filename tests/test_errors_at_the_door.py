@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -150,6 +152,16 @@ def test_a_spoilt_ledger_is_told_before_anything_is_fitted(
     before = tree_of(copied_workspace)
     assert_refused(run(verb, "--workspace", copied_workspace), 1, "Error: reports/ledger.csv, line 1: found columns 'run,question'")
     assert tree_of(copied_workspace) == before
+
+
+def test_a_name_of_odd_bytes_is_told(copied_workspace: Path) -> None:
+    (copied_workspace / "data" / os.fsdecode(b"w\xff.csv")).write_text("x\n", "utf-8")
+    for options in ([], ["--json"]):
+        command = [sys.executable, "-m", "ripeness", "check", "--workspace", str(copied_workspace), *options]
+        strict = {**os.environ, "PYTHONIOENCODING": "utf-8:strict"}  # as most terminals are
+        done = subprocess.run(command, capture_output=True, check=False, env=strict)
+        assert (done.returncode, b"Traceback" in done.stderr) == (1, False), done.stderr
+        assert "data/w\ufffd.csv: found rows without a contract" in done.stderr.decode()
 
 
 def test_all_faults_are_told_at_once(copied_workspace: Path) -> None:

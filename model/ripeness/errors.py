@@ -48,8 +48,8 @@ class Fault:
 
     def __str__(self) -> str:
         place = f"{self.path.as_posix()}, line {self.line}" if self.line else self.path.as_posix()
-        found = self.found if len(self.found) <= MOST_SHOWN else f"{self.found[:MOST_SHOWN]}…"
-        return printable(f"{place}: found {found}; expected {self.expected}. To mend: {self.mend}.")
+        end = "" if self.mend.endswith("?") else "."
+        return printable(f"{place}: found {printable(self.found, MOST_SHOWN)}; expected {self.expected}. To mend: {self.mend}{end}")
 
 
 class ContentError(RipenessError):
@@ -66,14 +66,15 @@ class ContentError(RipenessError):
         super().__init__("\n".join(str(fault) for fault in self.faults))
 
 
-def printable(text: str) -> str:
-    """A text from outside as it may be shown on a terminal: no control characters, no halves of letters."""
-    return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
+def printable(text: str, most: int | None = None) -> str:
+    """A text from outside as it may be shown on a terminal: no control characters, no halves of letters, of `most` letters at the most."""
+    shown = text if most is None or len(text) <= most else f"{text[:most]}…"
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in shown)
 
 
 def did_you_mean(word: str, known: Sequence[str]) -> str:
-    """Say which known word is nearest to `word`, or list the known ones."""
+    """Ask whether the known word nearest to `word` was meant, or list the known ones."""
     near = get_close_matches(word, known, n=1, cutoff=0.6)
     if near:
         return f"did you mean '{near[0]}'?"
-    return "known: " + ", ".join(sorted(known))
+    return "choose one of those known: " + ", ".join(sorted(known))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -48,6 +49,7 @@ def test_verdicts_are_shown_and_rows_stored(copied_workspace: Path, file: Callab
     assert "│ brent │ 1 │ 1 │ · │ · │ 1 │ · │" in said
     assert "│ brent │ 2026-06-28 │ 2026-07-08 │ revision │ 73.63 │ 73.9 │ brent.csv, line 3 │" in said
     assert "│ brent │ 2026-07-05 │ 2026-07-08 │ 3 │" in said
+    assert "│ key_rate │ 2026-06-30 │ 2026-06-30 │ 8 │" in said  # how fresh the others are, too
     assert "Overdue on 2026-07-08, by their usual lag: " in said and " brent" not in said.split("Overdue")[1]
     assert said.endswith("Stored: 2 rows, as batch 1.")
     assert (copied_workspace / "data/brent.csv").read_bytes() == before + (NEW + REVISED).encode()
@@ -165,6 +167,36 @@ def test_an_import_of_all_reads_a_folder(copied_workspace: Path, tmp_path: Path)
     said = json.loads(run("import", "all", tmp_path / "downloads", *arguments).stdout)
     assert list(said["tables"]) == ["brent"]
     assert said["notes"][0].startswith("not in the folder: deepstate, liveuamap")
+
+
+def test_an_import_of_all_is_shown_and_written_elsewhere(copied_workspace: Path, tree_of: Tree, tmp_path: Path) -> None:
+    (tmp_path / "downloads").mkdir()
+    (tmp_path / "out").mkdir()
+    _prices(tmp_path / "downloads" / "brent-daily.csv")
+    before = tree_of(copied_workspace)
+    shown = run("import", "all", tmp_path / "downloads", "--workspace", copied_workspace)
+    assert (shown.exit_code, "Nothing was written." in shown.stdout) == (0, True), shown.output
+    assert "Note: not in the folder: deepstate, liveuamap" in shown.stdout
+    assert run("import", "all", tmp_path / "downloads", "--out", tmp_path / "out", "--workspace", copied_workspace).exit_code == 0
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["brent.csv"]
+    assert tree_of(copied_workspace) == before
+
+
+def test_a_week_after_the_last_era_says_what_to_write_and_then_goes_in(copied_workspace: Path, file: Callable[..., Path]) -> None:
+    row = "2026-07-05,2,2026-07-06,Chronology,B\n"
+    week = file("mediated_contacts," + row, "guarantee_steps," + row, name="week.csv", header="indicator," + HEADER)
+    refused = update(copied_workspace, week)
+    assert refused.exit_code == 1 and "week.csv, line 2: found observed_on 2026-07-05, after the last era" in refused.stderr
+    contracts, loadings = copied_workspace / "data/indicators.toml", copied_workspace / "priors/loadings.toml"
+    written = re.findall(r"add an era such as (\{ .* \}) to eras of \[(\w+)\] in indicators.toml.* as (\[.*\])\.", refused.stderr)
+    assert [name for _, name, _ in written] == ["mediated_contacts", "guarantee_steps"]
+    for era, name, share in written:
+        head, middle, tail = contracts.read_text("utf-8").partition(f"[{name}]")
+        contracts.write_text(head + middle + tail.replace("\n]\n", f"\n  {era},\n]\n", 1), "utf-8")
+        entry = 'quantity = "share captured"\nunit = "share"\nq05 = 0.4\nq50 = 0.5\nq95 = 0.6\nfamily = "logitnormal"\nrationale = "By how it was searched."\n'
+        loadings.write_text(loadings.read_text("utf-8") + f"\n{share}\n{entry}", "utf-8")
+    assert run("check", "--workspace", copied_workspace).exit_code == 0
+    assert "Stored: 2 rows, as batch 1." in update(copied_workspace, week).stdout
 
 
 def test_formulas_reach_no_export(copied_workspace: Path, tree_of: Tree, tmp_path: Path, file: Callable[..., Path]) -> None:

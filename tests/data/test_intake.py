@@ -179,7 +179,7 @@ def test_an_indicator_given_overrides_the_name(read: Read) -> None:
         ((HEADER + ROW + '2024-01-14,76,2024-01-16,"open,A\n\n').encode(), "broken quoting", 3),
         (HEADER.replace("grade", "grades").encode() + ROW.encode(), "did you mean 'grade'", 1),
         (HEADER.replace(",grade", "").encode() + b"2024-01-07,1,2024-01-09,a\n", "no column 'grade'", 1),
-        (b"\x80\x80,value\n1,2\n", "unknown column '\ufffd\ufffd'", 1),
+        (HEADER.encode().replace(b"grade", b"\x80\x80") + ROW.encode(), "unknown column '\ufffd\ufffd'", 1),
     ],
 )
 def test_a_file_of_no_form_is_refused_whole(read: Read, content: bytes, words: str, line: int | None) -> None:
@@ -187,6 +187,33 @@ def test_a_file_of_no_form_is_refused_whole(read: Read, content: bytes, words: s
         read(content)
     assert words in str(caught.value)
     assert caught.value.faults[0].line == line
+
+
+@pytest.mark.parametrize(
+    ("name", "header", "expected"),
+    [
+        ("oil.csv", "date,price", "a header: observed_on,value,published_on,source,grade. "),  # `date` is a column of events, too
+        ("events.csv", "date,price", "a header: date,end_date,kind,round,published_on,description,source,grade. "),
+        ("coverage.csv", "date,price", "a header: from,to,q05,q95,published_on,note. "),
+        ("events.csv", "observed_on,value", "a header: date,end_date,"),
+        ("any.csv", "date,price", "a header: observed_on,value,published_on,source,grade or date,end_date,kind,"),
+        ("any.csv", "indicator,date,price", "a header: indicator,observed_on,value,"),
+    ],
+)
+def test_columns_that_are_hardly_any_of_its_form_are_told_once_by_the_name(read: Read, name: str, header: str, expected: str) -> None:
+    with pytest.raises(ContentError) as caught:
+        read(f"{header}\n2024-01-07,75.5\n", name)
+    (fault,) = caught.value.faults
+    assert (fault.line, fault.found) == (1, f"the columns {header}")
+    assert f"expected {expected}"[:60] in str(fault)
+    assert "a publisher's own file is read by 'ripeness import'" in fault.mend
+
+
+def test_a_whole_header_goes_before_the_name(read: Read) -> None:
+    events = read(FORMS[1][1], "oil.csv")
+    assert (events.form, list(events.frame[TABLE])) == (EVENTS, ["events"])
+    with pytest.raises(ContentError, match="rows of 'events'; expected rows of an indicator"):
+        read(HEADER + ROW, "events.csv")
 
 
 def test_a_name_that_is_no_indicator_is_told_the_nearest(read: Read) -> None:

@@ -110,13 +110,24 @@ def test_a_broken_file_is_refused_at_its_line(
         ("poll", "2024-02-03,0,2024-02-20,pollster,B,", "of which the logit can be taken"),
         ("contacts", "2024-01-07,1.5,2024-01-08,chronology,B,120", "a whole number"),
         ("contacts", "2024-01-07,1,2024-01-08,chronology,B,", "the exposure of the count"),
-        ("contacts", "2025-01-05,1,2025-01-06,chronology,B,120", "observed_on 2025-01-05 in no era"),
+        ("contacts", "2025-01-05,1,2025-01-06,chronology,B,120", "observed_on 2025-01-05, after the last era 'late', to 2024-12-31"),
+        ("contacts", "2023-12-31,1,2024-01-06,chronology,B,120", "observed_on 2023-12-31, before the first era 'early', from 2024-01-01"),
     ],
 )
 def test_rows_keep_to_the_likelihood_of_their_contract(read: Callable[..., pd.DataFrame], indicator: str, row: str, words: str) -> None:
     with pytest.raises(ContentError, match=words) as caught:
         read(f"{SIZED}{row}\n", indicator)
     assert [fault.line for fault in caught.value.faults] == [2]
+
+
+def test_a_row_after_the_last_era_is_told_what_to_write_and_where(read: Callable[..., pd.DataFrame]) -> None:
+    with pytest.raises(ContentError) as caught:
+        read(SIZED + "2025-01-05,1,2025-01-06,chronology,B,120\n", "contacts")
+    (fault,) = caught.value.faults
+    assert fault.mend == (
+        'add an era such as { id = "from_2025_01", from = 2025-01-01, to = 2025-12-31 } to eras of [contacts] in indicators.toml, '
+        "and to loadings.toml its share captured, as [capture.contacts.from_2025_01]"
+    )
 
 
 def test_a_monthly_row_ends_on_the_last_day_of_its_month(contracts: dict[str, Contract], tmp_path: Path) -> None:

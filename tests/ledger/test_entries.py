@@ -156,6 +156,18 @@ def test_a_row_pasted_twice_and_bytes_of_another_encoding_are_refused(tmp_path: 
         read_ledger(tmp_path)
 
 
+def test_a_forecast_of_a_run_stands_once(tmp_path: Path, entry: Make) -> None:
+    append_entries(tmp_path, [entry(), entry(weeks=4)])
+    path = tmp_path / FILE
+    before = path.read_bytes()
+    with pytest.raises(ContentError, match=r"line 4: found the forecast of line 2 a second time; expected each forecast of a run once"):
+        append_entries(tmp_path, [replace(entry(), upper=0.5)])  # the same inputs and the same probability cannot have given it
+    assert path.read_bytes() == before
+    path.write_bytes(before + before.splitlines(keepends=True)[1].replace(b"0.400000", b"0.500000"))
+    with pytest.raises(ContentError, match=r"line 4: found the forecast of line 2 a second time"):
+        read_ledger(tmp_path)
+
+
 def test_what_could_not_be_read_again_is_not_written(tmp_path: Path, entry: Make) -> None:
     append_entries(tmp_path, [entry()])
     before = (tmp_path / FILE).read_bytes()

@@ -96,6 +96,14 @@ def test_a_forecast_issued_again_with_another_number_is_scored_on_its_own(tmp_pa
     assert [(row.run_id[:2], row.brier) for row in added] == [("01", pytest.approx(0.04)), ("ba", pytest.approx(0.0625))]
 
 
+def test_the_same_run_sampled_elsewhere_is_scored_on_its_own(tmp_path: Path, entry: Make, resolve: Any, known: Known) -> None:
+    append_entries(tmp_path, [entry(weeks=4, probability=0.2 + 1e-6)])
+    added = [row for row in resolve(AUGUST, known([])) if row.origin == date(2025, 6, 22)]
+    assert [row.probability for row in added] == [0.2, 0.200001]
+    assert resolve(AUGUST, known([])) == []
+    assert len({row.key for row in read_resolutions(tmp_path)}) == len(read_resolutions(tmp_path)) == 3
+
+
 def test_scores_of_extreme_probabilities_are_finite() -> None:
     assert scores(0.0, "no") == (0.0, pytest.approx(0.0, abs=1e-6))
     assert scores(0.0, "yes") == (1.0, pytest.approx(-math.log(5e-7), abs=1e-6))
@@ -116,6 +124,8 @@ def test_without_a_ledger_nothing_is_written(tmp_path: Path, question: Question,
         (",yes,", ",no,", r"line 2: found scores that are not those of no; expected 0.040000"),
         ("0.640000", "0.040000", r"line 2: found scores that are not those of yes"),
         (",0.200000,", ",0.210000,", r"line 2: found a resolution of round, 2025-05-11, 4 weeks; expected a forecast of the ledger"),
+        (",0.300000,", ",0.310000,", r"line 2: found a resolution of round, 2025-05-11, 4 weeks; expected a forecast of the ledger"),
+        (",2025-06-08,", ",2025-06-15,", r"line 2: found a resolution of round, 2025-05-11, 4 weeks; expected a forecast of the ledger"),
         ("outcome,", "result,", r"line 1: found columns"),
     ],
 )

@@ -85,6 +85,12 @@ Seed = Annotated[
 ]
 Refit = Annotated[bool, typer.Option("--refit", help="Fit anew even where a fit of the same inputs is stored.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
+Day = Annotated[
+    date | None, typer.Option("--date", metavar="YYYY-MM-DD", parser=_day, help="The batch's own day; by default its newest published_on.")
+]
+Confirm = Annotated[bool, typer.Option("--confirm", help="Values that jump further than the history knows are meant.")]
+AcceptValid = Annotated[bool, typer.Option("--accept-valid", help="Store the good rows although others are refused.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the verdicts and write nothing.")]
 
 
 def _example(*lines: str) -> str:
@@ -138,19 +144,9 @@ def priors(as_of: AsOf = None, seed: Seed = None, workspace: Workspace = None, j
     show_priors(_root_of(workspace), as_of, seed, json)
 
 
-Day = Annotated[
-    date | None, typer.Option("--date", metavar="YYYY-MM-DD", parser=_day, help="The batch's own day; by default its newest published_on.")
-]
-Confirm = Annotated[bool, typer.Option("--confirm", help="Values that jump further than the history knows are meant.")]
-AcceptValid = Annotated[bool, typer.Option("--accept-valid", help="Store the good rows although others are refused.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the verdicts and write nothing.")]
-
-
 @app.command("import", epilog=_example("ripeness import eia brent-daily.csv", "ripeness import all downloads --update --date 2026-07-06"))
 def import_(
-    source: Annotated[
-        str, typer.Argument(metavar="SOURCE", help="The publisher; an unknown one lists them. With --update: or all.", show_default=False)
-    ],
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="The publisher, or all; an unknown one lists them.", show_default=False)],
     files: Annotated[list[Path], typer.Argument(metavar="FILE", help="The publisher's files; of all, their folder.", show_default=False)],
     out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Write the rows there, as files of their own.")] = None,
     update: Annotated[bool, typer.Option("--update", help="Store what is new or revised, as `ripeness update` does.")] = False,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.text import Text
 
-from ripeness.cli.screen import open_console, print_json
+from ripeness.cli.screen import json_fault, open_console, print_json
 from ripeness.errors import ContentError
 
 
@@ -26,7 +26,7 @@ def show_check(root: Path, json: bool) -> None:
         found = check_workspace(root)
     except ContentError as error:
         if json:
-            print_json({"sound": False, "faults": [_plain(fault) for fault in error.faults]})
+            print_json({"sound": False, "faults": [json_fault(fault) for fault in error.faults]})
         raise
     store = found.store
     counts = {
@@ -50,7 +50,3 @@ def show_check(root: Path, json: bool) -> None:
     for note in notes:
         console.print(Text(f"Note: {note}"), soft_wrap=True)
     console.print(Text("All is sound.", style="green"))
-
-
-def _plain(fault: object) -> dict[str, object]:
-    return {key: value.as_posix() if isinstance(value, Path) else value for key, value in vars(fault).items()}

@@ -10,7 +10,7 @@ import pandas as pd
 from rich.table import Table
 from rich.text import Text
 
-from ripeness.cli.screen import open_console, print_json
+from ripeness.cli.screen import json_cell, open_console, print_json
 from ripeness.data.differences import CHANGES, compare
 from ripeness.data.forms import form_of
 from ripeness.data.vintages import read_store
@@ -65,10 +65,10 @@ def _records(table: str, frame: pd.DataFrame) -> list[dict[str, Any]]:
         {
             "table": table,
             "change": row["change"],
-            "key": {name: _plain(row[name]) for name in form.key},
-            "published_on": _plain(row["published_on"]),
-            "old": None if row["change"] == "new" else {name: _plain(row[f"old_{name}"]) for name in content},
-            "new": None if row["change"] == "withdrawn" else {name: _plain(row[f"new_{name}"]) for name in content},
+            "key": {name: json_cell(row[name]) for name in form.key},
+            "published_on": json_cell(row["published_on"]),
+            "old": None if row["change"] == "new" else {name: json_cell(row[f"old_{name}"]) for name in content},
+            "new": None if row["change"] == "withdrawn" else {name: json_cell(row[f"new_{name}"]) for name in content},
         }
         for row in frame.to_dict("records")
     ]
@@ -90,10 +90,3 @@ def _changes(told: list[dict[str, Any]]) -> Table:
 
 def _said(content: dict[str, Any], names: list[str]) -> str:
     return ", ".join(f"{name} {content[name]}" for name in names if content.get(name) is not None)
-
-
-def _plain(cell: Any) -> Any:
-    """A cell as JSON has it: days as text, nothing for what is missing."""
-    if cell is None or cell is pd.NaT or (isinstance(cell, float) and cell != cell):
-        return None
-    return cell.date().isoformat() if isinstance(cell, pd.Timestamp) else cell

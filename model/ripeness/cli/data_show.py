@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
+from typing import Any
 
-import pandas as pd
 from rich.table import Table
 from rich.text import Text
 
-from ripeness.cli.screen import open_console, print_json
+from ripeness.cli.screen import json_cell, open_console, print_json
 from ripeness.data.vintages import read_store
 from ripeness.errors import UsageError, did_you_mean
 from ripeness.workspace import read_workspace
@@ -32,7 +33,7 @@ def show_values(root: Path, indicator: str, as_of: date | None, last: int, json:
     values = store.as_of(origin).values[indicator].tail(last)
     contract = store.contracts[indicator]
     if json:
-        rows = [_row(row) for row in values.to_dict("records")]
+        rows = [_known(row) for row in values.to_dict("records")]
         print_json({"indicator": indicator, "title": contract.title, "unit": contract.unit, "as_of": origin.isoformat(), "values": rows})
         return
     console = open_console()
@@ -40,17 +41,10 @@ def show_values(root: Path, indicator: str, as_of: date | None, last: int, json:
     for column in ("observed on", "value", "published on", "grade", "source"):
         table.add_column(column, justify="right" if column == "value" else "left")
     for row in values.to_dict("records"):
-        found = _row(row)
-        table.add_row(*(Text(str(found[key])) for key in ("observed_on", "value", "published_on", "grade", "source")))
+        table.add_row(*(Text(str(json_cell(row[key]))) for key in ("observed_on", "value", "published_on", "grade", "source")))
     console.print(table)
 
 
-def _row(row: dict[str, object] | dict[object, object]) -> dict[str, object]:
-    """A row of a vintage with ISO days and without what the row has not."""
-    found: dict[str, object] = {}
-    for key, cell in row.items():
-        if isinstance(cell, pd.Timestamp):
-            found[str(key)] = cell.date().isoformat()
-        elif not (isinstance(cell, float) and cell != cell):
-            found[str(key)] = cell
-    return found
+def _known(row: Mapping[Any, Any]) -> dict[str, Any]:
+    """A row of a vintage without what it has not."""
+    return {str(key): json_cell(cell) for key, cell in row.items() if json_cell(cell) is not None}

@@ -6,10 +6,13 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
+
+from ripeness.errors import Fault, printable
 
 WIDTH_OF_PIPE = 140
 
@@ -22,6 +25,19 @@ def open_console() -> Console:
 def print_json(value: Any) -> None:
     """Print a value as JSON with sorted keys; dates as ISO text, NaN refused."""
     sys.stdout.write(json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False, default=str) + "\n")
+
+
+def json_cell(cell: Any) -> Any:
+    """A cell of a table as JSON has it: days as text, nothing for what is missing."""
+    if cell is None or cell != cell:  # NaN and NaT differ from themselves
+        return None
+    return cell.date().isoformat() if isinstance(cell, datetime) else cell
+
+
+def json_fault(fault: Fault) -> dict[str, Any]:
+    """A fault as JSON has it, in letters that any terminal takes."""
+    said = {name: printable(getattr(fault, name)) for name in ("found", "expected", "mend")}
+    return {"path": printable(fault.path.as_posix()), "line": fault.line, **said}
 
 
 @contextmanager

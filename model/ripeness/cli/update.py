@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ripeness.cli.screen import open_console, print_json
+from ripeness.cli.screen import json_cell, json_fault, open_console, print_json
 from ripeness.data.batches import VERDICTS
 from ripeness.data.updates import Choices, Update
 from ripeness.data.verdicts import FILE, WAS, Judged
@@ -139,18 +139,14 @@ def _cell(cell: Any) -> str:
 
 
 def _print_freshness(console: Console, update: Update) -> None:
-    fresh = update.freshness.set_index("indicator")
-    if update.touched:
-        table = Table(title=Text(f"How fresh they are on {update.day}"), title_justify="left")
-        table.add_column("indicator")
-        for column in ("newest period", "published on", "days old"):
-            table.add_column(column, justify="right")
-        for name in update.touched:
-            row = fresh.loc[name]
-            days: str = "" if pd.isna(row["days_old"]) else f"{row['days_old']:.0f}"
-            table.add_row(Text(name), _cell(row["newest_observed_on"]), _cell(row["newest_published_on"]), days)
-        console.print(table)
-    overdue = fresh.index[fresh["overdue"]].tolist()
+    table = Table(title=Text(f"How fresh the indicators are on {update.day}"), title_justify="left")
+    table.add_column("indicator")
+    for column in ("newest period", "published on", "days old"):
+        table.add_column(column, justify="right")
+    for row in update.freshness.to_dict("records"):
+        table.add_row(*(Text(_cell(row[name])) for name in ("indicator", "newest_observed_on", "newest_published_on", "days_old")))
+    console.print(table)
+    overdue = update.freshness.loc[update.freshness["overdue"], "indicator"].tolist()
     said = f"Overdue on {update.day}, by their usual lag: {', '.join(overdue)}." if overdue else f"Nothing is overdue on {update.day}."
     console.print(Text(said), soft_wrap=True)
 
@@ -170,10 +166,10 @@ def _as_json(update: Update, choices: Choices) -> dict[str, Any]:
         "tables": {one.table: one.counts for one in update.judged},
         "rows": rows,
         "rows_left_out": listed - len(rows),
-        "faults": [vars(fault) | {"path": fault.path.as_posix()} for fault in update.faults],
+        "faults": [json_fault(fault) for fault in update.faults],
         "notes": list(update.notes),
         "freshness": [
-            {name: _plain(cell) for name, cell in row.items()} | {"touched": row["indicator"] in update.touched}
+            {name: json_cell(cell) for name, cell in row.items()} | {"touched": row["indicator"] in update.touched}
             for row in update.freshness.to_dict("records")
         ],
     }
@@ -182,20 +178,13 @@ def _as_json(update: Update, choices: Choices) -> dict[str, Any]:
 def _row_as_json(update: Update, one: Judged, row: dict[Any, Any]) -> dict[str, Any]:
     names = [*one.form.key, "published_on", *one.form.content]
     has_old = row["change"] in ("revision", "withdrawal")
-    old = {name: _plain(row[WAS + name]) for name in one.form.content}
+    old = {name: json_cell(row[WAS + name]) for name in one.form.content}
     return {
         "table": one.table,
         "file": update.files[row[FILE]],
         "line": row["line"] or None,
         "verdict": row["verdict"],
         "change": row["change"] or None,
-        "row": {name: _plain(row[name]) for name in names},
+        "row": {name: json_cell(row[name]) for name in names},
         "old": old if has_old else None,
     }
-
-
-def _plain(cell: Any) -> Any:
-    """A cell as JSON has it: days as text, nothing for what is missing."""
-    if cell is pd.NaT or (isinstance(cell, float) and cell != cell):
-        return None
-    return cell.date().isoformat() if isinstance(cell, pd.Timestamp) else cell

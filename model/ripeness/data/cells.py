@@ -18,12 +18,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ripeness.data.tables import MOST_TOLD, Said
-from ripeness.errors import ContentError, Fault
+from ripeness.errors import MOST_SHOWN, ContentError, Fault, printable
 
 SEPARATORS = ",;\t"
 MOST_BYTES = 2**28
 CHUNK = 2_000
-MOST_SHOWN = 200  # letters of a text from outside
 
 
 @dataclass(frozen=True)
@@ -82,19 +81,11 @@ def tell(shown: Path, lines: NDArray[np.int64], rows: NDArray[np.intp], say: Cal
     told = []
     for row in rows[:MOST_TOLD]:
         found, expected, mend = say(int(row))
-        told.append(Fault(shown, int(lines[row]) or None, printable(found), expected, mend))
+        told.append(Fault(shown, int(lines[row]) or None, printable(found, MOST_SHOWN), expected, mend))
     if len(rows) > MOST_TOLD:
         also = f"{len(rows) - MOST_TOLD} more rows, from this one on, with the fault of line {lines[rows[0]]}"
         told.append(Fault(shown, int(lines[rows[MOST_TOLD]]) or None, also, "none", "mend them likewise"))
     return told
-
-
-def printable(text: str) -> str:
-    """A text from outside as it may be shown on a terminal."""
-    whole = text.encode(errors="surrogateescape").decode(errors="replace")
-    return "".join(
-        letter if letter.isprintable() else "\ufffd" for letter in (whole if len(whole) <= MOST_SHOWN else f"{whole[:MOST_SHOWN]}…")
-    )
 
 
 def _read_text(path: Path, shown: Path) -> tuple[bytes, str]:
@@ -149,7 +140,7 @@ def _read_columns(raw: bytes, separator: str, shown: Path) -> Cells:
             blank[width == 1] = [not chunk[place][0].strip() for place in np.flatnonzero(width == 1)]
             kept = np.flatnonzero(~blank)
             if not header and len(kept):
-                header = [printable(name.strip()) for name in chunk[kept[0]]]
+                header = [printable(name.strip(), MOST_SHOWN) for name in chunk[kept[0]]]
                 columns, same, kept = [[] for _ in header], [{} for _ in header], kept[1:]
             whole = kept[width[kept] == len(header)]
             ragged.append(start[kept[width[kept] != len(header)]])

@@ -32,14 +32,10 @@ def compare(earlier: Vintage, later: Vintage) -> dict[str, pd.DataFrame]:
     found = {}
     for table in [*later.contracts, *BY_TABLE]:
         form = form_of(table)
-        rows = _compare(_frame(earlier, table), _frame(later, table), form)
+        rows = _compare(earlier.table(table), later.table(table), form)
         if len(rows):
             found[table] = rows
     return found
-
-
-def _frame(vintage: Vintage, table: str) -> pd.DataFrame:
-    return {"events": vintage.events, "coverage": vintage.coverage}[table] if table in BY_TABLE else vintage.values[table]
 
 
 def _compare(old: pd.DataFrame, new: pd.DataFrame, form: Form) -> pd.DataFrame:

@@ -25,7 +25,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from ripeness.data.forms import Form, form_of
+from ripeness.data.forms import BY_TABLE, Form, form_of
 from ripeness.data.intake import TABLE, Incoming
 from ripeness.data.vintages import Store
 from ripeness.errors import UsageError
@@ -92,10 +92,8 @@ def _typed(found: pd.DataFrame, form: Form) -> pd.DataFrame:
 
 def _held(store: Store, table: str, form: Form) -> pd.DataFrame:
     """Of each stored key the row published last; of a withdrawn period the last with a value."""
-    if table in store.rows or table in ("events", "coverage"):
-        stored = {"events": store.events, "coverage": store.coverage}[table] if table in ("events", "coverage") else store.rows[table]
-    else:
-        stored = _typed(pd.DataFrame(columns=list(form.all_columns)), form)
+    known = table in store.rows or table in BY_TABLE
+    stored = store.table(table) if known else _typed(pd.DataFrame(columns=list(form.all_columns)), form)
     if "value" in form.content:
         stored = stored[stored["value"].notna()]
     return stored.sort_values([*form.key, "published_on"]).drop_duplicates(list(form.key), keep="last").reset_index(drop=True)

@@ -24,11 +24,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ripeness.data.cells import Cells, printable, read_cells, tell
+from ripeness.data.cells import Cells, read_cells, tell
 from ripeness.data.forms import BY_TABLE, INDICATOR, ROWS, Form
 from ripeness.data.rows import FORMULA
 from ripeness.data.tables import Said, check_header, parse_day, parse_number, say_day, say_number
-from ripeness.errors import ContentError, Fault, UsageError, did_you_mean
+from ripeness.errors import ContentError, Fault, UsageError, did_you_mean, printable
 
 TABLE = "table"  # the column that says which table a row is for
 
@@ -144,28 +144,38 @@ def check_name(path: Path) -> str:
 
 def _form(header: Sequence[str], shown: Path, known: Collection[str], indicator: str | None) -> tuple[Form, str]:
     """The form of a file, and the table it is for: empty where a column says so row by row."""
-    alike = {table: len({*header} & {*form.all_columns}) for table, form in {"": ROWS, **BY_TABLE}.items()}
-    most = max(alike.values())
-    if not most:
-        forms = " or ".join(",".join(form.columns) for form in (ROWS, *BY_TABLE.values()))
-        found = f"the columns {','.join(header)[:80]}"
-        raise ContentError(Fault(shown, 1, found, f"a header: {forms}", "write the header of what the file holds"))
-    likely = [table for table, number in alike.items() if number == most]
-    table = shown.stem if shown.stem in likely else likely[0]
+    table = _likely(header, shown.stem, known, indicator)
     if table in BY_TABLE:
         form, required = BY_TABLE[table], BY_TABLE[table].columns
     else:
         form, table = ROWS, "" if INDICATOR in header else indicator or shown.stem
         required = ROWS.columns if table else (INDICATOR, *ROWS.columns)
+    if 2 * len({*header} & {*required}) < len(required):  # column by column it would be a list of all
+        told = indicator or INDICATOR in header or shown.stem in known or shown.stem in BY_TABLE
+        forms = " or ".join(",".join(columns) for columns in ([required] if told else [one.columns for one in (ROWS, *BY_TABLE.values())]))
+        mend = "write the header of what the file holds; a publisher's own file is read by 'ripeness import'"
+        raise ContentError(Fault(shown, 1, f"the columns {','.join(header)}", f"a header: {forms}", mend))
     broken = check_header(header, shown, required, form.optional)
     if broken:
         raise ContentError(broken)
     if indicator and table != indicator:
         raise UsageError(f"--indicator {indicator}: {shown.name} says itself what it holds")
     if form is ROWS and table and table not in known:
-        mend = f"name the file after its indicator, or give --indicator ID; {did_you_mean(table, list(known)).rstrip('?')}"
+        mend = f"name the file after its indicator, or give --indicator ID; {did_you_mean(table, list(known))}"
         raise ContentError(Fault(shown, None, f"rows of '{table}'", "rows of an indicator of indicators.toml", mend))
     return form, table
+
+
+def _likely(header: Sequence[str], name: str, known: Collection[str], indicator: str | None) -> str:
+    """Events, coverage, or nothing for rows of indicators: the form that the header has whole; else that of the file's name; else the likest."""
+    forms = {"": ROWS, **BY_TABLE}
+    there = {table: len({*header} & {*form.columns}) for table, form in forms.items()}
+    whole = [table for table, form in forms.items() if there[table] == len(form.columns)]
+    if whole:
+        return name if name in whole else whole[0]
+    if name in BY_TABLE:
+        return name
+    return "" if indicator or name in known or INDICATOR in header else max(there, key=lambda table: there[table])
 
 
 def _convert(incoming: Incoming, cells: Cells, table: str) -> None:

@@ -236,5 +236,5 @@ def _read_journal(path: Path, shown: Path) -> Journal:
 
 
 def _forbidden(shown: Path) -> ContentError:
-    mend = "run 'ripeness check' once as someone who may write there"
+    mend = "run the command once as someone who may write there"
     return ContentError(Fault(shown / ROOM, None, "an interrupted update in a folder that may not be written to", "none", mend))

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -69,11 +70,11 @@ def read_rows(path: Path, shown: Path, contract: Contract) -> pd.DataFrame:
             "line": table.lines,
         }
     ).astype(TYPES)
-    table.check(frame, TYPES, row_rules(contract))
+    table.check(frame, TYPES, row_rules(path.stem, contract))
     return frame
 
 
-def row_rules(contract: Contract) -> list[Rule]:
+def row_rules(indicator: str, contract: Contract) -> list[Rule]:
     """What must hold for each row of an indicator."""
     low, high = contract.plausible
     rules = [
@@ -144,11 +145,7 @@ def row_rules(contract: Contract) -> list[Rule]:
                 "era",
                 ("observed_on",),
                 lambda rows: _in_an_era(rows["observed_on"], contract),
-                lambda row, _: (
-                    f"observed_on {row['observed_on']:%Y-%m-%d} in no era",
-                    "a day of one of the eras of indicators.toml",
-                    "correct the date, or add an era and judge how well its days were searched",
-                ),
+                lambda row, _: _say_era(row, indicator, contract),
             )
         )
     return rules
@@ -209,6 +206,21 @@ def _in_an_era(days: pd.Series[pd.Timestamp], contract: Contract) -> pd.Series[b
     for era in contract.eras:
         inside |= days.between(pd.Timestamp(era.first), pd.Timestamp(era.last))
     return inside
+
+
+def _say_era(row: Mapping[Any, Any], indicator: str, contract: Contract) -> Said:
+    day, first, last = f"{row['observed_on']:%Y-%m-%d}", contract.eras[0], contract.eras[-1]
+    if day < last.last.isoformat():
+        found = f"observed_on {day}, before the first era '{first.id}', from {first.first}"
+        return found, f"a day of one of the eras of [{indicator}] in indicators.toml", "correct the date, or begin the first era earlier"
+    began = last.last + timedelta(days=1)
+    era = f'{{ id = "from_{began:%Y_%m}", from = {began}, to = {day[:4]}-12-31 }}'
+    return (
+        f"observed_on {day}, after the last era '{last.id}', to {last.last}",
+        "an era that holds the day, as somebody has to judge how much of what happened was captured",
+        f"add an era such as {era} to eras of [{indicator}] in indicators.toml, and to loadings.toml its share captured, "
+        f"as [capture.{indicator}.from_{began:%Y_%m}]",
+    )
 
 
 def _say_published(row: Mapping[Any, Any], _: pd.DataFrame) -> Said:

@@ -138,9 +138,7 @@ def _judge_all(store: Store, incoming: Sequence[Incoming], choices: Choices) -> 
     tables = [table for table in [*store.contracts, *BY_TABLE] if any(_has(one, table) for one in incoming)]
     known = replace(store, contracts={name: store.contracts[name] for name in tables if name in store.contracts}).as_of(day).values
     judged = [
-        judge(
-            table, form_of(table), incoming, stored_rows(store, table), day, store.contracts.get(table), known.get(table), choices.confirmed
-        )
+        judge(table, form_of(table), incoming, store.table(table), day, store.contracts.get(table), known.get(table), choices.confirmed)
         for table in tables
     ]
     faults = tuple(fault for one in incoming for fault in sorted(one.faults, key=lambda fault: fault.line or 0))
@@ -169,11 +167,6 @@ def newest_day(incoming: Iterable[Incoming]) -> date:
     return date(newest.year, newest.month, newest.day)
 
 
-def stored_rows(store: Store, table: str) -> pd.DataFrame:
-    """All stored rows of a table."""
-    return {"events": store.events, "coverage": store.coverage}[table] if table in BY_TABLE else store.rows[table]
-
-
 def _refuse_unknown(one: Incoming, store: Store) -> int:
     """Refuse rows of indicators that have no contract; returns how many."""
     tables = one.frame[TABLE]
@@ -185,7 +178,7 @@ def _refuse_unknown(one: Incoming, store: Store) -> int:
         lambda row: (
             f"an unknown indicator '{tables.iloc[row]}'",
             "an id of indicators.toml",
-            did_you_mean(str(tables.iloc[row]), list(store.contracts)).rstrip("?"),
+            did_you_mean(str(tables.iloc[row]), list(store.contracts)),
         ),
     )
     return int(strange.sum())

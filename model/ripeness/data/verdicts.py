@@ -98,7 +98,7 @@ def judge(
     confirmed : bool
         Whether values that jump are meant.
     """
-    rules = row_rules(contract) if contract else event_rules() if "kind" in form.key else coverage_rules()
+    rules = row_rules(table, contract) if contract else event_rules() if "kind" in form.key else coverage_rules()
     parts = [(number, one, np.flatnonzero(one.frame[TABLE] == table)) for number, one in enumerate(incoming) if one.form is form]
     pieces = []
     for number, one, places in parts:

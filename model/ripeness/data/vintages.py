@@ -24,6 +24,7 @@ from ripeness.data.batches import UPDATES_FILE, entries, no_batches, read_batche
 from ripeness.data.contracts import FILE as CONTRACTS_FILE
 from ripeness.data.contracts import Contract, read_contract_file
 from ripeness.data.events import COVERAGE_FILE, COVERAGE_KEY, EVENT_KEY, EVENTS_FILE, read_coverage, read_events
+from ripeness.data.forms import BY_TABLE
 from ripeness.data.journal import reading
 from ripeness.data.rows import read_rows
 from ripeness.data.tables import hash_file
@@ -140,6 +141,10 @@ class Vintage:
         table = pd.DataFrame(records, columns=FRESHNESS_COLUMNS)
         return table.astype({"newest_observed_on": "datetime64[ns]", "newest_published_on": "datetime64[ns]", "days_old": "float64"})
 
+    def table(self, name: str) -> pd.DataFrame:
+        """What was known of an indicator, of "events" or of "coverage"."""
+        return {"events": self.events, "coverage": self.coverage}[name] if name in BY_TABLE else self.values[name]
+
     def _tables(self) -> Iterator[tuple[str, pd.DataFrame]]:
         for name in sorted(self.values):
             yield f"{name}.csv", self.values[name]
@@ -174,13 +179,16 @@ class Store:
     recovered: str | None = None
     batches: pd.DataFrame = field(default_factory=no_batches, repr=False)
 
+    def table(self, name: str) -> pd.DataFrame:
+        """All rows of an indicator, of "events" or of "coverage"."""
+        return {"events": self.events, "coverage": self.coverage}[name] if name in BY_TABLE else self.rows[name]
+
     def entered(self, table: str) -> pd.DataFrame:
         """When each row of an indicator, of "events" or of "coverage" was entered, and whether late; see `batches.entries`.
 
         No vintage depends on it: a day sees what was published by then. A backtest may leave out, or name, what was entered later.
         """
-        frame = {"events": self.events, "coverage": self.coverage}[table] if table in ("events", "coverage") else self.rows[table]
-        return entries(self.batches, table, frame["line"])
+        return entries(self.batches, table, self.table(table)["line"])
 
     def as_of(self, origin: date) -> Vintage:
         """The vintage of a day: rows published by then, of each period the latest, without withdrawn periods."""

@@ -8,6 +8,9 @@ record. Another number is another row, which names what differs from the row bef
     run                          none of these but the run: its seed, ripeness.toml or the versions of the libraries
     sampling                     not even that: the same run, sampled on another machine
 
+A run's forecast of a question, origin and horizon stands here once with each probability (`Forecast.key`), so that a resolution is of one row:
+one more with another interval or outside view is no forecast that anything can have issued, and is refused.
+
 No clock is read, so the ledger knows no day of issue. But it knows the day that the record had reached by then (`record_to`), and that
 rows come in the order of issue: a forecast was issued no earlier than any before it.
 """
@@ -24,7 +27,7 @@ from pydantic import Field, TypeAdapter
 
 from ripeness.data.journal import reading, writing
 from ripeness.errors import ContentError, Fault
-from ripeness.ledger.grown import RESTORE, cells_of, read_rows, with_rows
+from ripeness.ledger.grown import DIGITS, RESTORE, cells_of, read_rows, with_rows
 from ripeness.weeks import target_date
 
 FILE: Final = "ledger.csv"
@@ -34,6 +37,7 @@ AHEAD: Final = "ahead"
 HINDSIGHT: Final = "hindsight"
 
 Issued = Literal["ahead", "hindsight"]
+Key = tuple[str, str, date, int, str]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 Text = Annotated[str, Field(pattern=r"^[^\x00-\x1f]+$")]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
@@ -41,15 +45,40 @@ _WORD = "|".join((*INPUTS, RUN, SAMPLING))
 
 
 @dataclass(frozen=True)
-class Entry:
-    """One row of reports/ledger.csv: one probability for one question, origin and horizon.
+class Forecast:
+    """What ledger.csv and resolutions.csv both say of a forecast: which it is, and its probability.
 
     Parameters
     ----------
     run_id : str
         Twelve hexadecimal digits that name the inputs of the run.
     question, origin, horizon_weeks, target_end_date : str, date, int, date
-    probability, lower, upper, outside_view : float
+    probability : float
+        In [0, 1].
+    """
+
+    run_id: Text
+    question: Name
+    origin: date
+    horizon_weeks: Annotated[int, Field(ge=1)]
+    target_end_date: date
+    probability: Share
+
+    @property
+    def key(self) -> Key:
+        """What tells it from every other; the same run sampled on another machine differs in the probability."""
+        return self.run_id, self.question, self.origin, self.horizon_weeks, f"{self.probability:.{DIGITS}f}"
+
+
+@dataclass(frozen=True)
+class Entry(Forecast):
+    """One row of reports/ledger.csv: one probability for one question, origin and horizon.
+
+    Parameters
+    ----------
+    run_id, question, origin, horizon_weeks, target_end_date, probability
+        As in `Forecast`.
+    lower, upper, outside_view : float
         In [0, 1].
     method : str
         How it was made.
@@ -61,12 +90,6 @@ class Entry:
         The default origin of the data when it was issued: it was issued no earlier. None in rows of the oldest form.
     """
 
-    run_id: Text
-    question: Name
-    origin: date
-    horizon_weeks: Annotated[int, Field(ge=1)]
-    target_end_date: date
-    probability: Share
     lower: Share
     upper: Share
     outside_view: Share
@@ -107,7 +130,7 @@ def parse_ledger(raw: bytes | None, shown: Path) -> list[Entry]:
         return []
     rows = read_rows(raw, shown, _SPEC, COLUMNS, OLDEST)
     faults = []
-    lines: dict[Entry, int] = {}
+    lines: dict[Key, int] = {}
     for line, entry in rows:
         target = target_date(entry.origin, entry.horizon_weeks)
         if entry.target_end_date != target:
@@ -115,9 +138,9 @@ def parse_ledger(raw: bytes | None, shown: Path) -> list[Entry]:
             faults.append(Fault(shown, line, f"target_end_date {entry.target_end_date}", expected, RESTORE))
         if entry.lower > entry.upper:
             faults.append(Fault(shown, line, f"lower {entry.lower:g} above upper {entry.upper:g}", "lower up to upper", RESTORE))
-        bare = replace(entry, differs="", record_to=None)
-        if lines.setdefault(bare, line) != line:
-            faults.append(Fault(shown, line, f"the forecast of line {lines[bare]} a second time", "each forecast once", RESTORE))
+        if lines.setdefault(entry.key, line) != line:
+            found = f"the forecast of line {lines[entry.key]} a second time"
+            faults.append(Fault(shown, line, found, "each forecast of a run once", RESTORE))
     if faults:
         raise ContentError(faults)
     return [entry for _, entry in rows]

@@ -13,13 +13,14 @@ from collections.abc import Sequence
 from dataclasses import astuple
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
 
 from ripeness.errors import ContentError, Fault
 
-RESTORE = "restore the file from its history: what was issued is never edited"
+DIGITS: Final = 6  # of a float, after the point
+RESTORE: Final = "restore the file from its history: what was issued is never edited"
 
 
 def read_rows[Row](raw: bytes, shown: Path, spec: TypeAdapter[Row], columns: Sequence[str], needed: int) -> list[tuple[int, Row]]:
@@ -80,7 +81,7 @@ def with_rows(raw: bytes | None, columns: Sequence[str], rows: Sequence[Any]) ->
         The content as `read_rows` has accepted it; None where there is no file yet.
     columns : sequence of str
     rows : sequence of dataclass
-        One cell for each field: floats to six decimals, None an empty cell.
+        One cell for each field: floats to DIGITS decimals, None an empty cell.
     """
     if raw is None:
         return _lines([columns, *map(cells_of, rows)], b"\n")
@@ -103,7 +104,7 @@ def _cell(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, float):
-        return f"{value:.6f}"
+        return f"{value:.{DIGITS}f}"
     return value.isoformat() if isinstance(value, date) else str(value)
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from ripeness.ledger.entries import AHEAD, HINDSIGHT, Entry, issue_labels
 from ripeness.ledger.outcomes import VOID, YES
-from ripeness.ledger.resolutions import Resolution, key_of, latest
+from ripeness.ledger.resolutions import Resolution, latest
 from ripeness.question import Question
 
 OPEN: Final = "open"
@@ -44,7 +44,7 @@ def build_record(
     counts = {issued: dict.fromkeys(("issued", OPEN, "resolved", VOID, "due"), 0) for issued in (AHEAD, HINDSIGHT)}
     resolved, history = [], []
     for entry, issued in seen:
-        row = standing.get(key_of(entry))
+        row = standing.get(entry.key)
         outcome = OPEN if row is None else row.outcome
         counts[issued]["issued"] += 1
         counts[issued][outcome if outcome in (OPEN, VOID) else "resolved"] += 1

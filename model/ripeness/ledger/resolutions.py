@@ -12,34 +12,32 @@ from datetime import date
 from functools import cache
 from math import log
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from pydantic import Field, TypeAdapter
 
 from ripeness.data.journal import reading, writing
 from ripeness.data.vintages import Vintage
 from ripeness.errors import ContentError, Fault
-from ripeness.ledger.entries import FILE, Entry, Issued, Name, Share, Text, issue_labels, parse_ledger
-from ripeness.ledger.grown import RESTORE, read_rows, with_rows
-from ripeness.ledger.outcomes import VOID, YES, Word, settle
+from ripeness.ledger.entries import FILE, Entry, Forecast, Issued, Key, Share, Text, issue_labels, parse_ledger
+from ripeness.ledger.grown import DIGITS, RESTORE, read_rows, with_rows
+from ripeness.ledger.outcomes import VOID, YES, Outcome, Word, settle
 from ripeness.question import Question
 
 RESOLUTIONS_FILE: Final = "resolutions.csv"
-DIGITS: Final = 6
 LEAST: Final = 0.5 * 10**-DIGITS  # a probability written as 0 or 1 stands for half its last digit
 
-Key = tuple[str, str, date, int, float]
 Score = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 @dataclass(frozen=True)
-class Resolution:
+class Resolution(Forecast):
     """One row of reports/resolutions.csv.
 
     Parameters
     ----------
     run_id, question, origin, horizon_weeks, target_end_date, probability, outside_view
-        As in the ledger.
+        As in the ledger, of whose rows it answers the one with its `key`.
     outcome : {"yes", "no", "void"}
     as_of : date
         The day by whose record it was resolved.
@@ -55,12 +53,6 @@ class Resolution:
         How surely a round would have been found, in the worst searched stretch of the window: a no means none on record, so searched.
     """
 
-    run_id: Text
-    question: Name
-    origin: date
-    horizon_weeks: Annotated[int, Field(ge=1)]
-    target_end_date: date
-    probability: Share
     outside_view: Share
     outcome: Word
     as_of: date
@@ -130,36 +122,24 @@ def resolve_forecasts(reports: Path, question: Question, essay: date, as_of: dat
         standing = latest(_parse(raw, shown / RESOLUTIONS_FILE, entries))
         new = []
         for entry, issued in zip(entries, issue_labels(entries, essay), strict=True):
-            before = standing.get(key_of(entry))
+            before = standing.get(entry.key)
             if before is not None and before.as_of > as_of:
                 continue
             outcome = settle(entry, question, as_of, known, settled=before is not None and before.outcome != VOID)
             if outcome is None or (before is not None and outcome.word == before.outcome):
                 continue
             reason = outcome.reason if before is None else f"{outcome.reason}; supersedes the {before.outcome} as of {before.as_of}"
-            brier, log_score = scores(entry.probability, outcome.word)
-            outside_brier, outside_log_score = scores(entry.outside_view, outcome.word)
-            low, high = outcome.sensitivity or (None, None)
-            resolution = Resolution(
-                run_id=entry.run_id,
-                question=entry.question,
-                origin=entry.origin,
-                horizon_weeks=entry.horizon_weeks,
-                target_end_date=entry.target_end_date,
-                probability=entry.probability,
-                outside_view=entry.outside_view,
-                outcome=outcome.word,
-                as_of=as_of,
-                issued=issued,
-                reason=reason,
-                brier=brier,
-                log_score=log_score,
-                outside_brier=outside_brier,
-                outside_log_score=outside_log_score,
-                sensitivity_q05=low,
-                sensitivity_q95=high,
+            new.append(
+                Resolution(
+                    **{field.name: getattr(entry, field.name) for field in fields(Forecast)},
+                    outside_view=entry.outside_view,
+                    outcome=outcome.word,
+                    as_of=as_of,
+                    issued=issued,
+                    reason=reason,
+                    **_scored(entry, outcome),
+                )
             )
-            new.append(resolution)
         if new:
             update.replace(RESOLUTIONS_FILE, with_rows(raw, RESOLUTION_COLUMNS, new))
     return new
@@ -167,12 +147,7 @@ def resolve_forecasts(reports: Path, question: Question, essay: date, as_of: dat
 
 def latest(resolutions: Sequence[Resolution]) -> dict[Key, Resolution]:
     """The row in force for each forecast: the last one."""
-    return {key_of(row): row for row in resolutions}
-
-
-def key_of(row: Entry | Resolution) -> Key:
-    """What tells a forecast from every other; two of the same run differ in their numbers."""
-    return row.run_id, row.question, row.origin, row.horizon_weeks, row.probability
+    return {row.key: row for row in resolutions}
 
 
 def scores(probability: float, outcome: str) -> tuple[float | None, float | None]:
@@ -183,14 +158,26 @@ def scores(probability: float, outcome: str) -> tuple[float | None, float | None
     return round((1 - came) ** 2, DIGITS), round(-log(min(max(came, LEAST), 1 - LEAST)), DIGITS)
 
 
+def _scored(entry: Entry, outcome: Outcome) -> dict[str, Any]:
+    """The columns of a resolution that are numbers."""
+    low, high = outcome.sensitivity or (None, None)
+    of_forecast, of_outside = scores(entry.probability, outcome.word), scores(entry.outside_view, outcome.word)
+    return {
+        **dict(zip(("brier", "log_score"), of_forecast, strict=True)),
+        **dict(zip(("outside_brier", "outside_log_score"), of_outside, strict=True)),
+        "sensitivity_q05": low,
+        "sensitivity_q95": high,
+    }
+
+
 def _parse(raw: bytes | None, shown: Path, entries: Sequence[Entry]) -> list[Resolution]:
     if raw is None:
         return []
     rows = read_rows(raw, shown, _SPEC, RESOLUTION_COLUMNS, len(RESOLUTION_COLUMNS))
-    issued = {key_of(entry) for entry in entries}
+    issued = {(entry.key, entry.target_end_date, entry.outside_view) for entry in entries}
     faults = []
     for line, row in rows:
-        if key_of(row) not in issued:
+        if (row.key, row.target_end_date, row.outside_view) not in issued:
             found = f"a resolution of {row.question}, {row.origin}, {row.horizon_weeks} weeks"
             faults.append(Fault(shown, line, found, "a forecast of the ledger", RESTORE))
         due = (*scores(row.probability, row.outcome), *scores(row.outside_view, row.outcome))

@@ -47,6 +47,7 @@ def _source(name: str, title: str, *files: str) -> tuple[str, Source]:
     return name, Source(title, files, name, f"import_{name}")
 
 
+ALL = "all"
 _CHRONOLOGY = "events/diplomacy_chronology.csv"
 
 SOURCES: Mapping[str, Source] = dict(
@@ -118,6 +119,28 @@ def import_source(name: str, paths: Sequence[Path]) -> dict[str, pd.DataFrame]:
     return source.read(*ordered)
 
 
+def files_by_source(name: str, paths: Sequence[Path]) -> tuple[dict[str, list[Path]], list[str]]:
+    """The files of a source; of ALL, those of every source that has its own in the one folder given.
+
+    Returns
+    -------
+    tuple
+        Source to its files; and the names of the sources of ALL that lack some.
+
+    Raises
+    ------
+    UsageError
+        If the source is unknown, or ALL is not given one folder with files of a source.
+    """
+    if name == ALL:
+        if len(paths) != 1:
+            raise UsageError(f"{ALL} reads one folder, but {len(paths)} paths were given")
+        return find_sources(paths[0])
+    if name not in SOURCES:
+        raise UsageError(f"unknown source '{name}': {did_you_mean(name, [*SOURCES, ALL])}")
+    return {name: list(paths)}, []
+
+
 def find_sources(folder: Path) -> tuple[dict[str, list[Path]], list[str]]:
     """The sources whose files lie in a folder: as `Source.files` say, or side by side.
 
@@ -147,7 +170,7 @@ def find_sources(folder: Path) -> tuple[dict[str, list[Path]], list[str]]:
 
 
 def import_all(folder: Path) -> dict[str, pd.DataFrame]:
-    """Read every source from a folder laid out as `Source.files` say; what a full rebuild of data/ writes.
+    """Read every source from a folder; what a full rebuild of data/ writes.
 
     Raises
     ------
@@ -156,17 +179,17 @@ def import_all(folder: Path) -> dict[str, pd.DataFrame]:
     ContentError
         If a file is not what it should be.
     """
-    missing = [file for source in SOURCES.values() for file in source.files if not (folder / file).is_file()]
-    if missing:
-        raise UsageError("not in the folder of source data: " + ", ".join(dict.fromkeys(missing)))
+    found, absent = find_sources(folder)
+    if absent:
+        raise UsageError(f"{folder.name}: not all files of {', '.join(absent)}")
     tables: dict[str, pd.DataFrame] = {}
-    for name, source in SOURCES.items():
-        tables |= import_source(name, [folder / file for file in source.files])
+    for name, paths in found.items():
+        tables |= import_source(name, paths)
     return tables
 
 
 def write_rows(tables: Mapping[str, pd.DataFrame], folder: Path) -> list[Path]:
-    """Write tables as canonical CSV files; see `ripeness.sources.tables.write_rows`."""
-    from ripeness.sources.tables import write_rows as write
+    """Write tables as canonical CSV files; see `ripeness.sources.export.write_rows`."""
+    from ripeness.sources.export import write_rows as write
 
     return write(tables, folder)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from ripeness.sources.tables import daily, read_table, rows, weekly_sum
+from ripeness.sources.series import daily, rows, weekly_sum
+from ripeness.sources.tables import read_table
 
 _MISSILES = ["cruise_launched", "ballistic_launched", "mixed_missile_launched", "unknown_missile_launched"]
 _THOROUGH_FROM = pd.Timestamp("2024-09-01")

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from ripeness.sources.tables import daily, read_table, rows, whole_weeks
+from ripeness.sources.series import daily, rows, whole_weeks
+from ripeness.sources.tables import read_table
 
 _RATES = ["rub_per_usd", "rub_per_eur", "rub_per_cny"]
 

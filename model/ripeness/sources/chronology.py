@@ -13,7 +13,8 @@ import pandas as pd
 from ripeness.errors import ContentError, Fault, did_you_mean
 from ripeness.sources.announcements import Announcement, planned_days, read_announcements
 from ripeness.sources.coverage import coverage_rows, searched_to
-from ripeness.sources.tables import read_table, rows
+from ripeness.sources.series import rows
+from ripeness.sources.tables import read_table
 
 _SOURCE = "Chronology compiled 2026, vintage reconstructed"
 _CORE = {"delegation_inperson", "delegation_online", "ministers", "trilateral"}
@@ -80,7 +81,7 @@ def read_chronology(path: Path) -> pd.DataFrame:
     table = read_table(path, days=["date", "end_date"], words=words)
     known = [*_KINDS, "round", "announced", "postponed"]
     faults = [
-        Fault(Path(path.name), int(str(line)), f"kind '{kind}'", "a kind of the chronology", did_you_mean(kind, known).rstrip("?"))
+        Fault(Path(path.name), int(str(line)), f"kind '{kind}'", "a kind of the chronology", did_you_mean(kind, known))
         for line, kind in table["kind"].items()
         if kind not in known
     ]

@@ -7,7 +7,8 @@ from pathlib import Path
 import pandas as pd
 
 from ripeness.sources.chronology import core_rounds
-from ripeness.sources.tables import read_table, rows, whole_weeks
+from ripeness.sources.series import rows, whole_weeks
+from ripeness.sources.tables import read_table
 
 _COUNTS = {
     "war_attention": "items_ukraine_russia",

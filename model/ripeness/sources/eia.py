@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from ripeness.sources.tables import daily, read_table, rows, weekly_mean
+from ripeness.sources.series import daily, rows, weekly_mean
+from ripeness.sources.tables import read_table
 
 
 def import_eia(prices: Path) -> dict[str, pd.DataFrame]:

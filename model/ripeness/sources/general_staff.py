@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from ripeness.sources.tables import daily, read_records, rows
+from ripeness.sources.series import daily, rows
+from ripeness.sources.tables import read_records
 
 _SOURCE = "General Staff of Ukraine"
 _STALE_DAYS = 3

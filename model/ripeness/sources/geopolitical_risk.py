@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from ripeness.sources.tables import daily, read_table, rows
+from ripeness.sources.series import daily, rows
+from ripeness.sources.tables import read_table
 
 
 def import_geopolitical_risk(index: Path) -> dict[str, pd.DataFrame]:

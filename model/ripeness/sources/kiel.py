@@ -7,7 +7,8 @@ from pathlib import Path
 import pandas as pd
 
 from ripeness.errors import ContentError, Fault
-from ripeness.sources.tables import daily, read_table, rows
+from ripeness.sources.series import daily, rows
+from ripeness.sources.tables import read_table
 
 _SOURCE = "Kiel Institute, values as later revised, vintage reconstructed"
 _LAG_DAYS = 115

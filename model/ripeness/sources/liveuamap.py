@@ -7,7 +7,8 @@ from pathlib import Path
 import pandas as pd
 
 from ripeness.sources.deepstate import weekly_change
-from ripeness.sources.tables import daily, read_table, rows
+from ripeness.sources.series import daily, rows
+from ripeness.sources.tables import read_table
 
 # The seven weeks to this Sunday are the invasion itself and the retreat from the north: moves of tens of thousands of square kilometres
 # that no weekly rhythm of the front explains. The first change is that of the week after.

@@ -1,4 +1,4 @@
-"""Read a publisher's file into a table whose index is the line, and hand rows on in the project's columns."""
+"""Read a publisher's file into a table whose index is the line, or the place in an array."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import io
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,6 @@ from ripeness.data.tables import parse_day, parse_number
 from ripeness.errors import ContentError, Fault
 
 _MOST = 1e15  # beyond it sums and rounding fail; nothing that is measured here comes near
-ROW_COLUMNS = ("observed_on", "value", "published_on", "source", "grade", "sample_size")
 
 
 def read_table(
@@ -185,127 +183,3 @@ def _month(text: str) -> pd.Timestamp:
 
 
 _EXPECTED: dict[Callable[[str], Any], str] = {_day: "a date YYYY-MM-DD", _month: "a month YYYY-MM"}
-
-
-def daily(table: pd.DataFrame, path: Path, day: str, value: str) -> pd.Series[float]:
-    """One column as a series by day, in order of time.
-
-    Raises
-    ------
-    ContentError
-        If a day occurs twice.
-    """
-    repeated = table.index[table[day].duplicated()]
-    if len(repeated):
-        entry = table.index.name == "entry"  # of an array, which has no lines
-        raise ContentError(
-            [
-                Fault(
-                    Path(path.name),
-                    None if entry else int(line),
-                    f"{table.loc[line, day]:%Y-%m-%d} a second time{f' in entry {line}' if entry else ''}",
-                    "each day once",
-                    "remove one of the rows",
-                )
-                for line in repeated
-            ]
-        )
-    return pd.Series(table[value].to_numpy(dtype=float), index=pd.DatetimeIndex(table[day]), name=value).sort_index()
-
-
-def whole_weeks(series: pd.Series[Any], last: pd.Timestamp | None = None) -> pd.DatetimeIndex:
-    """Sundays of the weeks, Monday to Sunday, that lie wholly between the first and the last day of a series by day.
-
-    `last` is the day up to which the series is whole, where nothing is to come on the days after its own last.
-    """
-    first, last = series.index.min(), last or series.index.max()
-    sundays = pd.date_range(first, last, freq="W-SUN")
-    return pd.DatetimeIndex(sundays[sundays - pd.Timedelta(days=6) >= first])
-
-
-def weekly_mean(series: pd.Series[float], last: pd.Timestamp | None = None) -> pd.Series[float]:
-    """Mean of the days present in each whole week; a week without any is absent."""
-    return series.resample("W-SUN").mean().reindex(whole_weeks(series, last)).dropna()
-
-
-def weekly_sum(series: pd.Series[float]) -> pd.Series[float]:
-    """Sum over each whole week; a day without a row counts nothing."""
-    return series.resample("W-SUN").sum().reindex(whole_weeks(series))
-
-
-def rows(
-    values: pd.Series[float],
-    *,
-    lag_days: int,
-    source: str,
-    grade: str | pd.Series[str],
-    decimals: int,
-    sample_size: pd.Series[float] | None = None,
-) -> pd.DataFrame:
-    """A series by `observed_on` in the columns of an indicator file.
-
-    Parameters
-    ----------
-    values : Series
-        Indexed by the last day of the period each value describes; natural units.
-    lag_days : int
-        Days from that day to publication.
-    source : str
-        Publisher, and whether the vintage is reconstructed.
-    grade : str or Series of str
-        A, B or C.
-    decimals : int
-        Figures kept after the point.
-    sample_size : Series, optional
-        Poll size or exposure.
-    """
-    frame = pd.DataFrame({"observed_on": values.index, "value": values.round(decimals).to_numpy()})
-    frame["published_on"] = frame["observed_on"] + pd.Timedelta(days=lag_days)
-    frame["source"] = source
-    frame["grade"] = grade if isinstance(grade, str) else grade.reindex(values.index).to_numpy()
-    if sample_size is not None:
-        frame["sample_size"] = sample_size.reindex(values.index).to_numpy()
-    return frame
-
-
-def write_rows(tables: Mapping[str, pd.DataFrame], folder: Path) -> list[Path]:
-    """Write each table to <name>.csv: ISO dates, shortest floats, LF, sorted by its dates.
-
-    Parameters
-    ----------
-    tables : mapping
-        Name (an indicator, "events", "coverage") to its columns in the order of the file.
-    folder : Path
-        Where the files lie; a file of the name is replaced whole.
-
-    Returns
-    -------
-    list of Path
-        The files written.
-    """
-    paths = []
-    for name, table in tables.items():
-        keys = [key for key in ("observed_on", "date", "from", "published_on", "kind") if key in table]
-        ordered = table.sort_values(keys, kind="stable")
-        path = folder / f"{name}.csv"
-        part = path.with_suffix(".csv.part")
-        with part.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(ordered.columns)
-            for record in ordered.itertuples(index=False, name=None):
-                writer.writerow([_text(cell) for cell in record])
-        part.replace(path)
-        paths.append(path)
-    return paths
-
-
-def _text(cell: Any) -> str:
-    match cell:
-        case date():
-            return cell.strftime("%Y-%m-%d")
-        case float() if math.isnan(cell):
-            return ""
-        case float():
-            return str(int(cell)) if cell == int(cell) else repr(float(cell))
-        case _:
-            return str(cell)
