@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -22,9 +21,8 @@ from ripeness.data.contracts import read_contracts
 from ripeness.data.panel import UNSEARCHED, build_panel
 from ripeness.data.vintages import read_store
 from ripeness.fit.coordinates import LOG, LOG_ODDS, PARTS, PLAIN, Coordinates, build_coordinates
-from ripeness.fit.density import log_density
 from ripeness.fit.expand import expand_draws
-from ripeness.fit.pointers import c_functions, open_problem, table_of
+from ripeness.fit.pointers import Density, open_problem, table_of
 from ripeness.fit.problem import build_problem
 from ripeness.fit.sample import sample_posterior
 from ripeness.hazard.announced import CLASSES, announced_weeks, find_announcements
@@ -568,7 +566,7 @@ def test_the_engine_has_the_density_of_the_model(spec: ModelSpec, variant: Varia
     constants = []
     for point in points:
         x = as_vector(coordinates, point)
-        constants.append(log_density(x, np.empty_like(x), problem) - by_hand(spec, point, variant))
+        constants.append(Density(problem)(x)[0] - by_hand(spec, point, variant))
     assert np.ptp(constants) < 1e-8 * abs(by_hand(spec, points[0], variant))
     assert np.ptp([by_hand(spec, point, variant) for point in points]) > 1
 
@@ -577,12 +575,12 @@ def test_the_engines_gradient_in_every_coordinate(spec: ModelSpec, variant: Vari
     coordinates = build_coordinates(spec, variant, names.AS_WRITTEN)
     problem = build_problem(spec, variant, names.AS_WRITTEN, coordinates)
     x = as_vector(coordinates, random_points(spec, variant)[0])
-    gradient, unused = np.empty_like(x), np.empty_like(x)
-    log_density(x, gradient, problem)
+    density = Density(problem)
+    gradient = density(x)[1]
     step = 1e-5
     for i in range(len(x)):
         moved = np.eye(1, len(x), i)[0] * step
-        difference = log_density(x + moved, unused, problem) - log_density(x - moved, unused, problem)
+        difference = density(x + moved)[0] - density(x - moved)[0]
         assert gradient[i] == pytest.approx(difference / (2 * step), rel=1e-5, abs=1e-5), i
 
 
@@ -608,29 +606,21 @@ def test_what_follows_from_x_is_what_the_model_says(spec: ModelSpec, variant: Va
             assert list(found.coords[dim].values) == list(model.coords[dim])
 
 
-def test_nutpie_is_given_the_same_density(spec: ModelSpec) -> None:
+def test_a_problem_travels_whole(spec: ModelSpec) -> None:
     coordinates = build_coordinates(spec, "conjunctive", names.AS_WRITTEN)
     problem = build_problem(spec, "conjunctive", names.AS_WRITTEN, coordinates)
     for ours, theirs in zip(open_problem(table_of(problem)), problem, strict=True):
         assert ours.dtype == theirs.dtype
         np.testing.assert_array_equal(ours, theirs)
-    x = as_vector(coordinates, random_points(spec, "conjunctive")[0])
-    gradient, value = np.empty_like(x), np.empty(1)
-    numbers = (array.ctypes.data_as(ctypes.POINTER(ctypes.c_double)) for array in (x, gradient, value))
-    table = table_of(problem)
-    assert c_functions()[0].ctypes(len(x), *numbers, table.ctypes.data_as(ctypes.POINTER(ctypes.c_int64))) == 0
-    expected = np.empty_like(x)
-    assert value[0] == log_density(x, expected, problem)
-    np.testing.assert_array_equal(gradient, expected)
-    problem.mean[0] = np.nan
-    assert (
-        c_functions()[0].ctypes(
-            len(x),
-            *(array.ctypes.data_as(ctypes.POINTER(ctypes.c_double)) for array in (x, gradient, value)),
-            table.ctypes.data_as(ctypes.POINTER(ctypes.c_int64)),
-        )
-        == 1
-    )
+
+
+def test_a_density_that_is_no_number_is_told(spec: ModelSpec) -> None:
+    coordinates = build_coordinates(spec, "outside", names.AS_WRITTEN)
+    density = Density(build_problem(spec, "outside", names.AS_WRITTEN, coordinates))
+    value, gradient, known = density.evaluate(coordinates.mean)
+    assert known and np.isfinite(value) and np.isfinite(gradient).all()
+    value, _, known = density.evaluate(np.full(len(coordinates.mean), np.nan))
+    assert not known and np.isnan(value)
 
 
 # --- One real fit -----------------------------------------------------------------------------------------------------------------------

@@ -32,6 +32,11 @@ def compiled(function: Callable[..., Any]) -> Any:
     return kept(numba.njit, cache=True, **OPTIONS)(function)
 
 
+def inlined(function: Callable[..., Any]) -> Any:
+    """A function that becomes part of whatever compiled function calls it: compiled with its caller, not before it and once more in it."""
+    return kept(numba.njit, inline="always", **OPTIONS)(function)
+
+
 def kept(decorator: Callable[..., Any], *arguments: Any, **options: Any) -> Callable[[Callable[..., Any]], Any]:
     """A numba decorator whose compiled code is kept in the folder of this state of the source."""
 

@@ -22,7 +22,7 @@ from ripeness.fit.problem import Problem
 from ripeness.fit.stages import Conditions, Hazards, Indicators, part
 from ripeness.hazard.filter import filter_dormancy, pull_back_filter
 from ripeness.hazard.inside_view import pull_back_view, view_inside
-from ripeness.kernel import compiled
+from ripeness.kernel import compiled, inlined
 
 Array = NDArray[np.float64]
 
@@ -41,7 +41,7 @@ class WithFactors(NamedTuple):
     filtered: Any
 
 
-@compiled
+@inlined
 def go_forward(x: Array, p: Problem) -> WithFactors:
     """From x to the density of a variant with factors."""
     f = stages.lay_out_indicators(x, p)
@@ -62,7 +62,7 @@ def go_forward(x: Array, p: Problem) -> WithFactors:
     return WithFactors(f, precision, information, mapped, rows, c, opened, h, filtered)
 
 
-@compiled
+@inlined
 def go_forward_outside(x: Array, p: Problem) -> tuple[Hazards, Any]:
     """From x to the density of the outside variant."""
     h = stages.lay_out_hazards(x, np.zeros(p.basis.shape[1]), p)
@@ -70,17 +70,34 @@ def go_forward_outside(x: Array, p: Problem) -> tuple[Hazards, Any]:
 
 
 @compiled
-def add_priors(x: Array, gradient: Array, p: Problem) -> float:
+def add_priors(x: Array, mean: Array, sd: Array, gradient: Array) -> float:
     """Normal priors of all coordinates without their constants; the gradient is set, not added to."""
+    for i in range(x.shape[0]):
+        gradient[i] = (mean[i] - x[i]) / (sd[i] * sd[i])
     total = 0.0
     for i in range(x.shape[0]):
-        scaled = (x[i] - p.mean[i]) / p.sd[i]
-        gradient[i] = -scaled / p.sd[i]
-        total -= 0.5 * scaled * scaled
+        total += gradient[i] * (x[i] - mean[i])
+    return 0.5 * total
+
+
+@compiled
+def sum_of(values: Array) -> float:
+    """Sum of a vector."""
+    total = 0.0
+    for i in range(values.shape[0]):
+        total += values[i]
     return total
 
 
 @compiled
+def write_after(result: Array, place: int, values: Array) -> int:
+    """Writes a vector into another from a place on; returns the place after it."""
+    for i in range(values.shape[0]):
+        result[place + i] = values[i]
+    return place + values.shape[0]
+
+
+@inlined
 def go_back_to_hazards(x: Array, h: Hazards, filtered: Any, gradient: Array, p: Problem) -> Array:
     """Adjoint of filter and outside view: adds to the gradient; returns the cotangent of the multiplier, (week at risk,)."""
     weeks = p.found.shape[0]
@@ -91,7 +108,7 @@ def go_back_to_hazards(x: Array, h: Hazards, filtered: Any, gradient: Array, p: 
     return multiplier_bar
 
 
-@compiled
+@inlined
 def log_density(x: Array, gradient: Array, p: Problem) -> float:
     """Log posterior density of x up to a constant, and its gradient.
 
@@ -101,19 +118,47 @@ def log_density(x: Array, gradient: Array, p: Problem) -> float:
     gradient : ndarray (place,)
         Overwritten.
     p : Problem
+        Its array `follows` is overwritten too.
     """
-    total = add_priors(x, gradient, p)
+    total = add_priors(x, p.mean, p.sd, gradient)
     if p.heavy.shape[0] == 0:
         h, filtered = go_forward_outside(x, p)
         go_back_to_hazards(x, h, filtered, gradient, p)
-        return total + filtered[0].sum()
-    way = go_forward(x, p)
-    total += way.mapped[1].sum() + way.rows[0][0] + way.filtered[0].sum()
-    go_back(x, way, gradient, p)
+        total += sum_of(filtered[0])
+        write_hazards(h, filtered, 0, p)
+    else:
+        way = go_forward(x, p)
+        total += sum_of(way.mapped[1]) + way.rows[0][0] + sum_of(way.filtered[0])
+        go_back(x, way, gradient, p)
+        write_hazards(way.hazards, way.filtered, write_factors(way, p), p)
     return total
 
 
-@compiled
+@inlined
+def write_factors(way: WithFactors, p: Problem) -> int:
+    """Writes what follows from x, if that is wanted: path, levels, weight, normaliser, log odds, inside view; returns the place after it."""
+    place = 0
+    if p.follows.shape[0] > 0:
+        place = write_after(p.follows, place, way.mapped[0].reshape(-1))
+        for j in range(p.level_of.shape[0]):
+            place = write_after(p.follows, place, way.indicators.level[p.level_of[j]])
+        place = write_after(p.follows, place, way.conditions.weight)
+        place = write_after(p.follows, place, way.opened[2])
+        place = write_after(p.follows, place, way.opened[1].reshape(-1))
+        place = write_after(p.follows, place, way.opened[0])
+    return place
+
+
+@inlined
+def write_hazards(h: Hazards, filtered: Any, place: int, p: Problem) -> None:
+    """Writes the rest of it from a place on: knots of the outside view, hazard, log-likelihood of the record."""
+    if p.follows.shape[0] > 0:
+        place = write_after(p.follows, place, h.knots)
+        place = write_after(p.follows, place, filtered[1])
+        write_after(p.follows, place, filtered[0])
+
+
+@inlined
 def go_back(x: Array, way: WithFactors, gradient: Array, p: Problem) -> None:
     """Adjoint of :func:`go_forward`: adds to the gradient."""
     f, c, rows = way.indicators, way.conditions, way.rows
@@ -125,21 +170,23 @@ def go_back(x: Array, way: WithFactors, gradient: Array, p: Problem) -> None:
     seen_bar, matrix_bar, opens_bar = pull_back_view(
         c.seen, c.matrix, opens, p.conjunctive, p.points, p.sided, *way.opened, inside_bar, unused[0], unused[1]
     )
-    own = part(gradient, stages.INTERCEPT_OPEN, p)
-    own += opens_bar
+    stages.add_to(part(gradient, stages.INTERCEPT_OPEN, p), opens_bar)
     white = part(x, stages.WHITE_NOISE, p).reshape((factors, weeks))
+    stages.add_to(rows[7].reshape(-1), seen_bar.reshape(-1))
     phi_bar, precision_bar, information_bar, white_bar = pull_back_paths(
-        f.phi, way.precision, way.information, white, p.heavy, p.factor_df, *way.mapped, rows[7] + seen_bar, np.ones(factors)
+        f.phi, way.precision, way.information, white, p.heavy, p.factor_df, *way.mapped, rows[7], np.ones(factors)
     )
-    own = part(gradient, stages.WHITE_NOISE, p)
-    own += white_bar.reshape(-1)
+    stages.add_to(part(gradient, stages.WHITE_NOISE, p), white_bar.reshape(-1))
     stages.pull_back_conditions(x, f, c, seen_bar, matrix_bar, phi_bar, gradient, p)
     more = pull_back_gathered(
         p.factor, p.value, p.weeks, p.groups, p.widths, p.count_week, p.log_exposure, p.count_groups, p.count_logs, p.count_scales,
         p.noise_df, f.loading, f.intercept, f.spread, f.dispersion, f.log_captured, f.level,
         way.precision, way.information, precision_bar, information_bar,
     )  # fmt: skip
-    stages.pull_back_indicators(
-        x, f, phi_bar, rows[6] + more[5], rows[1] + more[0], rows[2] + more[1], rows[3] + more[2], rows[4] + more[3], rows[5] + more[4],
-        gradient, p,
-    )  # fmt: skip
+    stages.add_to(rows[1], more[0])
+    stages.add_to(rows[2], more[1])
+    stages.add_to(rows[3], more[2])
+    stages.add_to(rows[4], more[3])
+    stages.add_to(rows[5], more[4])
+    stages.add_to(rows[6].reshape(-1), more[5].reshape(-1))
+    stages.pull_back_indicators(x, f, phi_bar, rows[6], rows[1], rows[2], rows[3], rows[4], rows[5], gradient, p)

@@ -6,6 +6,7 @@ neither compiles nor links anything.
 
 from __future__ import annotations
 
+from ctypes import POINTER, c_double, c_int64
 from functools import cache
 from typing import Any
 
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from ripeness.fit.density import log_density
 from ripeness.fit.problem import Problem
-from ripeness.kernel import OPTIONS, compiled, kept
+from ripeness.kernel import OPTIONS, inlined, kept
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -35,31 +36,31 @@ def as_pointer(_: Any, address: Any) -> Any:
     return types.voidptr(address), generate
 
 
-@compiled
+@inlined
 def vector(table: Index, i: int) -> Array:
     """A vector of numbers, from a table of addresses and shapes."""
     return numba.carray(as_pointer(table[i, 0]), (table[i, 1],), np.float64)
 
 
-@compiled
+@inlined
 def matrix(table: Index, i: int) -> Array:
     """A matrix of numbers, from a table of addresses and shapes."""
     return numba.carray(as_pointer(table[i, 0]), (table[i, 1], table[i, 2]), np.float64)
 
 
-@compiled
+@inlined
 def index_vector(table: Index, i: int) -> Index:
     """A vector of whole numbers, from a table of addresses and shapes."""
     return numba.carray(as_pointer(table[i, 0]), (table[i, 1],), np.int64)
 
 
-@compiled
+@inlined
 def index_matrix(table: Index, i: int) -> Index:
     """A matrix of whole numbers, from a table of addresses and shapes."""
     return numba.carray(as_pointer(table[i, 0]), (table[i, 1], table[i, 2]), np.int64)
 
 
-@compiled
+@inlined
 def open_problem(t: Index) -> Problem:
     """The problem behind a table made by :func:`table_of`."""
     return Problem(
@@ -69,7 +70,7 @@ def open_problem(t: Index) -> Problem:
         vector(t, 13), vector(t, 14), vector(t, 15), index_vector(t, 16), matrix(t, 17), index_vector(t, 18), vector(t, 19),
         index_vector(t, 20), index_matrix(t, 21), index_matrix(t, 22), vector(t, 23), vector(t, 24), matrix(t, 25), index_vector(t, 26),
         vector(t, 27), index_vector(t, 28), vector(t, 29), matrix(t, 30), index_vector(t, 31), vector(t, 32), vector(t, 33),
-        index_vector(t, 34),
+        index_vector(t, 34), vector(t, 35),
     )  # fmt: skip
 
 
@@ -105,3 +106,28 @@ def c_functions() -> tuple[Any, Any]:
     functions = (density_behind_pointers, copy_behind_pointers)
     density, copy = (kept(numba.cfunc, own, cache=True, **OPTIONS)(function) for own, function in zip(signatures, functions, strict=True))
     return density, copy
+
+
+class Density:
+    """The density of one problem, called from Python.
+
+    Parameters
+    ----------
+    problem : Problem
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        self.table = table_of(problem)
+        self.function = c_functions()[0].ctypes
+
+    def evaluate(self, x: Array) -> tuple[float, Array, bool]:
+        """Log density up to a constant, its gradient (place,), and whether the density is finite, at x (place,)."""
+        at, gradient, value = np.ascontiguousarray(x, dtype=float), np.empty(len(x)), np.empty(1)
+        numbers = [array.ctypes.data_as(POINTER(c_double)) for array in (at, gradient, value)]
+        code = self.function(len(at), *numbers, self.table.ctypes.data_as(POINTER(c_int64)))
+        return float(value[0]), gradient, code == 0
+
+    def __call__(self, x: Array) -> tuple[float, Array]:
+        """Log density up to a constant, and its gradient (place,)."""
+        return self.evaluate(x)[:2]

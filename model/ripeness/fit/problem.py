@@ -70,6 +70,8 @@ class Problem(NamedTuple):
         Log of the share of the week that is on record.
     first : ndarray of int (1,)
         Week whose factors the first week at risk reads.
+    follows : ndarray (number,)
+        What follows from x is written here, in the order of :mod:`ripeness.fit.expand`; nothing if it is empty.
     """
 
     start: Index
@@ -107,6 +109,7 @@ class Problem(NamedTuple):
     found: Array
     log_days: Array
     first: Index
+    follows: Array
 
 
 def build_problem(spec: ModelSpec, variant: Variant, reading: str, coordinates: Coordinates) -> Problem:
@@ -144,6 +147,7 @@ def build_problem(spec: ModelSpec, variant: Variant, reading: str, coordinates: 
         "found": found,
         "log_days": np.log(record.share[at_risk]),
         "first": [record.start - 1],
+        "follows": [],
     }
     rows = arrays_of(indicator_rows(panel, spec.contracts, workspace.factor_ids))
     values = [coordinates.start, coordinates.mean, coordinates.sd, *rows, *fields.values()]

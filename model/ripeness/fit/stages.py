@@ -8,10 +8,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ripeness.exponential import exponential
 from ripeness.factors.innovations import dot
 from ripeness.fit.coordinates import PARTS
 from ripeness.fit.problem import Problem
-from ripeness.kernel import compiled
+from ripeness.kernel import compiled, inlined
 
 Array = NDArray[np.float64]
 LOG_2 = math.log(2.0)
@@ -59,6 +60,29 @@ class Hazards(NamedTuple):
 
 
 @compiled
+def exponentials(values: Array) -> Array:
+    """e^x of every value of a vector."""
+    result = np.empty(values.shape[0])
+    for i in range(values.shape[0]):
+        result[i] = exponential(values[i])
+    return result
+
+
+@compiled
+def add_products(total: Array, first: Array, second: Array) -> None:
+    """Adds first · second to a vector, place by place."""
+    for i in range(total.shape[0]):
+        total[i] += first[i] * second[i]
+
+
+@compiled
+def add_to(total: Array, more: Array) -> None:
+    """Adds a vector to another."""
+    for i in range(total.shape[0]):
+        total[i] += more[i]
+
+
+@inlined
 def part(x: Array, which: int, p: Problem) -> Array:
     """One part of x, or of its gradient."""
     return x[p.start[which] : p.start[which + 1]]
@@ -70,13 +94,14 @@ def log_sigmoid(x: float) -> float:
     return min(x, 0.0) - math.log1p(math.exp(-abs(x)))
 
 
-@compiled
+@inlined
 def lay_out_indicators(x: Array, p: Problem) -> Indicators:
     """From x to what the rows are made of."""
     factors, weeks = p.heavy.shape[0], p.basis.shape[1]
-    half_life = np.exp(part(x, HALF_LIFE, p))
-    phi = np.exp(-LOG_2 / half_life)
-    step = np.exp(part(x, LEVEL, p))
+    half_life, step = exponentials(part(x, HALF_LIFE, p)), exponentials(part(x, LEVEL, p))
+    phi = np.empty(factors)
+    for k in range(factors):
+        phi[k] = math.exp(-LOG_2 / half_life[k])
     level = np.zeros((factors, weeks))
     knots = p.basis.shape[0]
     start, moves = part(x, LEVEL_START, p), part(x, LEVEL_MOVES, p)
@@ -93,22 +118,26 @@ def lay_out_indicators(x: Array, p: Problem) -> Indicators:
     for i in range(p.relative.shape[0]):
         loading[p.relative[i]] = math.exp(free_loading[i])
         intercept[p.relative[i]] = free_intercept[i]
-    noise = np.exp(part(x, NOISE, p))
-    log_captured = part(x, CAPTURE, p).copy()
-    for i in range(log_captured.shape[0]):
-        log_captured[i] = log_sigmoid(log_captured[i])
-    return Indicators(half_life, phi, step, level, loading, intercept, noise, p.floor + noise, np.exp(part(x, DISPERSION, p)), log_captured)
+    noise, dispersion = exponentials(part(x, NOISE, p)), exponentials(part(x, DISPERSION, p))
+    spread = np.empty(noise.shape[0])
+    for i in range(noise.shape[0]):
+        spread[i] = p.floor[i] + noise[i]
+    odds = part(x, CAPTURE, p)
+    log_captured = np.empty(odds.shape[0])
+    for i in range(odds.shape[0]):
+        log_captured[i] = log_sigmoid(odds[i])
+    return Indicators(half_life, phi, step, level, loading, intercept, noise, spread, dispersion, log_captured)
 
 
-@compiled
+@inlined
 def pull_back_indicators(
     x: Array, f: Indicators, phi_bar: Array, level_bar: Array, loading_bar: Array, intercept_bar: Array, spread_bar: Array,
     dispersion_bar: Array, captured_bar: Array, gradient: Array, p: Problem,
 ) -> None:  # fmt: skip
     """Adjoint of :func:`lay_out_indicators`: adds to the gradient."""
-    own = part(gradient, HALF_LIFE, p)
-    for k in range(own.shape[0]):
-        own[k] += phi_bar[k] * f.phi[k] * LOG_2 / f.half_life[k]
+    by_half_life = part(gradient, HALF_LIFE, p)
+    for k in range(by_half_life.shape[0]):
+        by_half_life[k] += phi_bar[k] * f.phi[k] * LOG_2 / f.half_life[k]
     by_step, by_start, by_move = part(gradient, LEVEL, p), part(gradient, LEVEL_START, p), part(gradient, LEVEL_MOVES, p)
     moves, knots = part(x, LEVEL_MOVES, p), p.basis.shape[0]
     for j in range(f.step.shape[0]):
@@ -125,20 +154,20 @@ def pull_back_indicators(
     for i in range(p.relative.shape[0]):
         by_loading[i] += loading_bar[p.relative[i]] * f.loading[p.relative[i]]
         by_intercept[i] += intercept_bar[p.relative[i]]
-    own = part(gradient, NOISE, p)
-    own += spread_bar * f.noise
-    own = part(gradient, DISPERSION, p)
-    own += dispersion_bar * f.dispersion
-    own = part(gradient, CAPTURE, p)
-    for i in range(own.shape[0]):
-        own[i] += captured_bar[i] * (1.0 - math.exp(f.log_captured[i]))
+    add_products(part(gradient, NOISE, p), spread_bar, f.noise)
+    add_products(part(gradient, DISPERSION, p), dispersion_bar, f.dispersion)
+    by_capture = part(gradient, CAPTURE, p)
+    for i in range(by_capture.shape[0]):
+        by_capture[i] += captured_bar[i] * (1.0 - math.exp(f.log_captured[i]))
 
 
-@compiled
+@inlined
 def lay_out_conditions(x: Array, f: Indicators, path: Array, p: Problem) -> Conditions:
     """From x and the paths to what the inside view is made of."""
-    seen = path.copy()
-    pulsed = np.zeros(p.since.shape)
+    seen, pulsed = np.empty(path.shape), np.zeros(p.since.shape)
+    for k in range(path.shape[0]):
+        for t in range(path.shape[1]):
+            seen[k, t] = path[k, t]
     size = part(x, PULSE, p)
     for j in range(pulsed.shape[0]):
         k = p.pulse_of[j]
@@ -149,14 +178,17 @@ def lay_out_conditions(x: Array, f: Indicators, path: Array, p: Problem) -> Cond
                 height *= f.phi[k]
             seen[k, t] += pulsed[j, t]
     total = math.exp(part(x, LOG_BEST_TO_WORST, p)[0])
-    weight = total * p.leverage * part(x, EFFECT_SIZE, p)
+    effect = part(x, EFFECT_SIZE, p)
+    weight = np.empty(effect.shape[0])
+    for e in range(effect.shape[0]):
+        weight[e] = total * p.leverage[e] * effect[e]
     matrix = np.zeros((p.start[INTERCEPT_OPEN + 1] - p.start[INTERCEPT_OPEN], p.points.shape[0]))
     for i in range(p.placement.shape[0]):
         matrix[p.placement[i, 1], p.placement[i, 2]] += weight[p.placement[i, 0]]
     return Conditions(pulsed, seen, weight, matrix)
 
 
-@compiled
+@inlined
 def pull_back_conditions(
     x: Array, f: Indicators, c: Conditions, seen_bar: Array, matrix_bar: Array, phi_bar: Array, gradient: Array, p: Problem
 ) -> None:
@@ -176,13 +208,15 @@ def pull_back_conditions(
         by_total[0] += bar * c.weight[e]
 
 
-@compiled
+@inlined
 def lay_out_hazards(x: Array, inside: Array, p: Problem) -> Hazards:
     """From x and the inside view to what the filter is made of."""
     rhythm, deviation = part(x, LOG_RHYTHM, p), part(x, DEVIATION, p)
-    knots = np.empty(rhythm.shape[0] + deviation.shape[0])
-    knots[: rhythm.shape[0]] = rhythm
-    knots[rhythm.shape[0] :] = p.log_rate + part(x, LOG_WAR_LEVEL, p)[0] + deviation
+    knots, level = np.empty(rhythm.shape[0] + deviation.shape[0]), part(x, LOG_WAR_LEVEL, p)[0]
+    for i in range(rhythm.shape[0]):
+        knots[i] = rhythm[i]
+    for i in range(deviation.shape[0]):
+        knots[rhythm.shape[0] + i] = p.log_rate[i] + level + deviation[i]
     outside = np.empty(p.knot.shape[0])
     for d in range(outside.shape[0]):
         outside[d] = knots[p.knot[d]]
@@ -192,7 +226,9 @@ def lay_out_hazards(x: Array, inside: Array, p: Problem) -> Hazards:
     announced = np.zeros(weeks)
     kept_odds = part(x, KEPT, p)
     for j in range(kept_odds.shape[0]):
-        announced -= log_sigmoid(-kept_odds[j]) * p.announced[j]
+        hazard = -log_sigmoid(-kept_odds[j])
+        for t in range(weeks):
+            announced[t] += hazard * p.announced[j, t]
     sensitivity = part(x, SENSITIVITY, p)
     found_if_held, multiplier = np.empty(weeks), np.empty(weeks)
     for t in range(weeks):
@@ -202,7 +238,7 @@ def lay_out_hazards(x: Array, inside: Array, p: Problem) -> Hazards:
     return Hazards(knots, outside, multiplier, announced, found_if_held)
 
 
-@compiled
+@inlined
 def pull_back_hazards(
     x: Array, h: Hazards, outside_bar: Array, announced_bar: Array, found_if_held_bar: Array, gradient: Array, p: Problem
 ) -> None:
@@ -213,17 +249,16 @@ def pull_back_hazards(
         knots_bar[p.knot[d]] += (1.0 - p.share[d]) * outside_bar[d]
         if p.share[d] > 0.0:
             knots_bar[p.knot[d] + 1] += p.share[d] * outside_bar[d]
-    own = part(gradient, LOG_RHYTHM, p)
-    own += knots_bar[:rhythms]
-    own = part(gradient, DEVIATION, p)
-    own += knots_bar[rhythms:]
-    own = part(gradient, LOG_WAR_LEVEL, p)
-    own[0] += knots_bar[rhythms:].sum()
-    own, odds = part(gradient, KEPT, p), part(x, KEPT, p)
-    for j in range(own.shape[0]):
-        own[j] += dot(announced_bar, p.announced[j]) / (1.0 + math.exp(-odds[j]))
-    own = part(gradient, SENSITIVITY, p)
+    add_to(part(gradient, LOG_RHYTHM, p), knots_bar[:rhythms])
+    add_to(part(gradient, DEVIATION, p), knots_bar[rhythms:])
+    by_level = part(gradient, LOG_WAR_LEVEL, p)
+    for i in range(rhythms, knots_bar.shape[0]):
+        by_level[0] += knots_bar[i]
+    by_kept, odds = part(gradient, KEPT, p), part(x, KEPT, p)
+    for j in range(by_kept.shape[0]):
+        by_kept[j] += dot(announced_bar, p.announced[j]) / (1.0 + math.exp(-odds[j]))
+    by_sensitivity = part(gradient, SENSITIVITY, p)
     for t in range(found_if_held_bar.shape[0]):
-        if p.stretch[t] < own.shape[0]:
+        if p.stretch[t] < by_sensitivity.shape[0]:
             q = h.found_if_held[t]
-            own[p.stretch[t]] += found_if_held_bar[t] * q * (1.0 - q)
+            by_sensitivity[p.stretch[t]] += found_if_held_bar[t] * q * (1.0 - q)
