@@ -31,7 +31,7 @@ dormancy_filter = KernelOp(
     filter_dormancy,
     pull_back_filter,
     outputs=("vector", "vector"),
-    saved=("vector", "vector", "vector", "vector", "matrix", "matrix"),
+    saved=("vector", "vector", "vector", "vector", "vector", "vector"),
     wrt=(0, 1, 2, 3),
 )
 # inputs 11 to 16 are loading, intercept, spread, dispersion, log_captured and level; 17 is the path

@@ -19,7 +19,7 @@ from ripeness.factors.rows import gather_rows, pull_back_gathered
 from ripeness.factors.whitening import map_paths, pull_back_paths
 from ripeness.fit import stages
 from ripeness.fit.problem import Problem
-from ripeness.fit.stages import Conditions, Hazards, Indicators, part
+from ripeness.fit.stages import Conditions, Hazards, Indicators
 from ripeness.hazard.filter import filter_dormancy, pull_back_filter
 from ripeness.hazard.inside_view import pull_back_view, view_inside
 from ripeness.kernel import compiled, inlined
@@ -45,7 +45,7 @@ class WithFactors(NamedTuple):
 def go_forward(x: Array, p: Problem) -> WithFactors:
     """From x to the density of a variant with factors."""
     f = stages.lay_out_indicators(x, p)
-    white = part(x, stages.WHITE_NOISE, p).reshape((p.heavy.shape[0], p.basis.shape[1]))
+    white = x[p.start[stages.WHITE_NOISE] : p.start[stages.WHITE_NOISE + 1]].reshape((p.heavy.shape[0], p.basis.shape[1]))
     precision, information = gather_rows(
         p.factor, p.value, p.weeks, p.groups, p.widths, p.count_week, p.log_exposure, p.count_groups, p.count_logs, p.count_scales,
         p.noise_df, f.loading, f.intercept, f.spread, f.dispersion, f.log_captured, f.level,
@@ -56,7 +56,9 @@ def go_forward(x: Array, p: Problem) -> WithFactors:
         p.noise_df, f.loading, f.intercept, f.spread, f.dispersion, f.log_captured, f.level, mapped[0],
     )  # fmt: skip
     c = stages.lay_out_conditions(x, f, mapped[0], p)
-    opened = view_inside(c.seen, c.matrix, part(x, stages.INTERCEPT_OPEN, p), p.conjunctive, p.points, p.sided)
+    opened = view_inside(
+        c.seen, c.matrix, x[p.start[stages.INTERCEPT_OPEN] : p.start[stages.INTERCEPT_OPEN + 1]], p.conjunctive, p.points, p.sided
+    )
     h = stages.lay_out_hazards(x, opened[0], p)
     filtered = filter_dormancy(h.outside, h.multiplier, h.announced, h.found_if_held, p.found)
     return WithFactors(f, precision, information, mapped, rows, c, opened, h, filtered)
@@ -165,18 +167,18 @@ def go_back(x: Array, way: WithFactors, gradient: Array, p: Problem) -> None:
     factors, weeks = p.heavy.shape[0], p.basis.shape[1]
     inside_bar = np.zeros(weeks)
     inside_bar[p.first[0] : p.first[0] + p.found.shape[0]] = go_back_to_hazards(x, way.hazards, way.filtered, gradient, p)
-    opens = part(x, stages.INTERCEPT_OPEN, p)
+    opens = x[p.start[stages.INTERCEPT_OPEN] : p.start[stages.INTERCEPT_OPEN + 1]]
     unused = np.zeros((opens.shape[0], weeks)), np.zeros(1)
     seen_bar, matrix_bar, opens_bar = pull_back_view(
         c.seen, c.matrix, opens, p.conjunctive, p.points, p.sided, *way.opened, inside_bar, unused[0], unused[1]
     )
-    stages.add_to(part(gradient, stages.INTERCEPT_OPEN, p), opens_bar)
-    white = part(x, stages.WHITE_NOISE, p).reshape((factors, weeks))
+    stages.add_to(gradient[p.start[stages.INTERCEPT_OPEN] : p.start[stages.INTERCEPT_OPEN + 1]], opens_bar)
+    white = x[p.start[stages.WHITE_NOISE] : p.start[stages.WHITE_NOISE + 1]].reshape((factors, weeks))
     stages.add_to(rows[7].reshape(-1), seen_bar.reshape(-1))
     phi_bar, precision_bar, information_bar, white_bar = pull_back_paths(
         f.phi, way.precision, way.information, white, p.heavy, p.factor_df, *way.mapped, rows[7], np.ones(factors)
     )
-    stages.add_to(part(gradient, stages.WHITE_NOISE, p), white_bar.reshape(-1))
+    stages.add_to(gradient[p.start[stages.WHITE_NOISE] : p.start[stages.WHITE_NOISE + 1]], white_bar.reshape(-1))
     stages.pull_back_conditions(x, f, c, seen_bar, matrix_bar, phi_bar, gradient, p)
     more = pull_back_gathered(
         p.factor, p.value, p.weeks, p.groups, p.widths, p.count_week, p.log_exposure, p.count_groups, p.count_logs, p.count_scales,

@@ -82,12 +82,6 @@ def add_to(total: Array, more: Array) -> None:
         total[i] += more[i]
 
 
-@inlined
-def part(x: Array, which: int, p: Problem) -> Array:
-    """One part of x, or of its gradient."""
-    return x[p.start[which] : p.start[which + 1]]
-
-
 @compiled
 def log_sigmoid(x: float) -> float:
     """log of 1/(1 + e⁻ˣ)."""
@@ -98,13 +92,13 @@ def log_sigmoid(x: float) -> float:
 def lay_out_indicators(x: Array, p: Problem) -> Indicators:
     """From x to what the rows are made of."""
     factors, weeks = p.heavy.shape[0], p.basis.shape[1]
-    half_life, step = exponentials(part(x, HALF_LIFE, p)), exponentials(part(x, LEVEL, p))
+    half_life, step = exponentials(x[p.start[HALF_LIFE] : p.start[HALF_LIFE + 1]]), exponentials(x[p.start[LEVEL] : p.start[LEVEL + 1]])
     phi = np.empty(factors)
     for k in range(factors):
         phi[k] = math.exp(-LOG_2 / half_life[k])
     level = np.zeros((factors, weeks))
     knots = p.basis.shape[0]
-    start, moves = part(x, LEVEL_START, p), part(x, LEVEL_MOVES, p)
+    start, moves = x[p.start[LEVEL_START] : p.start[LEVEL_START + 1]], x[p.start[LEVEL_MOVES] : p.start[LEVEL_MOVES + 1]]
     for j in range(step.shape[0]):
         own, height = level[p.level_of[j]], start[j]
         for n in range(knots):
@@ -114,15 +108,15 @@ def lay_out_indicators(x: Array, p: Problem) -> Indicators:
             for t in range(weeks):
                 own[t] += height * hat[t]
     loading, intercept = np.ones(p.factor.shape[0]), np.zeros(p.factor.shape[0])
-    free_loading, free_intercept = part(x, LOADING, p), part(x, INTERCEPT, p)
+    free_loading, free_intercept = x[p.start[LOADING] : p.start[LOADING + 1]], x[p.start[INTERCEPT] : p.start[INTERCEPT + 1]]
     for i in range(p.relative.shape[0]):
         loading[p.relative[i]] = math.exp(free_loading[i])
         intercept[p.relative[i]] = free_intercept[i]
-    noise, dispersion = exponentials(part(x, NOISE, p)), exponentials(part(x, DISPERSION, p))
+    noise, dispersion = exponentials(x[p.start[NOISE] : p.start[NOISE + 1]]), exponentials(x[p.start[DISPERSION] : p.start[DISPERSION + 1]])
     spread = np.empty(noise.shape[0])
     for i in range(noise.shape[0]):
         spread[i] = p.floor[i] + noise[i]
-    odds = part(x, CAPTURE, p)
+    odds = x[p.start[CAPTURE] : p.start[CAPTURE + 1]]
     log_captured = np.empty(odds.shape[0])
     for i in range(odds.shape[0]):
         log_captured[i] = log_sigmoid(odds[i])
@@ -135,11 +129,15 @@ def pull_back_indicators(
     dispersion_bar: Array, captured_bar: Array, gradient: Array, p: Problem,
 ) -> None:  # fmt: skip
     """Adjoint of :func:`lay_out_indicators`: adds to the gradient."""
-    by_half_life = part(gradient, HALF_LIFE, p)
+    by_half_life = gradient[p.start[HALF_LIFE] : p.start[HALF_LIFE + 1]]
     for k in range(by_half_life.shape[0]):
         by_half_life[k] += phi_bar[k] * f.phi[k] * LOG_2 / f.half_life[k]
-    by_step, by_start, by_move = part(gradient, LEVEL, p), part(gradient, LEVEL_START, p), part(gradient, LEVEL_MOVES, p)
-    moves, knots = part(x, LEVEL_MOVES, p), p.basis.shape[0]
+    by_step, by_start, by_move = (
+        gradient[p.start[LEVEL] : p.start[LEVEL + 1]],
+        gradient[p.start[LEVEL_START] : p.start[LEVEL_START + 1]],
+        gradient[p.start[LEVEL_MOVES] : p.start[LEVEL_MOVES + 1]],
+    )
+    moves, knots = x[p.start[LEVEL_MOVES] : p.start[LEVEL_MOVES + 1]], p.basis.shape[0]
     for j in range(f.step.shape[0]):
         bar = level_bar[p.level_of[j]]
         # a move lifts every knot from its own on
@@ -150,13 +148,13 @@ def pull_back_indicators(
                 by_move[j * knots + n] += f.step[j] * above
                 by_step[j] += f.step[j] * moves[j * knots + n] * above
         by_start[j] += above
-    by_loading, by_intercept = part(gradient, LOADING, p), part(gradient, INTERCEPT, p)
+    by_loading, by_intercept = gradient[p.start[LOADING] : p.start[LOADING + 1]], gradient[p.start[INTERCEPT] : p.start[INTERCEPT + 1]]
     for i in range(p.relative.shape[0]):
         by_loading[i] += loading_bar[p.relative[i]] * f.loading[p.relative[i]]
         by_intercept[i] += intercept_bar[p.relative[i]]
-    add_products(part(gradient, NOISE, p), spread_bar, f.noise)
-    add_products(part(gradient, DISPERSION, p), dispersion_bar, f.dispersion)
-    by_capture = part(gradient, CAPTURE, p)
+    add_products(gradient[p.start[NOISE] : p.start[NOISE + 1]], spread_bar, f.noise)
+    add_products(gradient[p.start[DISPERSION] : p.start[DISPERSION + 1]], dispersion_bar, f.dispersion)
+    by_capture = gradient[p.start[CAPTURE] : p.start[CAPTURE + 1]]
     for i in range(by_capture.shape[0]):
         by_capture[i] += captured_bar[i] * (1.0 - math.exp(f.log_captured[i]))
 
@@ -168,7 +166,7 @@ def lay_out_conditions(x: Array, f: Indicators, path: Array, p: Problem) -> Cond
     for k in range(path.shape[0]):
         for t in range(path.shape[1]):
             seen[k, t] = path[k, t]
-    size = part(x, PULSE, p)
+    size = x[p.start[PULSE] : p.start[PULSE + 1]]
     for j in range(pulsed.shape[0]):
         k = p.pulse_of[j]
         height = math.exp(size[j]) * f.phi[k] ** max(p.since[j, 0], 0)
@@ -177,8 +175,8 @@ def lay_out_conditions(x: Array, f: Indicators, path: Array, p: Problem) -> Cond
                 pulsed[j, t] = height
                 height *= f.phi[k]
             seen[k, t] += pulsed[j, t]
-    total = math.exp(part(x, LOG_BEST_TO_WORST, p)[0])
-    effect = part(x, EFFECT_SIZE, p)
+    total = math.exp(x[p.start[LOG_BEST_TO_WORST] : p.start[LOG_BEST_TO_WORST + 1]][0])
+    effect = x[p.start[EFFECT_SIZE] : p.start[EFFECT_SIZE + 1]]
     weight = np.empty(effect.shape[0])
     for e in range(effect.shape[0]):
         weight[e] = total * p.leverage[e] * effect[e]
@@ -193,15 +191,18 @@ def pull_back_conditions(
     x: Array, f: Indicators, c: Conditions, seen_bar: Array, matrix_bar: Array, phi_bar: Array, gradient: Array, p: Problem
 ) -> None:
     """Adjoint of :func:`lay_out_conditions`: adds to the gradient and to the cotangent of φ; that of the paths is `seen_bar` itself."""
-    by_size = part(gradient, PULSE, p)
+    by_size = gradient[p.start[PULSE] : p.start[PULSE + 1]]
     for j in range(c.pulsed.shape[0]):
         k = p.pulse_of[j]
         for t in range(c.pulsed.shape[1]):
             moved = seen_bar[k, t] * c.pulsed[j, t]
             by_size[j] += moved
             phi_bar[k] += moved * max(p.since[j, t], 0) / f.phi[k]
-    total, by_total = math.exp(part(x, LOG_BEST_TO_WORST, p)[0]), part(gradient, LOG_BEST_TO_WORST, p)
-    by_effect = part(gradient, EFFECT_SIZE, p)
+    total, by_total = (
+        math.exp(x[p.start[LOG_BEST_TO_WORST] : p.start[LOG_BEST_TO_WORST + 1]][0]),
+        gradient[p.start[LOG_BEST_TO_WORST] : p.start[LOG_BEST_TO_WORST + 1]],
+    )
+    by_effect = gradient[p.start[EFFECT_SIZE] : p.start[EFFECT_SIZE + 1]]
     for i in range(p.placement.shape[0]):
         e, bar = p.placement[i, 0], matrix_bar[p.placement[i, 1], p.placement[i, 2]]
         by_effect[e] += bar * total * p.leverage[e]
@@ -211,8 +212,8 @@ def pull_back_conditions(
 @inlined
 def lay_out_hazards(x: Array, inside: Array, p: Problem) -> Hazards:
     """From x and the inside view to what the filter is made of."""
-    rhythm, deviation = part(x, LOG_RHYTHM, p), part(x, DEVIATION, p)
-    knots, level = np.empty(rhythm.shape[0] + deviation.shape[0]), part(x, LOG_WAR_LEVEL, p)[0]
+    rhythm, deviation = x[p.start[LOG_RHYTHM] : p.start[LOG_RHYTHM + 1]], x[p.start[DEVIATION] : p.start[DEVIATION + 1]]
+    knots, level = np.empty(rhythm.shape[0] + deviation.shape[0]), x[p.start[LOG_WAR_LEVEL] : p.start[LOG_WAR_LEVEL + 1]][0]
     for i in range(rhythm.shape[0]):
         knots[i] = rhythm[i]
     for i in range(deviation.shape[0]):
@@ -224,12 +225,12 @@ def lay_out_hazards(x: Array, inside: Array, p: Problem) -> Hazards:
             outside[d] += p.share[d] * (knots[p.knot[d] + 1] - knots[p.knot[d]])
     weeks = p.found.shape[0]
     announced = np.zeros(weeks)
-    kept_odds = part(x, KEPT, p)
+    kept_odds = x[p.start[KEPT] : p.start[KEPT + 1]]
     for j in range(kept_odds.shape[0]):
         hazard = -log_sigmoid(-kept_odds[j])
         for t in range(weeks):
             announced[t] += hazard * p.announced[j, t]
-    sensitivity = part(x, SENSITIVITY, p)
+    sensitivity = x[p.start[SENSITIVITY] : p.start[SENSITIVITY + 1]]
     found_if_held, multiplier = np.empty(weeks), np.empty(weeks)
     for t in range(weeks):
         stretch = p.stretch[t] - sensitivity.shape[0]
@@ -249,15 +250,15 @@ def pull_back_hazards(
         knots_bar[p.knot[d]] += (1.0 - p.share[d]) * outside_bar[d]
         if p.share[d] > 0.0:
             knots_bar[p.knot[d] + 1] += p.share[d] * outside_bar[d]
-    add_to(part(gradient, LOG_RHYTHM, p), knots_bar[:rhythms])
-    add_to(part(gradient, DEVIATION, p), knots_bar[rhythms:])
-    by_level = part(gradient, LOG_WAR_LEVEL, p)
+    add_to(gradient[p.start[LOG_RHYTHM] : p.start[LOG_RHYTHM + 1]], knots_bar[:rhythms])
+    add_to(gradient[p.start[DEVIATION] : p.start[DEVIATION + 1]], knots_bar[rhythms:])
+    by_level = gradient[p.start[LOG_WAR_LEVEL] : p.start[LOG_WAR_LEVEL + 1]]
     for i in range(rhythms, knots_bar.shape[0]):
         by_level[0] += knots_bar[i]
-    by_kept, odds = part(gradient, KEPT, p), part(x, KEPT, p)
+    by_kept, odds = gradient[p.start[KEPT] : p.start[KEPT + 1]], x[p.start[KEPT] : p.start[KEPT + 1]]
     for j in range(by_kept.shape[0]):
         by_kept[j] += dot(announced_bar, p.announced[j]) / (1.0 + math.exp(-odds[j]))
-    by_sensitivity = part(gradient, SENSITIVITY, p)
+    by_sensitivity = gradient[p.start[SENSITIVITY] : p.start[SENSITIVITY + 1]]
     for t in range(found_if_held_bar.shape[0]):
         if p.stretch[t] < by_sensitivity.shape[0]:
             q = h.found_if_held[t]

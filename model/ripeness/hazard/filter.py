@@ -16,7 +16,7 @@ so that the cotangent of what is announced, their sum over d, is m' − b_t wher
 
 Layout. A week's states stand in one row, the longest dormancy first: then a state keeps its place from week to week, d = 1 is appended, and
 the hazards are read from a reversed table. Rows are filled up to whole blocks of 8 with states of probability zero, so that loops run on
-whole vectors and sums in eight lanes; beyond that nothing is written and nothing read. A row is a multiple of α, and its sum (`mass`) is
+whole vectors and sums in eight lanes; rows lie end to end. A row is a multiple of α, and its sum (`mass`) is
 carried along: what was found is taken off. Before it has fallen by half it is counted anew and the row brought back to a sum of one, so
 that no digits are lost. Saved are the rows and, for each state, the probability of what was seen: 1 − s or s.
 """
@@ -97,7 +97,7 @@ def filter_dormancy(
     base : ndarray (dormancy, filled up)
         Saved: e^outside, the longest dormancy first.
     alpha, seen : ndarray (state of every week,)
-        Saved: the rows, and the probability of what was seen.
+        Saved: the rows, one after another, and the probability of what was seen.
     """
     weeks = multiplier.shape[0]
     states = count_states(found)
@@ -108,51 +108,56 @@ def filter_dormancy(
     lift = np.empty(weeks)
     for t in range(weeks):
         lift[t] = exponential(multiplier[t])
-    alpha, seen = np.empty((weeks + 1, longest + LANES)), np.empty((weeks, longest + LANES))
+    room = LANES
+    for t in range(weeks):
+        room += whole_blocks(states[t] + 1)
+    alpha, seen = np.empty(room), np.empty(room)
     leaving = np.empty(longest + LANES)
     log_likelihood, probability = np.empty(weeks), np.empty(weeks)
     likelihood, mass = np.empty(weeks), np.empty(weeks)
     for i in range(LANES):
-        alpha[0, i] = 0.0
-    alpha[0, 0] = 1.0
-    sum_of_row = 1.0
+        alpha[i] = 0.0
+    alpha[0] = 1.0
+    sum_of_row, begin = 1.0, 0
     for t in range(weeks):
         size = whole_blocks(states[t])
+        own, own_seen, following = alpha[begin : begin + size], seen[begin : begin + size], alpha[begin + size :]
+        begin += size
         hazard = base[longest - states[t] :]
         factor, extra = lift[t], announced[t]
         mass[t] = sum_of_row
         if found[t] > 0.5:
             for i in range(size):
                 _, happens = exponential_and_rest(-(hazard[i] * factor + extra))
-                seen[t, i] = happens
-                leaving[i] = alpha[t, i] * happens
+                own_seen[i] = happens
+                leaving[i] = own[i] * happens
             probability[t] = sum_in_lanes(leaving, size) / sum_of_row
             likelihood[t] = probability[t] * found_if_held[t]
             for i in range(LANES):
-                alpha[t + 1, i] = 0.0
-            alpha[t + 1, 0] = 1.0
+                following[i] = 0.0
+            following[0] = 1.0
             sum_of_row = 1.0
         else:
             for i in range(size):
                 silent, happens = exponential_and_rest(-(hazard[i] * factor + extra))
-                seen[t, i] = silent
-                leaving[i] = alpha[t, i] * happens
-                alpha[t + 1, i] = alpha[t, i] * silent
+                own_seen[i] = silent
+                leaving[i] = own[i] * happens
+                following[i] = own[i] * silent
             held = sum_in_lanes(leaving, size)
             filled = whole_blocks(states[t] + 1)
             for i in range(size, filled):
-                alpha[t + 1, i] = 0.0
-            alpha[t + 1, states[t]] = held * (1.0 - found_if_held[t])
+                following[i] = 0.0
+            following[states[t]] = held * (1.0 - found_if_held[t])
             left = sum_of_row - held * found_if_held[t]
             recount = left < 0.5
             if recount:
-                left = sum_in_lanes(alpha[t + 1], filled)
+                left = sum_in_lanes(following, filled)
             probability[t] = held / sum_of_row
             likelihood[t] = left / sum_of_row
             sum_of_row = left
             if recount:
                 for i in range(filled):
-                    alpha[t + 1, i] /= left
+                    following[i] /= left
                 sum_of_row = 1.0
         log_likelihood[t] = np.log(likelihood[t])
     return log_likelihood, probability, likelihood, mass, lift, base, alpha, seen
@@ -198,8 +203,13 @@ def pull_back_filter(
     base_bar = np.zeros(longest + LANES)
     by_multiplier = np.empty(longest + LANES)
     g = np.zeros(longest + LANES)
+    begin = 0
+    for t in range(weeks):
+        begin += whole_blocks(states[t])
     for t in range(weeks - 1, -1, -1):
         size = whole_blocks(states[t])
+        begin -= size
+        own, own_seen = alpha[begin : begin + size], seen[begin : begin + size]
         place = longest - states[t]
         hazard, hazard_bar = base[place:], base_bar[place:]
         bar, factor = log_likelihood_bar[t], lift[t]
@@ -209,10 +219,10 @@ def pull_back_filter(
             found_if_held_bar[t] = bar / found_if_held[t]
             announced_bar[t] = scale * (1.0 - probability[t])
             for i in range(size):
-                pushed = alpha[t, i] * (1.0 - seen[t, i]) * (share * scale)
+                pushed = own[i] * (1.0 - own_seen[i]) * (share * scale)
                 hazard_bar[i] += pushed
                 by_multiplier[i] = pushed * hazard[i]
-                g[i] = seen[t, i] * scale - bar
+                g[i] = own_seen[i] * scale - bar
         else:
             scale = 1.0 / likelihood[t]
             newest = (g[states[t]] + bar) * scale
@@ -221,10 +231,10 @@ def pull_back_filter(
             announced_bar[t] = missed - bar
             for i in range(size):
                 later = (g[i] + bar) * scale
-                pushed = alpha[t, i] * seen[t, i] * ((missed - later) * share)
+                pushed = own[i] * own_seen[i] * ((missed - later) * share)
                 hazard_bar[i] += pushed
                 by_multiplier[i] = pushed * hazard[i]
-                g[i] = seen[t, i] * later + (1.0 - seen[t, i]) * missed - bar
+                g[i] = own_seen[i] * later + (1.0 - own_seen[i]) * missed - bar
         multiplier_bar[t] = sum_in_lanes(by_multiplier, size)
     outside_bar = np.zeros(outside.shape[0])
     for d in range(longest):
