@@ -119,7 +119,7 @@ def make_run(workspace: Workspace, vintage: Vintage, priors: Priors, seed: int, 
         fits[name] = _fit(spec, (name, variant, reading), announcements, sequence, progress)
         if name == names.HEADLINE_FITS[0]:
             log_probability = float(fits[name].groups["sample_stats"]["logp"][0, -1])
-    graph = describe_graph(build_model(spec, names.CONJUNCTIVE))
+    graph = describe_graph(build_model(spec, names.CONJUNCTIVE, form="whitened"))
     return MadeRun(spec, vintage, announcements, fits, graph, log_probability)
 
 
