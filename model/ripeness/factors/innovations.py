@@ -13,27 +13,9 @@ from numpy.typing import NDArray
 
 from ripeness.factors.lanes import BLOCK
 from ripeness.kernel import compiled
+from ripeness.reductions import dot
 
 Array = NDArray[np.float64]
-
-
-@compiled
-def dot(left: Array, right: Array) -> float:
-    """Σ left·right of two vectors, in eight running sums that do not wait for one another."""
-    whole = left.size - left.size % 8
-    a, b, c, d, e, f, g, h = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
-    for i in range(0, whole, 8):
-        a += left[i] * right[i]
-        b += left[i + 1] * right[i + 1]
-        c += left[i + 2] * right[i + 2]
-        d += left[i + 3] * right[i + 3]
-        e += left[i + 4] * right[i + 4]
-        f += left[i + 5] * right[i + 5]
-        g += left[i + 6] * right[i + 6]
-        h += left[i + 7] * right[i + 7]
-    for i in range(whole, left.size):
-        a += left[i] * right[i]
-    return ((a + b) + (c + d)) + ((e + f) + (g + h))
 
 
 @compiled

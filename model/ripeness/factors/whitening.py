@@ -29,9 +29,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ripeness.factors.innovations import dot, innovation_density
+from ripeness.factors.innovations import innovation_density
 from ripeness.factors.lanes import LANES, by_lane, carry_back, carry_onward, from_table, log_sum_of_weeks, sum_of_weeks, to_table
 from ripeness.kernel import compiled
+from ripeness.reductions import dot
 
 Array = NDArray[np.float64]
 

@@ -23,6 +23,7 @@ from ripeness.fit.stages import Conditions, Hazards, Indicators
 from ripeness.hazard.filter import filter_dormancy, pull_back_filter
 from ripeness.hazard.inside_view import pull_back_view, view_inside
 from ripeness.kernel import compiled, inlined
+from ripeness.reductions import sum_of
 
 Array = NDArray[np.float64]
 
@@ -80,15 +81,6 @@ def add_priors(x: Array, mean: Array, sd: Array, gradient: Array) -> float:
     for i in range(x.shape[0]):
         total += gradient[i] * (x[i] - mean[i])
     return 0.5 * total
-
-
-@compiled
-def sum_of(values: Array) -> float:
-    """Sum of a vector."""
-    total = 0.0
-    for i in range(values.shape[0]):
-        total += values[i]
-    return total
 
 
 @compiled

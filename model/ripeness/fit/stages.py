@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ripeness.exponential import exponential
-from ripeness.factors.innovations import dot
 from ripeness.fit.coordinates import PARTS
 from ripeness.fit.problem import Problem
 from ripeness.kernel import compiled, inlined
+from ripeness.reductions import dot
 
 Array = NDArray[np.float64]
 LOG_2 = math.log(2.0)

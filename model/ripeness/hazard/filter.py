@@ -16,7 +16,7 @@ so that the cotangent of what is announced, their sum over d, is m' − b_t wher
 
 Layout. A week's states stand in one row, the longest dormancy first: then a state keeps its place from week to week, d = 1 is appended, and
 the hazards are read from a reversed table. Rows are filled up to whole blocks of 8 with states of probability zero, so that loops run on
-whole vectors and sums in eight lanes; rows lie end to end. A row is a multiple of α, and its sum (`mass`) is
+whole vectors; rows lie end to end. A row is a multiple of α, and its sum (`mass`) is
 carried along: what was found is taken off. Before it has fallen by half it is counted anew and the row brought back to a sum of one, so
 that no digits are lost. Saved are the rows and, for each state, the probability of what was seen: 1 − s or s.
 """
@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 
 from ripeness.exponential import exponential, exponential_and_rest
 from ripeness.kernel import compiled
+from ripeness.reductions import sum_of_first
 
 Array = NDArray[np.float64]
 LANES = 8
@@ -50,22 +51,6 @@ def count_states(found: Array) -> NDArray[np.int64]:
 def whole_blocks(number: int) -> int:
     """The least multiple of 8 that is not below a number."""
     return (number + LANES - 1) // LANES * LANES
-
-
-@compiled
-def sum_in_lanes(values: Array, size: int) -> float:
-    """Sum of the first `size` values, whole blocks, in eight lanes."""
-    s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = 0.0
-    for i in range(0, size, LANES):
-        s0 += values[i]
-        s1 += values[i + 1]
-        s2 += values[i + 2]
-        s3 += values[i + 3]
-        s4 += values[i + 4]
-        s5 += values[i + 5]
-        s6 += values[i + 6]
-        s7 += values[i + 7]
-    return ((s0 + s4) + (s2 + s6)) + ((s1 + s5) + (s3 + s7))
 
 
 @compiled
@@ -131,7 +116,7 @@ def filter_dormancy(
                 _, happens = exponential_and_rest(-(hazard[i] * factor + extra))
                 own_seen[i] = happens
                 leaving[i] = own[i] * happens
-            probability[t] = sum_in_lanes(leaving, size) / sum_of_row
+            probability[t] = sum_of_first(leaving, size) / sum_of_row
             likelihood[t] = probability[t] * found_if_held[t]
             for i in range(LANES):
                 following[i] = 0.0
@@ -143,7 +128,7 @@ def filter_dormancy(
                 own_seen[i] = silent
                 leaving[i] = own[i] * happens
                 following[i] = own[i] * silent
-            held = sum_in_lanes(leaving, size)
+            held = sum_of_first(leaving, size)
             filled = whole_blocks(states[t] + 1)
             for i in range(size, filled):
                 following[i] = 0.0
@@ -151,7 +136,7 @@ def filter_dormancy(
             left = sum_of_row - held * found_if_held[t]
             recount = left < 0.5
             if recount:
-                left = sum_in_lanes(following, filled)
+                left = sum_of_first(following, filled)
             probability[t] = held / sum_of_row
             likelihood[t] = left / sum_of_row
             sum_of_row = left
@@ -235,7 +220,7 @@ def pull_back_filter(
                 hazard_bar[i] += pushed
                 by_multiplier[i] = pushed * hazard[i]
                 g[i] = own_seen[i] * later + (1.0 - own_seen[i]) * missed - bar
-        multiplier_bar[t] = sum_in_lanes(by_multiplier, size)
+        multiplier_bar[t] = sum_of_first(by_multiplier, size)
     outside_bar = np.zeros(outside.shape[0])
     for d in range(longest):
         outside_bar[d] = base_bar[longest - 1 - d] * base[longest - 1 - d]

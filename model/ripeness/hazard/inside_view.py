@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 
 from ripeness.exponential import exponential
 from ripeness.kernel import compiled
+from ripeness.reductions import dot, sum_of
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
-LANES = 8
 LOG_2 = 0.6931471805599453
 # e to this power is still finite, and so is the product of (1 + e^x) over conditions whose x add up to it
 LARGEST_POWER = 600.0
@@ -104,9 +104,7 @@ def shares_of(score: Array) -> float:
 @compiled
 def normalise(values: Array) -> float:
     """Divide by the sum, in place; returns the mean there was."""
-    total = 0.0
-    for i in range(values.shape[0]):
-        total += values[i]
+    total = sum_of(values)
     scale = 1.0 / total
     for i in range(values.shape[0]):
         values[i] *= scale
@@ -183,25 +181,6 @@ def view_inside(
 
 
 @compiled
-def sum_of_products(first: Array, second: Array) -> float:
-    """Σ first·second over the length of the first, in eight lanes."""
-    s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = 0.0
-    whole = first.shape[0] // LANES * LANES
-    for i in range(0, whole, LANES):
-        s0 += first[i] * second[i]
-        s1 += first[i + 1] * second[i + 1]
-        s2 += first[i + 2] * second[i + 2]
-        s3 += first[i + 3] * second[i + 3]
-        s4 += first[i + 4] * second[i + 4]
-        s5 += first[i + 5] * second[i + 5]
-        s6 += first[i + 6] * second[i + 6]
-        s7 += first[i + 7] * second[i + 7]
-    for i in range(whole, first.shape[0]):
-        s0 += first[i] * second[i]
-    return ((s0 + s4) + (s2 + s6)) + ((s1 + s5) + (s3 + s7))
-
-
-@compiled
 def pull_back_view(
     z: Array,
     matrix: Array,
@@ -242,25 +221,24 @@ def pull_back_view(
     regressor_bar = np.zeros((number, weeks))
     matrix_bar, intercept_bar = np.empty((conditions, number)), np.empty(conditions)
     x_bar, moved_by = np.empty(weeks), np.empty(weeks)
-    ones = np.ones(max(weeks, points.shape[1]))
-    norm_bar = normaliser_bar[0] - sum_of_products(inside_bar, ones)
+    norm_bar = normaliser_bar[0] - sum_of(inside_bar)
     for c in range(conditions):
         for t in range(weeks):
             x_bar[t] = slope[c, t] * inside_bar[t]
             moved_by[t] = log_odds[c, t] - intercept[c]
-        moved = sum_of_products(x_bar, moved_by)
+        moved = dot(x_bar, moved_by)
         for k in range(number):
-            matrix_bar[c, k] = norm_bar * sum_of_products(pulled[c], points[k])
+            matrix_bar[c, k] = norm_bar * dot(pulled[c], points[k])
             moved += matrix[c, k] * matrix_bar[c, k]
         if conjunctive[0] > 0.5:
-            intercept_bar[c] = sum_of_products(x_bar, ones) + norm_bar * sum_of_products(pulled[c], ones)
+            intercept_bar[c] = sum_of(x_bar) + norm_bar * sum_of(pulled[c])
         else:
             intercept_bar[c] = -moved / (1.0 + np.exp(-intercept[c]))
-        intercept_bar[c] += sum_of_products(log_odds_bar[c], ones)
+        intercept_bar[c] += sum_of(log_odds_bar[c])
         for t in range(weeks):
             x_bar[t] += log_odds_bar[c, t]
         for k in range(number):
-            matrix_bar[c, k] += sum_of_products(x_bar, regressor[k])
+            matrix_bar[c, k] += dot(x_bar, regressor[k])
             weight, own = matrix[c, k], regressor_bar[k]
             if weight != 0.0:
                 for t in range(weeks):
