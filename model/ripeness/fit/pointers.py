@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ripeness.fit.density import log_density
 from ripeness.fit.problem import Problem
-from ripeness.kernel import OPTIONS, inlined, kept
+from ripeness.kernel import OPTIONS, compiled, inlined, kept
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -36,41 +36,41 @@ def as_pointer(_: Any, address: Any) -> Any:
     return types.voidptr(address), generate
 
 
-@inlined
-def vector(table: Index, i: int) -> Array:
-    """A vector of numbers, from a table of addresses and shapes."""
-    return numba.carray(as_pointer(table[i, 0]), (table[i, 1],), np.float64)
+@compiled
+def vector(row: Index) -> Array:
+    """A vector of numbers, from its address and shape."""
+    return numba.carray(as_pointer(row[0]), (row[1],), np.float64)
 
 
-@inlined
-def matrix(table: Index, i: int) -> Array:
-    """A matrix of numbers, from a table of addresses and shapes."""
-    return numba.carray(as_pointer(table[i, 0]), (table[i, 1], table[i, 2]), np.float64)
+@compiled
+def matrix(row: Index) -> Array:
+    """A matrix of numbers, from its address and shape."""
+    return numba.carray(as_pointer(row[0]), (row[1], row[2]), np.float64)
 
 
-@inlined
-def index_vector(table: Index, i: int) -> Index:
-    """A vector of whole numbers, from a table of addresses and shapes."""
-    return numba.carray(as_pointer(table[i, 0]), (table[i, 1],), np.int64)
+@compiled
+def index_vector(row: Index) -> Index:
+    """A vector of whole numbers, from its address and shape."""
+    return numba.carray(as_pointer(row[0]), (row[1],), np.int64)
 
 
-@inlined
-def index_matrix(table: Index, i: int) -> Index:
-    """A matrix of whole numbers, from a table of addresses and shapes."""
-    return numba.carray(as_pointer(table[i, 0]), (table[i, 1], table[i, 2]), np.int64)
+@compiled
+def index_matrix(row: Index) -> Index:
+    """A matrix of whole numbers, from its address and shape."""
+    return numba.carray(as_pointer(row[0]), (row[1], row[2]), np.int64)
 
 
 @inlined
 def open_problem(t: Index) -> Problem:
     """The problem behind a table made by :func:`table_of`."""
     return Problem(
-        index_vector(t, 0), vector(t, 1), vector(t, 2),
-        index_vector(t, 3), vector(t, 4), index_matrix(t, 5), index_matrix(t, 6), matrix(t, 7),
-        index_vector(t, 8), vector(t, 9), index_matrix(t, 10), matrix(t, 11), matrix(t, 12),
-        vector(t, 13), vector(t, 14), vector(t, 15), index_vector(t, 16), matrix(t, 17), index_vector(t, 18), vector(t, 19),
-        index_vector(t, 20), index_matrix(t, 21), index_matrix(t, 22), vector(t, 23), vector(t, 24), matrix(t, 25), index_vector(t, 26),
-        vector(t, 27), index_vector(t, 28), vector(t, 29), matrix(t, 30), index_vector(t, 31), vector(t, 32), vector(t, 33),
-        index_vector(t, 34), vector(t, 35),
+        index_vector(t[0]), vector(t[1]), vector(t[2]),
+        index_vector(t[3]), vector(t[4]), index_matrix(t[5]), index_matrix(t[6]), matrix(t[7]),
+        index_vector(t[8]), vector(t[9]), index_matrix(t[10]), matrix(t[11]), matrix(t[12]),
+        vector(t[13]), vector(t[14]), vector(t[15]), index_vector(t[16]), matrix(t[17]), index_vector(t[18]), vector(t[19]),
+        index_vector(t[20]), index_matrix(t[21]), index_matrix(t[22]), vector(t[23]), vector(t[24]), matrix(t[25]), index_vector(t[26]),
+        vector(t[27]), index_vector(t[28]), vector(t[29]), matrix(t[30]), index_vector(t[31]), vector(t[32]), vector(t[33]),
+        index_vector(t[34]), vector(t[35]),
     )  # fmt: skip
 
 
