@@ -26,7 +26,7 @@ def emptied(record: dict[str, Any]) -> dict[str, Any]:
 def test_counts_are_said_apart(record: dict[str, Any]) -> None:
     said = said_of(record)
     assert said[0] == "22 forecasts issued ahead up to 30 March 2031: four open, 17 resolved and one void."
-    assert said[1].startswith("Four forecasts in hindsight") and "no open, four resolved and no void" in said[1]
+    assert said[1].startswith("Four forecasts in hindsight") and "none open, four resolved and none void" in said[1]
     assert said[2].startswith("One open forecast is past the target")
 
 

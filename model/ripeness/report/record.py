@@ -67,7 +67,7 @@ def said_of(record: Mapping[str, Any]) -> list[str]:
 
 
 def _fates(counts: Mapping[str, int]) -> str:
-    return join([count(counts[name], name, name) for name in ("open", "resolved", "void")])
+    return join([count(counts[name], name, name) if counts[name] else f"none {name}" for name in ("open", "resolved", "void")])
 
 
 def history_words(history: Sequence[Mapping[str, Any]], weeks: int) -> str:
