@@ -7,17 +7,42 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
+from ripeness import names
+
 ROOT = Path(__file__).resolve().parents[1]
-LONGEST_FIRST = ("pipeline", "test_model.py")  # below tests/: those that sample
+LONGEST_FIRST = ("pipeline", "fit/test_sample.py", "fit/test_density.py", "test_model.py")  # below tests/: those that sample or compile
 
 
 def group_of(path: Path) -> str:
     """What runs in one process: a file, or all of the pipeline, whose tests share a fit."""
     inside = path.relative_to(ROOT / "tests")
     return inside.parts[0] if inside.parts[0] in LONGEST_FIRST else inside.as_posix()
+
+
+@pytest.fixture(scope="session")
+def truth() -> Any:
+    """What the made-up war's data are drawn from."""
+    from made_up_war import draw_truth
+
+    return draw_truth(np.random.default_rng(20))
+
+
+@pytest.fixture(scope="session")
+def spec(truth: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The made-up war, laid out for the model."""
+    from made_up_war import make_spec
+
+    return make_spec(tmp_path_factory.mktemp("war"), truth)
+
+
+@pytest.fixture(scope="module", params=names.VARIANTS)
+def variant(request: pytest.FixtureRequest) -> Any:
+    """Each variant of the model."""
+    return request.param
 
 
 class ByGroup(LoadScopeScheduling):
