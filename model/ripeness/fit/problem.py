@@ -133,7 +133,7 @@ def build_problem(spec: ModelSpec, variant: Variant, reading: str, coordinates: 
         "relative": [i for i, contract in enumerate(contracts) if not contract.reference],
         "floor": [contract.noise_floor for contract in contracts[: len(panel.measured.indicators)]],
         "pulse_of": [k for k, _ in pulsed],
-        "since": np.array([[(sunday - week_of(day)).days // 7 for sunday in panel.weeks] for _, day in pulsed]).reshape(len(pulsed), -1),
+        "since": np.array([[(sunday - week_of(day)).days // 7 for sunday in panel.weeks] for _, day in pulsed]).reshape(len(pulsed), len(panel.weeks)),
         "placement": np.stack([effect, place // structure.regressors, place % structure.regressors], axis=1),
         "leverage": data.get("leverage", np.zeros(len(structure.effects))),
         "conjunctive": [data.get("conjunctive", 0.0)],

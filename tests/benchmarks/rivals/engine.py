@@ -1,0 +1,70 @@
+"""This engine: nutpie's NUTS on the density compiled once for all problems."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import numpy as np
+import nutpie
+from layout import spec_of
+from numpy.typing import NDArray
+from problem import Problem
+from rival import Density, Sampled, Settings, serve
+
+from ripeness import names
+from ripeness.fit.coordinates import build_coordinates
+from ripeness.fit.pointers import Density as Compiled
+from ripeness.fit.problem import build_problem
+from ripeness.fit.sample import VECTOR, as_nutpie_model
+from ripeness.spec import ModelSpec
+
+Array = NDArray[np.float64]
+SPEC: list[ModelSpec] = []
+
+
+def compile_density(problem: Problem) -> Density:
+    """Log density and gradient, called through the C function that nutpie calls."""
+    own = SPEC[0]
+    coordinates = build_coordinates(own, names.CONJUNCTIVE, names.AS_WRITTEN)
+    return Compiled(build_problem(own, names.CONJUNCTIVE, names.AS_WRITTEN, coordinates))
+
+
+def run(problem: Problem, settings: Settings) -> Sampled:
+    """Sample all chains."""
+    own = spec_of(settings.data)
+    SPEC[:] = [own]
+    begun = time.perf_counter()
+    coordinates = build_coordinates(own, names.CONJUNCTIVE, names.AS_WRITTEN)
+    model = as_nutpie_model(build_problem(own, names.CONJUNCTIVE, names.AS_WRITTEN, coordinates), coordinates)
+    middle, worked = time.perf_counter(), time.process_time()
+    tree = nutpie.sample(
+        model,
+        draws=settings.draws,
+        tune=settings.tune,
+        chains=settings.chains,
+        cores=settings.cores,
+        seed=settings.seed,
+        target_accept=settings.target_accept,
+        save_warmup=False,
+        progress_bar=False,
+    )
+    seconds, worked = time.perf_counter() - middle, time.process_time() - worked
+    stats = tree["sample_stats"]
+    return Sampled(
+        np.asarray(tree["posterior"][VECTOR]),
+        np.asarray(stats["n_steps"], dtype=float),
+        np.asarray(stats["diverging"], dtype=bool),
+        np.nan,
+        seconds,
+        np.nan,
+        middle - begun,
+        worked,
+    )
+
+
+if __name__ == "__main__":
+    serve(compile_density, run, ("nutpie", "numba", "numpy"))

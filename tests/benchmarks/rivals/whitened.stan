@@ -1,0 +1,296 @@
+/* The whitened density, as an expert would write it: loops for the recursions, every shared quantity computed once, densities on vectors.
+ *
+ * Sums over rows of pseudo-observations are products with sparse matrices of data; the log density of the white noise and the part of the
+ * whitening map that undoes it cancel and stand nowhere. problem.py explains the names.
+ */
+data {
+  int n_x, n_indicator, n_relative, n_measured, n_counted, n_row, n_group, n_count_row, n_count_group;
+  int n_factor, n_week, n_level, n_knot, n_pulse, n_effect, n_condition, n_regressor, n_sided, n_point;
+  int n_class, n_dormancy, n_curve, n_kept, n_risk, n_pair, n_entry, n_several;
+  array[19, 2] int bounds;
+  vector[n_x] mean, sd;
+  array[n_indicator] int indicator_factor;
+  array[n_relative] int relative;
+  vector[n_measured] floor;
+  real noise_tails, factor_tails;
+  vector[n_row] value;
+  array[n_row] int first, last, middle, row_group;
+  array[n_group] int group_indicator;
+  vector[n_group] group_widening, group_sampling;
+  array[n_count_row] int count_week, count_group;
+  vector[n_count_row] log_exposure;
+  vector[n_count_group] count;
+  array[n_count_group] int count_indicator, count_era;
+  vector[n_counted] count_scale, count_log_centre;
+  vector[n_factor] heavy;
+  array[n_level] int level_factor;
+  matrix[n_knot, n_week] level_basis;
+  array[n_pulse] int pulse_factor;
+  matrix[n_pulse, n_week] pulse_since;
+  array[n_effect, n_condition, n_regressor] real placement;
+  vector[n_effect] leverage;
+  array[n_sided] int sided;
+  matrix[n_regressor, n_point] points;
+  int conjunctive;
+  vector[n_class] class_log_rate;
+  matrix[n_dormancy, n_curve] outside_basis;
+  matrix[n_kept, n_risk] announced;
+  int start;
+  array[n_risk] int found;
+  vector[n_risk] log_share;
+  array[n_risk] int place;
+  // rows of all pseudo-observations in the order of their cells (week after week), as compressed sparse rows
+  vector[n_entry] entry_shift;
+  array[n_entry] int entry_group;
+  array[n_week * n_factor + 1] int entry_start;
+  // pairs of counted indicator and count
+  array[n_pair] int pair_indicator;
+  vector[n_pair] pair_count, pair_repeats;
+  // continuous rows of several weeks
+  array[n_several] int several;
+}
+transformed data {
+  int n_cell = n_factor * n_week;
+  int n_all = n_group + n_count_group;
+  vector[n_entry] ones = ones_vector(n_entry);
+  vector[n_group] rows_of = zeros_vector(n_group);
+  array[n_row] int row_indicator = group_indicator[row_group];
+  array[n_row] int last_cell, middle_cell;
+  array[n_count_row] int count_cell;
+  array[n_count_row] int count_row_indicator = count_indicator[count_group];
+  vector[n_count_row] count_of_row = count[count_group];
+  vector[n_count_group] log_count = log(count + 0.5);
+  matrix[n_condition * n_regressor, n_effect] placing;
+  array[n_factor] int with_level = zeros_int_array(n_factor);
+  for (l in 1 : n_level) {
+    with_level[level_factor[l]] = 1;
+  }
+  for (j in 1 : n_row) {
+    int k = indicator_factor[row_indicator[j]];
+    rows_of[row_group[j]] += 1;
+    last_cell[j] = (last[j] - 1) * n_factor + k;
+    middle_cell[j] = (middle[j] - 1) * n_factor + k;
+  }
+  for (j in 1 : n_count_row) {
+    count_cell[j] = (count_week[j] - 1) * n_factor + indicator_factor[n_measured + count_row_indicator[j]];
+  }
+  array[n_factor, n_week] int cell;
+  array[n_cell] int factor_of; // of every cell
+  array[n_cell] int white; // the place of its white noise in x
+  int n_heavy = to_int(sum(heavy)) * (n_week - 1);
+  int n_smooth = n_cell - n_factor - n_heavy;
+  array[n_smooth] int smooth; // cells after the first week, by the tails of their factor
+  array[n_heavy] int shocked;
+  int heavy_cells = 0;
+  for (k in 1 : n_factor) {
+    for (t in 1 : n_week) {
+      cell[k, t] = (t - 1) * n_factor + k;
+      factor_of[cell[k, t]] = k;
+      white[cell[k, t]] = bounds[10, 1] + (k - 1) * n_week + t - 1;
+      if (t > 1) {
+        if (heavy[k] == 1) {
+          heavy_cells += 1;
+          shocked[heavy_cells] = cell[k, t];
+        } else {
+          smooth[n_week * (k - 1) + t - k - heavy_cells] = cell[k, t];
+        }
+      }
+    }
+  }
+  array[n_smooth] int smooth_before;
+  array[n_heavy] int shocked_before;
+  for (i in 1 : n_smooth) {
+    smooth_before[i] = smooth[i] - n_factor;
+  }
+  for (i in 1 : n_heavy) {
+    shocked_before[i] = shocked[i] - n_factor;
+  }
+  for (e in 1 : n_effect) {
+    for (c in 1 : n_condition) {
+      for (k in 1 : n_regressor) {
+        placing[(k - 1) * n_condition + c, e] = placement[e, c, k] * leverage[e];
+      }
+    }
+  }
+}
+parameters {
+  vector[n_x] x;
+}
+model {
+  vector[n_factor] phi = exp(-log2() * exp(-x[bounds[1, 1] : bounds[1, 2]]));
+  vector[n_indicator] loading = ones_vector(n_indicator);
+  vector[n_indicator] intercept = zeros_vector(n_indicator);
+  vector[n_measured] spread = floor + exp(x[bounds[7, 1] : bounds[7, 2]]);
+  vector[n_counted] alpha = exp(x[bounds[8, 1] : bounds[8, 2]]);
+  vector[n_counted] slope;
+  vector[n_group] variance = group_widening .* square(spread[group_indicator]) + group_sampling;
+  vector[n_count_group] count_at_zero;
+  vector[n_cell] level = zeros_vector(n_cell);
+  vector[n_cell] path;
+
+  x[1 : bounds[10, 1] - 1] ~ normal(mean[1 : bounds[10, 1] - 1], sd[1 : bounds[10, 1] - 1]);
+  x[bounds[10, 2] + 1 : n_x] ~ normal(mean[bounds[10, 2] + 1 : n_x], sd[bounds[10, 2] + 1 : n_x]);
+  loading[relative] = exp(x[bounds[5, 1] : bounds[5, 2]]);
+  intercept[relative] = x[bounds[6, 1] : bounds[6, 2]];
+  slope = count_scale .* loading[n_measured + 1 : n_indicator];
+  for (l in 1 : n_level) {
+    int first_move = bounds[4, 1] + (l - 1) * n_knot;
+    vector[n_knot] moves = append_row(0, cumulative_sum(x[first_move + 1 : first_move + n_knot - 1]));
+    level[cell[level_factor[l]]] = level_basis' * (x[bounds[3, 1] + l - 1] + exp(x[bounds[2, 1] + l - 1]) * moves);
+  }
+
+  // pseudo-observations and the whitening map
+  {
+    vector[n_all] weight, base, own;
+    vector[n_cell] precision, information;
+    vector[n_group] group_loading = loading[group_indicator];
+    vector[n_counted] fixed = count_log_centre + count_scale .* intercept[n_measured + 1 : n_indicator];
+    vector[n_count_group] slopes = slope[count_indicator];
+    count_at_zero = fixed[count_indicator] + append_row(log_inv_logit(x[bounds[9, 1] : bounds[9, 2]]), 0)[count_era];
+    weight = append_row((noise_tails + 1) / (noise_tails + 3) * group_loading ./ variance,
+                        slopes ./ (inv(count + 0.5) + inv(alpha)[count_indicator]));
+    own = weight .* append_row(group_loading, slopes);
+    base = append_row(-intercept[group_indicator], log_count - count_at_zero);
+    precision = csr_matrix_times_vector(n_cell, n_all, ones, entry_group, entry_start, own);
+    information = csr_matrix_times_vector(n_cell, n_all, entry_shift, entry_group, entry_start, weight)
+                  + csr_matrix_times_vector(n_cell, n_all, ones, entry_group, entry_start, weight .* base);
+    // a slow level takes the same part of the precision in every week, but where a row's last week is not its middle one
+    for (l in 1 : n_level) {
+      information[cell[level_factor[l]]] -= precision[cell[level_factor[l]]] .* level[cell[level_factor[l]]];
+    }
+    for (i in 1 : n_several) {
+      int j = several[i];
+      if (with_level[indicator_factor[row_indicator[j]]] == 1) {
+        information[middle_cell[j]] -= own[row_group[j]] * (level[last_cell[j]] - level[middle_cell[j]]);
+      }
+    }
+    {
+      vector[n_factor] tight = inv(1 - square(phi));
+      vector[n_factor] pull = phi .* tight;
+      vector[n_factor] pull_squared = square(pull);
+      vector[n_factor] inner = tight .* (1 + square(phi));
+      vector[n_factor] spread_of_shocks = inv_sqrt(tight);
+      vector[n_cell] d = precision + append_row(tight, append_row(inner[factor_of[n_factor + 1 : n_cell - n_factor]], tight));
+      vector[n_cell] w, v, c, y, u; // w = pull² v
+      int last_week = n_cell - n_factor;
+      w[1 : n_factor] = pull_squared ./ d[1 : n_factor];
+      for (t in 2 : n_week) {
+        int at = (t - 1) * n_factor;
+        w[at + 1 : at + n_factor] = pull_squared ./ (d[at + 1 : at + n_factor] - w[at - n_factor + 1 : at]);
+      }
+      v = w ./ pull_squared[factor_of];
+      c = w ./ pull[factor_of];
+      y[1 : n_factor] = information[1 : n_factor];
+      for (t in 2 : n_week) {
+        int at = (t - 1) * n_factor;
+        y[at + 1 : at + n_factor] = fma(c[at - n_factor + 1 : at], y[at - n_factor + 1 : at], information[at + 1 : at + n_factor]);
+      }
+      u = v .* y + sqrt(v) .* x[white];
+      path[last_week + 1 : n_cell] = u[last_week + 1 : n_cell];
+      for (t in 1 : n_week - 1) {
+        int at = last_week - t * n_factor;
+        path[at + 1 : at + n_factor] = fma(c[at + 1 : at + n_factor], path[at + n_factor + 1 : at + 2 * n_factor], u[at + 1 : at + n_factor]);
+      }
+      target += -0.5 * normal_lupdf(zeros_vector(n_cell) | 0, v); // ½ Σ log v
+      path[1 : n_factor] ~ std_normal();
+      path[smooth] ~ normal(phi[factor_of[smooth]] .* path[smooth_before], spread_of_shocks[factor_of[smooth]]);
+      path[shocked] ~ student_t(factor_tails, phi[factor_of[shocked]] .* path[shocked_before],
+                                sqrt((factor_tails - 2) / factor_tails) * spread_of_shocks[factor_of[shocked]]);
+    }
+  }
+
+  // rows
+  {
+    vector[n_cell] strength = path + level;
+    vector[n_row] known = strength[last_cell];
+    for (i in 1 : n_several) {
+      int j = several[i];
+      known[j] = mean(path[cell[indicator_factor[row_indicator[j]], first[j] : last[j]]]) + level[last_cell[j]];
+    }
+    value ~ student_t(noise_tails, intercept[row_indicator] + loading[row_indicator] .* known, sqrt(variance)[row_group]);
+    if (n_count_row > 0) {
+      vector[n_count_row] eta = count_at_zero[count_group] + slope[count_row_indicator] .* strength[count_cell] + log_exposure;
+      vector[n_counted] log_alpha = log(alpha);
+      vector[n_pair] a = alpha[pair_indicator];
+      // the gamma functions cost most: once for each pair of indicator and count
+      target += dot_product(pair_repeats, lgamma(pair_count + a) - lgamma(a) - pair_count .* log_alpha[pair_indicator]);
+      target += dot_product(count_of_row, eta);
+      target += -dot_product(count_of_row + alpha[count_row_indicator], log1p_exp(eta - log_alpha[count_row_indicator]));
+    }
+  }
+
+  // the inside view and the record of rounds
+  {
+    vector[n_condition] intercept_open = x[bounds[12, 1] : bounds[12, 2]];
+    vector[n_effect] effect = exp(x[bounds[13, 1]]) * x[bounds[14, 1] : bounds[14, 2]];
+    matrix[n_condition, n_regressor] weight = to_matrix(placing * effect, n_condition, n_regressor);
+    matrix[n_regressor, n_risk] regressor;
+    matrix[n_condition, n_risk] moved;
+    matrix[n_condition, n_point] at_points = weight * points;
+    row_vector[n_risk] inside = zeros_row_vector(n_risk);
+    row_vector[n_point] score = zeros_row_vector(n_point);
+    for (k in 1 : n_factor) {
+      regressor[k] = path[cell[k, start - 1 : start + n_risk - 2]]';
+    }
+    for (i in 1 : n_pulse) {
+      int k = pulse_factor[i];
+      real size = exp(x[bounds[11, 1] + i - 1]);
+      for (t in 1 : n_risk) {
+        real since = pulse_since[i, start - 2 + t];
+        if (since >= 0) {
+          regressor[k, t] += size * phi[k] ^ since;
+        }
+      }
+    }
+    for (i in 1 : n_sided) {
+      row_vector[n_risk] four = 4 * regressor[sided[i]];
+      row_vector[n_risk] plus = log1p_exp(four);
+      regressor[n_factor + 2 * i - 1] = 0.25 * (plus - log2());
+      regressor[n_factor + 2 * i] = 0.25 * (plus - four - log2()); // softplus(-x) = softplus(x) - x
+    }
+    moved = weight * regressor;
+    for (c in 1 : n_condition) {
+      if (conjunctive == 1) {
+        inside += log_inv_logit(intercept_open[c] + moved[c]);
+        score += log_inv_logit(intercept_open[c] + at_points[c]);
+      } else {
+        inside += inv_logit(-intercept_open[c]) * moved[c];
+        score += inv_logit(-intercept_open[c]) * at_points[c];
+      }
+    }
+    inside -= log_sum_exp(score) - log(n_point);
+
+    vector[n_curve] knots = append_row(x[bounds[15, 1] : bounds[15, 2]], class_log_rate + x[bounds[16, 1]] + x[bounds[17, 1] : bounds[17, 2]]);
+    vector[n_dormancy] curve = -exp(outside_basis * knots);
+    row_vector[n_risk] added = log1p_exp(x[bounds[18, 1] : bounds[18, 2]])' * announced;
+    row_vector[n_risk] lift = exp(inside + log_share');
+    vector[bounds[19, 2] - bounds[19, 1] + 3] ends = append_row(inv_logit(x[bounds[19, 1] : bounds[19, 2]]), [0, 1]');
+    // of each dormancy the log probability that the silence began then and that nothing was heard since, up to what all share
+    vector[n_dormancy + 1] log_silent;
+    real shared = 0;
+    real log_total = 0;
+    int states = 1;
+    log_silent[1] = 0;
+    for (t in 1 : n_risk) {
+      real q = ends[place[t]];
+      vector[states] still = lift[t] * curve[1 : states] + log_silent[1 : states];
+      real held;
+      shared -= added[t];
+      held = 1 - exp(log_sum_exp(still) + shared - log_total);
+      if (found[t] == 1) {
+        target += log(q * held);
+        states = 1;
+        log_silent[1] = 0;
+        shared = 0;
+        log_total = 0;
+      } else {
+        real likelihood = log1m(q * held);
+        target += likelihood;
+        log_silent[1] = log_total + log((1 - q) * held) - shared;
+        log_silent[2 : states + 1] = still;
+        log_total += likelihood;
+        states += 1;
+      }
+    }
+  }
+}

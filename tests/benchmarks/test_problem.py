@@ -1,0 +1,76 @@
+"""Problems of plain arrays: kept without loss, and the quantities that follow from x are those of the engine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from layout import lay_out
+from problem import BLOCKS, Problem, read_problem
+from quantities import CENTRED, NON_CENTRED, WHITENED, flatten, named_quantities
+
+from ripeness import names
+from ripeness.fit.coordinates import build_coordinates
+from ripeness.fit.expand import expand_draws
+from ripeness.fit.problem import build_problem
+
+
+def some_draws(problem: Problem) -> Any:
+    """Draws from the prior: (chain, draw, x)."""
+    return problem.mean + problem.sd * np.random.default_rng(1).normal(size=(2, 3, len(problem.mean)))
+
+
+@pytest.mark.parametrize("form", ["conjunctive", "additive"])
+def test_quantities_are_those_of_the_engine(spec: Any, form: Any) -> None:
+    problem = lay_out(spec, form)
+    draws = some_draws(problem)
+    coordinates = build_coordinates(spec, form, names.AS_WRITTEN)
+    own = build_problem(spec, form, names.AS_WRITTEN, coordinates)
+    expanded = expand_draws(spec, form, coordinates, own, draws)
+    found = named_quantities(problem, draws, WHITENED)
+    np.testing.assert_allclose(found.pop("last_week"), expanded["path"].values[..., -1], rtol=1e-9, atol=1e-11)
+    for name, values in found.items():
+        np.testing.assert_allclose(values, expanded[name].values.reshape(values.shape), rtol=1e-9, atol=1e-12, err_msg=name)
+
+
+def test_plain_forms_of_the_same_paths_give_the_same_quantities(spec: Any, made_problem: Problem) -> None:
+    """White noise, paths and innovations that say the same."""
+    draws = some_draws(made_problem)
+    coordinates = build_coordinates(spec, names.CONJUNCTIVE, names.AS_WRITTEN)
+    own = build_problem(spec, names.CONJUNCTIVE, names.AS_WRITTEN, coordinates)
+    path = expand_draws(spec, names.CONJUNCTIVE, coordinates, own, draws)["path"].values
+    phi = 2.0 ** (-1.0 / np.exp(made_problem.split(draws)["half_life"]))[..., None]
+    innovations = np.concatenate([path[..., :1], (path[..., 1:] - phi * path[..., :-1]) / np.sqrt(1 - phi**2)], axis=-1)
+    expected = flatten(named_quantities(made_problem, draws, WHITENED))
+    first, end = made_problem.bounds_of["white_noise"]
+    for density, block in ((CENTRED, path), (NON_CENTRED, innovations)):
+        other = draws.copy()
+        other[..., first:end] = block.reshape(*draws.shape[:2], -1)
+        labels, found = flatten(named_quantities(made_problem, other, density))
+        assert labels == expected[0]
+        np.testing.assert_allclose(found, expected[1], rtol=1e-8, atol=1e-10)
+
+
+def test_a_problem_survives_its_file(made_problem: Problem, tmp_path: Path) -> None:
+    made_problem.save(tmp_path / "problem.npz")
+    again = read_problem(tmp_path / "problem.npz")
+    for name, value in vars(made_problem).items():
+        np.testing.assert_array_equal(value, getattr(again, name), err_msg=name)
+
+
+def test_blocks_fill_x_in_order(made_problem: Problem) -> None:
+    parts = made_problem.split(made_problem.mean)
+    assert tuple(parts) == BLOCKS
+    np.testing.assert_array_equal(np.concatenate(list(parts.values())), made_problem.mean)
+
+
+def test_what_stan_reads_counts_from_one(made_problem: Problem) -> None:
+    data = made_problem.for_stan()
+    assert min(data["indicator_factor"]) == 1
+    assert data["bounds"][0] == [1, made_problem.factors]
+    assert data["entry_start"][0] == 1
+    assert data["entry_start"][-1] == data["n_entry"] + 1 == data["n_row"] + data["n_count_row"] + 1
+    assert sum(data["pair_repeats"]) == data["n_count_row"]
+    assert data["n_several"] == int((made_problem.first < made_problem.last).sum()) > 0
