@@ -16,10 +16,12 @@ from typing import Any
 import numpy as np
 from arviz_stats.base import array_stats
 from numpy.typing import NDArray
+from quantities import WHITENED
 from rival import Sampled
 
 Array = NDArray[np.float64]
 ENGINE = "ripeness"
+RIVALS = {"numpyro": "NumPyro", "stan": "Stan"}  # on the whitened density
 COLUMNS = (
     "sampler",
     "density",
@@ -248,6 +250,29 @@ def _per_second(judged: Mapping[Any, Judged], samplers: Mapping[Any, Sequence[Ru
 
 def _label(labels: Sequence[str], values: Array, where: Any) -> str:
     return labels[int(where(values))] if values.size and np.isfinite(values).all() else ""
+
+
+def say_ratio(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The README's sentence on the table: the engine beside the best of those on the same density that have converged."""
+    rates = {
+        row["sampler"]: float(row["min_ess_bulk_per_s"])
+        for row in rows
+        if row["density"] == WHITENED and row["converged"] == "yes"  # of another nothing is said
+    }
+    rivals = {name: rate for name, rate in rates.items() if name != ENGINE}
+    if ENGINE not in rates or not rivals:
+        return "The engine has not been compared with a rival that has converged."
+    best = max(rivals, key=lambda name: rivals[name])
+    return (
+        f"In a second of sampling the engine makes {rates[ENGINE]:.0f} effective draws of the quantity that mixes slowest, "
+        f"{rates[ENGINE] / rivals[best]:.1f} times as many as the best rival on the same density, {RIVALS[best]}."
+    )
+
+
+def read_table(path: Path) -> list[dict[str, str]]:
+    """The rows of a table."""
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
 
 
 def write_table(path: Path, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:

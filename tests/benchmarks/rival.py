@@ -230,7 +230,7 @@ def serve(compile_density: Callable[[Problem], Density], run: Callable[[Problem,
     more = {"versions": np.array(" ".join(f"{package} {version(package)}" for package in packages))}
     if settings.points:
         density = compile_density(problem)
-        values = [density(point) for point in points]
+        values = [(float(value), gradient.copy()) for value, gradient in map(density, points)]
         more["log_density"] = np.array([value for value, _ in values])
         more["gradient"] = np.array([gradient for _, gradient in values])
         more["gradient_ms"] = time_gradient(density, points[: settings.points])

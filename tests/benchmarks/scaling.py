@@ -14,7 +14,6 @@ that of the record. The sizes marked "silent" time the gradient where this is wo
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import resource
 import subprocess
@@ -29,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from comparison import judge, write_table
+from comparison import judge, read_table, write_table
 from numpy.typing import NDArray
 from quantities import flatten
 from rival import time_gradient
@@ -143,12 +142,6 @@ def write_results(points: Sequence[Mapping[str, Any]], results: Path) -> None:
     write_table(results / "scaling-silent.csv", COLUMNS, [row for row in found if row["record"] == SILENT])
 
 
-def read_points(path: Path) -> list[dict[str, Any]]:
-    """The raw points of a table."""
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
-
-
 def run_size(size: Size, given: argparse.Namespace, scratch: Path, sampling: bool) -> dict[str, Any]:
     """Measure one size in a process of its own."""
     words = ["--size", json.dumps(asdict(size) | {"sampling": sampling}), "--date", given.date.isoformat()]
@@ -183,7 +176,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     about = {"seed": given.seed, "chains": given.chains, "draws": given.draws, "tune": given.tune, "date": given.date.isoformat()}
     about["command"] = " ".join(["python tests/benchmarks/scaling.py", *options(given), "--date", about["date"]])
     given.results.mkdir(exist_ok=True)
-    stored = {_key(point): point for point in read_points(given.results / "scaling-points.csv")} if given.gradients else {}
+    stored = {_key(point): point for point in read_table(given.results / "scaling-points.csv")} if given.gradients else {}
     points = []
     with tempfile.TemporaryDirectory() as scratch:
         for axis in given.axis:

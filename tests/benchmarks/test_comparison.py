@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import samplers
-from comparison import COLUMNS, MORE_COLUMNS, Run, judge, make_tables, write_table
+from comparison import COLUMNS, MORE_COLUMNS, Run, judge, make_tables, read_table, say_ratio, write_table
 from figure import draw_samplers
 from numpy.typing import NDArray
 from problem import Problem
@@ -128,6 +128,30 @@ def test_tables_have_their_columns(tmp_path: Path) -> None:
     assert ",".join(COLUMNS) == (
         "sampler,density,converged,min_ess_bulk_per_s,min_ess_bulk_per_draw,gradient_ms,gradients_per_draw,max_rhat,compile_s,sample_s"
     )
+
+
+def table(**rates: float) -> list[dict[str, Any]]:
+    """A table of samplers on the whitened density that have converged."""
+    return [{"sampler": name, "density": "whitened", "converged": "yes", "min_ess_bulk_per_s": str(rate)} for name, rate in rates.items()]
+
+
+def test_the_sentence_names_the_best_rival() -> None:
+    assert "makes 60 effective draws" in say_ratio(table(ripeness=60.2, numpyro=10.0, stan=15.05))
+    assert "4.0 times as many as the best rival on the same density, Stan." in say_ratio(table(ripeness=60.2, numpyro=10.0, stan=15.05))
+
+
+def test_the_sentence_says_nothing_of_who_has_not_converged() -> None:
+    rows = table(ripeness=60.0, numpyro=10.0, stan=30.0)
+    rows[2]["converged"] = "no"
+    rows += [{"sampler": "nutpie", "density": "centred", "converged": "yes", "min_ess_bulk_per_s": "50"}]
+    assert "6.0 times" in say_ratio(rows)
+    assert "has not been compared" in say_ratio(rows[::2][:1])
+
+
+def test_the_readme_says_what_the_table_says(root: Path) -> None:
+    stored = samplers.RESULTS / "samplers.csv"
+    if stored.exists():
+        assert say_ratio(read_table(stored)) in " ".join((root / "README.md").read_text("utf-8").split())
 
 
 def test_stored_tables_have_these_columns() -> None:

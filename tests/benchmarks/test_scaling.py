@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import scaling
+from comparison import read_table
 from simulated_war import SILENT, SIMULATED, Size, simulate
 
 from ripeness import names
@@ -36,7 +37,7 @@ def test_tables_have_their_columns_and_points_survive(tmp_path: Path) -> None:
     rows = points({"gradient": 1.0, "effective_draw": 1.0, "peak_memory": 1.0})
     scaling.write_results(rows, tmp_path)
     assert (tmp_path / "scaling.csv").read_text("utf-8").splitlines()[:2] == ["axis,per,exponent", "weeks,gradient,1"]
-    again = scaling.read_points(tmp_path / "scaling-points.csv")
+    again = read_table(tmp_path / "scaling-points.csv")
     assert tuple(again[0]) == scaling.POINT_COLUMNS
     assert [float(row["gradient_ms"]) for row in again] == pytest.approx([row["gradient_ms"] for row in rows], rel=1e-3)
 
@@ -44,12 +45,8 @@ def test_tables_have_their_columns_and_points_survive(tmp_path: Path) -> None:
 def test_stored_exponents_follow_from_stored_points() -> None:
     stored = scaling.RESULTS / "scaling-points.csv"
     if stored.exists():
-        kept = {(row["axis"], row["per"]): float(row["exponent"]) for row in scaling.read_points(scaling.RESULTS / "scaling.csv")}
-        found = {
-            (row["axis"], row["per"]): row["exponent"]
-            for row in scaling.exponents(scaling.read_points(stored))
-            if row["record"] == SIMULATED
-        }
+        kept = {(row["axis"], row["per"]): float(row["exponent"]) for row in read_table(scaling.RESULTS / "scaling.csv")}
+        found = {(row["axis"], row["per"]): row["exponent"] for row in scaling.exponents(read_table(stored)) if row["record"] == SIMULATED}
         assert kept == pytest.approx(found, abs=2e-3)
 
 

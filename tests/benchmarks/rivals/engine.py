@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import sys
 import time
 from pathlib import Path
@@ -27,10 +28,21 @@ SPEC: list[ModelSpec] = []
 
 
 def compile_density(problem: Problem) -> Density:
-    """Log density and gradient, called through the C function that nutpie calls."""
+    """Log density and gradient by the C function that nutpie calls, called as nutpie calls it."""
     own = SPEC[0]
     coordinates = build_coordinates(own, names.CONJUNCTIVE, names.AS_WRITTEN)
-    return Compiled(build_problem(own, names.CONJUNCTIVE, names.AS_WRITTEN, coordinates))
+    compiled = Compiled(build_problem(own, names.CONJUNCTIVE, names.AS_WRITTEN, coordinates))
+    size = len(problem.mean)
+    at, gradient, value = np.empty(size), np.empty(size), np.empty(1)
+    numbers = [array.ctypes.data_as(ctypes.POINTER(ctypes.c_double)) for array in (at, gradient, value)]
+    table = compiled.table.ctypes.data_as(ctypes.POINTER(ctypes.c_int64))
+
+    def density(x: Array) -> tuple[float, Array]:
+        at[:] = x
+        compiled.function(size, *numbers, table)
+        return value[0], gradient
+
+    return density
 
 
 def run(problem: Problem, settings: Settings) -> Sampled:

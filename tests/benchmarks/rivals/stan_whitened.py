@@ -51,8 +51,7 @@ def build(folder: Path) -> tuple[Path, float]:
     library, begun = built / "model.so", time.perf_counter()
     if not library.exists():
         built.mkdir(exist_ok=True)
-        code = subprocess.run([STAN / "stanc", "--O1", "--print-cpp", sources[0]], check=True, capture_output=True, text=True).stdout
-        (built / "model.cpp").write_text(code, "utf-8")
+        subprocess.run([STAN / "stanc", "--O1", f"--o={built / 'model.cpp'}", sources[0]], check=True)
         defined = [f"-D{name}={value}" for name, value in DEFINED.items()]
         linked = [f"-I{STAN / 'include'}", f"-L{STAN / 'lib'}", "-ltbb", f"-Wl,-rpath,{STAN / 'lib'}"]
         command = ["g++", *FLAGS, *defined, '-DMODEL="model.cpp"', f"-I{built}", str(sources[1]), "-o", str(built / "new.so"), *linked]
