@@ -263,9 +263,10 @@ def say_ratio(rows: Sequence[Mapping[str, Any]]) -> str:
     if ENGINE not in rates or not rivals:
         return "The engine has not been compared with a rival that has converged."
     best = max(rivals, key=lambda name: rivals[name])
+    named = RIVALS[best] if len(rivals) == 1 else f"the better of {' and '.join(RIVALS[name] for name in rivals)}, {RIVALS[best]},"
     return (
-        f"In a second of sampling the engine makes {rates[ENGINE]:.0f} effective draws of the quantity that mixes slowest, "
-        f"{rates[ENGINE] / rivals[best]:.1f} times as many as the best rival on the same density, {RIVALS[best]}."
+        f"In a second of sampling it makes {rates[ENGINE]:.0f} effective draws of the quantity that mixes slowest, "
+        f"{rates[ENGINE] / rivals[best]:.1f} times as many as {named} on the same density."
     )
 
 
