@@ -21,6 +21,7 @@ from layout import spec_of
 from numpy.typing import NDArray
 from problem import Problem
 from pymc.model.transform.optimization import freeze_dims_and_data
+from pymc.sampling.parallel import ParallelSamplingError
 from rival import Density, Sampled, Settings, children_seconds, serve
 
 from ripeness import names
@@ -117,7 +118,8 @@ def run_pymc(problem: Problem, settings: Settings) -> Sampled:
                 compute_convergence_checks=False,
                 callback=watch,
             )
-        except ValueError:  # no draw was kept
+        except (ValueError, ParallelSamplingError) as error:  # no draw was kept, or a chain ended with an error
+            print(error)
             tree = None
     worked = children_seconds() - worked
     started = first[0] if first else time.perf_counter()
@@ -146,11 +148,11 @@ def run_nutpie(problem: Problem, settings: Settings) -> Sampled:
         progress_bar=False,
         blocking=False,
     )
-    while not sampler.is_finished and time.perf_counter() < started + settings.cap:
-        time.sleep(0.1)
-    complete = sampler.is_finished
+    try:
+        tree, complete = sampler.wait(timeout=settings.cap), True
+    except TimeoutError:
+        tree, complete = sampler.abort(), False
     seconds, worked = time.perf_counter() - started, time.process_time() - worked
-    tree = sampler.wait() if complete else sampler.abort()
     if tree["posterior"].sizes["draw"] == 0:
         return nothing(problem, settings, seconds, started - begun, worked)
     stats, draws = tree["sample_stats"], unconstrained(tree["posterior"])
