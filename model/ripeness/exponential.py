@@ -14,7 +14,7 @@ from math import factorial
 
 import numpy as np
 
-from ripeness.kernel import compiled
+from ripeness.kernel import inner
 
 LOWEST, HIGHEST = -708.0, 709.0
 PER_LN2 = 1.4426950408889634
@@ -28,7 +28,7 @@ BITS_OF_ONE = 1023 << FRACTION_BITS
 C2, C3, C4, C5, C6, C7, C8, C9, C10, C11, C12, C13 = (1.0 / factorial(k) for k in range(2, 14))
 
 
-@compiled
+@inner
 def exponential_and_rest(x: float) -> tuple[float, float]:
     """e^x and 1 − e^x of one number."""
     shifted = x * PER_LN2 + ROUNDER
@@ -51,7 +51,7 @@ def exponential_and_rest(x: float) -> tuple[float, float]:
     return power, rest
 
 
-@compiled
+@inner
 def exponential(x: float) -> float:
     """e^x of one number."""
     power: float = exponential_and_rest(x)[0]

@@ -21,15 +21,20 @@ from typing import Any
 import numba
 from numba.core import config
 
-# fastmath has to be said, or a kernel takes over what the function that calls it was compiled with
-OPTIONS: dict[str, Any] = {"error_model": "numpy", "fastmath": False}
+# no kernel is handed about as a value, so none needs the wrapper for that; fastmath has to be said, or a kernel takes over what the function that calls it was compiled with
+OPTIONS: dict[str, Any] = {"error_model": "numpy", "fastmath": False, "no_cfunc_wrapper": True}
 PACKAGE = Path(__file__).parent
 MARK = b"from ripeness.kernel import"  # what a module that holds kernels says
 
 
 def compiled(function: Callable[..., Any]) -> Any:
-    """Compile a kernel, or a function that kernels call, as all of them are compiled."""
+    """Compile a kernel, which Python calls; its compiled code is kept on disk."""
     return kept(numba.njit, cache=True, **OPTIONS)(function)
+
+
+def inner(function: Callable[..., Any]) -> Any:
+    """Compile a function that kernels call: kept on disk as part of each kernel that calls it, not by itself."""
+    return numba.njit(**OPTIONS)(function)
 
 
 def inlined(function: Callable[..., Any]) -> Any:

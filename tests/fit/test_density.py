@@ -9,6 +9,7 @@ from by_hand import Array, Point, by_hand, random_points
 from ripeness import names
 from ripeness.fit.coordinates import LOG, LOG_ODDS, PARTS, PLAIN, Coordinates, build_coordinates
 from ripeness.fit.expand import expand_draws
+from ripeness.fit.parts import Parts, take_apart
 from ripeness.fit.pointers import Density, open_problem, table_of
 from ripeness.fit.problem import build_problem
 from ripeness.model import build_model
@@ -22,6 +23,15 @@ def as_vector(coordinates: Coordinates, point: Point) -> Array:
         point[logs[part.stands_by].format(part.name)] for part, shape in zip(PARTS, coordinates.shapes, strict=True) if shape is not None
     ]
     return np.concatenate([np.ravel(part) for part in parts])
+
+
+def test_parts_of_x_stand_where_the_coordinates_say(spec: ModelSpec, variant: Variant) -> None:
+    coordinates = build_coordinates(spec, variant, names.AS_WRITTEN)
+    assert Parts._fields == tuple(part.name for part in PARTS)
+    x = np.arange(coordinates.start[-1], dtype=float)
+    for part, shape, taken in zip(PARTS, coordinates.shapes, take_apart(x, coordinates.start), strict=True):
+        expected = coordinates.start[PARTS.index(part)] + np.arange(np.prod(shape) if shape is not None else 0)
+        np.testing.assert_array_equal(taken, expected)
 
 
 def test_the_engine_has_the_density_of_the_model(spec: ModelSpec, variant: Variant) -> None:

@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ripeness.factors.lanes import BLOCK
-from ripeness.kernel import compiled
+from ripeness.kernel import inner
 from ripeness.reductions import dot
 
 Array = NDArray[np.float64]
 
 
-@compiled
+@inner
 def log_sum(values: Array) -> float:
     """Σ log of a positive vector."""
     total = 0.0
@@ -30,7 +30,7 @@ def log_sum(values: Array) -> float:
     return total
 
 
-@compiled
+@inner
 def innovation_density(path: Array, phi: Array, heavy: Array, df: float) -> tuple[Array, Array, Array]:
     """Exact log density of each path given its persistence, and its gradient.
 

@@ -12,7 +12,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from ripeness.kernel import compiled
+from ripeness.kernel import inner
 
 Array = NDArray[np.float64]
 
@@ -20,7 +20,7 @@ LANES = 16  # factors abreast
 BLOCK = 8  # values whose product goes into one logarithm: each must stay between 1e-38 and 1e38
 
 
-@compiled
+@inner
 def by_lane(values: Array) -> Array:
     """Values (factor,) as (group, lane), idle lanes zero."""
     factors = values.shape[0]
@@ -30,7 +30,7 @@ def by_lane(values: Array) -> Array:
     return result
 
 
-@compiled
+@inner
 def to_table(rows: Array) -> Array:
     """(factor, week) as (row, lane): week t of factor k in row (k // LANES)·weeks + t, lane k % LANES."""
     factors, weeks = rows.shape
@@ -47,7 +47,7 @@ def to_table(rows: Array) -> Array:
     return result
 
 
-@compiled
+@inner
 def from_table(table: Array, factors: int) -> Array:
     """The inverse of :func:`to_table`."""
     weeks = table.shape[0] // ((factors + LANES - 1) // LANES)
@@ -59,7 +59,7 @@ def from_table(table: Array, factors: int) -> Array:
     return result
 
 
-@compiled
+@inner
 def carry_onward(step: Array, values: Array) -> None:
     """x_t += step_{t−1} x_{t−1} from the first row to the last; tables (row, lane)."""
     flat_step, flat = step.reshape(-1), values.reshape(-1)
@@ -67,7 +67,7 @@ def carry_onward(step: Array, values: Array) -> None:
         flat[i + LANES] += flat_step[i] * flat[i]
 
 
-@compiled
+@inner
 def carry_back(step: Array, values: Array) -> None:
     """x_t += step_t x_{t+1} from the last row to the first; tables (row, lane)."""
     flat_step, flat = step.reshape(-1), values.reshape(-1)
@@ -75,7 +75,7 @@ def carry_back(step: Array, values: Array) -> None:
         flat[i] += flat_step[i] * flat[i + LANES]
 
 
-@compiled
+@inner
 def sum_of_weeks(table: Array, factors: int) -> Array:
     """Σ_t of a table (row, lane), for each factor."""
     rows, width = table.shape
@@ -94,7 +94,7 @@ def sum_of_weeks(table: Array, factors: int) -> Array:
     return total.reshape(-1)[:factors]
 
 
-@compiled
+@inner
 def log_sum_of_weeks(table: Array, factors: int) -> Array:
     """Σ_t log of a positive table (row, lane), for each factor."""
     rows, width = table.shape
@@ -105,7 +105,8 @@ def log_sum_of_weeks(table: Array, factors: int) -> Array:
         end = (group + 1) * weeks
         first = group * LANES
         for start in range(end - weeks, end, BLOCK):
-            product[:] = table[start]
+            for j in range(width):
+                product[j] = table[start, j]
             for t in range(start + 1, min(start + BLOCK, end)):
                 for j in range(width):
                     product[j] *= table[t, j]

@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ripeness.exponential import exponential
-from ripeness.kernel import compiled
+from ripeness.kernel import compiled, inner
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -72,7 +72,7 @@ def pull_back_density(
     return loading_bar * by, intercept_bar * by, spread_bar * by, dispersion_bar * by, captured_bar * by, level_bar * by, path_bar * by
 
 
-@compiled
+@inner
 def measured_density(
     factor: Index, value: Array, weeks: Index, groups: Index, widths: Array, df: float,
     loading: Array, intercept: Array, spread: Array, level: Array, path: Array,
@@ -124,7 +124,7 @@ def measured_density(
     return total
 
 
-@compiled
+@inner
 def counted_density(
     factor: Index, week: Index, log_exposure: Array, groups: Index, logs: Array, scales: Array,
     loading: Array, intercept: Array, dispersion: Array, log_captured: Array, level: Array, path: Array,
@@ -172,7 +172,7 @@ def counted_density(
     return total
 
 
-@compiled
+@inner
 def count_odds(
     factor: Index, week: Index, log_exposure: Array, groups: Index, scales: Array,
     loading: Array, intercept: Array, dispersion: Array, log_captured: Array, level: Array, path: Array,
@@ -197,7 +197,7 @@ def count_odds(
     return strength, log_mean, odds, rest
 
 
-@compiled
+@inner
 def walked_rise(alpha: float, start: int, stop: int) -> tuple[float, float]:
     """Σ log(1 + j/α) and Σ 1/(α + j) over j = start … stop − 1, term by term."""
     product, logs, inverses = 0.0, 0.0, 0.0
@@ -211,7 +211,7 @@ def walked_rise(alpha: float, start: int, stop: int) -> tuple[float, float]:
     return logs + math.log1p(product), inverses
 
 
-@compiled
+@inner
 def stirling_rise(alpha: float, start: int, stop: int) -> tuple[float, float]:
     """What :func:`walked_rise` gives, from Stirling's series of log Γ(stop + α) and log Γ(start + α), for start ≥ 64.
 

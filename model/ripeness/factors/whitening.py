@@ -31,13 +31,13 @@ from numpy.typing import NDArray
 
 from ripeness.factors.innovations import innovation_density
 from ripeness.factors.lanes import LANES, by_lane, carry_back, carry_onward, from_table, log_sum_of_weeks, sum_of_weeks, to_table
-from ripeness.kernel import compiled
+from ripeness.kernel import compiled, inner
 from ripeness.reductions import dot
 
 Array = NDArray[np.float64]
 
 
-@compiled
+@inner
 def factorise(phi: Array, inverse: Array) -> Array:
     """Factorise P = B D Bᵀ.
 
@@ -55,14 +55,16 @@ def factorise(phi: Array, inverse: Array) -> Array:
     step = np.empty(inverse.shape)
     groups, width = phi.shape
     weeks = inverse.shape[0] // groups
-    diagonal, square = np.empty(width), np.empty(width)
+    pull, square, diagonal, ends = np.empty(width), np.empty(width), np.empty(width), np.empty(width)
     for group in range(groups):
         first, last = group * weeks, group * weeks + weeks - 1
-        tight = 1.0 / (1.0 - phi[group] * phi[group])
-        pull = phi[group] * tight
-        diagonal[:] = tight * (1.0 + phi[group] * phi[group])
-        square[:] = pull * pull
-        ends = tight if weeks > 1 else np.ones(width)
+        for j in range(width):
+            phi_squared = phi[group, j] * phi[group, j]
+            tight = 1.0 / (1.0 - phi_squared)
+            pull[j] = phi[group, j] * tight
+            square[j] = pull[j] * pull[j]
+            diagonal[j] = tight * (1.0 + phi_squared)
+            ends[j] = tight if weeks > 1 else 1.0
         for j in range(width):
             inverse[first, j] = 1.0 / (ends[j] + inverse[first, j])
         for t in range(first + 1, last):
@@ -74,11 +76,12 @@ def factorise(phi: Array, inverse: Array) -> Array:
         for t in range(first, last):
             for j in range(width):
                 step[t, j] = pull[j] * inverse[t, j]
-        step[last] = 0.0
+        for j in range(width):
+            step[last, j] = 0.0
     return step
 
 
-@compiled
+@inner
 def substitute(inverse: Array, step: Array, information: Array, noise: Array) -> tuple[Array, Array]:
     """Path z and root √v, (row, lane), from v, c, h and ε; what held h then holds v y, and what held ε holds √v ε."""
     carry_onward(step, information)
@@ -140,7 +143,7 @@ def map_paths(
     return path, log_ratio, table, step, root, drift, shock, slope, phi_slope
 
 
-@compiled
+@inner
 def weigh(root: Array, onward: Array) -> tuple[Array, Array]:
     """ρ = v λ twice over, from √v and λ; what held λ then holds √v λ. Tables (row, lane)."""
     kept, mean_bar = np.empty(root.shape), np.empty(root.shape)
@@ -152,7 +155,7 @@ def weigh(root: Array, onward: Array) -> tuple[Array, Array]:
     return kept, mean_bar
 
 
-@compiled
+@inner
 def pull_back_factorisation(
     root: Array, step: Array, table: Array, drift: Array, shock: Array, kept: Array, mean_bar: Array, bar: Array
 ) -> tuple[Array, Array]:
@@ -175,10 +178,10 @@ def pull_back_factorisation(
     for i in range(delta.size):
         delta[i] = rho[i] * (0.5 * e[i] - z[i]) - (mu[i] - rho[i]) * u[i]
     for group in range(groups):
-        half = 0.5 * bar[group]
+        own = bar[group]
         for t in range(group * weeks, (group + 1) * weeks):
             for j in range(width):
-                pivot_bar[t, j] -= half[j] * (root[t, j] * root[t, j])
+                pivot_bar[t, j] -= (0.5 * own[j]) * (root[t, j] * root[t, j])
     for i in range(delta.size - LANES - 1, -1, -1):
         delta[i] += c[i] * c[i] * delta[i + LANES]
     for i in range(delta.size - LANES):
@@ -186,7 +189,8 @@ def pull_back_factorisation(
     for i in range(delta.size - LANES):
         share[i] -= 2.0 * c[i] * delta[i + LANES]
     for group in range(groups):
-        off_share[(group + 1) * weeks - 1] = 0.0
+        for j in range(width):
+            off_share[(group + 1) * weeks - 1, j] = 0.0
     return pivot_bar, off_share
 
 

@@ -18,11 +18,12 @@ from ripeness.factors.row_density import density_of_rows
 from ripeness.factors.rows import gather_rows, pull_back_gathered
 from ripeness.factors.whitening import map_paths, pull_back_paths
 from ripeness.fit import stages
+from ripeness.fit.parts import Parts, take_apart
 from ripeness.fit.problem import Problem
 from ripeness.fit.stages import Conditions, Hazards, Indicators
 from ripeness.hazard.filter import filter_dormancy, pull_back_filter
 from ripeness.hazard.inside_view import pull_back_view, view_inside
-from ripeness.kernel import compiled, inlined
+from ripeness.kernel import inlined, inner
 from ripeness.reductions import sum_of
 
 Array = NDArray[np.float64]
@@ -43,36 +44,33 @@ class WithFactors(NamedTuple):
 
 
 @inlined
-def go_forward(x: Array, p: Problem) -> WithFactors:
+def go_forward(x: Parts, p: Problem) -> WithFactors:
     """From x to the density of a variant with factors."""
     f = stages.lay_out_indicators(x, p)
-    white = x[p.start[stages.WHITE_NOISE] : p.start[stages.WHITE_NOISE + 1]].reshape((p.heavy.shape[0], p.basis.shape[1]))
     precision, information = gather_rows(
         p.factor, p.value, p.weeks, p.groups, p.widths, p.count_week, p.log_exposure, p.count_groups, p.count_logs, p.count_scales,
         p.noise_df, f.loading, f.intercept, f.spread, f.dispersion, f.log_captured, f.level,
     )  # fmt: skip
-    mapped = map_paths(f.phi, precision, information, white, p.heavy, p.factor_df)
+    mapped = map_paths(f.phi, precision, information, x.white_noise.reshape(precision.shape), p.heavy, p.factor_df)
     rows = density_of_rows(
         p.factor, p.value, p.weeks, p.groups, p.widths, p.count_week, p.log_exposure, p.count_groups, p.count_logs, p.count_scales,
         p.noise_df, f.loading, f.intercept, f.spread, f.dispersion, f.log_captured, f.level, mapped[0],
     )  # fmt: skip
     c = stages.lay_out_conditions(x, f, mapped[0], p)
-    opened = view_inside(
-        c.seen, c.matrix, x[p.start[stages.INTERCEPT_OPEN] : p.start[stages.INTERCEPT_OPEN + 1]], p.conjunctive, p.points, p.sided
-    )
+    opened = view_inside(c.seen, c.matrix, x.intercept_open, p.conjunctive, p.points, p.sided)
     h = stages.lay_out_hazards(x, opened[0], p)
     filtered = filter_dormancy(h.outside, h.multiplier, h.announced, h.found_if_held, p.found)
     return WithFactors(f, precision, information, mapped, rows, c, opened, h, filtered)
 
 
 @inlined
-def go_forward_outside(x: Array, p: Problem) -> tuple[Hazards, Any]:
+def go_forward_outside(x: Parts, p: Problem) -> tuple[Hazards, Any]:
     """From x to the density of the outside variant."""
     h = stages.lay_out_hazards(x, np.zeros(p.basis.shape[1]), p)
     return h, filter_dormancy(h.outside, h.multiplier, h.announced, h.found_if_held, p.found)
 
 
-@compiled
+@inner
 def add_priors(x: Array, mean: Array, sd: Array, gradient: Array) -> float:
     """Normal priors of all coordinates without their constants; the gradient is set, not added to."""
     for i in range(x.shape[0]):
@@ -83,7 +81,7 @@ def add_priors(x: Array, mean: Array, sd: Array, gradient: Array) -> float:
     return 0.5 * total
 
 
-@compiled
+@inner
 def write_after(result: Array, place: int, values: Array) -> int:
     """Writes a vector into another from a place on; returns the place after it."""
     for i in range(values.shape[0]):
@@ -92,7 +90,7 @@ def write_after(result: Array, place: int, values: Array) -> int:
 
 
 @inlined
-def go_back_to_hazards(x: Array, h: Hazards, filtered: Any, gradient: Array, p: Problem) -> Array:
+def go_back_to_hazards(x: Parts, h: Hazards, filtered: Any, gradient: Parts, p: Problem) -> Array:
     """Adjoint of filter and outside view: adds to the gradient; returns the cotangent of the multiplier, (week at risk,)."""
     weeks = p.found.shape[0]
     outside_bar, multiplier_bar, announced_bar, found_bar = pull_back_filter(
@@ -115,15 +113,16 @@ def log_density(x: Array, gradient: Array, p: Problem) -> float:
         Its array `follows` is overwritten too.
     """
     total = add_priors(x, p.mean, p.sd, gradient)
+    parts, bars = take_apart(x, p.start), take_apart(gradient, p.start)
     if p.heavy.shape[0] == 0:
-        h, filtered = go_forward_outside(x, p)
-        go_back_to_hazards(x, h, filtered, gradient, p)
+        h, filtered = go_forward_outside(parts, p)
+        go_back_to_hazards(parts, h, filtered, bars, p)
         total += sum_of(filtered[0])
         write_hazards(h, filtered, 0, p)
     else:
-        way = go_forward(x, p)
+        way = go_forward(parts, p)
         total += sum_of(way.mapped[1]) + way.rows[0][0] + sum_of(way.filtered[0])
-        go_back(x, way, gradient, p)
+        go_back(parts, way, bars, p)
         write_hazards(way.hazards, way.filtered, write_factors(way, p), p)
     return total
 
@@ -153,24 +152,23 @@ def write_hazards(h: Hazards, filtered: Any, place: int, p: Problem) -> None:
 
 
 @inlined
-def go_back(x: Array, way: WithFactors, gradient: Array, p: Problem) -> None:
+def go_back(x: Parts, way: WithFactors, gradient: Parts, p: Problem) -> None:
     """Adjoint of :func:`go_forward`: adds to the gradient."""
     f, c, rows = way.indicators, way.conditions, way.rows
     factors, weeks = p.heavy.shape[0], p.basis.shape[1]
     inside_bar = np.zeros(weeks)
-    inside_bar[p.first[0] : p.first[0] + p.found.shape[0]] = go_back_to_hazards(x, way.hazards, way.filtered, gradient, p)
-    opens = x[p.start[stages.INTERCEPT_OPEN] : p.start[stages.INTERCEPT_OPEN + 1]]
-    unused = np.zeros((opens.shape[0], weeks)), np.zeros(1)
+    write_after(inside_bar, p.first[0], go_back_to_hazards(x, way.hazards, way.filtered, gradient, p))
+    unused = np.zeros((x.intercept_open.shape[0], weeks)), np.zeros(1)
     seen_bar, matrix_bar, opens_bar = pull_back_view(
-        c.seen, c.matrix, opens, p.conjunctive, p.points, p.sided, *way.opened, inside_bar, unused[0], unused[1]
+        c.seen, c.matrix, x.intercept_open, p.conjunctive, p.points, p.sided, *way.opened, inside_bar, unused[0], unused[1]
     )
-    stages.add_to(gradient[p.start[stages.INTERCEPT_OPEN] : p.start[stages.INTERCEPT_OPEN + 1]], opens_bar)
-    white = x[p.start[stages.WHITE_NOISE] : p.start[stages.WHITE_NOISE + 1]].reshape((factors, weeks))
+    stages.add_to(gradient.intercept_open, opens_bar)
     stages.add_to(rows[7].reshape(-1), seen_bar.reshape(-1))
     phi_bar, precision_bar, information_bar, white_bar = pull_back_paths(
-        f.phi, way.precision, way.information, white, p.heavy, p.factor_df, *way.mapped, rows[7], np.ones(factors)
-    )
-    stages.add_to(gradient[p.start[stages.WHITE_NOISE] : p.start[stages.WHITE_NOISE + 1]], white_bar.reshape(-1))
+        f.phi, way.precision, way.information, x.white_noise.reshape(rows[7].shape), p.heavy, p.factor_df, *way.mapped, rows[7],
+        np.ones(factors),
+    )  # fmt: skip
+    stages.add_to(gradient.white_noise, white_bar.reshape(-1))
     stages.pull_back_conditions(x, f, c, seen_bar, matrix_bar, phi_bar, gradient, p)
     more = pull_back_gathered(
         p.factor, p.value, p.weeks, p.groups, p.widths, p.count_week, p.log_exposure, p.count_groups, p.count_logs, p.count_scales,

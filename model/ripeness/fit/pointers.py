@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ripeness.fit.density import log_density
 from ripeness.fit.problem import Problem
-from ripeness.kernel import OPTIONS, compiled, inlined, kept
+from ripeness.kernel import OPTIONS, inlined, inner, kept
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -36,25 +36,25 @@ def as_pointer(_: Any, address: Any) -> Any:
     return types.voidptr(address), generate
 
 
-@compiled
+@inner
 def vector(row: Index) -> Array:
     """A vector of numbers, from its address and shape."""
     return numba.carray(as_pointer(row[0]), (row[1],), np.float64)
 
 
-@compiled
+@inner
 def matrix(row: Index) -> Array:
     """A matrix of numbers, from its address and shape."""
     return numba.carray(as_pointer(row[0]), (row[1], row[2]), np.float64)
 
 
-@compiled
+@inner
 def index_vector(row: Index) -> Index:
     """A vector of whole numbers, from its address and shape."""
     return numba.carray(as_pointer(row[0]), (row[1],), np.int64)
 
 
-@compiled
+@inner
 def index_matrix(row: Index) -> Index:
     """A matrix of whole numbers, from its address and shape."""
     return numba.carray(as_pointer(row[0]), (row[1], row[2]), np.int64)

@@ -9,18 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ripeness.exponential import exponential
-from ripeness.fit.coordinates import PARTS
+from ripeness.fit.parts import Parts
 from ripeness.fit.problem import Problem
-from ripeness.kernel import compiled, inlined
+from ripeness.kernel import inlined, inner
 from ripeness.reductions import dot
 
 Array = NDArray[np.float64]
 LOG_2 = math.log(2.0)
-
-(
-    HALF_LIFE, LEVEL, LEVEL_START, LEVEL_MOVES, LOADING, INTERCEPT, NOISE, DISPERSION, CAPTURE, WHITE_NOISE, PULSE,
-    INTERCEPT_OPEN, LOG_BEST_TO_WORST, EFFECT_SIZE, LOG_RHYTHM, LOG_WAR_LEVEL, DEVIATION, KEPT, SENSITIVITY,
-) = range(len(PARTS))  # fmt: skip
 
 
 class Indicators(NamedTuple):
@@ -59,7 +54,7 @@ class Hazards(NamedTuple):
     found_if_held: Array
 
 
-@compiled
+@inner
 def exponentials(values: Array) -> Array:
     """e^x of every value of a vector."""
     result = np.empty(values.shape[0])
@@ -68,37 +63,37 @@ def exponentials(values: Array) -> Array:
     return result
 
 
-@compiled
+@inner
 def add_products(total: Array, first: Array, second: Array) -> None:
     """Adds first · second to a vector, place by place."""
     for i in range(total.shape[0]):
         total[i] += first[i] * second[i]
 
 
-@compiled
+@inner
 def add_to(total: Array, more: Array) -> None:
     """Adds a vector to another."""
     for i in range(total.shape[0]):
         total[i] += more[i]
 
 
-@compiled
+@inner
 def log_sigmoid(x: float) -> float:
     """log of 1/(1 + e⁻ˣ)."""
     return min(x, 0.0) - math.log1p(math.exp(-abs(x)))
 
 
 @inlined
-def lay_out_indicators(x: Array, p: Problem) -> Indicators:
+def lay_out_indicators(x: Parts, p: Problem) -> Indicators:
     """From x to what the rows are made of."""
     factors, weeks = p.heavy.shape[0], p.basis.shape[1]
-    half_life, step = exponentials(x[p.start[HALF_LIFE] : p.start[HALF_LIFE + 1]]), exponentials(x[p.start[LEVEL] : p.start[LEVEL + 1]])
+    half_life, step = exponentials(x.half_life), exponentials(x.level)
     phi = np.empty(factors)
     for k in range(factors):
         phi[k] = math.exp(-LOG_2 / half_life[k])
     level = np.zeros((factors, weeks))
     knots = p.basis.shape[0]
-    start, moves = x[p.start[LEVEL_START] : p.start[LEVEL_START + 1]], x[p.start[LEVEL_MOVES] : p.start[LEVEL_MOVES + 1]]
+    start, moves = x.level_start, x.level_moves
     for j in range(step.shape[0]):
         own, height = level[p.level_of[j]], start[j]
         for n in range(knots):
@@ -108,36 +103,31 @@ def lay_out_indicators(x: Array, p: Problem) -> Indicators:
             for t in range(weeks):
                 own[t] += height * hat[t]
     loading, intercept = np.ones(p.factor.shape[0]), np.zeros(p.factor.shape[0])
-    free_loading, free_intercept = x[p.start[LOADING] : p.start[LOADING + 1]], x[p.start[INTERCEPT] : p.start[INTERCEPT + 1]]
+    free_loading, free_intercept = x.loading, x.intercept
     for i in range(p.relative.shape[0]):
         loading[p.relative[i]] = math.exp(free_loading[i])
         intercept[p.relative[i]] = free_intercept[i]
-    noise, dispersion = exponentials(x[p.start[NOISE] : p.start[NOISE + 1]]), exponentials(x[p.start[DISPERSION] : p.start[DISPERSION + 1]])
+    noise, dispersion = exponentials(x.noise), exponentials(x.dispersion)
     spread = np.empty(noise.shape[0])
     for i in range(noise.shape[0]):
         spread[i] = p.floor[i] + noise[i]
-    odds = x[p.start[CAPTURE] : p.start[CAPTURE + 1]]
-    log_captured = np.empty(odds.shape[0])
-    for i in range(odds.shape[0]):
-        log_captured[i] = log_sigmoid(odds[i])
+    log_captured = np.empty(x.capture.shape[0])
+    for i in range(log_captured.shape[0]):
+        log_captured[i] = log_sigmoid(x.capture[i])
     return Indicators(half_life, phi, step, level, loading, intercept, noise, spread, dispersion, log_captured)
 
 
 @inlined
 def pull_back_indicators(
-    x: Array, f: Indicators, phi_bar: Array, level_bar: Array, loading_bar: Array, intercept_bar: Array, spread_bar: Array,
-    dispersion_bar: Array, captured_bar: Array, gradient: Array, p: Problem,
+    x: Parts, f: Indicators, phi_bar: Array, level_bar: Array, loading_bar: Array, intercept_bar: Array, spread_bar: Array,
+    dispersion_bar: Array, captured_bar: Array, gradient: Parts, p: Problem,
 ) -> None:  # fmt: skip
     """Adjoint of :func:`lay_out_indicators`: adds to the gradient."""
-    by_half_life = gradient[p.start[HALF_LIFE] : p.start[HALF_LIFE + 1]]
+    by_half_life = gradient.half_life
     for k in range(by_half_life.shape[0]):
         by_half_life[k] += phi_bar[k] * f.phi[k] * LOG_2 / f.half_life[k]
-    by_step, by_start, by_move = (
-        gradient[p.start[LEVEL] : p.start[LEVEL + 1]],
-        gradient[p.start[LEVEL_START] : p.start[LEVEL_START + 1]],
-        gradient[p.start[LEVEL_MOVES] : p.start[LEVEL_MOVES + 1]],
-    )
-    moves, knots = x[p.start[LEVEL_MOVES] : p.start[LEVEL_MOVES + 1]], p.basis.shape[0]
+    by_step, by_start, by_move = gradient.level, gradient.level_start, gradient.level_moves
+    moves, knots = x.level_moves, p.basis.shape[0]
     for j in range(f.step.shape[0]):
         bar = level_bar[p.level_of[j]]
         # a move lifts every knot from its own on
@@ -148,39 +138,37 @@ def pull_back_indicators(
                 by_move[j * knots + n] += f.step[j] * above
                 by_step[j] += f.step[j] * moves[j * knots + n] * above
         by_start[j] += above
-    by_loading, by_intercept = gradient[p.start[LOADING] : p.start[LOADING + 1]], gradient[p.start[INTERCEPT] : p.start[INTERCEPT + 1]]
+    by_loading, by_intercept = gradient.loading, gradient.intercept
     for i in range(p.relative.shape[0]):
         by_loading[i] += loading_bar[p.relative[i]] * f.loading[p.relative[i]]
         by_intercept[i] += intercept_bar[p.relative[i]]
-    add_products(gradient[p.start[NOISE] : p.start[NOISE + 1]], spread_bar, f.noise)
-    add_products(gradient[p.start[DISPERSION] : p.start[DISPERSION + 1]], dispersion_bar, f.dispersion)
-    by_capture = gradient[p.start[CAPTURE] : p.start[CAPTURE + 1]]
+    add_products(gradient.noise, spread_bar, f.noise)
+    add_products(gradient.dispersion, dispersion_bar, f.dispersion)
+    by_capture = gradient.capture
     for i in range(by_capture.shape[0]):
         by_capture[i] += captured_bar[i] * (1.0 - math.exp(f.log_captured[i]))
 
 
 @inlined
-def lay_out_conditions(x: Array, f: Indicators, path: Array, p: Problem) -> Conditions:
+def lay_out_conditions(x: Parts, f: Indicators, path: Array, p: Problem) -> Conditions:
     """From x and the paths to what the inside view is made of."""
     seen, pulsed = np.empty(path.shape), np.zeros(p.since.shape)
     for k in range(path.shape[0]):
         for t in range(path.shape[1]):
             seen[k, t] = path[k, t]
-    size = x[p.start[PULSE] : p.start[PULSE + 1]]
     for j in range(pulsed.shape[0]):
         k = p.pulse_of[j]
-        height = math.exp(size[j]) * f.phi[k] ** max(p.since[j, 0], 0)
+        height = math.exp(x.pulse[j]) * f.phi[k] ** max(p.since[j, 0], 0)
         for t in range(pulsed.shape[1]):
             if p.since[j, t] >= 0:
                 pulsed[j, t] = height
                 height *= f.phi[k]
             seen[k, t] += pulsed[j, t]
-    total = math.exp(x[p.start[LOG_BEST_TO_WORST] : p.start[LOG_BEST_TO_WORST + 1]][0])
-    effect = x[p.start[EFFECT_SIZE] : p.start[EFFECT_SIZE + 1]]
-    weight = np.empty(effect.shape[0])
-    for e in range(effect.shape[0]):
-        weight[e] = total * p.leverage[e] * effect[e]
-    matrix = np.zeros((p.start[INTERCEPT_OPEN + 1] - p.start[INTERCEPT_OPEN], p.points.shape[0]))
+    total = math.exp(x.log_best_to_worst[0])
+    weight = np.empty(x.effect_size.shape[0])
+    for e in range(weight.shape[0]):
+        weight[e] = total * p.leverage[e] * x.effect_size[e]
+    matrix = np.zeros((x.intercept_open.shape[0], p.points.shape[0]))
     for i in range(p.placement.shape[0]):
         matrix[p.placement[i, 1], p.placement[i, 2]] += weight[p.placement[i, 0]]
     return Conditions(pulsed, seen, weight, matrix)
@@ -188,21 +176,17 @@ def lay_out_conditions(x: Array, f: Indicators, path: Array, p: Problem) -> Cond
 
 @inlined
 def pull_back_conditions(
-    x: Array, f: Indicators, c: Conditions, seen_bar: Array, matrix_bar: Array, phi_bar: Array, gradient: Array, p: Problem
+    x: Parts, f: Indicators, c: Conditions, seen_bar: Array, matrix_bar: Array, phi_bar: Array, gradient: Parts, p: Problem
 ) -> None:
     """Adjoint of :func:`lay_out_conditions`: adds to the gradient and to the cotangent of φ; that of the paths is `seen_bar` itself."""
-    by_size = gradient[p.start[PULSE] : p.start[PULSE + 1]]
+    by_size = gradient.pulse
     for j in range(c.pulsed.shape[0]):
         k = p.pulse_of[j]
         for t in range(c.pulsed.shape[1]):
             moved = seen_bar[k, t] * c.pulsed[j, t]
             by_size[j] += moved
             phi_bar[k] += moved * max(p.since[j, t], 0) / f.phi[k]
-    total, by_total = (
-        math.exp(x[p.start[LOG_BEST_TO_WORST] : p.start[LOG_BEST_TO_WORST + 1]][0]),
-        gradient[p.start[LOG_BEST_TO_WORST] : p.start[LOG_BEST_TO_WORST + 1]],
-    )
-    by_effect = gradient[p.start[EFFECT_SIZE] : p.start[EFFECT_SIZE + 1]]
+    total, by_total, by_effect = math.exp(x.log_best_to_worst[0]), gradient.log_best_to_worst, gradient.effect_size
     for i in range(p.placement.shape[0]):
         e, bar = p.placement[i, 0], matrix_bar[p.placement[i, 1], p.placement[i, 2]]
         by_effect[e] += bar * total * p.leverage[e]
@@ -210,10 +194,10 @@ def pull_back_conditions(
 
 
 @inlined
-def lay_out_hazards(x: Array, inside: Array, p: Problem) -> Hazards:
+def lay_out_hazards(x: Parts, inside: Array, p: Problem) -> Hazards:
     """From x and the inside view to what the filter is made of."""
-    rhythm, deviation = x[p.start[LOG_RHYTHM] : p.start[LOG_RHYTHM + 1]], x[p.start[DEVIATION] : p.start[DEVIATION + 1]]
-    knots, level = np.empty(rhythm.shape[0] + deviation.shape[0]), x[p.start[LOG_WAR_LEVEL] : p.start[LOG_WAR_LEVEL + 1]][0]
+    rhythm, deviation = x.log_rhythm, x.deviation
+    knots, level = np.empty(rhythm.shape[0] + deviation.shape[0]), x.log_war_level[0]
     for i in range(rhythm.shape[0]):
         knots[i] = rhythm[i]
     for i in range(deviation.shape[0]):
@@ -225,40 +209,38 @@ def lay_out_hazards(x: Array, inside: Array, p: Problem) -> Hazards:
             outside[d] += p.share[d] * (knots[p.knot[d] + 1] - knots[p.knot[d]])
     weeks = p.found.shape[0]
     announced = np.zeros(weeks)
-    kept_odds = x[p.start[KEPT] : p.start[KEPT + 1]]
-    for j in range(kept_odds.shape[0]):
-        hazard = -log_sigmoid(-kept_odds[j])
+    for j in range(x.kept.shape[0]):
+        hazard = -log_sigmoid(-x.kept[j])
         for t in range(weeks):
             announced[t] += hazard * p.announced[j, t]
-    sensitivity = x[p.start[SENSITIVITY] : p.start[SENSITIVITY + 1]]
     found_if_held, multiplier = np.empty(weeks), np.empty(weeks)
     for t in range(weeks):
-        stretch = p.stretch[t] - sensitivity.shape[0]
-        found_if_held[t] = float(stretch) if stretch >= 0 else 1.0 / (1.0 + math.exp(-sensitivity[p.stretch[t]]))
+        stretch = p.stretch[t] - x.sensitivity.shape[0]
+        found_if_held[t] = float(stretch) if stretch >= 0 else 1.0 / (1.0 + math.exp(-x.sensitivity[p.stretch[t]]))
         multiplier[t] = inside[p.first[0] + t] + p.log_days[t]
     return Hazards(knots, outside, multiplier, announced, found_if_held)
 
 
 @inlined
 def pull_back_hazards(
-    x: Array, h: Hazards, outside_bar: Array, announced_bar: Array, found_if_held_bar: Array, gradient: Array, p: Problem
+    x: Parts, h: Hazards, outside_bar: Array, announced_bar: Array, found_if_held_bar: Array, gradient: Parts, p: Problem
 ) -> None:
     """Adjoint of :func:`lay_out_hazards`: adds to the gradient; the cotangent of the inside view is that of the multiplier."""
-    rhythms = p.start[LOG_RHYTHM + 1] - p.start[LOG_RHYTHM]
+    rhythms = x.log_rhythm.shape[0]
     knots_bar = np.zeros(h.knots.shape[0])
     for d in range(outside_bar.shape[0]):
         knots_bar[p.knot[d]] += (1.0 - p.share[d]) * outside_bar[d]
         if p.share[d] > 0.0:
             knots_bar[p.knot[d] + 1] += p.share[d] * outside_bar[d]
-    add_to(gradient[p.start[LOG_RHYTHM] : p.start[LOG_RHYTHM + 1]], knots_bar[:rhythms])
-    add_to(gradient[p.start[DEVIATION] : p.start[DEVIATION + 1]], knots_bar[rhythms:])
-    by_level = gradient[p.start[LOG_WAR_LEVEL] : p.start[LOG_WAR_LEVEL + 1]]
+    add_to(gradient.log_rhythm, knots_bar[:rhythms])
+    add_to(gradient.deviation, knots_bar[rhythms:])
+    by_level = gradient.log_war_level
     for i in range(rhythms, knots_bar.shape[0]):
         by_level[0] += knots_bar[i]
-    by_kept, odds = gradient[p.start[KEPT] : p.start[KEPT + 1]], x[p.start[KEPT] : p.start[KEPT + 1]]
+    by_kept, odds = gradient.kept, x.kept
     for j in range(by_kept.shape[0]):
         by_kept[j] += dot(announced_bar, p.announced[j]) / (1.0 + math.exp(-odds[j]))
-    by_sensitivity = gradient[p.start[SENSITIVITY] : p.start[SENSITIVITY + 1]]
+    by_sensitivity = gradient.sensitivity
     for t in range(found_if_held_bar.shape[0]):
         if p.stretch[t] < by_sensitivity.shape[0]:
             q = h.found_if_held[t]

@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ripeness.exponential import exponential, exponential_and_rest
-from ripeness.kernel import compiled
+from ripeness.kernel import compiled, inner
 from ripeness.reductions import sum_of_first
 
 Array = NDArray[np.float64]
@@ -36,7 +36,7 @@ LANES = 8
 FILLED = 1e300
 
 
-@compiled
+@inner
 def count_states(found: Array) -> NDArray[np.int64]:
     """Number of states in each week, (week,): dormancies possible when the week begins."""
     states = np.empty(found.shape[0], dtype=np.int64)
@@ -47,7 +47,16 @@ def count_states(found: Array) -> NDArray[np.int64]:
     return states
 
 
-@compiled
+@inner
+def longest_of(states: NDArray[np.int64]) -> int:
+    """The most states that a week has."""
+    longest = 1
+    for t in range(states.shape[0]):
+        longest = max(longest, states[t])
+    return longest
+
+
+@inner
 def whole_blocks(number: int) -> int:
     """The least multiple of 8 that is not below a number."""
     return (number + LANES - 1) // LANES * LANES
@@ -86,10 +95,12 @@ def filter_dormancy(
     """
     weeks = multiplier.shape[0]
     states = count_states(found)
-    longest = states.max()
-    base = np.full(longest + LANES, FILLED)
+    longest = longest_of(states)
+    base = np.empty(longest + LANES)
     for d in range(longest):
         base[longest - 1 - d] = exponential(outside[d])
+    for i in range(longest, longest + LANES):
+        base[i] = FILLED
     lift = np.empty(weeks)
     for t in range(weeks):
         lift[t] = exponential(multiplier[t])
@@ -183,7 +194,7 @@ def pull_back_filter(
     """
     weeks = multiplier.shape[0]
     states = count_states(found)
-    longest = states.max()
+    longest = longest_of(states)
     multiplier_bar, announced_bar, found_if_held_bar = np.empty(weeks), np.empty(weeks), np.empty(weeks)
     base_bar = np.zeros(longest + LANES)
     by_multiplier = np.empty(longest + LANES)

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ripeness.exponential import exponential
-from ripeness.kernel import compiled
+from ripeness.kernel import compiled, inner
 from ripeness.reductions import dot, sum_of
 
 Array = NDArray[np.float64]
@@ -29,7 +29,7 @@ LOG_2 = 0.6931471805599453
 LARGEST_POWER = 600.0
 
 
-@compiled
+@inner
 def lay_out_regressors(z: Array, sided: Indices) -> Array:
     """Factors, then s(z) and s(−z) of each one-sided factor: (regressor, week)."""
     factors, weeks = z.shape
@@ -48,13 +48,14 @@ def lay_out_regressors(z: Array, sided: Indices) -> Array:
     return found
 
 
-@compiled
+@inner
 def add_up(matrix: Array, intercept: Array, regressor: Array) -> Array:
     """Log odds a_c + Σ_k M_ck R_k: (condition, week or point); most weights are zero and are left out."""
     found = np.empty((matrix.shape[0], regressor.shape[1]))
     for c in range(matrix.shape[0]):
         own = found[c]
-        own[:] = intercept[c]
+        for t in range(own.shape[0]):
+            own[t] = intercept[c]
         for k in range(matrix.shape[1]):
             weight = matrix[c, k]
             if weight != 0.0:
@@ -64,11 +65,13 @@ def add_up(matrix: Array, intercept: Array, regressor: Array) -> Array:
     return found
 
 
-@compiled
+@inner
 def close_conjunctive(log_odds: Array) -> tuple[Array, Array, Array]:
     """Π_c (1 + u_c) and the smallest log odds, (week or point,) each; σ̄(x_c), (condition, week or point)."""
     conditions, weeks = log_odds.shape
-    product, smallest, closed = np.ones(weeks), np.full(weeks, np.inf), np.empty((conditions, weeks))
+    product, smallest, closed = np.empty(weeks), np.empty(weeks), np.empty((conditions, weeks))
+    for t in range(weeks):
+        product[t], smallest[t] = 1.0, np.inf
     for c in range(conditions):
         x, own = log_odds[c], closed[c]
         for t in range(weeks):
@@ -80,7 +83,16 @@ def close_conjunctive(log_odds: Array) -> tuple[Array, Array, Array]:
     return product, smallest, closed
 
 
-@compiled
+@inner
+def all_above(values: Array, bound: float) -> bool:
+    """Whether no value is at or below a bound."""
+    above = True
+    for i in range(values.shape[0]):
+        above = above and values[i] > bound
+    return above
+
+
+@inner
 def log_sigmoids(log_odds: Array, t: int) -> float:
     """Σ_c log σ(x_c) of one week or point, whatever the log odds."""
     total = 0.0
@@ -90,7 +102,7 @@ def log_sigmoids(log_odds: Array, t: int) -> float:
     return total
 
 
-@compiled
+@inner
 def shares_of(score: Array) -> float:
     """Turn scores into shares e^score / Σ e^score, in place; returns the log of the mean of e^score."""
     peak = -np.inf
@@ -101,7 +113,7 @@ def shares_of(score: Array) -> float:
     return float(peak + np.log(normalise(score)))
 
 
-@compiled
+@inner
 def normalise(values: Array) -> float:
     """Divide by the sum, in place; returns the mean there was."""
     total = sum_of(values)
@@ -153,7 +165,7 @@ def view_inside(
         for t in range(weeks):
             inside[t] = -np.log(product[t]) if smallest[t] > lowest else log_sigmoids(log_odds, t)
         product, smallest, pulled = close_conjunctive(at_points)
-        if smallest.min() > lowest:
+        if all_above(smallest, lowest):
             for i in range(number):
                 share[i] = 1.0 / product[i]
             normaliser[0] = np.log(normalise(share))
@@ -163,20 +175,21 @@ def view_inside(
             normaliser[0] = shares_of(share)
     else:
         slope, pulled = np.empty((conditions, weeks)), np.empty((conditions, number))
-        inside[:] = 0.0
-        share[:] = 0.0
+        inside, share = np.zeros(weeks), np.zeros(number)
         for c in range(conditions):
             closed = 1.0 / (1.0 + np.exp(intercept[c]))
-            slope[c] = closed
-            pulled[c] = closed
             for t in range(weeks):
+                slope[c, t] = closed
                 inside[t] += closed * (log_odds[c, t] - intercept[c])
             for i in range(number):
+                pulled[c, i] = closed
                 share[i] += closed * (at_points[c, i] - intercept[c])
         normaliser[0] = shares_of(share)
-    inside -= normaliser[0]
+    for t in range(weeks):
+        inside[t] -= normaliser[0]
     for c in range(conditions):
-        pulled[c] *= share
+        for i in range(number):
+            pulled[c, i] *= share[i]
     return inside, log_odds, normaliser, regressor, slope, pulled
 
 
@@ -243,7 +256,7 @@ def pull_back_view(
             if weight != 0.0:
                 for t in range(weeks):
                     own[t] += weight * x_bar[t]
-    z_bar = regressor_bar[:factors].copy()
+    z_bar = regressor_bar[:factors]
     for j in range(sided.shape[0]):
         own, plus, minus = z_bar[sided[j]], regressor_bar[factors + 2 * j], regressor_bar[factors + 2 * j + 1]
         for t in range(weeks):
