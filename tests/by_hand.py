@@ -15,7 +15,7 @@ from scipy.special import expit, log_expit, logsumexp
 from ripeness import names
 from ripeness.data.panel import UNSEARCHED
 from ripeness.model import Form, build_model
-from ripeness.priors.elicit import elicit_quantiles
+from ripeness.priors.elicited import elicit_quantiles
 from ripeness.spec import ModelSpec, Variant, reading_data
 from ripeness.weeks import week_of
 

@@ -19,7 +19,7 @@ from ripeness.data.panel import build_panel
 from ripeness.data.vintages import read_store
 from ripeness.hazard.announced import CLASSES, announced_weeks, find_announcements
 from ripeness.hazard.inside import build_inside
-from ripeness.priors.elicit import Priors
+from ripeness.priors.elicited import Priors
 from ripeness.priors.reference import ReferenceCurve
 from ripeness.spec import ModelSpec
 from ripeness.weeks import week_grid

@@ -37,8 +37,8 @@ from ripeness.workspace import Workspace, read_workspace
 if TYPE_CHECKING:
     from ripeness.data.intake import Incoming
     from ripeness.data.updates import Choices, Update
-    from ripeness.priors.elicit import PriorRow
-    from ripeness.runs import MadeRun
+    from ripeness.priors.elicited import PriorRow
+    from ripeness.runs.made import MadeRun
 
 Progress = Callable[[str], None]
 METHOD = "mixture of conjunctive readings, NUTS"
@@ -215,8 +215,7 @@ def elicit(root: Path, as_of: date | None = None, seed: int | None = None) -> Pr
     from ripeness.forecast.probability import forecast_probabilities
     from ripeness.hazard.inside import best_to_worst, weight_matrix
     from ripeness.priors.elicit import elicit_priors
-    from ripeness.runs import build_spec
-    from ripeness.spec import outside_basis
+    from ripeness.spec import build_spec, outside_basis
 
     priors = elicit_priors(checked.priors)
     workspace = checked.workspace
@@ -277,7 +276,8 @@ def run_fit(root: Path, as_of: date | None = None, seed: int | None = None, refi
     from ripeness.priors.elicit import elicit_priors
 
     priors = elicit_priors(checked.priors)
-    from ripeness.runs import build_tree, make_run
+    from ripeness.runs.fitted import make_run
+    from ripeness.runs.made import build_tree
     from ripeness.summary import build_summary
 
     made = make_run(workspace, vintage, priors, seed, progress)

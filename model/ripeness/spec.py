@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Literal
 
 import numpy as np
@@ -11,11 +12,13 @@ from numpy.typing import NDArray
 
 from ripeness import names
 from ripeness.data.contracts import Contract
-from ripeness.data.panel import Panel
+from ripeness.data.panel import Panel, build_panel
+from ripeness.data.vintages import Vintage
 from ripeness.factors.paths import level_basis
 from ripeness.hazard import inside as inner
+from ripeness.hazard.announced import CLASSES, Announcement, announced_weeks, find_announcements
 from ripeness.hazard.outside import hat_matrix
-from ripeness.priors.elicit import Priors, elicit_quantiles
+from ripeness.priors.elicited import Priors, elicit_quantiles
 from ripeness.priors.reference import ReferenceCurve
 from ripeness.weeks import to_datetime64
 from ripeness.workspace import Workspace
@@ -53,6 +56,25 @@ class ModelSpec:
     def reference(self) -> ReferenceCurve:
         """The reference class beyond the weeks in which the process has a rhythm of its own."""
         return self.priors.reference.beyond(self.workspace.question.active_weeks)
+
+
+def build_spec(workspace: Workspace, vintage: Vintage, priors: Priors) -> tuple[ModelSpec, list[Announcement]]:
+    """Lay out a vintage and its announcements for the model.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    vintage : Vintage
+    priors : Priors
+        Fitted ones only where the model itself is to be built.
+    """
+    panel = build_panel(vintage, vintage.contracts, workspace.question, priors.files.grades)
+    announcements = find_announcements(vintage.events)
+    weeks = list(panel.weeks)
+    # a week may use the news of the Sunday before it
+    announced = announced_weeks(announcements, weeks, [sunday - timedelta(days=7) for sunday in weeks], priors.files.named_week_share)
+    structure = inner.build_inside(priors.effects[names.AS_WRITTEN], workspace.factors, workspace.condition_ids)
+    return ModelSpec(workspace, vintage.contracts, panel, priors, announced, tuple(CLASSES), structure), announcements
 
 
 def normal_scale(priors: Any, prefix: str, ids: Sequence[str]) -> tuple[Array, Array]:

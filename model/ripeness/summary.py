@@ -20,7 +20,7 @@ from ripeness.claims import Claims
 from ripeness.fit.gate import AT_MOST, WORDS, Verdict
 from ripeness.forecast.pulses import fading_pulses
 from ripeness.ledger import Entry
-from ripeness.runs import Fitted, MadeRun
+from ripeness.runs.made import Fitted, MadeRun
 
 Array = NDArray[np.float64]
 LOWER, UPPER = 0.05, 0.95

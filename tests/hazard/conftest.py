@@ -8,7 +8,8 @@ import pytest
 
 from ripeness.claims import read_claims
 from ripeness.data.contracts import read_contracts
-from ripeness.priors.elicit import Priors, elicit_priors
+from ripeness.priors.elicit import elicit_priors
+from ripeness.priors.elicited import Priors
 from ripeness.priors.entries import read_priors
 from ripeness.workspace import Workspace, read_workspace
 

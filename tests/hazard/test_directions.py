@@ -20,7 +20,7 @@ from ripeness.hazard.inside import (
     regressors,
     weight_matrix,
 )
-from ripeness.priors.elicit import Priors
+from ripeness.priors.elicited import Priors
 from ripeness.priors.readings import EffectPrior
 from ripeness.workspace import Workspace
 

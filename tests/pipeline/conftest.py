@@ -45,9 +45,9 @@ def copy_workspace(target: Path) -> Path:
 @pytest.fixture(scope="session")
 def short_run(tmp_path_factory: pytest.TempPathFactory) -> ShortRun:
     """`ripeness report --as-of 2025-06-18` with short chains."""
-    from ripeness import runs
     from ripeness.fit import gate
     from ripeness.pipeline import run_report
+    from ripeness.runs import fitted
 
     root = copy_workspace(tmp_path_factory.mktemp("workspace"))
     judged: list[str] = []
@@ -60,6 +60,6 @@ def short_run(tmp_path_factory: pytest.TempPathFactory) -> ShortRun:
             return gate.judge_fit(name, *fit)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(runs, "judge_fit", judge)
+        patch.setattr(fitted, "judge_fit", judge)
         folder = run_report(root, as_of=ORIGIN)
     return ShortRun(root, folder)

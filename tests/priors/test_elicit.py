@@ -11,7 +11,8 @@ from ripeness.data.contracts import read_contracts
 from ripeness.data.events import read_coverage
 from ripeness.errors import ContentError
 from ripeness.names import AS_WRITTEN, TEMPERED
-from ripeness.priors.elicit import TOLERANCE, elicit_priors, elicit_quantiles, fit_normal
+from ripeness.priors.elicit import TOLERANCE, elicit_priors, fit_normal
+from ripeness.priors.elicited import elicit_quantiles
 from ripeness.priors.entries import read_priors
 from ripeness.workspace import read_workspace
 

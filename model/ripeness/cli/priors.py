@@ -15,7 +15,7 @@ from ripeness import names
 from ripeness.cli.screen import open_console, print_json
 
 if TYPE_CHECKING:
-    from ripeness.priors.elicit import PriorRow
+    from ripeness.priors.elicited import PriorRow
 
 
 def show_priors(root: Path, as_of: date | None, seed: int | None, json: bool) -> None:

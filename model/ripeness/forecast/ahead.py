@@ -69,6 +69,7 @@ def build_ahead(
     announcements: list[Announcement],
     paths: int,
     seed: np.random.SeedSequence,
+    state: Array | None = None,
 ) -> Ahead:
     """Carry posterior draws past the origin.
 
@@ -78,12 +79,15 @@ def build_ahead(
     variant : {"conjunctive", "additive", "outside"}
     posterior : dict of ndarray
         Draws flattened over chains, by variable name: outside_knots (draw, knot), kept (draw, class), sensitivity (draw, stretch) and,
-        with an inside view, path (draw, factor, week), half_life, weight, intercept_open, normaliser, inside (draw, week), pulse.
+        with an inside view, path (draw, factor, week), half_life, weight, intercept_open, normaliser, inside (draw, week), pulse. Of a path
+        only the last two weeks are read.
     announcements : list of Announcement
         Those known at the origin.
     paths : int
         Factor paths simulated from each draw; even, as they come in antithetic pairs.
     seed : SeedSequence
+    state : ndarray (draw, state), optional
+        Probability of each dormancy in the first week ahead, where it is known already; then sensitivity and inside are not read.
     """
     panel, question = spec.panel, spec.workspace.question
     record, origin = panel.record, panel.origin
@@ -99,15 +103,16 @@ def build_ahead(
     in_record = len(panel.weeks) - record.start
     outside = posterior["outside_knots"] @ outside_basis(spec, in_record + len(weeks) + 1).T
     hazard_of_class = -np.log1p(-posterior["kept"])
-    past = posterior.get("inside", np.zeros((draws, len(panel.weeks))))
-    state = dormancy_at_origin(
-        outside[:, : in_record + 1],
-        past[:, record.start - 1 : len(panel.weeks) - 1] + np.log(record.share[at_risk]),
-        hazard_of_class @ spec.announced[:, at_risk],
-        _found_if_held(spec, posterior, draws)[:, at_risk],
-        record.found[at_risk],
-        not panel.origin_inside_week,
-    )
+    if state is None:
+        past = posterior.get("inside", np.zeros((draws, len(panel.weeks))))
+        state = dormancy_at_origin(
+            outside[:, : in_record + 1],
+            past[:, record.start - 1 : len(panel.weeks) - 1] + np.log(record.share[at_risk]),
+            hazard_of_class @ spec.announced[:, at_risk],
+            _found_if_held(spec, posterior, draws)[:, at_risk],
+            record.found[at_risk],
+            not panel.origin_inside_week,
+        )
     kept_states = np.flatnonzero(state.max(axis=0) > NEGLIGIBLE)
     exposure = announced_weeks(announcements, weeks, [origin] * len(weeks), spec.priors.files.named_week_share, after=origin)
     if variant == names.OUTSIDE:
@@ -141,7 +146,7 @@ def _inside_ahead(
     pulses = fading_pulses(factors, [sunday - timedelta(days=7) for sunday in weeks], spec.panel.origin, posterior)
 
     # the week before the first one ahead: the origin's own week if that is whole, else the one before
-    here = len(spec.panel.weeks) - 1 - int(spec.panel.origin_inside_week)
+    here = path.shape[2] - 1 - int(spec.panel.origin_inside_week)
     z = np.repeat(path[:, None, :, here], paths, axis=1)
     result = np.empty((draws, paths, len(weeks)))
     for j in range(len(weeks)):

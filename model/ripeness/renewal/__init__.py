@@ -1,0 +1,1 @@
+"""Renewal: the draws of a stored fit carried to a later vintage by weights, without a new fit."""

@@ -1,0 +1,114 @@
+"""What a run has made, before anything is written, and the tree of draws that is stored of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from ripeness import names
+from ripeness.data.vintages import Vintage
+from ripeness.fit.gate import Verdict
+from ripeness.forecast.ahead import Ahead
+from ripeness.forecast.probability import Probabilities
+from ripeness.hazard.announced import Announcement
+from ripeness.spec import ModelSpec
+from ripeness.weeks import to_datetime64
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """One fit with its forecast.
+
+    Parameters
+    ----------
+    name, variant, reading : str
+    groups : dict of Dataset
+        ArviZ groups.
+    verdict : Verdict
+    attempts : int
+    ahead : Ahead
+    probabilities : Probabilities
+    within, sustained : ndarray (chain, draw, horizon)
+        P of a round with path noise taken out, and P of a sustained process.
+    """
+
+    name: str
+    variant: str
+    reading: str
+    groups: Mapping[str, xr.Dataset]
+    verdict: Verdict
+    attempts: int
+    ahead: Ahead
+    probabilities: Probabilities
+    within: Array
+    sustained: Array
+
+
+@dataclass(frozen=True)
+class MadeRun:
+    """Everything that a run has made, before anything is written."""
+
+    spec: ModelSpec
+    vintage: Vintage
+    announcements: list[Announcement]
+    fits: dict[str, Fitted]
+    graph: dict[str, Any]
+    reference_log_probability: float
+
+    @property
+    def passed(self) -> bool:
+        """Whether the fits behind the headline and the outside view passed the gate."""
+        return all(self.fits[name].verdict.passed for name in (*names.HEADLINE_FITS, names.OUTSIDE))
+
+
+def build_tree(made: MadeRun, attributes: Mapping[str, Any]) -> xr.DataTree:
+    """All draws of a run as one tree: a group for each fit, the forecasts, and the indicators in the units of their factors."""
+    content: dict[str, xr.Dataset] = {"/": xr.Dataset(attrs=dict(attributes))}
+    for name, fitted in made.fits.items():
+        for group, dataset in fitted.groups.items():
+            content[f"/{name}/{group}"] = dataset
+    for name, fitted in made.fits.items():
+        content[f"/{names.FORECAST_GROUP}/{name}"] = _forecast_dataset(made, fitted)
+    content[f"/{names.DATA_GROUP}"] = data_table(made.spec, made.vintage)
+    return xr.DataTree.from_dict(content)
+
+
+def _forecast_dataset(made: MadeRun, fitted: Fitted) -> xr.Dataset:
+    found = fitted.probabilities
+    shape = fitted.within.shape[:2]
+
+    def by_week(values: Array) -> tuple[tuple[str, ...], Array]:
+        return (names.CHAIN, names.DRAW, names.AHEAD), values.reshape(*shape, -1).astype("float32")
+
+    return xr.Dataset(
+        {
+            "within": ((names.CHAIN, names.DRAW, names.HORIZON), fitted.within),
+            "sustained": ((names.CHAIN, names.DRAW, names.HORIZON), fitted.sustained),
+            "hazard_ahead": by_week(found.hazard),
+            "by_week": by_week(found.by_week),
+            "multiplier_ahead": by_week(found.multiplier),
+        },
+        coords={names.HORIZON: made.spec.workspace.question.horizons_weeks, names.AHEAD: to_datetime64(fitted.ahead.weeks)},
+    )
+
+
+def data_table(spec: ModelSpec, vintage: Vintage) -> xr.Dataset:
+    """Every visible value of every indicator, in natural units and in units of its factor: (observation,)."""
+    indicator: list[str] = []
+    columns: dict[str, list[Array]] = {"observed_on": [], "published_on": [], "value": [], "scaled": []}
+    for name in spec.panel.indicators:
+        rows = vintage.values[name]
+        indicator += [name] * len(rows)
+        columns["observed_on"].append(rows["observed_on"].to_numpy("datetime64[ns]"))
+        columns["published_on"].append(rows["published_on"].to_numpy("datetime64[ns]"))
+        columns["value"].append(rows["value"].to_numpy(float))
+        columns["scaled"].append(spec.contracts[name].transformed(rows["value"].to_numpy(float)))
+    table = {key: ((names.OBSERVATION,), np.concatenate(parts)) for key, parts in columns.items()}
+    return xr.Dataset({names.INDICATOR: ((names.OBSERVATION,), np.array(indicator, dtype=object)), **table})
