@@ -12,6 +12,7 @@ import pytest
 
 from ripeness import pipeline, results
 from ripeness.ledger import FILE, read_ledger
+from ripeness.pipeline import forecasts
 from ripeness.report import page
 from ripeness.workspace import read_workspace
 
@@ -36,9 +37,9 @@ def report(copied_workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
             for weeks, target in zip(question.horizons_weeks, question.targets(origin), strict=True)
         ]
         summary = {"run_id": run_id, "origin": origin.isoformat(), "essay": {"date": "2025-06-18"}, "forecasts": rows}
-        summary |= {"data_hash": "d", "priors_hash": "p", "code_version": "c"}
+        summary |= {"data_hash": "d", "priors_hash": "p", "code_version": "c", "method": "by hand"}
         folder = copied_workspace / "reports" / origin.isoformat()
-        monkeypatch.setattr(pipeline, "run_forecast", lambda *_: folder)
+        monkeypatch.setattr(forecasts, "run_forecast", lambda *_: folder)
         monkeypatch.setattr(results, "open_run", lambda _: SimpleNamespace(summary=summary, tree=None))
         monkeypatch.setattr(page, "render_page", lambda _summary, _tree, record: json.dumps(record))
         pipeline.run_report(copied_workspace, origin)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 SCHEMA: Final = 1
 POSTERIOR: Final = "posterior.nc"
+BASE: Final = "base.npz"  # what an update of a fit needs of it
+CARRIED: Final = "carried.nc"  # draws of an update
 MANIFEST: Final = "manifest.json"
 FORECAST_JSON: Final = "forecast.json"
 FORECAST_CSV: Final = "forecast.csv"
@@ -57,14 +59,28 @@ class Run:
 
     @cached_property
     def tree(self) -> xr.DataTree:
-        """All draws: a tree with a group for each fit, and the groups forecast and data."""
+        """All draws: a tree with a group for each fit, and the groups forecast and data.
+
+        An update has the fits of its base, their forecasts as of the base's day, the group carried for its own ones, and its own data.
+
+        Raises
+        ------
+        RipenessError
+            If a file is of another schema, or the base of an update is not there any more.
+        """
         import xarray as xr
 
-        tree: xr.DataTree = xr.open_datatree(self.folder / POSTERIOR, engine="h5netcdf")
-        found = int(tree.attrs.get("schema", 0))
-        if found != SCHEMA:
-            raise RipenessError(_of_another_schema(self.folder.name, POSTERIOR, found))
-        return tree
+        base = self.manifest.get("base")
+        if base is None:
+            return _open_tree(self.folder / POSTERIOR)
+        path = self.folder.parent / base["origin"] / POSTERIOR
+        tree = _open_tree(path) if path.is_file() else None
+        if tree is None or tree.attrs["run_id"] != base["run_id"]:
+            found = f"{base['origin']}/{POSTERIOR} is not that of run {base['run_id']}, whose draws {self.folder.name} uses"
+            raise RipenessError(f"{found}. To mend: run 'ripeness report --as-of {self.folder.name}' again, or with --refit")
+        own = _open_tree(self.folder / CARRIED)
+        nodes = {node.path: node.to_dataset(inherit=False) for whole in (tree, own) for node in whole.subtree}
+        return xr.DataTree.from_dict(nodes)
 
     @cached_property
     def summary(self) -> dict[str, Any]:
@@ -87,7 +103,7 @@ class Run:
         RipenessError
             If there is no such fit.
         """
-        fits = [child for child in self.tree.children if child not in ("forecast", "data")]
+        fits = [child for child in self.tree.children if child not in ("forecast", "carried", "data")]
         if name not in fits:
             raise RipenessError(f"no fit '{name}' in {self.folder.name}; there are: {', '.join(fits)}")
         import xarray as xr
@@ -117,6 +133,16 @@ def open_run(folder: Path | str) -> Run:
     if manifest.get("schema") != SCHEMA:
         raise RipenessError(_of_another_schema(folder.name, MANIFEST, manifest.get("schema")))
     return Run(folder, manifest)
+
+
+def _open_tree(path: Path) -> xr.DataTree:
+    import xarray as xr
+
+    tree: xr.DataTree = xr.open_datatree(path, engine="h5netcdf")
+    found = int(tree.attrs.get("schema", 0))
+    if found != SCHEMA:
+        raise RipenessError(_of_another_schema(path.parent.name, path.name, found))
+    return tree
 
 
 def _of_another_schema(folder: str, file: str, found: object) -> str:

@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import csv
 import sys
-import time
 from collections.abc import Sequence
 from datetime import date, timedelta
 from importlib.metadata import version
@@ -50,7 +49,7 @@ KEPT_WEEKS = LONGEST + max(PERIODS.values()) + 1  # of the paths: no window read
 LIBRARIES = ("numpy", "numba", "nutpie", "arviz-stats")
 COLUMNS = (
     *("origin", "base", "age_weeks", "horizon_weeks", "changed_rows", "reason", "khat", "effective_draws"),
-    *("updated", "updated_error", "refitted", "refitted_error", "difference", "standardised", "update_s"),
+    *("updated", "updated_error", "refitted", "refitted_error", "difference", "standardised"),
     *("date", "seed", "versions", "command"),
 )
 
@@ -122,7 +121,7 @@ class Replay:
         return mean, np.sqrt(np.sum([one["errors"] ** 2 for one in found], axis=0)) / len(found)
 
     def updated(self, base: date, origin: date) -> dict[str, Any]:
-        """Probabilities of the mixture from the draws of an older fit, their errors, k-hat, effective draws, seconds and what forbids it."""
+        """Probabilities of the mixture from the draws of an older fit, their errors, k-hat, effective draws and what forbids it."""
         (old, _, before), (new, announcements, after) = self.known(base), self.known(origin)
         stored = [self.base(base, reading) for reading in names.READINGS]
         reasons = beyond_window(old, new, stored[0].window)
@@ -139,7 +138,6 @@ class Replay:
         return answer
 
     def _answer(self, old: ModelSpec, new: ModelSpec, announcements: list[Announcement], stored: list[StoredFit]) -> dict[str, Any]:
-        began = time.perf_counter()
         means, errors, all_weights = [], [], []
         for fit, own in zip(stored, np.random.SeedSequence([self.seed, new.panel.origin.toordinal(), 99]).spawn(len(stored)), strict=True):
             seeds = own.spawn(2)
@@ -157,7 +155,6 @@ class Replay:
             "updated_error": np.sqrt(np.sum(np.square(errors), axis=0)) / len(stored),
             "khat": max(weights.khat for weights in all_weights),
             "effective_draws": sum(weights.effective for weights in all_weights),
-            "update_s": time.perf_counter() - began,
             "weights": all_weights,
             "errors_by_fit": np.array(errors),
         }
@@ -193,11 +190,7 @@ def rows_of(replay: Replay, base: date, origin: date) -> list[dict[str, Any]]:
             difference = mean - float(refitted[h])
             row |= {"updated": f"{mean:.6f}", "updated_error": f"{error:.6f}", "difference": f"{difference:.6f}"}
             row["standardised"] = f"{difference / float(np.hypot(error, refitted_error[h])):.3f}"
-            row |= {
-                "khat": f"{found['khat']:.3f}",
-                "effective_draws": f"{found['effective_draws']:.0f}",
-                "update_s": f"{found['update_s']:.3f}",
-            }
+            row |= {"khat": f"{found['khat']:.3f}", "effective_draws": f"{found['effective_draws']:.0f}"}
         rows.append(row)
     return rows
 

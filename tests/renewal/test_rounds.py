@@ -42,6 +42,10 @@ def case(found: list[int], seed: int = 0) -> tuple[Array, Array, Array, Array, A
     )
 
 
+def parts_of(values: Array, first: int) -> Array:
+    return np.ascontiguousarray(values[:, first:])
+
+
 @pytest.mark.parametrize("found", FOUNDS.values(), ids=FOUNDS)
 @pytest.mark.parametrize("first", [0, 1, 3])
 @pytest.mark.parametrize("whole", [True, False])
@@ -49,11 +53,17 @@ def test_begun_in_the_middle_it_is_the_whole_recursion(found: list[int], first: 
     outside, multiplier, announced, sensitivity, held = case(found)
     state = dormancy_at_origin(outside, multiplier[:, :first], announced[:, :first], sensitivity[:, :first], held[:first], True)
     parts = (values[:, first:] for values in (multiplier, announced, sensitivity))
-    log_likelihood, after = filter_onward(outside, *parts, held[first:], state, whole)
+    log_likelihood, after, _ = filter_onward(outside, *parts, held[first:], state, whole)
     expected = [filter_dormancy(outside[s], multiplier[s], announced[s], sensitivity[s], held)[0][first:].sum() for s in range(DRAWS)]
     np.testing.assert_allclose(log_likelihood, expected, rtol=1e-11)
     np.testing.assert_allclose(after, dormancy_at_origin(outside, multiplier, announced, sensitivity, held, whole), rtol=1e-10, atol=1e-15)
     np.testing.assert_allclose(after.sum(axis=1), 1.0)
+    # searched perfectly, what is found is what happens: the likelihood of a week is the chance of what was seen there
+    sure = np.ones_like(parts_of(sensitivity, first))
+    multipliers, added = parts_of(multiplier, first), parts_of(announced, first)
+    log_likelihood, _, chance = filter_onward(outside, multipliers, added, sure, held[first:], state, whole)
+    seen = np.where(held[first:] > 0, chance, 1.0 - chance)
+    np.testing.assert_allclose(np.log(seen).sum(axis=1), log_likelihood, rtol=1e-11)
 
 
 @pytest.mark.parametrize("conjunctive", [True, False])

@@ -276,6 +276,7 @@ def made_up_summary() -> dict[str, Any]:
             "edges": [["half_life", "path"], ["path", "hazard"], ["log_war_level", "hazard"], ["hazard", "rounds_density"]],
         },
         "previous": None,
+        "renewed": None,
     }
 
 

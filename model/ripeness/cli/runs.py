@@ -58,7 +58,10 @@ def make_forecast(root: Path, as_of: date | None, seed: int | None, refit: bool,
             f"{_percent(row['lower'])} to {_percent(row['upper'])}",
             _percent(row["outside_view"]),
         )
-    open_console().print(table)
+    console = open_console()
+    console.print(table)
+    if run.summary["renewed"]:
+        console.print(Text(f"From {run.summary['renewed']['words']}."), soft_wrap=True)
 
 
 def make_report(root: Path, as_of: date | None, seed: int | None, refit: bool) -> None:

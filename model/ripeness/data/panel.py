@@ -220,10 +220,13 @@ def build_record(vintage: Vintage, weeks: Sequence[date], question: Question) ->
 def _measured(vintage: Vintage, contracts: Mapping[str, Contract], weeks: Sequence[date], grades: Mapping[str, float]) -> Measured:
     rows_of: list[tuple[float, ...]] = []
     for i, (name, contract) in enumerate(contracts.items()):
-        for (first, last), rows in _by_period(vintage.values[name], contract, weeks).items():
-            value = float(np.mean(contract.transformed(rows["value"].to_numpy(float))))
-            widening = float(np.sqrt(contract.overlap) * np.mean([grades[str(grade)] for grade in rows["grade"]]))
-            rows_of.append((i, first, last, value, widening, _sampling_error(rows, contract) if contract.likelihood == "poll" else 0.0))
+        rows = vintage.values[name]
+        values, poll = contract.transformed(rows["value"].to_numpy(float)), contract.likelihood == "poll"
+        widenings = np.array([grades[str(grade)] for grade in rows["grade"]])
+        for (first, last), places in _by_period(rows, contract, weeks).items():
+            widening = float(np.sqrt(contract.overlap) * np.mean(widenings[places]))
+            sampling = _sampling_error(rows.iloc[places], contract) if poll else 0.0
+            rows_of.append((i, first, last, float(np.mean(values[places])), widening, sampling))
     table = np.array(rows_of, dtype=float).reshape(-1, 6)
     indicator, first_week, last_week = (table[:, column].astype(np.intp) for column in range(3))
     return Measured(tuple(contracts), indicator, first_week, last_week, table[:, 3], table[:, 4], table[:, 5])
@@ -233,12 +236,13 @@ def _counted(vintage: Vintage, contracts: Mapping[str, Contract], weeks: Sequenc
     eras = tuple((name, era.id) for name, contract in contracts.items() for era in contract.eras)
     rows_of: list[tuple[int, int, float, float, int]] = []
     for i, (name, contract) in enumerate(contracts.items()):
-        for (_, week), rows in _by_period(vintage.values[name], contract, weeks).items():
-            exposure = (
-                float(np.log(rows["sample_size"].sum() / contract.exposure_unit)) if contract.exposure and contract.exposure_unit else 0.0
-            )
+        rows = vintage.values[name]
+        values, exposed = rows["value"].to_numpy(float), bool(contract.exposure and contract.exposure_unit)
+        sizes = rows["sample_size"].to_numpy(float) if exposed else values
+        for (_, week), places in _by_period(rows, contract, weeks).items():
+            exposure = float(np.log(np.nansum(sizes[places]) / contract.exposure_unit)) if exposed else 0.0
             era = next((eras.index((name, era.id)) for era in contract.eras if era.first <= weeks[week] <= era.last), len(eras))
-            rows_of.append((i, week, float(rows["value"].sum()), exposure, era))
+            rows_of.append((i, week, float(values[places].sum()), exposure, era))
     table = np.array(rows_of, dtype=float).reshape(-1, 5)
     return Counted(
         tuple(contracts),
@@ -251,8 +255,8 @@ def _counted(vintage: Vintage, contracts: Mapping[str, Contract], weeks: Sequenc
     )
 
 
-def _by_period(rows: pd.DataFrame, contract: Contract, weeks: Sequence[date]) -> dict[tuple[int, int], pd.DataFrame]:
-    """Rows by the first and last week that they describe; a row is left out if less than half of its period lies on the grid."""
+def _by_period(rows: pd.DataFrame, contract: Contract, weeks: Sequence[date]) -> dict[tuple[int, int], list[int]]:
+    """Places of rows by the first and last week that they describe; a row is left out if less than half of its period lies on the grid."""
     index = {sunday: t for t, sunday in enumerate(weeks)}
     months = np.array([sunday.year * 12 + sunday.month for sunday in weeks])
     periods: list[tuple[int, int]] = []
@@ -271,7 +275,7 @@ def _by_period(rows: pd.DataFrame, contract: Contract, weeks: Sequence[date]) ->
     for position, period in enumerate(periods):
         if period[1] >= 0:
             chosen.setdefault(period, []).append(position)
-    return {period: rows.iloc[positions] for period, positions in chosen.items()}
+    return chosen
 
 
 def _sampling_error(rows: pd.DataFrame, contract: Contract) -> float:

@@ -73,6 +73,8 @@ class Updated:
         With paths to the new record's last week and a sensitivity for each of its stretches.
     state : ndarray (draw, state)
         Probability that d = 1, 2, … in the first week ahead.
+    chance : ndarray (draw, week)
+        Probability of a round in each week from the fit's `window.first` on, given the record before it.
     weights : Weights
     log_ratio : ndarray (draw, part)
         Of the draws' weights before smoothing: each factor's, then the rounds'.
@@ -80,6 +82,7 @@ class Updated:
 
     draws: Mapping[str, Array]
     state: Array
+    chance: Array
     weights: Weights
     log_ratio: Array
 
@@ -143,7 +146,7 @@ def update_fit(base: ModelSpec, new: ModelSpec, fit: StoredFit, seed: np.random.
         draws["sensitivity"] = match_sensitivity(base, new, known, stretches)
     after = rounds_in_window(new, fit.variant, draws, first, fit.state, read[1])
     log_ratio = np.concatenate([log_ratio, (after.log_likelihood - before.log_likelihood)[:, None]], axis=1)
-    return Updated(draws, after.state, smooth_weights(log_ratio.sum(axis=1), fit.efficiency), log_ratio)
+    return Updated(draws, after.state, after.chance, smooth_weights(log_ratio.sum(axis=1), fit.efficiency), log_ratio)
 
 
 def _as_read(spec: ModelSpec, fit: StoredFit, draws: Mapping[str, Array], path: Array) -> Array:

@@ -65,7 +65,7 @@ def inside_of_paths(paths: Array, matrix: Array, intercept: Array, normaliser: A
 @compiled
 def filter_onward(
     outside: Array, multiplier: Array, announced: Array, found_if_held: Array, found: Array, state: Array, whole: bool
-) -> tuple[Array, Array]:
+) -> tuple[Array, Array, Array]:
     """Log-likelihood of the rounds of some weeks, missed ones summed out, and the dormancy after them.
 
     Parameters
@@ -86,12 +86,14 @@ def filter_onward(
     log_likelihood : ndarray (draw,)
     state : ndarray (draw, state)
         Probability that d = 1, 2, … in what comes next.
+    chance : ndarray (draw, week)
+        Probability of a round in each week, given the record before it.
     """
     draws, weeks = multiplier.shape
     reach = state.shape[1]
     for t in range(weeks):
         reach = 1 if found[t] > 0.5 else reach + int(whole or t < weeks - 1)
-    log_likelihood, after = np.zeros(draws), np.zeros((draws, reach))
+    log_likelihood, after, chance = np.zeros(draws), np.zeros((draws, reach)), np.empty((draws, weeks))
     longest = state.shape[1] + weeks + 1
     alpha, following, base = np.empty(longest), np.empty(longest), np.empty(longest)
     for s in range(draws):
@@ -105,6 +107,7 @@ def filter_onward(
                 for d in range(size):
                     total += alpha[d] * exponential_and_rest(-(base[d] * lift + extra))[1]
                 log_likelihood[s] += np.log(total * found_if_held[s, t])
+                chance[s, t] = total
                 alpha[0], size = 1.0, 1
                 continue
             for d in range(size):
@@ -116,7 +119,7 @@ def filter_onward(
                 total += alpha[d]
             missed = (total - kept) * (1.0 - found_if_held[s, t])
             stay = int(whole or t < weeks - 1)
-            likelihood = (kept + missed) / total
+            likelihood, chance[s, t] = (kept + missed) / total, 1.0 - kept / total
             log_likelihood[s] += np.log(likelihood)
             if stay == 0:
                 alpha[0] = following[0] + missed
@@ -127,7 +130,7 @@ def filter_onward(
             size += stay
             alpha[:size] /= kept + missed
         after[s] = alpha[:reach]
-    return log_likelihood, after
+    return log_likelihood, after, chance
 
 
 def match_sensitivity(base: ModelSpec, new: ModelSpec, sensitivity: Array, seed: np.random.SeedSequence) -> Array:
@@ -168,10 +171,13 @@ class Silence:
     log_likelihood : ndarray (draw,)
     state : ndarray (draw, state)
         Probability that d = 1, 2, … in what comes next.
+    chance : ndarray (draw, week)
+        Probability of a round in each week, given the record before it.
     """
 
     log_likelihood: Array
     state: Array
+    chance: Array
 
 
 def rounds_in_window(

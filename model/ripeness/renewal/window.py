@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -188,9 +189,9 @@ def factor_window(
     if moved:
         ramp = basis[-1]
     target, slope, precision = (np.empty((len(path), len(says))) for _ in range(3))
-    constant = np.zeros(len(path))
+    constant, base_basis = np.zeros(len(path)), level_basis(window.weeks)
     for j, ((i, earliest, latest), said) in enumerate(says.items()):
-        known = knots @ level_basis(window.weeks)[:, min(latest, window.weeks - 1)]
+        known = knots @ base_basis[:, min(latest, window.weeks - 1)]
         if earliest < start:
             known = known + path[:, k, earliest - window.stored : start - window.stored].sum(axis=1) / (latest - earliest + 1)
         lay_out = _measured if i < measured else _counted
@@ -245,10 +246,12 @@ def rows_by_factor(spec: ModelSpec) -> list[dict[Key, tuple[float, ...]]]:
     factor = [spec.workspace.factor_ids.index(spec.contracts[name].factor) for name in panel.indicators]
     rows, counts, measured = panel.measured, panel.counted, len(panel.measured.indicators)
     found: list[dict[Key, tuple[float, ...]]] = [{} for _ in spec.workspace.factors]
-    for i, first, last, *said in zip(rows.indicator, rows.first, rows.last, rows.value, rows.widening, rows.sampling, strict=True):
-        found[factor[i]][int(i), int(first), int(last)] = tuple(map(float, said))
-    for i, week, *said in zip(counts.indicator, counts.week, counts.count, counts.log_exposure, counts.era, strict=True):
-        found[factor[measured + i]][measured + int(i), int(week), int(week)] = tuple(map(float, said))
+    columns: list[list[Any]] = [one.tolist() for one in (rows.indicator, rows.first, rows.last, rows.value, rows.widening, rows.sampling)]
+    for i, first, last, *said in zip(*columns, strict=True):
+        found[factor[i]][i, first, last] = tuple(said)
+    columns = [one.tolist() for one in (counts.indicator, counts.week, counts.count, counts.log_exposure, counts.era)]
+    for i, week, count, log_exposure, era in zip(*columns, strict=True):
+        found[factor[measured + i]][measured + i, week, week] = (count, log_exposure, float(era))
     return found
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import arviz as az
 import numpy as np
 import pymc as pm
 import xarray as xr
@@ -26,6 +27,8 @@ from ripeness.forecast.simulate import simulate_rounds, sustained_process
 from ripeness.hazard.announced import Announcement
 from ripeness.model import build_model
 from ripeness.priors.elicited import Priors
+from ripeness.renewal.carried import StoredFit, store_fit
+from ripeness.renewal.weights import Anchor
 from ripeness.runs.made import Fitted, MadeRun
 from ripeness.spec import ModelSpec, build_spec
 from ripeness.workspace import Workspace
@@ -55,7 +58,7 @@ def make_run(workspace: Workspace, vintage: Vintage, priors: Priors, seed: int, 
     log_probability = float("nan")
     for (name, variant, reading), sequence in zip(names.FITS, sequences, strict=True):
         progress(f"sampling {name.replace('_', ' ')}")
-        fits[name] = _fit(spec, (name, variant, reading), announcements, sequence, progress)
+        fits[name] = _fit(spec, (name, variant, reading), vintage, announcements, sequence, progress)
         if name == names.HEADLINE_FITS[0]:
             log_probability = float(fits[name].groups["sample_stats"]["logp"][0, -1])
     graph = describe_graph(build_model(spec, names.CONJUNCTIVE, form="whitened"))
@@ -65,6 +68,7 @@ def make_run(workspace: Workspace, vintage: Vintage, priors: Priors, seed: int, 
 def _fit(
     spec: ModelSpec,
     which: tuple[str, str, str],
+    vintage: Vintage,
     announcements: list[Announcement],
     sequence: np.random.SeedSequence,
     progress: Progress,
@@ -97,7 +101,20 @@ def _fit(
     sustained = without_path_noise(counted, counted * (1.0 - counted) / (rounds.shape[1] - 1)).reshape(*shape, -1)
     prior = sample_prior(spec, reading, variant, PRIOR_DRAWS, prior_seed)  # type: ignore[arg-type]
     groups = build_groups(spec, sampled, prior, predictive)
-    return Fitted(name, variant, reading, groups, verdict, attempt, ahead, probabilities, within, sustained)
+    base = _for_updates(spec, vintage, (name, variant, reading), sampled, probabilities.within.reshape(within.shape), horizon)
+    return Fitted(name, variant, reading, groups, verdict, attempt, ahead, probabilities, within, sustained, base)
+
+
+def _for_updates(
+    spec: ModelSpec, vintage: Vintage, which: tuple[str, str, str], sampled: xr.DataTree, within: Array, headline: int
+) -> StoredFit:
+    """What is kept of a fit for updates, from all its draws and the probability that each gives (chain, draw, horizon)."""
+    by_chain = xr.Dataset({"within": ((names.CHAIN, names.DRAW, names.HORIZON), within)})
+    errors, effective = az.mcse(by_chain)["within"].values, az.ess(by_chain)["within"].values
+    anchors = tuple(Anchor(float(mean), float(error)) for mean, error in zip(within.mean(axis=(0, 1)), errors, strict=True))
+    draws = flatten_draws(sampled["posterior"].to_dataset())
+    flat = within.reshape(-1, within.shape[-1])
+    return store_fit(spec, vintage, which[1], which[2], draws, flat, anchors, float(effective[headline]), headline)  # type: ignore[arg-type]
 
 
 def _look_ahead(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -12,14 +12,33 @@ from numpy.typing import NDArray
 
 from ripeness import names
 from ripeness.data.vintages import Vintage
-from ripeness.fit.gate import Verdict
 from ripeness.forecast.ahead import Ahead
 from ripeness.forecast.probability import Probabilities
 from ripeness.hazard.announced import Announcement
+from ripeness.renewal.carried import StoredFit
 from ripeness.spec import ModelSpec
 from ripeness.weeks import to_datetime64
 
+if TYPE_CHECKING:
+    from ripeness.fit.gate import Verdict
+
 Array = NDArray[np.float64]
+
+
+class Answer(NamedTuple):
+    """What one fit says of one question.
+
+    Parameters
+    ----------
+    draws : ndarray (draw, horizon)
+        Probabilities, each draw counting alike; path noise taken out.
+    mean, error : ndarray (horizon,)
+        Their mean and its Monte Carlo error.
+    """
+
+    draws: Array
+    mean: Array
+    error: Array
 
 
 @dataclass(frozen=True)
@@ -37,6 +56,8 @@ class Fitted:
     probabilities : Probabilities
     within, sustained : ndarray (chain, draw, horizon)
         P of a round with path noise taken out, and P of a sustained process.
+    base : StoredFit
+        What is kept of it for updates.
     """
 
     name: str
@@ -49,6 +70,15 @@ class Fitted:
     probabilities: Probabilities
     within: Array
     sustained: Array
+    base: StoredFit
+
+    def answer(self, question: str) -> Answer:
+        """What the fit says of a round within each horizon ("within"), or of a sustained process ("sustained")."""
+        import arviz as az
+
+        values: Array = getattr(self, question)
+        by_chain = xr.Dataset({question: ((names.CHAIN, names.DRAW, names.HORIZON), values)})
+        return Answer(values.reshape(-1, values.shape[-1]), values.mean(axis=(0, 1)), az.mcse(by_chain)[question].values)
 
 
 @dataclass(frozen=True)
