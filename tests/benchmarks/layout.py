@@ -16,8 +16,7 @@ from ripeness.fit.coordinates import PARTS, build_coordinates
 from ripeness.fit.problem import build_problem
 from ripeness.pipeline import check_workspace
 from ripeness.priors.elicit import elicit_priors
-from ripeness.runs import build_spec
-from ripeness.spec import ModelSpec, Variant, outside_basis
+from ripeness.spec import ModelSpec, Variant, build_spec, outside_basis
 
 Array = NDArray[np.float64]
 ROOT = Path(__file__).resolve().parents[2]
