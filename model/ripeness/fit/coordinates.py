@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ripeness import names
 from ripeness.factors.paths import level_basis
+from ripeness.fit.turning import Turned, turn
 from ripeness.spec import ModelSpec, Variant, normal_scale, reading_data, sensitivity_scale
 
 Array = NDArray[np.float64]
@@ -116,12 +117,15 @@ class Coordinates:
         First place of each part, and the length of x.
     mean, sd : ndarray (place,)
         Of the Normal prior.
+    turned : Turned
+        Which of x the sampler sees turned.
     """
 
     shapes: tuple[tuple[int, ...] | None, ...]
     start: NDArray[np.int64]
     mean: Array
     sd: Array
+    turned: Turned
 
     def take(self, x: Array) -> dict[str, Array]:
         """Parts by name in natural units, (..., *shape of the part), from vectors x (..., place)."""
@@ -145,4 +149,20 @@ def build_coordinates(spec: ModelSpec, variant: Variant, reading: str) -> Coordi
     sizes = [int(np.prod(shape)) if shape is not None else 0 for shape in shapes]
     present = [scales[part.name] for part in PARTS if part.name in scales]
     mean, sd = (np.concatenate([np.ravel(pair[side]) for pair in present]) for side in (0, 1))
-    return Coordinates(shapes, np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64), mean, sd)
+    start = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+    return Coordinates(shapes, start, mean, sd, _turn_indicators(spec, variant, scales, start))
+
+
+def _turn_indicators(spec: ModelSpec, variant: Variant, scales: dict[str, tuple[Array, Array]], start: NDArray[np.int64]) -> Turned:
+    """Of each factor, the loadings of its indicators turned to their common scale, and the intercepts to their common level."""
+    if variant == names.OUTSIDE:
+        return turn([])
+    relative = [spec.contracts[name].factor for name in spec.panel.indicators if not spec.contracts[name].reference]
+    places = {part.name: int(first) for part, first in zip(PARTS, start[:-1], strict=True)}
+    (loading, loading_sd), (_, intercept_sd) = scales["loading"], scales["intercept"]
+    together = []
+    for factor in spec.workspace.factor_ids:
+        own = np.array([i for i, of in enumerate(relative) if of == factor], dtype=np.int64)
+        together.append((places["loading"] + own, 1.0 / loading_sd[own]))
+        together.append((places["intercept"] + own, np.exp(loading[own]) / intercept_sd[own]))
+    return turn(together)

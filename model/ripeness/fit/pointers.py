@@ -16,8 +16,9 @@ from numba import types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from ripeness.fit.density import log_density
+from ripeness.fit.density import log_density, write_after
 from ripeness.fit.problem import Problem
+from ripeness.fit.turning import Turned, turn, turn_back, turn_gradient
 from ripeness.kernel import OPTIONS, inlined, inner, kept
 
 Array = NDArray[np.float64]
@@ -70,7 +71,7 @@ def open_problem(t: Index) -> Problem:
         vector(t[13]), vector(t[14]), vector(t[15]), index_vector(t[16]), matrix(t[17]), index_vector(t[18]), vector(t[19]),
         index_vector(t[20]), index_matrix(t[21]), index_matrix(t[22]), vector(t[23]), vector(t[24]), matrix(t[25]), index_vector(t[26]),
         vector(t[27]), index_vector(t[28]), vector(t[29]), matrix(t[30]), index_vector(t[31]), vector(t[32]), vector(t[33]),
-        index_vector(t[34]), vector(t[35]),
+        index_vector(t[34]), vector(t[35]), index_vector(t[36]), index_vector(t[37]), vector(t[38]),
     )  # fmt: skip
 
 
@@ -80,32 +81,34 @@ def table_of(problem: Problem) -> Index:
 
 
 def density_behind_pointers(size: int, at: Any, gradient_at: Any, value_at: Any, table_at: Any) -> int:
-    """:func:`ripeness.fit.density.log_density` behind pointers; anything but 0 says that the density is not finite."""
+    """:func:`ripeness.fit.density.log_density` of turned coordinates, behind pointers; anything but 0 says that it is not finite."""
     problem = open_problem(numba.carray(table_at, (FIELDS, 3)))
-    value = log_density(numba.carray(at, (size,)), numba.carray(gradient_at, (size,)), problem)
+    turned, gradient = Turned(problem.turned, problem.turn_of, problem.axis), numba.carray(gradient_at, (size,))
+    value = log_density(turn_back(numba.carray(at, (size,)), problem.mean, problem.sd, turned), gradient, problem)
+    turn_gradient(gradient, problem.sd, turned)
     numba.carray(value_at, (1,))[0] = value
     return 0 if np.isfinite(value) else 1
 
 
-def copy_behind_pointers(size: int, _: int, at: Any, kept_at: Any, table_at: Any) -> int:
-    """Nutpie keeps x itself; what follows from it is computed afterwards."""
-    given, result = numba.carray(at, (size,)), numba.carray(kept_at, (size,))
-    for i in range(size):
-        result[i] = given[i]
+def vector_behind_pointers(size: int, _: int, at: Any, kept_at: Any, table_at: Any) -> int:
+    """What nutpie keeps of a draw: x, turned back; what follows from it is computed afterwards."""
+    problem = open_problem(numba.carray(table_at, (FIELDS, 3)))
+    turned, result = Turned(problem.turned, problem.turn_of, problem.axis), numba.carray(kept_at, (size,))
+    write_after(result, 0, turn_back(numba.carray(at, (size,)), problem.mean, problem.sd, turned))
     return 0
 
 
 @cache
 def c_functions() -> tuple[Any, Any]:
-    """The two functions above, compiled: density and copy. The first call after a change of the source takes its time."""
+    """The two functions above, compiled: density and vector. The first call after a change of the source takes its time."""
     table = types.CPointer(types.int64)
     signatures = (
         types.int64(types.uint64, NUMBERS, NUMBERS, NUMBERS, table),
         types.int64(types.uint64, types.uint64, NUMBERS, NUMBERS, table),
     )
-    functions = (density_behind_pointers, copy_behind_pointers)
-    density, copy = (kept(numba.cfunc, own, cache=True, **OPTIONS)(function) for own, function in zip(signatures, functions, strict=True))
-    return density, copy
+    functions = (density_behind_pointers, vector_behind_pointers)
+    density, vector = (kept(numba.cfunc, own, cache=True, **OPTIONS)(function) for own, function in zip(signatures, functions, strict=True))
+    return density, vector
 
 
 class Density:
@@ -114,11 +117,13 @@ class Density:
     Parameters
     ----------
     problem : Problem
+    turned : bool
+        Whether it is given turned coordinates, as the sampler gives it, or x.
     """
 
-    def __init__(self, problem: Problem) -> None:
-        self.problem = problem
-        self.table = table_of(problem)
+    def __init__(self, problem: Problem, turned: bool = False) -> None:
+        self.problem = problem if turned else problem._replace(**turn([])._asdict())
+        self.table = table_of(self.problem)
         self.function = c_functions()[0].ctypes
 
     def evaluate(self, x: Array) -> tuple[float, Array, bool]:

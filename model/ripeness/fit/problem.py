@@ -72,6 +72,8 @@ class Problem(NamedTuple):
         Week whose factors the first week at risk reads.
     follows : ndarray (number,)
         What follows from x is written here, in the order of :mod:`ripeness.fit.expand`; nothing if it is empty.
+    turned, turn_of, axis : ndarray (item,)
+        As in :class:`ripeness.fit.turning.Turned`.
     """
 
     start: Index
@@ -110,6 +112,9 @@ class Problem(NamedTuple):
     log_days: Array
     first: Index
     follows: Array
+    turned: Index
+    turn_of: Index
+    axis: Array
 
 
 def build_problem(spec: ModelSpec, variant: Variant, reading: str, coordinates: Coordinates) -> Problem:
@@ -133,7 +138,9 @@ def build_problem(spec: ModelSpec, variant: Variant, reading: str, coordinates: 
         "relative": [i for i, contract in enumerate(contracts) if not contract.reference],
         "floor": [contract.noise_floor for contract in contracts[: len(panel.measured.indicators)]],
         "pulse_of": [k for k, _ in pulsed],
-        "since": np.array([[(sunday - week_of(day)).days // 7 for sunday in panel.weeks] for _, day in pulsed]).reshape(len(pulsed), len(panel.weeks)),
+        "since": np.array([[(sunday - week_of(day)).days // 7 for sunday in panel.weeks] for _, day in pulsed]).reshape(
+            len(pulsed), len(panel.weeks)
+        ),
         "placement": np.stack([effect, place // structure.regressors, place % structure.regressors], axis=1),
         "leverage": data.get("leverage", np.zeros(len(structure.effects))),
         "conjunctive": [data.get("conjunctive", 0.0)],
@@ -148,6 +155,7 @@ def build_problem(spec: ModelSpec, variant: Variant, reading: str, coordinates: 
         "log_days": np.log(record.share[at_risk]),
         "first": [record.start - 1],
         "follows": [],
+        **coordinates.turned._asdict(),
     }
     rows = arrays_of(indicator_rows(panel, spec.contracts, workspace.factor_ids))
     values = [coordinates.start, coordinates.mean, coordinates.sd, *rows, *fields.values()]

@@ -70,7 +70,7 @@ def sample_posterior(
 def as_nutpie_model(problem: Problem, coordinates: Coordinates) -> Any:
     """The posterior as nutpie samples it: vectors x, from starts within a standard deviation of the prior mean in every coordinate."""
     size = len(coordinates.mean)
-    density, copy = c_functions()
+    density, vector = c_functions()
 
     def start(seed: Any) -> Array:
         return coordinates.mean + coordinates.sd * np.random.default_rng(seed).uniform(-1.0, 1.0, size)
@@ -78,7 +78,7 @@ def as_nutpie_model(problem: Problem, coordinates: Coordinates) -> Any:
     return CompiledPyMCModel(
         dims={VECTOR: (PLACE,)},
         compiled_logp_func=density,
-        compiled_expand_func=copy,
+        compiled_expand_func=vector,
         initial_point_func=start,
         shared_data=problem._asdict(),  # kept alive as long as the sampler has their addresses
         shared_var_keys={},
