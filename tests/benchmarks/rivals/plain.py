@@ -37,7 +37,9 @@ MADE: dict[str, Any] = {}
 def model() -> pm.Model:
     """The model in the form asked for, shapes and constants known."""
     if "model" not in MADE:
-        MADE["model"] = freeze_dims_and_data(build_model(MADE["spec"], names.CONJUNCTIVE, form=FORM))
+        built = build_model(MADE["spec"], names.CONJUNCTIVE, form=FORM)
+        MADE["order"] = [variable.name for variable in built.free_RVs]
+        MADE["model"] = freeze_dims_and_data(built)
     return MADE["model"]
 
 
@@ -74,12 +76,12 @@ def compile_density(problem: Problem) -> Density:
 
 
 def unconstrained(posterior: Any) -> Array:
-    """Draws as vectors x (chain, draw, x)."""
+    """Draws as vectors x (chain, draw, x), in the order of the model as it was built: freezing it shuffles its variables."""
     shape = posterior.sizes["chain"], posterior.sizes["draw"]
     blocks = []
-    for variable in model().free_RVs:
-        values = np.asarray(posterior[variable.name], dtype=float).reshape(*shape, -1)
-        blocks.append(np.log(values) if variable.name in LOGS else values)
+    for name in MADE["order"]:
+        values = np.asarray(posterior[name], dtype=float).reshape(*shape, -1)
+        blocks.append(np.log(values) if name in LOGS else values)
     return np.concatenate(blocks, axis=2)
 
 
