@@ -22,7 +22,7 @@ import numba
 from numba.core import config
 
 # no kernel is handed about as a value, so none needs the wrapper for that; fastmath has to be said, or a kernel takes over what the function that calls it was compiled with
-OPTIONS: dict[str, Any] = {"error_model": "numpy", "fastmath": False, "no_cfunc_wrapper": True}
+OPTIONS: dict[str, Any] = {"error_model": "numpy", "fastmath": False, "no_cfunc_wrapper": True, "nogil": True}
 PACKAGE = Path(__file__).parent
 MARK = b"from ripeness.kernel import"  # what a module that holds kernels says
 

@@ -8,6 +8,7 @@ hardly any noise of its own.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -31,6 +32,7 @@ from ripeness.spec import ModelSpec
 from ripeness.weeks import to_datetime64
 
 Array = NDArray[np.float64]
+CORES = 2
 PATHS = 4  # simulated from each draw: a pair and another; what they leave of noise is taken out
 FUTURES = 16  # simulated of each draw for the sustained process
 
@@ -123,17 +125,23 @@ def carry_run(spec: ModelSpec, announcements: list[Announcement], vintage: Vinta
     fits: dict[str, Carried] = {}
     if not reasons:
         seeds = np.random.SeedSequence([seed, spec.panel.origin.toordinal()]).spawn(len(base.fits))
-        for (name, fit), own in zip(base.fits.items(), seeds, strict=True):
-            fits[name] = _carry(name, old, spec, announcements, fit, headline, own)
-            reasons += untrustworthy(fits[name].weights, float(fits[name].answer("within").error[headline]))
+        with ThreadPoolExecutor(CORES) as pool:
+            # kernels and NumPy let go of Python's lock, and fits know nothing of each other
+            waiting = [
+                pool.submit(_carry, old, spec, announcements, name, fit, headline, own)
+                for (name, fit), own in zip(base.fits.items(), seeds, strict=True)
+            ]
+            fits = {name: one.result() for name, one in zip(base.fits, waiting, strict=True)}
+        for fit in fits.values():
+            reasons += untrustworthy(fit.weights, float(fit.answer("within").error[headline]))
     return CarriedRun(spec, vintage, announcements, base, fits, rows, list(dict.fromkeys(reasons)))
 
 
 def _carry(
-    name: str,
     old: ModelSpec,
     new: ModelSpec,
     announcements: list[Announcement],
+    name: str,
     fit: StoredFit,
     headline: int,
     seed: np.random.SeedSequence,
