@@ -51,17 +51,22 @@ def row_moments(spec: ModelSpec, draws: dict[str, Array]) -> RowMoments:
     factor_of = np.array([workspace.factor_ids.index(contract.factor) for contract in contracts], dtype=np.intp)
 
     rows, counts = panel.measured, panel.counted
-    whole = np.concatenate([np.zeros((number, factors, 1)), np.cumsum(path, axis=2)], axis=2)
+    whole = np.zeros((number, factors, weeks + 1))
+    np.cumsum(path, axis=2, out=whole[:, :, 1:])
     k = factor_of[rows.indicator]
-    mean = (whole[:, k, rows.last + 1] - whole[:, k, rows.first]) / (rows.last - rows.first + 1)
-    location = intercept[:, rows.indicator] + loading[:, rows.indicator] * (mean + level[:, k, rows.last])
+    location = _of_cells(whole, k, rows.last + 1)
+    location -= _of_cells(whole, k, rows.first)
+    location /= rows.last - rows.first + 1
+    location += _of_cells(level, k, rows.last)
+    location *= loading[:, rows.indicator]
+    location += intercept[:, rows.indicator]
     floor = np.array([contract.noise_floor or 0.0 for contract in contracts[: len(rows.indicators)]])
     spread = np.sqrt(((floor + draws["noise"])[:, rows.indicator] * rows.widening) ** 2 + rows.sampling**2)
     if not len(counts.count):
         return RowMoments(location, spread, np.zeros((number, 0)), np.zeros((number, 0)))
     indicator = counts.indicator + len(rows.indicators)
     k = factor_of[indicator]
-    strength = intercept[:, indicator] + loading[:, indicator] * (path[:, k, counts.week] + level[:, k, counts.week])
+    strength = intercept[:, indicator] + loading[:, indicator] * (_of_cells(path, k, counts.week) + _of_cells(level, k, counts.week))
     slope = np.array([contracts[i].scale * (1 if contracts[i].sign == "+" else -1) for i in indicator])
     centre = np.log([contracts[i].centre for i in indicator])
     captured = np.concatenate([draws.get("capture", np.zeros((number, 0))), np.ones((number, 1))], axis=1)
@@ -69,19 +74,24 @@ def row_moments(spec: ModelSpec, draws: dict[str, Array]) -> RowMoments:
     return RowMoments(location, spread, log_mean, draws["dispersion"][:, counts.indicator])
 
 
+def _of_cells(values: Array, k: NDArray[np.intp], t: NDArray[np.int64]) -> Array:
+    """Values (draw, factor, week) of given cells: (draw, cell)."""
+    return np.take(values.reshape(len(values), -1), k * values.shape[2] + t, axis=1)
+
+
 def log_likelihoods(spec: ModelSpec, moments: RowMoments) -> dict[str, Array]:
     """Log-likelihood of every row: measured (draw, row) and counted (draw, count row)."""
     df = spec.priors.files.noise_tails
     count, alpha = spec.panel.counted.count, moments.dispersion
-    total = np.logaddexp(moments.log_mean, np.log(alpha)) if count.size else moments.log_mean
-    return {
-        "measured": np.asarray(student.logpdf(spec.panel.measured.value, df, moments.location, moments.spread)),
-        "counted": gammaln(count + alpha)
-        - gammaln(alpha)
-        - gammaln(count + 1)
-        + alpha * (np.log(alpha) - total)
-        + count * (moments.log_mean - total),
-    }
+    off = (spec.panel.measured.value - moments.location) / moments.spread
+    measured = -0.5 * (df + 1.0) * np.log1p(off * off / df) - np.log(moments.spread) + student.logpdf(0.0, df)
+    # Γ(n + α)/Γ(α) of many rows of few indicators: the logarithm and Γ of each α once
+    of_indicator, each = np.unique(spec.panel.counted.indicator, return_index=True)
+    place = np.searchsorted(of_indicator, spec.panel.counted.indicator)
+    log_alpha, gamma_alpha = (np.take(function(alpha[:, each]), place, axis=1) for function in (np.log, gammaln))
+    over = np.logaddexp(0.0, moments.log_mean - log_alpha)
+    counted = gammaln(count + alpha) - gamma_alpha - gammaln(count + 1) - alpha * over + count * (moments.log_mean - log_alpha - over)
+    return {"measured": measured, "counted": counted}
 
 
 def replicate_rows(spec: ModelSpec, moments: RowMoments, rng: np.random.Generator) -> dict[str, Array]:

@@ -43,9 +43,11 @@ def dormancy_at_origin(
         Probability that d = 1, 2, …; as many states as weeks since the last round on record.
     """
     draws, weeks = multiplier.shape
-    reach = 1
+    reach, begin = 1, 0
     for t in range(weeks):
         reach = 1 if found[t] > 0.5 else reach + 1
+        # a round on record ends all doubt of what came before it
+        begin = t + 1 if found[t] > 0.5 else begin
     if not last_week_is_whole and weeks > 0 and found[weeks - 1] < 0.5:
         reach -= 1
     result = np.zeros((draws, reach))
@@ -54,11 +56,7 @@ def dormancy_at_origin(
     for s in range(draws):
         alpha[0] = 1.0
         size = 1
-        for t in range(weeks):
-            if found[t] > 0.5:
-                alpha[0] = 1.0
-                size = 1
-                continue
+        for t in range(begin, weeks):
             stay = 0 if (t == weeks - 1 and not last_week_is_whole) else 1
             lift = np.exp(multiplier[s, t])
             missed = 0.0
