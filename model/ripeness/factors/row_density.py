@@ -43,9 +43,9 @@ def density_of_rows(
     df: Array, loading: Array, intercept: Array, spread: Array, dispersion: Array, log_captured: Array, level: Array, path: Array,
 ) -> tuple[Array, Array, Array, Array, Array, Array, Array, Array]:  # fmt: skip
     """Kernel of :func:`ripeness.ops.row_log_density`; after it, its gradient in loading, intercept, spread, dispersion, log_captured, level and path."""
-    loading_bar, intercept_bar, spread_bar = np.zeros_like(loading), np.zeros_like(intercept), np.zeros_like(spread)
-    dispersion_bar, captured_bar = np.zeros_like(dispersion), np.zeros_like(log_captured)
-    level_bar, path_bar = np.zeros_like(level), np.zeros_like(path)
+    loading_bar, intercept_bar, spread_bar = np.zeros(loading.shape), np.zeros(intercept.shape), np.zeros(spread.shape)
+    dispersion_bar, captured_bar = np.zeros(dispersion.shape), np.zeros(log_captured.shape)
+    level_bar, path_bar = np.zeros(level.shape), np.zeros(path.shape)
     total = measured_density(
         factor, value, weeks, groups, widths, df[0], loading, intercept, spread, level, path,
         loading_bar, intercept_bar, spread_bar, level_bar, path_bar,
@@ -56,7 +56,9 @@ def density_of_rows(
         loading[first:], intercept[first:], dispersion, log_captured, level, path,
         loading_bar[first:], intercept_bar[first:], dispersion_bar, captured_bar, level_bar, path_bar,
     )  # fmt: skip
-    return np.array([total]), loading_bar, intercept_bar, spread_bar, dispersion_bar, captured_bar, level_bar, path_bar
+    density = np.empty(1)
+    density[0] = total
+    return density, loading_bar, intercept_bar, spread_bar, dispersion_bar, captured_bar, level_bar, path_bar
 
 
 @compiled

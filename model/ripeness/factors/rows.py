@@ -120,7 +120,7 @@ def gather_rows(
     df: Array, loading: Array, intercept: Array, spread: Array, dispersion: Array, log_captured: Array, level: Array,
 ) -> tuple[Array, Array]:  # fmt: skip
     """Kernel of :func:`ripeness.ops.pseudo_observations`."""
-    precision, information = np.zeros_like(level), np.zeros_like(level)
+    precision, information = np.zeros(level.shape), np.zeros(level.shape)
     for g in range(groups.shape[0]):
         i = groups[g, 0]
         k = factor[i]
@@ -157,8 +157,8 @@ def pull_back_gathered(
     precision: Array, information: Array, precision_bar: Array, information_bar: Array,
 ) -> tuple[Array, Array, Array, Array, Array, Array]:  # fmt: skip
     """Adjoint of :func:`gather_rows`: cotangents of loading, intercept, spread, dispersion, log_captured and level."""
-    loading_bar, intercept_bar, spread_bar = np.zeros_like(loading), np.zeros_like(intercept), np.zeros_like(spread)
-    dispersion_bar, captured_bar, level_bar = np.zeros_like(dispersion), np.zeros_like(log_captured), np.zeros_like(level)
+    loading_bar, intercept_bar, spread_bar = np.zeros(loading.shape), np.zeros(intercept.shape), np.zeros(spread.shape)
+    dispersion_bar, captured_bar, level_bar = np.zeros(dispersion.shape), np.zeros(log_captured.shape), np.zeros(level.shape)
     for g in range(groups.shape[0]):
         i = groups[g, 0]
         k = factor[i]

@@ -20,7 +20,7 @@ from ripeness.factors.whitening import map_paths, pull_back_paths
 from ripeness.fit import stages
 from ripeness.fit.parts import Parts, take_apart
 from ripeness.fit.problem import Problem
-from ripeness.fit.stages import Conditions, Hazards, Indicators
+from ripeness.fit.stages import Conditions, Indicators
 from ripeness.hazard.filter import filter_dormancy, pull_back_filter
 from ripeness.hazard.inside_view import pull_back_view, view_inside
 from ripeness.kernel import inlined, inner
@@ -39,13 +39,11 @@ class WithFactors(NamedTuple):
     rows: Any
     conditions: Conditions
     opened: Any
-    hazards: Hazards
-    filtered: Any
 
 
 @inlined
 def go_forward(x: Parts, p: Problem) -> WithFactors:
-    """From x to the density of a variant with factors."""
+    """From x to the inside view."""
     f = stages.lay_out_indicators(x, p)
     precision, information = gather_rows(
         p.factor, p.value, p.weeks, p.groups, p.widths, p.count_week, p.log_exposure, p.count_groups, p.count_logs, p.count_scales,
@@ -58,16 +56,7 @@ def go_forward(x: Parts, p: Problem) -> WithFactors:
     )  # fmt: skip
     c = stages.lay_out_conditions(x, f, mapped[0], p)
     opened = view_inside(c.seen, c.matrix, x.intercept_open, p.conjunctive, p.points, p.sided)
-    h = stages.lay_out_hazards(x, opened[0], p)
-    filtered = filter_dormancy(h.outside, h.multiplier, h.announced, h.found_if_held, p.found)
-    return WithFactors(f, precision, information, mapped, rows, c, opened, h, filtered)
-
-
-@inlined
-def go_forward_outside(x: Parts, p: Problem) -> tuple[Hazards, Any]:
-    """From x to the density of the outside variant."""
-    h = stages.lay_out_hazards(x, np.zeros(p.basis.shape[1]), p)
-    return h, filter_dormancy(h.outside, h.multiplier, h.announced, h.found_if_held, p.found)
+    return WithFactors(f, precision, information, mapped, rows, c, opened)
 
 
 @inner
@@ -89,15 +78,26 @@ def write_after(result: Array, place: int, values: Array) -> int:
     return place + values.shape[0]
 
 
-@inlined
-def go_back_to_hazards(x: Parts, h: Hazards, filtered: Any, gradient: Parts, p: Problem) -> Array:
-    """Adjoint of filter and outside view: adds to the gradient; returns the cotangent of the multiplier, (week at risk,)."""
+@inner
+def follow_record(x: Parts, inside: Array, gradient: Parts, p: Problem) -> tuple[float, Array, int]:
+    """The last stage and its adjoint at once: hazards and the filter over the record of rounds.
+
+    Adds to the gradient. Returns the log-likelihood of the record; the cotangent of the inside view in the weeks at risk, (week at risk,); and
+    the place after what it wrote of what follows from x: knots of the outside view, hazard, log-likelihood of every week.
+    """
+    h = stages.lay_out_hazards(x, inside, p)
     weeks = p.found.shape[0]
+    filtered = filter_dormancy(h.outside, h.multiplier, h.announced, h.found_if_held, p.found)
     outside_bar, multiplier_bar, announced_bar, found_bar = pull_back_filter(
-        h.outside, h.multiplier, h.announced, h.found_if_held, p.found, *filtered, np.ones(weeks), np.zeros(weeks)
+        h.outside, h.multiplier, h.announced, h.found_if_held, p.found, *filtered, stages.ones(weeks), np.zeros(weeks)
     )
     stages.pull_back_hazards(x, h, outside_bar, announced_bar, found_bar, gradient, p)
-    return multiplier_bar
+    place = 0
+    if p.follows.shape[0] > 0:
+        place = write_after(p.follows, place, h.knots)
+        place = write_after(p.follows, place, filtered[1])
+        place = write_after(p.follows, place, filtered[0])
+    return sum_of(filtered[0]), multiplier_bar, place
 
 
 @inlined
@@ -115,22 +115,19 @@ def log_density(x: Array, gradient: Array, p: Problem) -> float:
     total = add_priors(x, p.mean, p.sd, gradient)
     parts, bars = take_apart(x, p.start), take_apart(gradient, p.start)
     if p.heavy.shape[0] == 0:
-        h, filtered = go_forward_outside(parts, p)
-        go_back_to_hazards(parts, h, filtered, bars, p)
-        total += sum_of(filtered[0])
-        write_hazards(h, filtered, 0, p)
+        total += follow_record(parts, np.zeros(p.basis.shape[1]), bars, p)[0]
     else:
         way = go_forward(parts, p)
-        total += sum_of(way.mapped[1]) + way.rows[0][0] + sum_of(way.filtered[0])
-        go_back(parts, way, bars, p)
-        write_hazards(way.hazards, way.filtered, write_factors(way, p), p)
+        record, multiplier_bar, place = follow_record(parts, way.opened[0], bars, p)
+        total += sum_of(way.mapped[1]) + way.rows[0][0] + record
+        go_back(parts, way, multiplier_bar, bars, p)
+        write_factors(way, place, p)
     return total
 
 
 @inlined
-def write_factors(way: WithFactors, p: Problem) -> int:
-    """Writes what follows from x, if that is wanted: path, levels, weight, normaliser, log odds, inside view; returns the place after it."""
-    place = 0
+def write_factors(way: WithFactors, place: int, p: Problem) -> None:
+    """Writes what else follows from x, if that is wanted, from a place on: path, levels, weight, normaliser, log odds, inside view."""
     if p.follows.shape[0] > 0:
         place = write_after(p.follows, place, way.mapped[0].reshape(-1))
         for j in range(p.level_of.shape[0]):
@@ -138,26 +135,16 @@ def write_factors(way: WithFactors, p: Problem) -> int:
         place = write_after(p.follows, place, way.conditions.weight)
         place = write_after(p.follows, place, way.opened[2])
         place = write_after(p.follows, place, way.opened[1].reshape(-1))
-        place = write_after(p.follows, place, way.opened[0])
-    return place
+        write_after(p.follows, place, way.opened[0])
 
 
 @inlined
-def write_hazards(h: Hazards, filtered: Any, place: int, p: Problem) -> None:
-    """Writes the rest of it from a place on: knots of the outside view, hazard, log-likelihood of the record."""
-    if p.follows.shape[0] > 0:
-        place = write_after(p.follows, place, h.knots)
-        place = write_after(p.follows, place, filtered[1])
-        write_after(p.follows, place, filtered[0])
-
-
-@inlined
-def go_back(x: Parts, way: WithFactors, gradient: Parts, p: Problem) -> None:
+def go_back(x: Parts, way: WithFactors, multiplier_bar: Array, gradient: Parts, p: Problem) -> None:
     """Adjoint of :func:`go_forward`: adds to the gradient."""
     f, c, rows = way.indicators, way.conditions, way.rows
     factors, weeks = p.heavy.shape[0], p.basis.shape[1]
     inside_bar = np.zeros(weeks)
-    write_after(inside_bar, p.first[0], go_back_to_hazards(x, way.hazards, way.filtered, gradient, p))
+    write_after(inside_bar, p.first[0], multiplier_bar)
     unused = np.zeros((x.intercept_open.shape[0], weeks)), np.zeros(1)
     seen_bar, matrix_bar, opens_bar = pull_back_view(
         c.seen, c.matrix, x.intercept_open, p.conjunctive, p.points, p.sided, *way.opened, inside_bar, unused[0], unused[1]
@@ -166,7 +153,7 @@ def go_back(x: Parts, way: WithFactors, gradient: Parts, p: Problem) -> None:
     stages.add_to(rows[7].reshape(-1), seen_bar.reshape(-1))
     phi_bar, precision_bar, information_bar, white_bar = pull_back_paths(
         f.phi, way.precision, way.information, x.white_noise.reshape(rows[7].shape), p.heavy, p.factor_df, *way.mapped, rows[7],
-        np.ones(factors),
+        stages.ones(factors),
     )  # fmt: skip
     stages.add_to(gradient.white_noise, white_bar.reshape(-1))
     stages.pull_back_conditions(x, f, c, seen_bar, matrix_bar, phi_bar, gradient, p)

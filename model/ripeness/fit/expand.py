@@ -67,7 +67,7 @@ def expand_draws(spec: ModelSpec, variant: Variant, coordinates: Coordinates, pr
     outside = variant == names.OUTSIDE
     all_coords = model_coords(spec, variant)
     place = 0
-    dims = IN_EVERY_VARIANT if outside else WITH_FACTORS | IN_EVERY_VARIANT
+    dims = IN_EVERY_VARIANT if outside else IN_EVERY_VARIANT | WITH_FACTORS
     sizes = {name: tuple(len(all_coords[dim]) for dim in own) for name, own in dims.items()}
     found = follow(problem, flat, sum(int(np.prod(size)) for size in sizes.values()))
     for name, own in dims.items():

@@ -64,6 +64,15 @@ def exponentials(values: Array) -> Array:
 
 
 @inner
+def ones(size: int) -> Array:
+    """A vector of ones."""
+    result = np.empty(size)
+    for i in range(size):
+        result[i] = 1.0
+    return result
+
+
+@inner
 def add_products(total: Array, first: Array, second: Array) -> None:
     """Adds first · second to a vector, place by place."""
     for i in range(total.shape[0]):
@@ -102,7 +111,7 @@ def lay_out_indicators(x: Parts, p: Problem) -> Indicators:
             hat = p.basis[n]
             for t in range(weeks):
                 own[t] += height * hat[t]
-    loading, intercept = np.ones(p.factor.shape[0]), np.zeros(p.factor.shape[0])
+    loading, intercept = ones(p.factor.shape[0]), np.zeros(p.factor.shape[0])
     free_loading, free_intercept = x.loading, x.intercept
     for i in range(p.relative.shape[0]):
         loading[p.relative[i]] = math.exp(free_loading[i])
