@@ -39,7 +39,7 @@ from ripeness.spec import ModelSpec
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 Settled = tuple[Array, Array, Array, Array, Array, Array]
-SETS = 4
+SETS = 8
 DEFENSIVE = 0.2  # share of the stiffnesses that are drawn from their prior: no weight of one can be above its inverse
 RECENT = 4
 
