@@ -13,12 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ripeness import names
-from ripeness.data.panel import UNSEARCHED
 from ripeness.factors.paths import persistence
 from ripeness.forecast.pulses import fading_pulses
+from ripeness.forecast.silence import dormancy_in_week
 from ripeness.hazard import inside as inner
 from ripeness.hazard.announced import Announcement, announced_weeks
-from ripeness.hazard.coverage import dormancy_at_origin
 from ripeness.spec import ModelSpec, Variant, outside_basis
 from ripeness.weeks import horizon_span
 
@@ -99,20 +98,11 @@ def build_ahead(
         reach[row, : len(span.weeks)] = span.shares
 
     draws = len(posterior["outside_knots"])
-    at_risk = slice(record.start, len(panel.weeks))
     in_record = len(panel.weeks) - record.start
     outside = posterior["outside_knots"] @ outside_basis(spec, in_record + len(weeks) + 1).T
     hazard_of_class = -np.log1p(-posterior["kept"])
     if state is None:
-        past = posterior.get("inside", np.zeros((draws, len(panel.weeks))))
-        state = dormancy_at_origin(
-            outside[:, : in_record + 1],
-            past[:, record.start - 1 : len(panel.weeks) - 1] + np.log(record.share[at_risk]),
-            hazard_of_class @ spec.announced[:, at_risk],
-            _found_if_held(spec, posterior, draws)[:, at_risk],
-            record.found[at_risk],
-            not panel.origin_inside_week,
-        )
+        state = dormancy_in_week(spec, posterior, len(panel.weeks))
     kept_states = np.flatnonzero(state.max(axis=0) > NEGLIGIBLE)
     exposure = announced_weeks(announcements, weeks, [origin] * len(weeks), spec.priors.files.named_week_share, after=origin)
     if variant == names.OUTSIDE:
@@ -120,14 +110,6 @@ def build_ahead(
     else:
         inside = _inside_ahead(spec, variant, posterior, weeks, paths, np.random.default_rng(seed))
     return Ahead(weeks, reach, kept_states + 1, state[:, kept_states], outside, inside, hazard_of_class @ exposure)
-
-
-def _found_if_held(spec: ModelSpec, posterior: dict[str, Array], draws: int) -> Array:
-    """Sensitivity of each week of the record: (draw, week); zero where nobody looked."""
-    stretch = spec.panel.record.stretch
-    stretches = len(spec.panel.record.sensitivities)
-    ends = np.concatenate([posterior.get("sensitivity", np.zeros((draws, 0))), np.zeros((draws, 1))], axis=1)
-    return ends[:, np.where(stretch == UNSEARCHED, stretches, stretch)]
 
 
 def _inside_ahead(
