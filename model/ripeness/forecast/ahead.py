@@ -55,11 +55,6 @@ class Ahead:
     inside: Array
     announced: Array
 
-    def base(self, draws: slice) -> Array:
-        """Weekly hazard of the outside view while dormancy runs on: (draw, state, ahead)."""
-        steps = self.dormancy[:, None] - 1 + np.arange(self.inside.shape[-1])[None, :]
-        return np.exp(self.outside[draws][:, steps])
-
 
 def build_ahead(
     spec: ModelSpec,
