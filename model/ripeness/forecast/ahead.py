@@ -6,6 +6,7 @@ fading. Hazards of a week read the factors of the week before it, as in the mode
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -22,6 +23,7 @@ from ripeness.spec import ModelSpec, Variant, outside_basis
 from ripeness.weeks import horizon_span
 
 Array = NDArray[np.float64]
+AT_ONCE = 13  # weeks whose inside view is computed together
 NEGLIGIBLE = 1e-12  # a state of dormancy less likely than this in every draw is left out
 
 
@@ -111,29 +113,33 @@ def _inside_ahead(
     spec: ModelSpec, variant: Variant, posterior: dict[str, Array], weeks: list[date], paths: int, rng: np.random.Generator
 ) -> Array:
     structure, factors = spec.structure, spec.workspace.factors
-    path = posterior["path"]
-    draws, number, _ = path.shape
-    phi = persistence(posterior["half_life"])
-    spread = np.sqrt(1 - phi**2)
-    heavy = np.array([factor.tails == "shocks" for factor in factors])
-    df = spec.priors.files.factor_tails
     matrix = inner.weight_matrix(posterior["weight"], structure)[:, None]
     intercept = posterior["intercept_open"][:, None]
-    norm = posterior["normaliser"][:, None]
     pulses = fading_pulses(factors, [sunday - timedelta(days=7) for sunday in weeks], spec.panel.origin, posterior)
+    result = np.empty((len(intercept), paths, len(weeks)))
+    ahead = _factors_ahead(spec, posterior, paths, rng)
+    for first in range(0, len(weeks), AT_ONCE):
+        some = slice(first, min(first + AT_ONCE, len(weeks)))
+        effective = np.stack([next(ahead) for _ in weeks[some]], axis=-1) + pulses[:, None, :, some]
+        regressor = inner.regressors(effective, structure.sided, np)
+        result[:, :, some] = inner.inside_score(inner.openness(regressor, matrix, intercept), intercept, variant == names.CONJUNCTIVE, np)
+    return result - posterior["normaliser"][:, None, None]
 
+
+def _factors_ahead(spec: ModelSpec, posterior: dict[str, Array], paths: int, rng: np.random.Generator) -> Iterator[Array]:
+    """Factors (draw, path, factor) as the hazards of the weeks ahead read them, without pulses, week by week without end."""
+    path = posterior["path"]
+    draws, number, known = path.shape
+    phi = persistence(posterior["half_life"])
+    spread = np.sqrt(1 - phi**2)
+    heavy = np.array([factor.tails == "shocks" for factor in spec.workspace.factors])
+    df = spec.priors.files.factor_tails
     # the week before the first one ahead: the origin's own week if that is whole, else the one before
-    here = path.shape[2] - 1 - int(spec.panel.origin_inside_week)
-    z = np.repeat(path[:, None, :, here], paths, axis=1)
-    result = np.empty((draws, paths, len(weeks)))
-    for j in range(len(weeks)):
-        effective = z + pulses[:, None, :, j]
-        regressor = inner.regressors(effective[..., None], structure.sided, np)
-        score = inner.inside_score(inner.openness(regressor, matrix, intercept), intercept, variant == names.CONJUNCTIVE, np)
-        result[:, :, j] = score[..., 0] - norm
-        if j == 0 and spec.panel.origin_inside_week:
-            z = np.repeat(path[:, None, :, here + 1], paths, axis=1)
-            continue
+    here = known - 1 - int(spec.panel.origin_inside_week)
+    for week in range(here, known):
+        z = np.repeat(path[:, None, :, week], paths, axis=1)
+        yield z
+    while True:
         half = rng.normal(size=(draws, paths // 2, number))
         if heavy.any():
             # a Student-t of unit variance; the mixing variable is shared within a pair, which keeps the pair antithetic
@@ -141,4 +147,4 @@ def _inside_ahead(
             half[:, :, heavy] /= np.sqrt(mixing)
         innovation = np.concatenate([half, -half], axis=1)
         z = phi[:, None] * z + spread[:, None] * innovation
-    return result
+        yield z
