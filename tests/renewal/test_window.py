@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from types import SimpleNamespace
 from typing import Any, cast
@@ -192,3 +193,30 @@ def test_no_two_rows_of_an_indicator_describe_the_same_weeks(root: Any) -> None:
     slowest = max(back, key=lambda name: back[name])
     assert 30 <= back[slowest] <= LONGEST, "aid is published by the quarter, some four months late"
     assert sorted(back.values())[8] <= SHORTEST + 2, "all but a few are known within weeks"
+
+
+def test_what_a_workspace_does_not_have_is_not_asked_for(make_spec: Maker, make_draws: DrawsMaker) -> None:
+    """One indicator of each factor, so that no loading is free, and no slow level: the posterior has no such variables."""
+    spec, draws = make_spec(30, ROWS[:2], COUNTS[:3]), make_draws(DRAWS, 2, 30)
+    contracts = {name: SimpleNamespace(**vars(contract) | {"reference": True}) for name, contract in spec.contracts.items()}
+    workspace = SimpleNamespace(
+        **vars(spec.workspace) | {"factors": [one.model_copy(update={"level": False}) for one in spec.workspace.factors]}
+    )
+    bare = replace(spec, contracts=cast(Any, contracts), workspace=cast(Any, workspace))
+    kept = {name: values for name, values in draws.items() if name not in ("loading", "intercept", "level", "level_start", "level_moves")}
+    parameters, moments = read_parameters(bare, kept), row_moments(bare, kept)
+    assert (parameters.loading == 1.0).all() and (parameters.intercept == 0.0).all() and (parameters.level == 0.0).all()
+    assert parameters.level.shape[2] == len(level_basis(30))  # as many knots as the record has, so that levels can be read off anywhere
+    assert moments.location == pytest.approx(np.stack([draws["path"][:, FRONT, 3], draws["path"][:, FRONT, 8]], axis=1))
+    none = replace(
+        spec.panel.measured,
+        indicators=(),
+        **{name: np.zeros(0, dtype=int) for name in ("indicator", "first", "last", "value", "widening", "sampling")},
+    )
+    counts = replace(spec, contracts={name: spec.contracts[name] for name in ("visits", "items")}, panel=replace(spec.panel, measured=none))
+    without_noise = {name: values for name, values in draws.items() if name != "noise"} | {
+        "loading": draws["loading"][:, :1],
+        "intercept": draws["intercept"][:, :1],
+    }
+    alone = row_moments(counts, without_noise)
+    assert alone.location.shape == (DRAWS, 0) and np.isfinite(alone.log_mean).all()

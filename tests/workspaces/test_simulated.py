@@ -22,7 +22,9 @@ from scipy.stats import binom
 from workspaces.simulate import simulate
 
 from ripeness import names
+from ripeness.explanations import run_scenarios, run_watch
 from ripeness.pipeline import run_report
+from ripeness.pipeline.forecasts import quiet
 from ripeness.results import PAGE, Run, open_run
 
 Array = NDArray[np.float64]
@@ -104,6 +106,18 @@ def test_the_whole_way_runs_and_passes_its_gate(run: Run) -> None:
     page = (run.folder / PAGE).read_text("utf-8")
     assert "Will the two islands talk?" in page
     assert "The table is set" in page
+
+
+def test_what_would_move_it_is_told_without_any_slow_level(run: Run, truth: dict[str, Any]) -> None:
+    root = run.folder.parents[1]
+    (root / "priors" / "scenarios.toml").write_text(
+        'schema = 1\n[[scenario]]\nid = "advance"\ntitle = "An advance"\nrationale = "for a test of another war"\n'
+        f'[[path]]\nscenario = "advance"\nfactor = "{next(iter(truth["half_life"]))}"\nunits = 2.0\nfrom_week = 1\nto_week = 4\n',
+        "utf-8",
+    )
+    told = run_scenarios(root, [], False, 0.5, None, quiet)
+    assert told["scenarios"][0]["contrasts"][0]["change"] != 0.0 and len(told["reach"]["conditions"]) >= 2
+    assert run_watch(root, None, quiet)["releases"]
 
 
 def test_paths_of_factors_are_found_again(posterior: xr.Dataset) -> None:

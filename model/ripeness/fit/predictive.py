@@ -47,7 +47,8 @@ def row_moments(spec: ModelSpec, draws: dict[str, Array]) -> RowMoments:
     contracts = [spec.contracts[name] for name in panel.indicators]
     relative = [i for i, contract in enumerate(contracts) if not contract.reference]
     loading, intercept = np.ones((number, len(contracts))), np.zeros((number, len(contracts)))
-    loading[:, relative], intercept[:, relative] = draws["loading"], draws["intercept"]
+    if relative:
+        loading[:, relative], intercept[:, relative] = draws["loading"], draws["intercept"]
     factor_of = np.array([workspace.factor_ids.index(contract.factor) for contract in contracts], dtype=np.intp)
 
     rows, counts = panel.measured, panel.counted
@@ -61,7 +62,8 @@ def row_moments(spec: ModelSpec, draws: dict[str, Array]) -> RowMoments:
     location *= loading[:, rows.indicator]
     location += intercept[:, rows.indicator]
     floor = np.array([contract.noise_floor or 0.0 for contract in contracts[: len(rows.indicators)]])
-    spread = np.sqrt(((floor + draws["noise"])[:, rows.indicator] * rows.widening) ** 2 + rows.sampling**2)
+    noise = floor + draws.get("noise", np.zeros((number, 0)))
+    spread = np.sqrt((noise[:, rows.indicator] * rows.widening) ** 2 + rows.sampling**2)
     if not len(counts.count):
         return RowMoments(location, spread, np.zeros((number, 0)), np.zeros((number, 0)))
     indicator = counts.indicator + len(rows.indicators)

@@ -126,7 +126,7 @@ def read_parameters(spec: ModelSpec, draws: Mapping[str, Array]) -> Parameters:
     nothing = np.zeros((number, 0))
     factors = spec.workspace.factors
     levels = [k for k, factor in enumerate(factors) if factor.level]
-    moves = draws.get("level_moves", np.zeros((number, 0, 1)))
+    moves = draws.get("level_moves", np.zeros((number, 0, len(level_basis(len(spec.panel.weeks))))))
     step, level = np.zeros((number, len(factors))), np.zeros((number, len(factors), moves.shape[2]))
     if levels:
         step[:, levels] = draws["level"]
