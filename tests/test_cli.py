@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from ripeness import pipeline
+from ripeness import issuing, pipeline
 from ripeness.cli.app import app
 from ripeness.errors import GateError
 from ripeness.results import FORECAST_CSV, FORECAST_JSON, MANIFEST
@@ -194,8 +194,8 @@ def called(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[Any, .
 
         return call
 
-    for name in ("run_fit", "run_forecast", "run_report"):
-        monkeypatch.setattr(pipeline, name, note(name))
+    for home, name in ((pipeline, "run_fit"), (pipeline, "run_forecast"), (issuing, "run_report")):
+        monkeypatch.setattr(home, name, note(name))
     return calls
 
 
@@ -225,7 +225,7 @@ def test_gate_refuses_with_its_words(root: Path, monkeypatch: pytest.MonkeyPatch
     def refuse(*_: Any) -> Path:
         raise GateError("R-hat 1.2, at most 1.01")
 
-    monkeypatch.setattr(pipeline, "run_report", refuse)
+    monkeypatch.setattr(issuing, "run_report", refuse)
     result = run("report", "--workspace", root)
     assert result.exit_code == 1
     assert result.stderr.splitlines()[-1] == "Refused: R-hat 1.2, at most 1.01"

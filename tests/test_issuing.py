@@ -10,9 +10,8 @@ from typing import Any
 
 import pytest
 
-from ripeness import pipeline, results
+from ripeness import issuing, pipeline, results
 from ripeness.ledger import FILE, read_ledger
-from ripeness.pipeline import forecasts
 from ripeness.report import page
 from ripeness.workspace import read_workspace
 
@@ -39,10 +38,10 @@ def report(copied_workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         summary = {"run_id": run_id, "origin": origin.isoformat(), "essay": {"date": "2025-06-18"}, "forecasts": rows}
         summary |= {"data_hash": "d", "priors_hash": "p", "code_version": "c", "method": "by hand"}
         folder = copied_workspace / "reports" / origin.isoformat()
-        monkeypatch.setattr(forecasts, "run_forecast", lambda *_: folder)
+        monkeypatch.setattr(issuing, "run_forecast", lambda *_: folder)
         monkeypatch.setattr(results, "open_run", lambda _: SimpleNamespace(summary=summary, tree=None))
         monkeypatch.setattr(page, "render_page", lambda _summary, _tree, record, _studies: json.dumps(record))
-        pipeline.run_report(copied_workspace, origin)
+        issuing.run_report(copied_workspace, origin)
         return json.loads((folder / results.PAGE).read_text("utf-8"))
 
     return run

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from ripeness.claims import read_claims
     from ripeness.data.vintages import read_store
     from ripeness.errors import RipenessError
-    from ripeness.pipeline import check_workspace, run_fit, run_forecast, run_report
+    from ripeness.issuing import run_report
+    from ripeness.pipeline import check_workspace, run_fit, run_forecast
     from ripeness.results import Run, open_run
     from ripeness.workspace import find_workspace, read_workspace
 
@@ -33,7 +34,7 @@ _HOMES = {
     "read_workspace": "workspace",
     "run_fit": "pipeline",
     "run_forecast": "pipeline",
-    "run_report": "pipeline",
+    "run_report": "issuing",
 }
 
 __all__ = [

@@ -26,14 +26,22 @@ def test_transformed_is_zero_at_the_centre_and_plus_is_more_of_the_factor(write_
     np.testing.assert_allclose(contracts["contacts"].transformed([0.0, 0.5, 1.0]), [0.0, 0.0, np.log(2) / 0.7])
 
 
+def test_natural_undoes_transformed(write_workspace: Write) -> None:
+    contracts = read_contracts(write_workspace())
+    for name, values in {"oil": [20.0, 80.0, 160.0], "poll": [3.0, 50.0, 75.0], "contacts": [0.5, 1.0, 40.0]}.items():
+        np.testing.assert_allclose(contracts[name].natural(contracts[name].transformed(values)), values, rtol=1e-12)
+
+
 def test_transformed_by_asinh_none_and_logit_of_a_share(write_workspace: Write, sound_indicators: str) -> None:
     oil, rest = sound_indicators.split("[poll]")
     oil = oil.replace('"-"', '"+"')
     wild = oil.replace('"log"', '"asinh"\nasinh_unit = 50.0').replace("80.0", "0.0").replace("[10, 250]", "[-500, 500]")
     contract = read_contracts(write_workspace(indicators=f"{wild}[poll]{rest}"))["oil"]
     np.testing.assert_allclose(contract.transformed([-50.0, 0.0, 50.0]), np.array([-1, 0, 1]) * np.arcsinh(1) / 0.25)
+    np.testing.assert_allclose(contract.natural(contract.transformed([-50.0, 0.0, 700.0])), [-50.0, 0.0, 700.0], atol=1e-12)
     contract = read_contracts(write_workspace(indicators=f"{oil.replace('"log"', '"none"')}[poll]{rest}"))["oil"]
     np.testing.assert_allclose(contract.transformed([81.0]), [4.0])
+    np.testing.assert_allclose(contract.natural(contract.transformed([81.0])), [81.0])
     share = sound_indicators.replace('"%"', '"share"').replace("centre = 50.0", "centre = 0.5").replace("[0, 100]", "[0, 1]")
     np.testing.assert_allclose(read_contracts(write_workspace(indicators=share))["poll"].transformed([0.75]), [np.log(3) / 0.5])
 

@@ -46,7 +46,7 @@ def copy_workspace(target: Path) -> Path:
 def short_run(tmp_path_factory: pytest.TempPathFactory) -> ShortRun:
     """`ripeness report --as-of 2025-06-18` with short chains."""
     from ripeness.fit import gate
-    from ripeness.pipeline import run_report
+    from ripeness.issuing import run_report
     from ripeness.runs import fitted
 
     root = copy_workspace(tmp_path_factory.mktemp("workspace"))

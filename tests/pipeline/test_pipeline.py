@@ -12,7 +12,8 @@ import pytest
 
 from ripeness import names, open_run
 from ripeness.errors import GateError, RipenessError, UsageError
-from ripeness.pipeline import run_forecast, run_report
+from ripeness.issuing import run_report
+from ripeness.pipeline import run_forecast
 from ripeness.results import FORECAST_COLUMNS
 
 

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from ripeness import names, results
+from ripeness.issuing import run_report
 from ripeness.ledger import read_ledger
-from ripeness.pipeline import run_forecast, run_report
+from ripeness.pipeline import run_forecast
 from ripeness.renewal import reasons
 from ripeness.renewal.stored import read_base
 

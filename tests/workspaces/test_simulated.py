@@ -23,7 +23,7 @@ from workspaces.simulate import simulate
 
 from ripeness import names
 from ripeness.explanations import run_scenarios, run_watch
-from ripeness.pipeline import run_report
+from ripeness.issuing import run_report
 from ripeness.pipeline.forecasts import quiet
 from ripeness.results import PAGE, Run, open_run
 

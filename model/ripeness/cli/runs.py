@@ -72,7 +72,7 @@ def make_report(root: Path, as_of: date | None, seed: int | None, refit: bool) -
     GateError
         If the fit failed; the page then shows the failure and the outside view.
     """
-    from ripeness.pipeline import run_report
+    from ripeness.issuing import run_report
 
     with show_progress() as progress:
         folder = run_report(root, as_of, seed, refit, progress)

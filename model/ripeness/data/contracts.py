@@ -151,6 +151,20 @@ class Contract(BaseModel):
         standard = (self._transform(found) - self._transform(np.asarray(self.centre))) / self.scale
         return standard if self.sign == "+" else -standard
 
+    def natural(self, standard: ArrayLike) -> NDArray[np.float64]:
+        """The inverse of `transformed`: values in the indicator's unit."""
+        moved = np.asarray(standard, dtype=np.float64) * (self.scale if self.sign == "+" else -self.scale)
+        centre = self._transform(np.asarray(self.centre))
+        match self.transform:
+            case "log":
+                return np.exp(centre + moved)
+            case "logit":
+                return self._whole / (1.0 + np.exp(-(centre + moved)))
+            case "asinh":
+                return (self.asinh_unit or 1.0) * np.sinh(centre + moved)
+            case _:
+                return centre + moved
+
     def in_domain(self, values: ArrayLike) -> NDArray[np.bool_]:
         """Which values the transform is defined for; a count of 0 is, whatever the transform."""
         found = np.asarray(values, dtype=np.float64)

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -24,24 +24,19 @@ from numpy.typing import NDArray
 from ripeness import names
 from ripeness.data.vintages import Vintage
 from ripeness.explain.shapley import share_out
-from ripeness.forecast.ahead import build_ahead
-from ripeness.forecast.probability import forecast_probabilities
-from ripeness.forecast.pulses import fading_pulses
 from ripeness.hazard.announced import Announcement
 from ripeness.priors.elicited import Priors
-from ripeness.renewal.carried import StoredFit
-from ripeness.renewal.paths import renew_factor, run_on
+from ripeness.renewal.carried import StoredFit, look_ahead, weigh
+from ripeness.renewal.paths import Renewed, renew_path
 from ripeness.renewal.reasons import beyond_window
-from ripeness.renewal.rounds import match_sensitivity, rounds_in_window
 from ripeness.renewal.stored import Base
-from ripeness.renewal.weights import Weights, smooth_weights, weighted_mean
-from ripeness.renewal.window import Key, factor_window, read_parameters, rows_by_factor
+from ripeness.renewal.weights import Weights, weighted_mean
+from ripeness.renewal.window import Key, read_parameters, rows_by_factor
 from ripeness.runs.carried import base_spec
 from ripeness.spec import ModelSpec, build_spec
 from ripeness.workspace import Workspace
 
 Array = NDArray[np.float64]
-Rows = Mapping[Key, tuple[float, ...]]
 TIME, ROWS, REVISED, EVENTS, MADE, REFIT, MONTE_CARLO = "time", "rows", "revision", "events", "made", "refit", "monte carlo"
 FEW, ORDERS = 5, 8  # up to so many causes all orders are gone through, of more this many
 PATHS: Final = 4
@@ -216,20 +211,12 @@ class _FromDraws:
         self.fit, self.headline, self.causes = fit, headline, causes
         paths, self.stretches, self.forward = seed.spawn(3)
         self.seeds = paths.spawn(len(old.workspace.factors))
-        self.draws = dict(fit.draws)
-        self.path = np.asarray(self.draws["path"], dtype=float)
-        self.parameters = read_parameters(old, self.draws)
+        self.path = np.asarray(fit.draws["path"], dtype=float)
+        self.parameters = read_parameters(old, fit.draws)
         self.rows = rows_by_factor(old), rows_by_factor(silent), rows_by_factor(told)
         self.factors: dict[tuple[int, frozenset[int]], tuple[Array, Array]] = {}
         self.known: dict[frozenset[int], tuple[Array, Weights]] = {}
         self.answers: dict[tuple[frozenset[int], frozenset[int]], Array] = {}
-
-    @cached_property
-    def record_before(self) -> Array:
-        """Log-likelihood of the rounds in the fit's window, as the fit saw it: (draw,)."""
-        fit = self.fit
-        read = self._as_read(self.old, self.path)
-        return rounds_in_window(self.old, fit.variant, self.draws, fit.window.first, fit.state, read).log_likelihood
 
     def factor(self, k: int, causes: frozenset[int]) -> tuple[Array, Array]:
         """One factor's log ratio, (draw,), and path, (draw, week), where some of its causes are known."""
@@ -240,47 +227,21 @@ class _FromDraws:
                 said.pop(key, None)
                 if key in self.rows[2][k]:
                     said[key] = self.rows[2][k][key]
-            said = {key: said[key] for key in sorted(said)}
-            self.factors[k, relevant] = self._renewed(k, said)
+            rows, rng = (self.rows[0][k], dict(sorted(said.items()))), np.random.default_rng(self.seeds[k])
+            self.factors[k, relevant] = renew_path(self.old, self.told, self.fit.window, k, rows, self.path, self.parameters, rng)
         return self.factors[k, relevant]
-
-    def _renewed(self, k: int, said: Rows) -> tuple[Array, Array]:
-        window, rng = self.fit.window, np.random.default_rng(self.seeds[k])
-        before = factor_window(self.old, window, k, self.rows[0][k], self.path, self.parameters)
-        after = factor_window(self.told, window, k, said, self.path, self.parameters)
-        more = len(self.told.panel.weeks) - window.weeks
-        renewed = np.concatenate([self.path[:, k], np.empty((len(self.path), more))], axis=1)
-        if before.says == after.says and not after.moved:
-            run_on(renewed, more, after.rows, rng)
-            return np.zeros(len(renewed)), renewed
-        start = int(window.kept[k]) + 1 - window.stored
-        log_ratio, states = renew_factor(before, after, np.ascontiguousarray(self.path[:, k, start:]), rng)
-        renewed[:, start:] = states[:, : renewed.shape[1] - start]
-        return log_ratio, renewed
 
     def at(self, causes: frozenset[int]) -> tuple[Array, Weights]:
         """P_s of each draw, (draw,), and the weights of the draws where these causes are known."""
         if causes not in self.known:
             parts = [self.factor(k, causes) for k in range(self.path.shape[1])]
-            draws = self.draws | {"path": np.ascontiguousarray(np.stack([path for _, path in parts], axis=1))}
+            renewed = Renewed(np.stack([ratio for ratio, _ in parts], axis=1), np.stack([path for _, path in parts], axis=1))
             announced = any(self.causes[cause].kind == EVENTS for cause in causes)
             spec = replace(self.silent, announced=(self.told if announced else self.silent).announced)
-            if "sensitivity" in draws or spec.panel.record.sensitivities:
-                sensitivity = draws.get("sensitivity", np.zeros((len(self.path), 0)))
-                draws["sensitivity"] = match_sensitivity(self.old, spec, sensitivity, self.stretches)
-            fit = self.fit
-            record = rounds_in_window(spec, fit.variant, draws, fit.window.first, fit.state, self._as_read(spec, draws["path"]))
-            ahead = build_ahead(spec, fit.variant, draws, self.announcements[int(announced)], PATHS, self.forward, record.state)
-            log_ratio = sum((ratio for ratio, _ in parts), record.log_likelihood - self.record_before)
-            self.known[causes] = forecast_probabilities(ahead).within[:, 0], smooth_weights(np.asarray(log_ratio), fit.efficiency)
+            updated = weigh(self.old, spec, self.fit, renewed, self.stretches)
+            _, found = look_ahead(spec, self.fit, updated, self.announcements[int(announced)], PATHS, self.forward)
+            self.known[causes] = found.within[:, 0], updated.weights
         return self.known[causes]
-
-    def _as_read(self, spec: ModelSpec, path: Array) -> Array:
-        window, panel = self.fit.window, spec.panel
-        weeks = panel.weeks[window.first - 1 : len(panel.weeks) - 1]
-        start = window.first - 1 - window.stored
-        read: Array = path[:, :, start : start + len(weeks)] + fading_pulses(spec.workspace.factors, weeks, panel.origin, self.draws)
-        return read
 
     def probability(self, paths: frozenset[int], weights: frozenset[int]) -> Array:
         """The headline with the paths that some causes give and the weights that others give: by all draws, then by each batch."""

@@ -228,7 +228,7 @@ def watch_release(spec: ModelSpec, futures: Sequence[Futures], release: Release)
     mass, after = after_release(futures, release.week, density)
     silent = silent_headline(futures, release.week)
     moves = after - silent
-    natural = np.array([_natural(contract, value, release) for value in values])
+    natural = values if contract.is_count else contract.natural(values)
     order = np.argsort(natural)
     natural, mass, moves = natural[order], mass[order], moves[order]
     median, lower, upper = (float(np.interp(level, np.cumsum(mass), natural)) for level in (0.5, 0.05, 0.95))
@@ -320,25 +320,6 @@ def _density(spec: ModelSpec, future: Futures, release: Release, values: Array) 
     )  # fmt: skip
     density: Array = np.exp(log_density)
     return density
-
-
-def _natural(contract: Contract, value: float, release: Release) -> float:
-    """A value in the indicator's unit."""
-    if contract.is_count:
-        return value
-    moved = (value if contract.sign == "+" else -value) * contract.scale
-    whole = 100.0 if contract.unit == "%" else 1.0
-    match contract.transform:
-        case "log":
-            return float(contract.centre * np.exp(moved))
-        case "logit":
-            share = contract.centre / whole
-            return float(whole / (1.0 + np.exp(-(np.log(share / (1.0 - share)) + moved))))
-        case "asinh":
-            unit = contract.asinh_unit or 1.0
-            return float(unit * np.sinh(np.arcsinh(contract.centre / unit) + moved))
-        case _:
-            return float(contract.centre + moved)
 
 
 def _bits(after: Array, before: float) -> Array:

@@ -3,7 +3,7 @@
 from ripeness.pipeline.backtesting import Backtest, run_backtest
 from ripeness.pipeline.beliefs import PriorReport, elicit
 from ripeness.pipeline.checked import Checked, check_workspace
-from ripeness.pipeline.forecasts import run_fit, run_forecast, run_report
+from ripeness.pipeline.forecasts import run_fit, run_forecast
 from ripeness.pipeline.identity import code_version, digest_of_code
 from ripeness.pipeline.resolving import run_resolve
 from ripeness.pipeline.storing import run_import_update, run_update
@@ -20,7 +20,6 @@ __all__ = [
     "run_fit",
     "run_forecast",
     "run_import_update",
-    "run_report",
     "run_resolve",
     "run_update",
 ]

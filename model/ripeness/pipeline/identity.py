@@ -19,7 +19,7 @@ from ripeness.workspace import Workspace
 VERSIONED = ("pymc", "pytensor", "nutpie", "numba", "arviz", "preliz", "numpy", "scipy", "pandas", "xarray")
 RUN_ID_DIGITS = 12
 # of the package: shows, tests or explains a run's numbers, makes none
-SHOWS_ONLY = ("cli", "evaluate", "explain", "report", "explanations.py", "studies.py", "__main__.py")
+SHOWS_ONLY = ("cli", "evaluate", "explain", "report", "explanations.py", "issuing.py", "studies.py", "__main__.py")
 METHOD = "mixture of conjunctive readings, NUTS"
 
 

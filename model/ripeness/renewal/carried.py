@@ -19,7 +19,7 @@ from ripeness.forecast.probability import Probabilities, forecast_probabilities
 from ripeness.forecast.pulses import fading_pulses
 from ripeness.forecast.silence import dormancy_in_week
 from ripeness.hazard.announced import Announcement
-from ripeness.renewal.paths import renew_paths
+from ripeness.renewal.paths import Renewed, renew_paths
 from ripeness.renewal.rounds import match_sensitivity, rounds_in_window
 from ripeness.renewal.weights import Anchor, Weights, choose_evenly, smooth_weights
 from ripeness.renewal.window import Window, choose_window
@@ -133,18 +133,34 @@ def update_fit(base: ModelSpec, new: ModelSpec, fit: StoredFit, seed: np.random.
     seed : SeedSequence
     """
     paths, stretches = seed.spawn(2)
+    if fit.variant == names.OUTSIDE:
+        return weigh(base, new, fit, None, stretches)
+    return weigh(base, new, fit, renew_paths(base, new, fit.window, fit.draws, paths), stretches)
+
+
+def weigh(base: ModelSpec, new: ModelSpec, fit: StoredFit, renewed: Renewed | None, seed: np.random.SeedSequence) -> Updated:
+    """Hold renewed paths against the rounds, and weight the draws.
+
+    Parameters
+    ----------
+    base, new : ModelSpec
+    fit : StoredFit
+    renewed : Renewed or None
+        None of a variant without factors.
+    seed : SeedSequence
+        Of the sensitivities of stretches that are new.
+    """
     first, draws = fit.window.first, dict(fit.draws)
     log_ratio = np.zeros((len(fit.state), 0))
     read: list[Array | None] = [None, None]
-    if fit.variant != names.OUTSIDE:
-        renewed = renew_paths(base, new, fit.window, draws, paths)
+    if renewed is not None:
         log_ratio = renewed.log_ratio
         read = [_as_read(spec, fit, draws, path) for spec, path in ((base, draws["path"]), (new, renewed.path))]
         draws["path"] = renewed.path
     before = rounds_in_window(base, fit.variant, draws, first, fit.state, read[0])
     if "sensitivity" in draws or new.panel.record.sensitivities:
         known = draws.get("sensitivity", np.zeros((len(fit.state), 0)))
-        draws["sensitivity"] = match_sensitivity(base, new, known, stretches)
+        draws["sensitivity"] = match_sensitivity(base, new, known, seed)
     after = rounds_in_window(new, fit.variant, draws, first, fit.state, read[1])
     log_ratio = np.concatenate([log_ratio, (after.log_likelihood - before.log_likelihood)[:, None]], axis=1)
     return Updated(draws, after.state, after.chance, smooth_weights(log_ratio.sum(axis=1), fit.efficiency), log_ratio)

@@ -33,11 +33,12 @@ from scipy.special import gammaln
 
 from ripeness.renewal.integral import Sites, integrate
 from ripeness.renewal.sites import Rows, settle
-from ripeness.renewal.window import FactorWindow, Window, factor_window, read_parameters, rows_by_factor
+from ripeness.renewal.window import FactorWindow, Key, Parameters, Window, factor_window, read_parameters, rows_by_factor
 from ripeness.spec import ModelSpec
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
+Said = Mapping[Key, tuple[float, ...]]
 Settled = tuple[Array, Array, Array, Array, Array, Array]
 SETS = 8
 DEFENSIVE = 0.2  # share of the stiffnesses that are drawn from their prior: no weight of one can be above its inverse
@@ -74,20 +75,49 @@ def renew_paths(base: ModelSpec, new: ModelSpec, window: Window, draws: Mapping[
     """
     path = np.asarray(draws["path"], dtype=float)
     parameters = read_parameters(base, draws)
-    more, factors = len(new.panel.weeks) - window.weeks, path.shape[1]
-    log_ratio = np.zeros((len(path), factors))
-    renewed = np.concatenate([path, np.empty((len(path), factors, more))], axis=2)
     rows = rows_by_factor(base), rows_by_factor(new)
-    for k, own in enumerate(seed.spawn(factors)):
-        rng = np.random.default_rng(own)
-        before, after = (factor_window(spec, window, k, said[k], path, parameters) for spec, said in zip((base, new), rows, strict=True))
-        if before.says == after.says and not after.moved:
-            run_on(renewed[:, k], more, after.rows, rng)
-            continue
-        start = int(window.kept[k]) + 1 - window.stored
-        log_ratio[:, k], states = renew_factor(before, after, np.ascontiguousarray(path[:, k, start:]), rng)
-        renewed[:, k, start:] = states[:, : renewed.shape[2] - start]
-    return Renewed(log_ratio, renewed)
+    found = [
+        renew_path(base, new, window, k, (rows[0][k], rows[1][k]), path, parameters, np.random.default_rng(own))
+        for k, own in enumerate(seed.spawn(path.shape[1]))
+    ]
+    return Renewed(np.stack([ratio for ratio, _ in found], axis=1), np.stack([renewed for _, renewed in found], axis=1))
+
+
+def renew_path(
+    base: ModelSpec, new: ModelSpec, window: Window, k: int, rows: tuple[Said, Said], path: Array, parameters: Parameters,
+    rng: np.random.Generator,
+) -> tuple[Array, Array]:  # fmt: skip
+    """Renew one factor's window, or run its path on where nothing new is said of it.
+
+    Parameters
+    ----------
+    base, new : ModelSpec
+    window : Window
+    k : int
+        The factor.
+    rows : tuple of dict
+        Its rows under either vintage, as :func:`ripeness.renewal.window.rows_by_factor` gives them.
+    path : ndarray (draw, factor, week)
+        Stored paths of all factors.
+    parameters : Parameters
+    rng : Generator
+
+    Returns
+    -------
+    log_ratio : ndarray (draw,)
+    renewed : ndarray (draw, week)
+        To the new record's last week.
+    """
+    before, after = (factor_window(spec, window, k, said, path, parameters) for spec, said in zip((base, new), rows, strict=True))
+    more = len(new.panel.weeks) - window.weeks
+    renewed = np.concatenate([path[:, k], np.empty((len(path), more))], axis=1)
+    if before.says == after.says and not after.moved:
+        run_on(renewed, more, after.rows, rng)
+        return np.zeros(len(path)), renewed
+    start = int(window.kept[k]) + 1 - window.stored
+    log_ratio, states = renew_factor(before, after, np.ascontiguousarray(path[:, k, start:]), rng)
+    renewed[:, start:] = states[:, : renewed.shape[1] - start]
+    return log_ratio, renewed
 
 
 def run_on(path: Array, more: int, rows: Rows, rng: np.random.Generator) -> None:

@@ -137,6 +137,12 @@ def resample_evenly(weights: Array, number: int, uniform: float) -> NDArray[np.i
     return np.minimum(np.searchsorted(np.cumsum(weights), steps, side="right"), len(weights) - 1)
 
 
+def choose_by_weight(weights: Array, values: Array, uniform: float) -> NDArray[np.intp]:
+    """Indices of as many draws as there are, in proportion to their weights (draw,), evenly over `values` (draw,), in order."""
+    order = np.argsort(values, kind="stable")
+    return np.sort(order[resample_evenly(weights[order], len(order), uniform)])
+
+
 def choose_evenly(values: Array, number: int) -> NDArray[np.intp]:
     """Indices of `number` of the draws, the middle one of each of as many stretches of equal length in the order of `values`."""
     if number >= len(values):

@@ -28,7 +28,7 @@ from ripeness.hazard.announced import Announcement
 from ripeness.renewal.carried import StoredFit, look_ahead, update_fit
 from ripeness.renewal.reasons import beyond_window, untrustworthy
 from ripeness.renewal.stored import Base
-from ripeness.renewal.weights import Weights, resample_evenly, weighted_mean
+from ripeness.renewal.weights import Weights, choose_by_weight, weighted_mean
 from ripeness.renewal.window import Window, rows_by_factor
 from ripeness.runs.made import Answer, data_table, mixture_errors
 from ripeness.spec import ModelSpec
@@ -169,7 +169,7 @@ def _carry(
     all_ahead, found = look_ahead(new, fit, updated, announcements, PATHS, forward)
     weights = updated.weights
     both = [weighted_mean(found.within[:, h], weights, fit.within[:, h], anchor, fit.efficiency) for h, anchor in enumerate(fit.anchors)]
-    chosen = _choose(weights, found.within[:, headline], np.random.default_rng(choice).random())
+    chosen = choose_by_weight(weights.values, found.within[:, headline], np.random.default_rng(choice).random())
     ahead, probabilities = _of_draws(all_ahead, chosen, ("state", "outside", "inside", "announced")), _of_draws(found, chosen)
     draws = without_path_noise(probabilities.within, probabilities.path_variance)
     within = Answer(draws, np.array([mean for mean, _ in both]), np.array([error for _, error in both]))
@@ -193,12 +193,6 @@ def _sustained(spec: ModelSpec, ahead: Ahead, weights: Weights, seed: np.random.
     counted = sustained_process(rounds, ahead.reach, question.sustained_rounds, question.sustained_weeks)
     draws = without_path_noise(counted, counted * (1.0 - counted) / (FUTURES - 1))
     return Answer(draws, counted.mean(axis=0), np.sqrt(counted.var(axis=0) / weights.effective))
-
-
-def _choose(weights: Weights, headline: Array, uniform: float) -> NDArray[np.intp]:
-    """As many draws as there are, in proportion to their weights, evenly over what they say of the headline."""
-    order = np.argsort(headline, kind="stable")
-    return np.sort(order[resample_evenly(weights.values[order], len(headline), uniform)])
 
 
 def _of_draws[Content: (Ahead, Probabilities)](content: Content, chosen: NDArray[np.intp], names_of: tuple[str, ...] = ()) -> Content:
