@@ -19,7 +19,7 @@ from ripeness.workspace import Workspace
 VERSIONED = ("pymc", "pytensor", "nutpie", "numba", "arviz", "preliz", "numpy", "scipy", "pandas", "xarray")
 RUN_ID_DIGITS = 12
 # of the package: shows, tests or explains a run's numbers, makes none
-SHOWS_ONLY = ("cli", "evaluate", "explain", "report", "explanations.py", "issuing.py", "studies.py", "__main__.py")
+SHOWS_ONLY = ("cli", "evaluate", "explain", "explanations", "issuing", "report", "studies", "__main__")
 METHOD = "mixture of conjunctive readings, NUTS"
 
 
@@ -37,7 +37,7 @@ def digest_of_code(package: Path) -> str:
     digest = sha256()
     for path in sorted(package.rglob("*.py")):
         name = path.relative_to(package)
-        if name.parts[0] not in SHOWS_ONLY:
+        if name.parts[0].removesuffix(".py") not in SHOWS_ONLY:
             digest.update(name.as_posix().encode())
             digest.update(path.read_bytes().replace(b"\r\n", b"\n"))
     return digest.hexdigest()
