@@ -24,7 +24,7 @@ from ripeness import names
 from ripeness.data.vintages import Store
 from ripeness.errors import UsageError
 from ripeness.evaluate import published, study
-from ripeness.evaluate.at_origin import AtOrigin, Sampled, Task, forecast_at
+from ripeness.evaluate.at_origin import AtOrigin, Sampled, Task, forecast_at, said_of
 from ripeness.evaluate.backtest import is_done, open_executor, paths_of, plan, read_tables, run_tasks, store_origin
 from ripeness.evaluate.origins import AS_OF, FINAL, backtest_origins
 from ripeness.evaluate.unit import COLUMNS, WEEK, read_units
@@ -53,7 +53,7 @@ def from_prior(spec: ModelSpec, which: tuple[str, str, str], settings: FitSettin
     name, variant, reading = which
     draws = sample_prior(spec, reading, variant, CHAINS * DRAWS, np.random.SeedSequence(seed))  # type: ignore[arg-type]
     draws["rounds"] = np.full((CHAINS * DRAWS, len(spec.panel.weeks) - spec.panel.record.start), -0.1)
-    return Sampled(draws, (CHAINS, DRAWS), lambda headline: Verdict(name, (Criterion("chains", 2.0, 4.0),)))
+    return Sampled(draws, (CHAINS, DRAWS), lambda headline: said_of(Verdict(name, (Criterion("chains", 2.0, 4.0),))))
 
 
 def without_fitting(task: Task) -> AtOrigin:

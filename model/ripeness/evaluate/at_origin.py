@@ -1,7 +1,7 @@
 """The forecasts of one origin: every fit, the mixture and the baselines, from what was known by then and from nothing else.
 
 Where the draws come from is a seam: a `Sampler` gives equally weighted draws of one posterior and what the gate says of them. `by_fitting`
-samples; draws of an earlier fit, reweighted and resampled, would do as well.
+samples; :func:`ripeness.evaluate.reused.by_weighting` chooses among the draws of a fit that saw a little less.
 """
 
 from __future__ import annotations
@@ -28,6 +28,9 @@ from ripeness.forecast.ahead import build_ahead
 from ripeness.forecast.probability import forecast_probabilities, without_path_noise
 from ripeness.hazard.announced import Announcement
 from ripeness.priors.elicited import Priors
+from ripeness.renewal.carried import StoredFit, store_fit
+from ripeness.renewal.stored import Base
+from ripeness.renewal.weights import Anchor
 from ripeness.spec import ModelSpec, build_spec
 from ripeness.weeks import target_date
 from ripeness.workspace import FitSettings, Workspace
@@ -37,6 +40,7 @@ Which = tuple[str, str, str]
 
 LOWER, UPPER = 0.05, 0.95
 PATTERNS: Final = "patterns"  # (chain, draw, 2, …, 2): probability of every pattern of the block after the origin
+KHAT: Final = "khat"  # of weighted draws
 RECORD: Final = "record"  # (chain, draw, block): log-likelihood of the rounds on record, by blocks back from the origin
 PARAMETERS: Final = ("weight", "intercept_open", "half_life", "outside_knots")  # whose posterior means are kept
 
@@ -52,12 +56,18 @@ class Sampled:
     shape : (int, int)
         Chains and draws of each.
     judge : callable
-        From P_s of the headline, (chain, draw), to what the gate says.
+        From P_s of the headline, (chain, draw), to what the gate says, as it stands in the table.
+    state : ndarray (draw, state) or None
+        Probability that d = 1, 2, … in the first week ahead, where it is known already.
+    khat : float or None
+        Of the weights by which the draws were chosen; None of draws that were sampled.
     """
 
     draws: dict[str, Array]
     shape: tuple[int, int]
-    judge: Callable[[xr.DataArray], Verdict]
+    judge: Callable[[xr.DataArray], str]
+    state: Array | None = None
+    khat: float | None = None
 
 
 Sampler = Callable[[ModelSpec, Which, FitSettings, int], Sampled]
@@ -83,6 +93,12 @@ class Task:
         Hash of all this.
     cores : int
         Threads of the sampler.
+    keep : bool
+        Whether another vintage of the same origin may want draws of the fits.
+    reuse : bool
+        Whether draws of the origin's fits to what was known then are to be had, and serve where they will do.
+    base : Base or None
+        Those draws, once they are read.
     """
 
     workspace: Workspace
@@ -94,6 +110,28 @@ class Task:
     fits: Sequence[Which]
     inputs: str
     cores: int = 1
+    keep: bool = False
+    reuse: bool = False
+    base: Base | None = None
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Draws of one origin's fits.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        What was fitted.
+    fits : dict of StoredFit
+        By the name of the fit.
+    gates : dict of str
+        What the gate says of each.
+    """
+
+    spec: ModelSpec
+    fits: dict[str, StoredFit]
+    gates: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -104,11 +142,14 @@ class AtOrigin:
     ----------
     units : list of Unit
     arrays : dict of ndarray
-        By "<fit>.<what>": PATTERNS and RECORD in single precision, and the posterior means of PARAMETERS.
+        By "<fit>.<what>": PATTERNS and, of fits, RECORD in single precision, the posterior means of PARAMETERS, and KHAT.
+    kept : Kept or None
+        Draws of the fits, where another vintage of the same origin may want them.
     """
 
     units: list[Unit]
     arrays: dict[str, NDArray[Any]]
+    kept: Kept | None = None
 
 
 def by_fitting(cores: int = 1) -> Sampler:
@@ -121,9 +162,14 @@ def by_fitting(cores: int = 1) -> Sampler:
         stats = tree["sample_stats"].to_dataset()
         judged = posterior.drop_vars(names.NOT_STORED, errors="ignore")
         shape = (posterior.sizes[names.CHAIN], posterior.sizes[names.DRAW])
-        return Sampled(flatten_draws(posterior), shape, lambda headline: judge_fit(name, judged, stats, headline))
+        return Sampled(flatten_draws(posterior), shape, lambda headline: said_of(judge_fit(name, judged, stats, headline)))
 
     return sample
+
+
+def said_of(verdict: Verdict) -> str:
+    """What the gate says, as it stands in the table."""
+    return PASSED if verdict.passed else f"{FAILED}: {'; '.join(map(str, verdict.failures))}"
 
 
 def forecast_at(task: Task, sampler: Sampler | None = None) -> AtOrigin:
@@ -158,7 +204,8 @@ def forecast_at(task: Task, sampler: Sampler | None = None) -> AtOrigin:
         units += _mix([made[name] for name in names.HEADLINE_FITS]).units(task)
     longest = max(spec.workspace.question.horizons_weeks)
     units += [_with_inputs(unit, task) for unit in baseline_units(task.vintage, spec.workspace.question, longest, task.kind)]
-    return AtOrigin(units, arrays)
+    stored = {name: forecast.kept for name, forecast in made.items() if forecast.kept is not None}
+    return AtOrigin(units, arrays, Kept(spec, stored, {name: made[name].gate for name in stored}) if stored else None)
 
 
 @dataclass(frozen=True)
@@ -171,6 +218,7 @@ class _Forecast:
     silent: Array
     given: dict[tuple[int, str], float]
     gate: str
+    kept: StoredFit | None = None
 
     def units(self, task: Task) -> list[Unit]:
         """As rows, in the order of the table."""
@@ -209,22 +257,31 @@ def _forecast_fit(
     sampling, forward = sequence.spawn(2)
     sampled = sampler(spec, which, task.settings, int(sampling.generate_state(1)[0]))
     draws = sampled.draws
-    ahead = build_ahead(spec, variant, draws, announcements, task.settings.future_paths, forward)  # type: ignore[arg-type]
+    ahead = build_ahead(spec, variant, draws, announcements, task.settings.future_paths, forward, sampled.state)  # type: ignore[arg-type]
     found = forecast_probabilities(ahead)
     question = spec.workspace.question
     by_chain = found.within.reshape(*sampled.shape, -1)
     headline = by_chain[..., question.horizons_weeks.index(question.headline_weeks)]
-    verdict = sampled.judge(xr.DataArray(headline, dims=(names.CHAIN, names.DRAW)))
-    gate = PASSED if verdict.passed else f"{FAILED}: {'; '.join(map(str, verdict.failures))}"
+    gate = sampled.judge(xr.DataArray(headline, dims=(names.CHAIN, names.DRAW)))
     patterns = pattern_probabilities(ahead)
     arrays[f"{name}.{PATTERNS}"] = patterns.reshape(*sampled.shape, *patterns.shape[1:]).astype(np.float32)
-    arrays[f"{name}.{RECORD}"] = _by_block(draws["rounds"]).reshape(*sampled.shape, -1).astype(np.float32)
+    if "rounds" in draws:
+        arrays[f"{name}.{RECORD}"] = _by_block(draws["rounds"]).reshape(*sampled.shape, -1).astype(np.float32)
+    if sampled.khat is not None:
+        arrays[f"{name}.{KHAT}"] = np.array(sampled.khat)
     arrays |= {f"{name}.{parameter}": draws[parameter].mean(axis=0) for parameter in PARAMETERS if parameter in draws}
     survival = 1.0 - found.by_week.mean(axis=0)
     silent = 1.0 - survival / np.concatenate([[1.0], survival[:-1]])
     within = without_path_noise(found.within, found.path_variance)
-    mcse = az.mcse(xr.Dataset({"within": ((names.CHAIN, names.DRAW, names.HORIZON), by_chain)}))["within"].to_numpy()
-    return _Forecast(name, within, mcse, silent, week_given(patterns.mean(axis=0)), gate)
+    of_chains = xr.Dataset({"within": ((names.CHAIN, names.DRAW, names.HORIZON), by_chain)})
+    mcse = az.mcse(of_chains)["within"].to_numpy()
+    kept = None
+    if task.keep:
+        anchors = tuple(Anchor(float(mean), float(error)) for mean, error in zip(found.within.mean(axis=0), mcse, strict=True))
+        place = question.horizons_weeks.index(question.headline_weeks)
+        effective = float(az.ess(of_chains)["within"].to_numpy()[place])
+        kept = store_fit(spec, task.vintage, variant, which[2], draws, found.within, anchors, effective, place)  # type: ignore[arg-type]
+    return _Forecast(name, within, mcse, silent, week_given(patterns.mean(axis=0)), gate, kept)
 
 
 def _by_block(log_likelihood: Array) -> Array:

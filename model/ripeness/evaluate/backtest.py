@@ -2,6 +2,7 @@
 
     reports/backtest/<vintage>/<origin>.csv   the table of units
     reports/backtest/<vintage>/<origin>.npz   what the studies need of the draws
+    reports/backtest/as_of/<origin>.base.npz  draws of the fits, from which the final vintage's forecasts are made where that will do
 
 An origin is done when its table stands there with the hash of the inputs it would be made from now. The arrays are written first, the table
 last, each whole.
@@ -11,9 +12,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from datetime import date
+from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final
@@ -26,15 +29,18 @@ from ripeness import names, results
 from ripeness.data.contracts import FILE as CONTRACTS_FILE
 from ripeness.data.vintages import Store, Vintage
 from ripeness.errors import UsageError
-from ripeness.evaluate.at_origin import AtOrigin, Task, Which, forecast_at
+from ripeness.evaluate.at_origin import AtOrigin, Task, Which, by_fitting, forecast_at
 from ripeness.evaluate.origins import AS_OF, FINAL, final_vintage
+from ripeness.evaluate.reused import by_weighting
 from ripeness.evaluate.unit import PASSED, read_units, write_units
 from ripeness.priors.elicited import Priors
+from ripeness.renewal.stored import read_base, write_base
 from ripeness.workspace import FitSettings, Workspace
 
 FOLDER: Final = "backtest"  # below reports/
 DRAWS, FUTURE_PATHS = 800, 8  # of each chain, and from each draw; the workspace says how many a published forecast takes
 CORES: Final = 2
+AT_ONCE: Final = 32  # tasks handed out and not done yet: each may hold stored draws
 VINTAGES: Final = (AS_OF, FINAL)
 FINAL_FITS: Final = (*names.HEADLINE_FITS, names.OUTSIDE)  # what the vintage gap is measured on
 Told = Callable[[int, int, date, str], None]
@@ -73,6 +79,20 @@ def plan(
     return tasks
 
 
+def joined(as_of: Sequence[Task], final: Sequence[Task]) -> tuple[list[Task], list[Task]]:
+    """The same tasks, the first leaving draws of their fits and the second making use of these."""
+    inputs = [results.hash_text(later.inputs, known.inputs)[:16] for known, later in zip(as_of, final, strict=True)]
+    return [replace(task, keep=True) for task in as_of], [
+        replace(task, reuse=True, inputs=own) for task, own in zip(final, inputs, strict=True)
+    ]
+
+
+def make_forecasts(task: Task) -> AtOrigin:
+    """All forecasts of an origin, from stored draws where the task names some that will do."""
+    fitting = by_fitting(task.cores)
+    return forecast_at(task, by_weighting(task.base, fitting) if task.base else fitting)
+
+
 def _hash_inputs(vintage: Vintage, store: Store, kind: str, fits: Sequence[Which], settings: FitSettings, seed: int, made_by: str) -> str:
     contracts = store.hashes.get(CONTRACTS_FILE, "")
     return results.hash_text(
@@ -80,7 +100,7 @@ def _hash_inputs(vintage: Vintage, store: Store, kind: str, fits: Sequence[Which
     )[:16]
 
 
-def run_tasks(tasks: Sequence[Task], folder: Path, executor: Opener, told: Told, make: Callable[[Task], AtOrigin] = forecast_at) -> None:
+def run_tasks(tasks: Sequence[Task], folder: Path, executor: Opener, told: Told, make: Callable[[Task], AtOrigin] = make_forecasts) -> None:
     """Make what is not there yet.
 
     Parameters
@@ -100,13 +120,23 @@ def run_tasks(tasks: Sequence[Task], folder: Path, executor: Opener, told: Told,
     if not waiting:
         return
     with executor() as pool:
-        futures = {pool.submit(make, task): task for task in waiting}
-        for future in as_completed(futures):
-            task, made = futures[future], future.result()
-            store_origin(task, made, folder)
-            done += 1
-            gates = {unit.gate for unit in made.units if unit.gate}
-            told(done, len(tasks), task.vintage.origin, "gate passed" if gates == {PASSED} else "a fit failed its gate")
+        # what makes use of stored draws comes after all that leave some
+        for group in ([task for task in waiting if not task.reuse], [task for task in waiting if task.reuse]):
+            coming, running = iter(group), dict[Future[AtOrigin], Task]()
+            while True:
+                running |= {pool.submit(make, _with_draws(task, folder)): task for task in islice(coming, AT_ONCE - len(running))}
+                if not running:
+                    break
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    task, made = running.pop(future), future.result()
+                    store_origin(task, made, folder)
+                    done += 1
+                    gates = {unit.gate for unit in made.units if unit.gate}
+                    told(done, len(tasks), task.vintage.origin, "gate passed" if gates == {PASSED} else "a fit failed its gate")
+
+
+def _with_draws(task: Task, folder: Path) -> Task:
+    return replace(task, base=read_base(base_of(folder, task.vintage.origin))) if task.reuse else task
 
 
 def paths_of(folder: Path, kind: str, origin: date) -> tuple[Path, Path]:
@@ -115,17 +145,27 @@ def paths_of(folder: Path, kind: str, origin: date) -> tuple[Path, Path]:
     return stem.with_suffix(".csv"), stem.with_suffix(".npz")
 
 
+def base_of(folder: Path, origin: date) -> Path:
+    """Draws of an origin's fits."""
+    return folder / AS_OF / f"{origin.isoformat()}.base.npz"
+
+
 def is_done(task: Task, folder: Path) -> bool:
-    """Whether an origin's forecasts stand in the folder, made from the same inputs."""
+    """Whether an origin's forecasts, and the draws it is to leave, stand in the folder, made from the same inputs."""
     table, arrays = paths_of(folder, task.kind, task.vintage.origin)
+    if task.keep and not base_of(folder, task.vintage.origin).is_file():
+        return False
     return table.is_file() and arrays.is_file() and set(read_units(table)["inputs"]) == {task.inputs}
 
 
 def store_origin(task: Task, made: AtOrigin, folder: Path) -> None:
-    """Write an origin's arrays, then its table."""
+    """Write an origin's draws, if they are to be kept, its arrays, then its table."""
     table, arrays = paths_of(folder, task.kind, task.vintage.origin)
     table.unlink(missing_ok=True)
     arrays.parent.mkdir(parents=True, exist_ok=True)
+    if made.kept is not None:
+        about = {"inputs": task.inputs, "gates": made.kept.gates}
+        write_base(base_of(folder, task.vintage.origin), about, made.kept.spec, made.kept.fits, {})
     temporary = arrays.with_name(f".{arrays.name}")
     with temporary.open("wb") as file:
         np.savez(file, **made.arrays)  # type: ignore[arg-type]

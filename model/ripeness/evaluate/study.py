@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from ripeness import names, results
 from ripeness.data.vintages import Store, Vintage
-from ripeness.evaluate import at_origin, baselines, origins, patterns
-from ripeness.evaluate.at_origin import PATTERNS, RECORD, AtOrigin, Task, forecast_at
-from ripeness.evaluate.backtest import FOLDER, VINTAGES, Opener, Told, plan, read_arrays, read_tables, run_tasks
+from ripeness.evaluate import at_origin, baselines, origins, patterns, reused
+from ripeness.evaluate.at_origin import KHAT, PATTERNS, RECORD, AtOrigin, Task
+from ripeness.evaluate.backtest import FOLDER, VINTAGES, Opener, Told, joined, make_forecasts, plan, read_arrays, read_tables, run_tasks
 from ripeness.evaluate.lfo import happened, leave_future_out
 from ripeness.evaluate.origins import AS_OF, BLOCK_WEEKS, FINAL, backtest_origins, is_recorded, populations_of, spread_evenly
 from ripeness.evaluate.outcomes import settled
@@ -35,7 +35,7 @@ from ripeness.workspace import FitSettings, Workspace
 Array = NDArray[np.float64]
 QUICK: Final = 12  # origins
 VERSIONED: Final = ("nutpie", "numba", "arviz", "scoringrules", "preliz", "numpy", "scipy", "pandas", "xarray")
-MAKERS: Final = (at_origin, baselines, origins, patterns)  # of this room: what forecasts are made by
+MAKERS: Final = (at_origin, baselines, origins, patterns, reused)  # of this room: what forecasts are made by
 OUTSIDE_WEEKS: Final = 600  # dormancies beyond count as this one
 KEPT: Final = (
     "question",
@@ -109,14 +109,17 @@ class Study:
         """The tasks of each vintage."""
         sources = [Path(str(module.__file__)).read_text("utf-8") for module in MAKERS]
         made_by = results.hash_text(self.made_by, str({name: version(name) for name in VERSIONED}), *sources)
-        return {
+        tasks = {
             kind: plan(self.workspace, self.store, self.priors, self.origins, kind, self.settings, self.seed, made_by)
             for kind in self.vintages
         }
+        if FINAL in tasks:
+            tasks[AS_OF], tasks[FINAL] = joined(tasks[AS_OF], tasks[FINAL])
+        return tasks
 
 
 def run_study(
-    study: Study, executor: Opener, told: Told, about: Mapping[str, Any], make: Callable[[Task], AtOrigin] = forecast_at
+    study: Study, executor: Opener, told: Told, about: Mapping[str, Any], make: Callable[[Task], AtOrigin] = make_forecasts
 ) -> dict[str, pd.DataFrame]:
     """Make the forecasts that are missing, score all, and write the tables.
 
@@ -149,11 +152,19 @@ def run_study(
         "origins": len(study.origins),
         "first_origin": study.origins[0].isoformat(),
         "last_origin": study.origins[-1].isoformat(),
+        **({"final_fits_from_stored_draws": _from_stored(study, tasks[FINAL])} if FINAL in tasks else {}),
         "settings": study.settings.model_dump(),
         "versions": {name: version(name) for name in VERSIONED},
     }
     results.write_json(study.tables / ABOUT, known)
     return tables
+
+
+def _from_stored(study: Study, tasks: Sequence[Task]) -> str:
+    """Of the final vintages' forecasts, how many came from stored draws."""
+    arrays = [name for task in tasks for name in read_arrays(study.folder, FINAL, task.vintage.origin)]
+    stored, everything = (sum(name.endswith(f".{what}") for name in arrays) for what in (KHAT, PATTERNS))
+    return f"{stored} of {everything}"
 
 
 def assess(study: Study, tasks: Mapping[str, Sequence[Task]]) -> dict[str, pd.DataFrame]:
