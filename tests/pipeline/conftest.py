@@ -11,6 +11,7 @@ import shutil
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import pytest
@@ -51,10 +52,11 @@ def short_run(tmp_path_factory: pytest.TempPathFactory) -> ShortRun:
 
     root = copy_workspace(tmp_path_factory.mktemp("workspace"))
     judged: list[str] = []
+    one_at_a_time = Lock()  # fits are judged in threads, and the limits are the module's
 
     def judge(name: str, *fit: Any) -> gate.Verdict:
-        judged.append(name)
-        with pytest.MonkeyPatch.context() as patch:
+        with one_at_a_time, pytest.MonkeyPatch.context() as patch:
+            judged.append(name)
             if not (name == SAMPLED_TWICE and judged.count(name) == 1):
                 patch.setattr(gate, "LIMITS", gate.LIMITS | WIDE)
             return gate.judge_fit(name, *fit)

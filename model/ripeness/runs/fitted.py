@@ -7,6 +7,7 @@ is recorded; a fit that fails again says nothing.
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import arviz as az
@@ -19,7 +20,7 @@ from ripeness import names
 from ripeness.data.vintages import Vintage
 from ripeness.fit.gate import judge_fit
 from ripeness.fit.groups import build_groups
-from ripeness.fit.sample import flatten_draws, sample_posterior
+from ripeness.fit.sample import CORES, flatten_draws, sample_posterior
 from ripeness.forecast.ahead import Ahead, build_ahead
 from ripeness.forecast.prior import sample_prior
 from ripeness.forecast.probability import Probabilities, forecast_probabilities, without_path_noise
@@ -54,13 +55,14 @@ def make_run(workspace: Workspace, vintage: Vintage, priors: Priors, seed: int, 
     """
     spec, announcements = build_spec(workspace, vintage, priors)
     sequences = np.random.SeedSequence(seed).spawn(len(names.FITS))
-    fits: dict[str, Fitted] = {}
-    log_probability = float("nan")
-    for (name, variant, reading), sequence in zip(names.FITS, sequences, strict=True):
-        progress(f"sampling {name.replace('_', ' ')}")
-        fits[name] = _fit(spec, (name, variant, reading), vintage, announcements, sequence, progress)
-        if name == names.HEADLINE_FITS[0]:
-            log_probability = float(fits[name].groups["sample_stats"]["logp"][0, -1])
+    with ThreadPoolExecutor(CORES) as pool:
+        # the sampler lets go of Python's lock: while one fit is judged and forecast from, another is sampled
+        waiting = [
+            pool.submit(_fit, spec, which, vintage, announcements, sequence, progress)
+            for which, sequence in zip(names.FITS, sequences, strict=True)
+        ]
+        fits = {name: one.result() for (name, _, _), one in zip(names.FITS, waiting, strict=True)}
+    log_probability = float(fits[names.HEADLINE_FITS[0]].groups["sample_stats"]["logp"][0, -1])
     graph = describe_graph(build_model(spec, names.CONJUNCTIVE, form="whitened"))
     return MadeRun(spec, vintage, announcements, fits, graph, log_probability)
 
@@ -74,6 +76,7 @@ def _fit(
     progress: Progress,
 ) -> Fitted:
     name, variant, reading = which
+    progress(f"sampling {name.replace('_', ' ')}")
     settings = spec.workspace.fit
     sampling, forward, events, predictive, prior_seed = sequence.spawn(5)
     horizon = spec.workspace.question.horizons_weeks.index(spec.workspace.question.headline_weeks)
