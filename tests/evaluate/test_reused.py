@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,13 +35,13 @@ SETTINGS = FitSettings(chains=2, tune=100, draws=100, future_paths=4)
 GATE = "failed: a fit of 200 draws of the prior"
 
 
-def from_prior(spec: ModelSpec, which: tuple[str, str, str], settings: FitSettings, seed: int) -> Sampled:
+def from_prior(spec: ModelSpec, which: tuple[str, str, str], settings: FitSettings, seed: int, number: int = DRAWS) -> Sampled:
     _, variant, reading = which
-    draws = sample_prior(spec, reading, variant, DRAWS, np.random.SeedSequence(seed))  # type: ignore[arg-type]
+    draws = sample_prior(spec, reading, variant, number, np.random.SeedSequence(seed))  # type: ignore[arg-type]
     # what a fit has and draws of the priors leave out
     levels = sum(factor.level for factor in spec.workspace.factors)
-    draws["level_moves"] = np.random.default_rng(seed).normal(size=(DRAWS, levels, len(level_basis(len(spec.panel.weeks)))))
-    return Sampled(draws, (2, DRAWS // 2), lambda headline: GATE)
+    draws["level_moves"] = np.random.default_rng(seed).normal(size=(number, levels, len(level_basis(len(spec.panel.weeks)))))
+    return Sampled(draws, (2, number // 2), lambda headline: GATE)
 
 
 def never(spec: ModelSpec, which: tuple[str, str, str], settings: FitSettings, seed: int) -> Sampled:
@@ -98,6 +99,19 @@ def test_where_nothing_differs_the_forecasts_are_the_same(tasks: tuple[Task, Tas
         assert made.arrays[f"{name}.{KHAT}"] == -np.inf
     assert {unit.gate for unit in made.units if unit.forecaster == names.OUTSIDE and unit.horizon_weeks == 13} >= {GATE}
     assert made.kept is None and f"{names.OUTSIDE}.{KHAT}" not in first.arrays
+
+
+def test_draws_that_were_not_stored_count_too(tasks: tuple[Task, Task], tmp_path: Path) -> None:
+    known, later = (replace(task, fits=[which for which in task.fits if which[0] == names.OUTSIDE]) for task in tasks)
+    run_tasks(
+        [known], tmp_path, lambda: ThreadPoolExecutor(1), lambda *_: None, lambda task: forecast_at(task, partial(from_prior, number=1600))
+    )
+    base = read_base(base_of(tmp_path, ORIGIN))
+    fit = base.fits[names.OUTSIDE]
+    horizons = [unit.probability for unit in forecast_at(later, by_weighting(base, never)).units if unit.forecaster == names.OUTSIDE][:4]
+    everything = [anchor.mean for anchor in fit.anchors]
+    np.testing.assert_allclose(horizons, everything, rtol=1e-12)
+    assert max(abs(fit.within.mean(axis=0) - everything)) > 1e-5  # those stored alone say something else
 
 
 def test_a_late_row_gives_other_weights(tasks: tuple[Task, Task], left: tuple[AtOrigin, Base]) -> None:

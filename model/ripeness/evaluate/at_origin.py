@@ -61,6 +61,8 @@ class Sampled:
         Probability that d = 1, 2, … in the first week ahead, where it is known already.
     khat : float or None
         Of the weights by which the draws were chosen; None of draws that were sampled.
+    more : ndarray (horizon,) or None
+        By how much the mean of P_s over all draws of the fit exceeds that over the stored ones: what keeping only some of them has taken away.
     """
 
     draws: dict[str, Array]
@@ -68,6 +70,7 @@ class Sampled:
     judge: Callable[[xr.DataArray], str]
     state: Array | None = None
     khat: float | None = None
+    more: Array | None = None
 
 
 Sampler = Callable[[ModelSpec, Which, FitSettings, int], Sampled]
@@ -273,6 +276,8 @@ def _forecast_fit(
     survival = 1.0 - found.by_week.mean(axis=0)
     silent = 1.0 - survival / np.concatenate([[1.0], survival[:-1]])
     within = without_path_noise(found.within, found.path_variance)
+    if sampled.more is not None:
+        within = np.clip(within + sampled.more, 0.0, 1.0)
     of_chains = xr.Dataset({"within": ((names.CHAIN, names.DRAW, names.HORIZON), by_chain)})
     mcse = az.mcse(of_chains)["within"].to_numpy()
     kept = None

@@ -43,6 +43,7 @@ def by_weighting(base: Base, otherwise: Sampler) -> Sampler:
         chosen = choose_by_weight(updated.weights.values, before, np.random.default_rng(choice).random())
         draws = {name: values[chosen] for name, values in updated.draws.items()}
         gate = str(base.about["gates"][which[0]])
-        return Sampled(draws, (1, len(chosen)), lambda _: gate, updated.state[chosen], updated.weights.khat)
+        more = np.array([anchor.mean for anchor in fit.anchors]) - fit.within.mean(axis=0)
+        return Sampled(draws, (1, len(chosen)), lambda _: gate, updated.state[chosen], updated.weights.khat, more)
 
     return sample
