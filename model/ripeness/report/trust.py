@@ -55,13 +55,13 @@ def read_studies(reports: Path, headline_weeks: int) -> dict[str, Any]:
             "weekly": published.read_rows(folder, published.WEEKLY),
         }
     for study in (scrutiny.SENSITIVITY, scrutiny.SCORECARD, scrutiny.SBC):
-        rows, notes = scrutiny.read_table(reports, study), scrutiny.read_notes(reports, study)
+        rows, notes = published.read_rows(folder, f"{study}.csv"), published.read_about(folder, f"{study}.json")
         if rows and notes:
             found[study] = {"about": notes, "rows": rows}
     if scrutiny.SCORECARD in found:
-        found[scrutiny.SCORECARD]["details"] = scrutiny.read_table(reports, f"{scrutiny.SCORECARD}_details") or []
+        found[scrutiny.SCORECARD]["details"] = published.read_rows(folder, f"{scrutiny.SCORECARD}_details.csv")
     if scrutiny.SBC in found:
-        found[scrutiny.SBC]["simulations"] = scrutiny.read_table(reports, SIMULATIONS) or []
+        found[scrutiny.SBC]["simulations"] = published.read_rows(folder, f"{SIMULATIONS}.csv")
     return found
 
 
