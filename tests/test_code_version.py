@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from ripeness.pipeline import code_version, digest_of_code
+from ripeness.pipeline.identity import SHOWS_ONLY
 
 FILES = (
     "__init__.py",
@@ -70,3 +72,8 @@ def test_the_version_ends_with_the_digest_of_this_package(root: Path) -> None:
     number, digest = code_version().split("+")
     assert number[0].isdigit()
     assert digest == digest_of_code(root / "model" / "ripeness")[:8]
+
+
+def test_the_schema_page_lists_what_is_not_in_the_digest(root: Path) -> None:
+    said = (root / "docs/schema.md").read_text("utf-8").split("all but ")[1].split(", which")[0]
+    assert sorted(re.findall(r"`(\w+)(?:/|\.py)`", said)) == sorted(SHOWS_ONLY)

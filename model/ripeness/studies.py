@@ -14,6 +14,7 @@ from typing import Any
 
 from ripeness import results
 from ripeness.errors import UsageError
+from ripeness.evaluate import published
 from ripeness.pipeline import Checked, check_workspace, code_version, run_fit
 from ripeness.report import scrutiny
 from ripeness.results import hash_text
@@ -51,11 +52,11 @@ def run_scorecard(root: Path, seed: int | None, day: date, progress: Progress) -
     for as_of in days:
         progress(f"as of {as_of}")
         rows += [asdict(row) for row in score_claims(_open(checked, as_of, seed, progress))]
-    folder = checked.workspace.reports / scrutiny.FOLDER
+    folder = checked.workspace.reports / published.STUDIES
     written = [row for row in rows if row["reading"] == names.AS_WRITTEN]
     write_rows(folder / f"{scrutiny.SCORECARD}.csv", COLUMNS, written)
     write_rows(folder / f"{scrutiny.SCORECARD}_details.csv", DETAILS, rows)
-    details = scrutiny.read_table(checked.workspace.reports, f"{scrutiny.SCORECARD}_details") or []
+    details = published.read_rows(folder, f"{scrutiny.SCORECARD}_details.csv")
     scrutiny.write_figure(folder / f"{scrutiny.SCORECARD}.svg", scrutiny.plot_scorecard(details))
     _note(checked, scrutiny.SCORECARD, f"ripeness study {scrutiny.SCORECARD}", seed, day, {"as_of": [one.isoformat() for one in days]})
     return folder / f"{scrutiny.SCORECARD}.csv"
@@ -74,7 +75,7 @@ def run_sensitivity(root: Path, as_of: date | None, seed: int | None, day: date,
     from ripeness.evaluate.resumed import ResumedTable, write_rows
     from ripeness.evaluate.sensitivity import COLUMNS, DETAILS, study_sensitivity, usable
 
-    folder = checked.workspace.reports / scrutiny.FOLDER
+    folder = checked.workspace.reports / published.STUDIES
     made_from = hash_text(stored.spec.panel.hash, stored.spec.priors.hash, str(stored.tree.attrs["seed"]), str(stored.seed))[:ID_DIGITS]
     table = ResumedTable(folder / f"{scrutiny.SENSITIVITY}_details.csv", DETAILS, made_from)
     rows = [row for row in study_sensitivity(stored, table, progress) if usable(row)]  # the details have them all
@@ -130,7 +131,7 @@ def run_sbc(
     first = sample_prior(spec, "as_written", "conjunctive", 2, np.random.SeedSequence(seed))
     quantities = list(calibration.quantities(spec, first, announcements, np.random.SeedSequence(seed))[0])
     horizons = spec.workspace.question.horizons_weeks
-    folder = checked.workspace.reports / scrutiny.FOLDER
+    folder = checked.workspace.reports / published.STUDIES
     columns = sbc.simulation_columns(quantities, horizons)
     table = ResumedTable(folder / f"{SIMULATED}.csv", columns, sbc.made_from(spec, seed))
 
@@ -157,7 +158,7 @@ def run_sbc(
             sbc.simulate_futures(spec, posterior, announcements, table, futures, seed, progress)
     finally:
         summarise()
-    _draw_sbc(folder, table.rows, scrutiny.read_notes(checked.workspace.reports, scrutiny.SBC), spec, seed)
+    _draw_sbc(folder, table.rows, published.read_about(folder, f"{scrutiny.SBC}.json") or {}, spec, seed)
     return folder / f"{scrutiny.SBC}.csv"
 
 
@@ -224,4 +225,4 @@ def _note(checked: Checked, study: str, command: str, seed: int | None, day: dat
         "code_version": code_version(),
         "versions": library_versions(),
     }
-    results.write_json(checked.workspace.reports / scrutiny.FOLDER / f"{study}.json", made | more)
+    results.write_json(checked.workspace.reports / published.STUDIES / f"{study}.json", made | more)

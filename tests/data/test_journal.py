@@ -13,9 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-
 from three_files import AFTER, COMPLETED, NEW, OLD, SHOWN, TAKEN_BACK, fill, interrupt, update
 
 from ripeness.data import journal

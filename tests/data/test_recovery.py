@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-
 from three_files import AFTER, COMPLETED, NEW, OLD, SHOWN, TAKEN_BACK, fill, interrupt, update
 
 from ripeness.data.journal import reading, writing

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from random import Random
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-
 import readers
 from readers import READERS, Bench, Broken, Hang, open_bench, try_reading
 from run import case_of, main

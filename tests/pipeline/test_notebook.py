@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
 
-NOTEBOOK = Path(__file__).parents[2] / "reports" / "notebooks" / "inspect_posterior.ipynb"
+ROOT = Path(__file__).parents[2]
+NOTEBOOK = ROOT / "reports" / "notebooks" / "inspect_posterior.ipynb"
 
 
 # nbclient and its kernel open sockets and event loops of their own, about which only their authors can do anything
@@ -32,3 +36,14 @@ def test_the_notebook_runs(short_run: Any) -> None:
 def test_the_notebook_is_stored_without_outputs() -> None:
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     assert all(not cell.outputs and cell.execution_count is None for cell in notebook.cells if cell.cell_type == "code")
+
+
+def test_the_readme_opens_a_run_as_it_says(short_run: Any) -> None:
+    """Its snippet, line by line, on a run of another day."""
+    (snippet,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+    code = re.sub(r'"reports/[^"]+"', repr(str(short_run.folder)), snippet)
+    assert code != snippet
+    shown = "\nprint(run.forecast.shape, fit.posterior['path'].dims)"
+    done = subprocess.run([sys.executable, "-c", code + shown], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "'factor'" in done.stdout

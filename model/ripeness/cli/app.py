@@ -1,68 +1,39 @@
 """The commands: their names, options and help.
 
-Nothing else is loaded until a command runs, so that `--help` answers at once. What goes wrong on purpose ends here: a `UsageError` with
-exit code 2, any other `RipenessError` with its own, each printed to stderr without a traceback.
+Nothing else is loaded until a command runs, so that `--help` answers at once.
 """
 
 from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from typer.core import TyperGroup
 
-from ripeness.errors import ContentError, RipenessError, UsageError
+from ripeness.cli.options import (
+    PLAIN,
+    AcceptValid,
+    AsOf,
+    Confirm,
+    Day,
+    DryRun,
+    Json,
+    Refit,
+    RunOn,
+    Seed,
+    Workspace,
+    example,
+    read_day,
+    root_of,
+)
+from ripeness.errors import UsageError
 
-
-class _Commands(TyperGroup):
-    """Commands whose refusals are told, not thrown."""
-
-    def invoke(self, ctx: Any) -> Any:
-        """Run the command; a `RipenessError` becomes its message and its exit code."""
-        try:
-            return super().invoke(ctx)
-        except UsageError as error:
-            typer.echo(f"Error: {error}", err=True)
-            raise typer.Exit(error.exit_code) from None
-        except ContentError as error:
-            count = len(error.faults)
-            for fault in error.faults:
-                typer.echo(f"Error: {fault}", err=True)
-            typer.echo(f"Refused: {count} fault{'' if count == 1 else 's'}; nothing was changed.", err=True)
-            raise typer.Exit(error.exit_code) from None
-        except RipenessError as error:
-            typer.echo(f"Refused: {error}", err=True)
-            raise typer.Exit(error.exit_code) from None
-
-
-# rich_markup_mode=None: plain help, which loads in half the time and reads the same in a pipe
-_PLAIN: dict[str, Any] = {
-    "cls": _Commands,
-    "rich_markup_mode": None,
-    "no_args_is_help": True,
-    "add_completion": False,
-    "pretty_exceptions_enable": False,
-    "context_settings": {"help_option_names": ["--help", "-h"]},
-}
-
-app = typer.Typer(help="A living Bayesian forecast of whether dormant peace talks resume.", **_PLAIN)
-data = typer.Typer(help="Look at the data as it was known on a day.", **_PLAIN)
+app = typer.Typer(help="A living Bayesian forecast of whether dormant peace talks resume.", **PLAIN)
+data = typer.Typer(help="Look at the data as it was known on a day.", **PLAIN)
 app.add_typer(data, name="data")
-study = typer.Typer(help="Ask how far the forecast deserves trust.", **_PLAIN)
+study = typer.Typer(help="Ask how far the forecast deserves trust.", **PLAIN)
 app.add_typer(study, name="study")
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text) if len(text) == len("2026-06-28") else _no_day(text)
-    except ValueError:
-        return _no_day(text)
-
-
-def _no_day(text: str) -> date:
-    raise typer.BadParameter(f"'{text}' is no day: write YYYY-MM-DD, such as 2026-06-28")
 
 
 def _version(wanted: bool) -> None:
@@ -73,34 +44,8 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-Workspace = Annotated[
-    Path | None, typer.Option("--workspace", metavar="DIR", help="Folder of ripeness.toml; by default the nearest one upwards.")
-]
-AsOf = Annotated[
-    date | None,
-    typer.Option(
-        "--as-of", metavar="YYYY-MM-DD", parser=_day, help="Use only what was known on this day; by default the last Sunday searched."
-    ),
-]
-Seed = Annotated[
-    int | None, typer.Option("--seed", metavar="N", min=0, help="Seed of every random number; by default that of ripeness.toml.")
-]
-Refit = Annotated[bool, typer.Option("--refit", help="Fit anew even where a fit of the same inputs is stored.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
-Day = Annotated[
-    date | None, typer.Option("--date", metavar="YYYY-MM-DD", parser=_day, help="The batch's own day; by default its newest published_on.")
-]
-Confirm = Annotated[bool, typer.Option("--confirm", help="Values that jump further than the history knows are meant.")]
-AcceptValid = Annotated[bool, typer.Option("--accept-valid", help="Store the good rows although others are refused.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the verdicts and write nothing.")]
-
-
-def _example(*lines: str) -> str:
-    return "\b\n" + "\n".join(("Example:" if len(lines) == 1 else "Examples:", *(f"  {line}" for line in lines)))
-
-
 @app.callback(
-    epilog=_example(
+    epilog=example(
         "ripeness check                     is everything in this folder sound?",
         "ripeness report                    fit if needed, forecast, write the page",
         "ripeness report --as-of 2025-05-11",
@@ -112,7 +57,7 @@ def _root(
     """A living Bayesian forecast of whether dormant peace talks resume."""
 
 
-@app.command(epilog=_example("ripeness init ~/desks/valleys", "ripeness init ~/desks/valleys --title 'Will the valleys talk?'"))
+@app.command(epilog=example("ripeness init ~/desks/valleys", "ripeness init ~/desks/valleys --title 'Will the valleys talk?'"))
 def init(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that does not exist or is empty.", show_default=False)],
     title: Annotated[str | None, typer.Option("--title", metavar="TITLE", help="Headline of its pages.")] = None,
@@ -126,15 +71,15 @@ def init(
     make_workspace(folder, title)
 
 
-@app.command(epilog=_example("ripeness check --workspace ~/desks/valleys"))
+@app.command(epilog=example("ripeness check --workspace ~/desks/valleys"))
 def check(workspace: Workspace = None, json: Json = False) -> None:
     """Check every file, row and id; change nothing."""
     from ripeness.cli.check import show_check
 
-    show_check(_root_of(workspace), json)
+    show_check(root_of(workspace), json)
 
 
-@app.command(epilog=_example("ripeness claims", "ripeness claims --verify essay.txt"))
+@app.command(epilog=example("ripeness claims", "ripeness claims --verify essay.txt"))
 def claims(
     verify: Annotated[
         Path | None, typer.Option("--verify", metavar="FILE", help="Compare a copy of the essay with card and claims.")
@@ -145,22 +90,22 @@ def claims(
     """Show what the essay claims and leaves open."""
     from ripeness.cli.show_claims import show_claims, verify_copy
 
-    root = _root_of(workspace)
+    root = root_of(workspace)
     if verify is None:
         show_claims(root, json)
     elif verify_copy(root, verify, json):
         raise typer.Exit(1)
 
 
-@app.command(epilog=_example("ripeness priors", "ripeness priors --as-of 2025-05-11 --json"))
+@app.command(epilog=example("ripeness priors", "ripeness priors --as-of 2025-05-11 --json"))
 def priors(as_of: AsOf = None, seed: Seed = None, workspace: Workspace = None, json: Json = False) -> None:
     """Show the priors and what they imply."""
     from ripeness.cli.priors import show_priors
 
-    show_priors(_root_of(workspace), as_of, seed, json)
+    show_priors(root_of(workspace), as_of, seed, json)
 
 
-@app.command("import", epilog=_example("ripeness import eia brent-daily.csv", "ripeness import all downloads --update --date 2026-07-06"))
+@app.command("import", epilog=example("ripeness import eia brent-daily.csv", "ripeness import all downloads --update --date 2026-07-06"))
 def import_(
     source: Annotated[str, typer.Argument(metavar="SOURCE", help="The publisher, or all; an unknown one lists them.", show_default=False)],
     files: Annotated[list[Path], typer.Argument(metavar="FILE", help="The publisher's files; of all, their folder.", show_default=False)],
@@ -186,14 +131,14 @@ def import_(
     from ripeness.cli.imports import import_files, update_from_import
 
     if not update:
-        import_files(_root_of(workspace), source, files, out)
+        import_files(root_of(workspace), source, files, out)
         return
     from ripeness.data.updates import Choices
 
-    update_from_import(_root_of(workspace), source, files, Choices(day, confirm, accept_valid, dry_run), json)
+    update_from_import(root_of(workspace), source, files, Choices(day, confirm, accept_valid, dry_run), json)
 
 
-@app.command(epilog=_example("ripeness update brent.csv", "ripeness update week27.csv events.csv --date 2026-07-06 --dry-run"))
+@app.command(epilog=example("ripeness update brent.csv", "ripeness update week27.csv events.csv --date 2026-07-06 --dry-run"))
 def update(
     files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Rows of indicators, events or coverage.", show_default=False)],
     indicator: Annotated[
@@ -213,18 +158,18 @@ def update(
     from ripeness.cli.update import update_from_files
     from ripeness.data.updates import Choices
 
-    update_from_files(_root_of(workspace), files, indicator, Choices(day, confirm, accept_valid, dry_run), json)
+    update_from_files(root_of(workspace), files, indicator, Choices(day, confirm, accept_valid, dry_run), json)
 
 
-@app.command(epilog=_example("ripeness fit", "ripeness fit --as-of 2025-05-11 --seed 7"))
+@app.command(epilog=example("ripeness fit", "ripeness fit --as-of 2025-05-11 --seed 7"))
 def fit(as_of: AsOf = None, seed: Seed = None, refit: Refit = False, workspace: Workspace = None) -> None:
     """Sample the posterior and hold it to the gate."""
     from ripeness.cli.runs import make_fit
 
-    make_fit(_root_of(workspace), as_of, seed, refit)
+    make_fit(root_of(workspace), as_of, seed, refit)
 
 
-@app.command(epilog=_example("ripeness forecast", "ripeness forecast --as-of 2025-05-11 --json"))
+@app.command(epilog=example("ripeness forecast", "ripeness forecast --as-of 2025-05-11 --json"))
 def forecast(as_of: AsOf = None, seed: Seed = None, refit: Refit = False, workspace: Workspace = None, json: Json = False) -> None:
     """Show the probabilities of a round.
 
@@ -232,10 +177,10 @@ def forecast(as_of: AsOf = None, seed: Seed = None, refit: Refit = False, worksp
     """
     from ripeness.cli.runs import make_forecast
 
-    make_forecast(_root_of(workspace), as_of, seed, refit, json)
+    make_forecast(root_of(workspace), as_of, seed, refit, json)
 
 
-@app.command(epilog=_example("ripeness report", "ripeness report --as-of 2025-05-11"))
+@app.command(epilog=example("ripeness report", "ripeness report --as-of 2025-05-11"))
 def report(as_of: AsOf = None, seed: Seed = None, refit: Refit = False, workspace: Workspace = None) -> None:
     """Write the page.
 
@@ -243,10 +188,10 @@ def report(as_of: AsOf = None, seed: Seed = None, refit: Refit = False, workspac
     """
     from ripeness.cli.runs import make_report
 
-    make_report(_root_of(workspace), as_of, seed, refit)
+    make_report(root_of(workspace), as_of, seed, refit)
 
 
-@app.command(epilog=_example("ripeness news 2026-06-21 2026-06-28", "ripeness news 9eeaf9e19e96 2026-07-05 --json"))
+@app.command(epilog=example("ripeness news 2026-06-21 2026-06-28", "ripeness news 9eeaf9e19e96 2026-07-05 --json"))
 def news(
     earlier: Annotated[str, typer.Argument(metavar="FROM", help="A day, or a run of the ledger.", show_default=False)],
     later: Annotated[str, typer.Argument(metavar="TO", help="A later one.", show_default=False)],
@@ -259,11 +204,11 @@ def news(
     """
     from ripeness.cli.news import show_news
 
-    show_news(_root_of(workspace), earlier, later, json)
+    show_news(root_of(workspace), earlier, later, json)
 
 
 @app.command(
-    epilog=_example(
+    epilog=example(
         "ripeness scenario",
         "ripeness scenario breakthrough ceasefire-offer --reach 0.5",
         "ripeness scenario breakthrough --from 2024-06-02",
@@ -281,7 +226,9 @@ def scenario(
     ] = None,
     start: Annotated[
         date | None,
-        typer.Option("--from", metavar="YYYY-MM-DD", parser=_day, help="What would it have done from this past day on, all shocks kept?"),
+        typer.Option(
+            "--from", metavar="YYYY-MM-DD", parser=read_day, help="What would it have done from this past day on, all shocks kept?"
+        ),
     ] = None,
     as_of: AsOf = None,
     workspace: Workspace = None,
@@ -296,13 +243,13 @@ def scenario(
     if start is not None:
         if given or reach is not None:
             raise UsageError("--from goes with neither --given nor --reach")
-        show_would_have(_root_of(workspace), names or [], start, as_of, json)
+        show_would_have(root_of(workspace), names or [], start, as_of, json)
         return
 
-    show_scenarios(_root_of(workspace), names or [], given, reach, as_of, json)
+    show_scenarios(root_of(workspace), names or [], given, reach, as_of, json)
 
 
-@app.command(epilog=_example("ripeness watch", "ripeness watch --json"))
+@app.command(epilog=example("ripeness watch", "ripeness watch --json"))
 def watch(as_of: AsOf = None, workspace: Workspace = None, json: Json = False) -> None:
     """Show which release may move the forecast next.
 
@@ -310,12 +257,12 @@ def watch(as_of: AsOf = None, workspace: Workspace = None, json: Json = False) -
     """
     from ripeness.cli.watch import show_watch
 
-    code = show_watch(_root_of(workspace), as_of, json)
+    code = show_watch(root_of(workspace), as_of, json)
     if code:
         raise typer.Exit(code)
 
 
-@app.command(epilog=_example("ripeness export", "ripeness export brief hub --out outbox --as-of 2026-06-28"))
+@app.command(epilog=example("ripeness export", "ripeness export brief hub --out outbox --as-of 2026-06-28"))
 def export(
     kinds: Annotated[
         list[str] | None, typer.Argument(metavar="[hub] [brief] [figures]", help="Which; by default all.", show_default=False)
@@ -330,10 +277,10 @@ def export(
     """
     from ripeness.cli.export import export_run
 
-    export_run(_root_of(workspace), kinds or [], out, as_of)
+    export_run(root_of(workspace), kinds or [], out, as_of)
 
 
-@app.command(epilog=_example("ripeness resolve", "ripeness resolve --as-of 2026-06-28 --json"))
+@app.command(epilog=example("ripeness resolve", "ripeness resolve --as-of 2026-06-28 --json"))
 def resolve(as_of: AsOf = None, workspace: Workspace = None, json: Json = False) -> None:
     """Score the forecasts whose target has passed.
 
@@ -341,10 +288,10 @@ def resolve(as_of: AsOf = None, workspace: Workspace = None, json: Json = False)
     """
     from ripeness.cli.resolve import show_resolutions
 
-    show_resolutions(_root_of(workspace), as_of, json)
+    show_resolutions(root_of(workspace), as_of, json)
 
 
-@app.command(epilog=_example("ripeness backtest --quick", "ripeness backtest --scheduler tcp://127.0.0.1:8786"))
+@app.command(epilog=example("ripeness backtest --quick", "ripeness backtest --scheduler tcp://127.0.0.1:8786"))
 def backtest(
     quick: Annotated[
         bool, typer.Option("--quick", help="Twelve origins and no gap instead of all; tables go to reports/backtest.")
@@ -357,7 +304,7 @@ def backtest(
     ] = None,
     seed: Seed = None,
     day: Annotated[
-        date | None, typer.Option("--date", metavar="YYYY-MM-DD", parser=_day, help="The day that the tables are to bear.")
+        date | None, typer.Option("--date", metavar="YYYY-MM-DD", parser=read_day, help="The day that the tables are to bear.")
     ] = None,
     workspace: Workspace = None,
     json: Json = False,
@@ -368,7 +315,7 @@ def backtest(
     """
     from ripeness.cli.backtest import make_backtest
 
-    make_backtest(_root_of(workspace), quick, not quick if gap is None else gap, scheduler, seed, day, json)
+    make_backtest(root_of(workspace), quick, not quick if gap is None else gap, scheduler, seed, day, json)
 
 
 @data.callback()
@@ -376,7 +323,7 @@ def _data() -> None:
     """Look at the data as it was known on a day."""
 
 
-@data.command(epilog=_example("ripeness data show brent", "ripeness data show brent --as-of 2025-05-11 --last 4"))
+@data.command(epilog=example("ripeness data show brent", "ripeness data show brent --as-of 2025-05-11 --last 4"))
 def show(
     indicator: Annotated[str, typer.Argument(metavar="INDICATOR", help="An id of data/indicators.toml.", show_default=False)],
     as_of: AsOf = None,
@@ -387,25 +334,20 @@ def show(
     """Show the newest values of an indicator as known on a day."""
     from ripeness.cli.data_show import show_values
 
-    show_values(_root_of(workspace), indicator, as_of, last, json)
+    show_values(root_of(workspace), indicator, as_of, last, json)
 
 
-@data.command(epilog=_example("ripeness data diff 2026-06-21 2026-06-28"))
+@data.command(epilog=example("ripeness data diff 2026-06-21 2026-06-28"))
 def diff(
-    earlier: Annotated[date, typer.Argument(metavar="DATE", parser=_day, help="A day.", show_default=False)],
-    later: Annotated[date, typer.Argument(metavar="DATE", parser=_day, help="A later day.", show_default=False)],
+    earlier: Annotated[date, typer.Argument(metavar="DATE", parser=read_day, help="A day.", show_default=False)],
+    later: Annotated[date, typer.Argument(metavar="DATE", parser=read_day, help="A later day.", show_default=False)],
     workspace: Workspace = None,
     json: Json = False,
 ) -> None:
     """Show what became known between two days: new, revised, withdrawn."""
     from ripeness.cli.data_diff import show_differences
 
-    show_differences(_root_of(workspace), earlier, later, json)
-
-
-RunOn = Annotated[
-    date | None, typer.Option("--date", metavar="YYYY-MM-DD", parser=_day, help="Day written beside the results; by default today.")
-]
+    show_differences(root_of(workspace), earlier, later, json)
 
 
 @study.callback()
@@ -413,7 +355,7 @@ def _study() -> None:
     """Ask how far the forecast deserves trust; each study goes on where it was interrupted."""
 
 
-@study.command(epilog=_example("ripeness study scorecard"))
+@study.command(epilog=example("ripeness study scorecard"))
 def scorecard(seed: Seed = None, day: RunOn = None, workspace: Workspace = None) -> None:
     """Hold each claim of the essay against the record.
 
@@ -421,10 +363,10 @@ def scorecard(seed: Seed = None, day: RunOn = None, workspace: Workspace = None)
     """
     from ripeness.cli.study import study_scorecard
 
-    study_scorecard(_root_of(workspace), seed, day)
+    study_scorecard(root_of(workspace), seed, day)
 
 
-@study.command(epilog=_example("ripeness study sensitivity", "ripeness study sensitivity --as-of 2025-06-18"))
+@study.command(epilog=example("ripeness study sensitivity", "ripeness study sensitivity --as-of 2025-06-18"))
 def sensitivity(as_of: AsOf = None, seed: Seed = None, day: RunOn = None, workspace: Workspace = None) -> None:
     """Show what the headline leans on.
 
@@ -432,10 +374,10 @@ def sensitivity(as_of: AsOf = None, seed: Seed = None, day: RunOn = None, worksp
     """
     from ripeness.cli.study import study_sensitivity
 
-    study_sensitivity(_root_of(workspace), as_of, seed, day)
+    study_sensitivity(root_of(workspace), as_of, seed, day)
 
 
-@study.command(epilog=_example("ripeness study sbc", "ripeness study sbc --simulations 50 --wrong 20 --futures 0"))
+@study.command(epilog=example("ripeness study sbc", "ripeness study sbc --simulations 50 --wrong 20 --futures 0"))
 def sbc(
     simulations: Annotated[int, typer.Option("--simulations", metavar="N", min=1, help="Wars simulated from the priors.")] = 200,
     wrong: Annotated[int, typer.Option("--wrong", metavar="N", min=0, help="Of these, how many a wrong model is tried on.")] = 40,
@@ -451,16 +393,4 @@ def sbc(
     """
     from ripeness.cli.study import study_sbc
 
-    study_sbc(_root_of(workspace), simulations, wrong, futures, as_of, seed, day)
-
-
-def _root_of(workspace: Path | None) -> Path:
-    from ripeness.workspace import FILE, find_workspace
-
-    if workspace is None:
-        return find_workspace(Path.cwd())
-    if not workspace.is_dir():
-        raise UsageError(f"--workspace {workspace}: no such folder")
-    if not (workspace / FILE).is_file():
-        raise UsageError(f"--workspace {workspace}: no {FILE} in this folder; a workspace is a folder that has one")
-    return workspace.resolve()
+    study_sbc(root_of(workspace), simulations, wrong, futures, as_of, seed, day)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from rich.text import Text
 
 from ripeness.cli.screen import open_console, show_progress
+from ripeness.evaluate import published
 from ripeness.report import scrutiny
 
 
@@ -17,7 +19,7 @@ def study_scorecard(root: Path, seed: int | None, day: date | None) -> None:
 
     with show_progress() as progress:
         path = run_scorecard(root, seed, day or date.today(), progress)
-    _tell(scrutiny.scorecard_said(scrutiny.read_table(_reports(path), scrutiny.SCORECARD) or []), path, root)
+    _tell(scrutiny.scorecard_said(published.read_rows(path.parent, path.name)), path, root)
 
 
 def study_sensitivity(root: Path, as_of: date | None, seed: int | None, day: date | None) -> None:
@@ -26,8 +28,8 @@ def study_sensitivity(root: Path, as_of: date | None, seed: int | None, day: dat
 
     with show_progress() as progress:
         path = run_sensitivity(root, as_of, seed, day or date.today(), progress)
-    headline = float(scrutiny.read_notes(_reports(path), scrutiny.SENSITIVITY)["headline"])
-    _tell(scrutiny.sensitivity_said(scrutiny.read_table(_reports(path), scrutiny.SENSITIVITY) or [], headline), path, root)
+    headline = float(_notes(path)["headline"])
+    _tell(scrutiny.sensitivity_said(published.read_rows(path.parent, path.name), headline), path, root)
 
 
 def study_sbc(root: Path, simulations: int, wrong: int, futures: int, as_of: date | None, seed: int | None, day: date | None) -> None:
@@ -36,13 +38,12 @@ def study_sbc(root: Path, simulations: int, wrong: int, futures: int, as_of: dat
 
     with show_progress() as progress:
         path = run_sbc(root, simulations, wrong, futures, as_of, seed, day or date.today(), progress)
-    reports = _reports(path)
-    _tell(scrutiny.sbc_said(scrutiny.read_table(reports, scrutiny.SBC) or [], scrutiny.read_notes(reports, scrutiny.SBC)), path, root)
+    _tell(scrutiny.sbc_said(published.read_rows(path.parent, path.name), _notes(path)), path, root)
 
 
-def _reports(path: Path) -> Path:
-    """reports/, from a table of a study."""
-    return path.parents[1]
+def _notes(path: Path) -> dict[str, Any]:
+    """What a study wrote beside its table."""
+    return published.read_about(path.parent, path.with_suffix(".json").name) or {}
 
 
 def _tell(said: list[str], path: Path, root: Path) -> None:

@@ -1,6 +1,6 @@
-"""What the backtest's tables show, in a sentence each, for the page; read from reports/studies/, without anything heavy.
+"""What studies left in reports/studies/, and what the backtest's tables show, in a sentence each; read without anything heavy.
 
-Each function takes that folder and gives a sentence, or None where the table is not there.
+Each function takes that folder; one that says something gives a sentence, or None where the table is not there.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ def read_rows(folder: Path, name: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def read_about(folder: Path) -> dict[str, Any] | None:
-    """Command, date, seed, settings and versions of the backtest."""
-    path = folder / ABOUT
+def read_about(folder: Path, name: str = ABOUT) -> dict[str, Any] | None:
+    """Command, date, seed, settings and versions of a study, and results that are no table; by default of the backtest. None if it is not there."""
+    path = folder / name
     if not path.is_file():
         return None
     found: dict[str, Any] = json.loads(path.read_text("utf-8"))

@@ -5,8 +5,6 @@ Nothing is computed anew: each function reads small tables. Where a study has no
 
 from __future__ import annotations
 
-import csv
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -24,7 +22,6 @@ from ripeness.report.svg import FAINT, GRID, INK, MAIN, SECOND, WARN, chart_styl
 
 Array = NDArray[np.float64]
 Row = Mapping[str, str]
-FOLDER = "studies"
 SBC, SENSITIVITY, SCORECARD = "sbc", "sensitivity", "scorecard"
 CLAIM, INDICATOR, EVIDENCE, PRIOR, LIKELIHOOD = "claim muted", "indicator removed", "evidence", "prior scaled", "likelihood scaled"
 EVIDENCE_WORDS = {
@@ -45,22 +42,6 @@ SHOWN_RANKS = (
     "sensitivity[",
     "log-",
 )
-
-
-def read_table(reports: Path, name: str) -> list[dict[str, str]] | None:
-    """The rows of reports/studies/<name>.csv; None if there is no such file."""
-    path = reports / FOLDER / f"{name}.csv"
-    if not path.is_file():
-        return None
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def read_notes(reports: Path, name: str) -> dict[str, Any]:
-    """What a study wrote beside its tables: command, date, seed, versions, and results that are no table."""
-    path = reports / FOLDER / f"{name}.json"
-    found: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.is_file() else {}
-    return found
 
 
 # --- Sensitivity ------------------------------------------------------------------------------------------------------------------------

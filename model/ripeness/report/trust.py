@@ -13,22 +13,24 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ripeness import names
-from ripeness.evaluate import published
+from ripeness.evaluate import origins, published
+from ripeness.evaluate.baselines import CONSTANT_RATE, PERSISTENCE
+from ripeness.evaluate.unit import WEEK
 from ripeness.report import scrutiny
 from ripeness.report.charts import WIDE, date_axis, dates_of, percent_axis
 from ripeness.report.figures import both_widths
 from ripeness.report.svg import FAINT, GRID, INK, MAIN, SECOND, THIRD, chart_style
 
 Row = Mapping[str, str]
-FORECASTERS: Final = {names.MIXTURE: MAIN, names.OUTSIDE: INK, "constant_rate": THIRD, "persistence": SECOND}
+FORECASTERS: Final = {names.MIXTURE: MAIN, names.OUTSIDE: INK, CONSTANT_RATE: THIRD, PERSISTENCE: SECOND}
 POPULATIONS: Final = {
-    "all": "all origins",
-    "hindsight_priors": "before the essay (priors in hindsight)",
-    "after_essay": "since the essay",
-    "dormant": "talks dormant",
-    "active": "talks active",
-    "reconstructed_vintages": "data put together afterwards",
-    "recorded_vintages": "data recorded as it came",
+    origins.ALL: "all origins",
+    origins.HINDSIGHT: "before the essay (priors in hindsight)",
+    origins.AFTER: "since the essay",
+    origins.DORMANT: "talks dormant",
+    origins.ACTIVE: "talks active",
+    origins.RECONSTRUCTED: "data put together afterwards",
+    origins.RECORDED: "data recorded as it came",
 }
 SIMULATIONS: Final = "sbc_simulations"
 
@@ -55,13 +57,13 @@ def read_studies(reports: Path, headline_weeks: int) -> dict[str, Any]:
             "weekly": published.read_rows(folder, published.WEEKLY),
         }
     for study in (scrutiny.SENSITIVITY, scrutiny.SCORECARD, scrutiny.SBC):
-        rows, notes = scrutiny.read_table(reports, study), scrutiny.read_notes(reports, study)
+        rows, notes = published.read_rows(folder, f"{study}.csv"), published.read_about(folder, f"{study}.json")
         if rows and notes:
             found[study] = {"about": notes, "rows": rows}
     if scrutiny.SCORECARD in found:
-        found[scrutiny.SCORECARD]["details"] = scrutiny.read_table(reports, f"{scrutiny.SCORECARD}_details") or []
+        found[scrutiny.SCORECARD]["details"] = published.read_rows(folder, f"{scrutiny.SCORECARD}_details.csv")
     if scrutiny.SBC in found:
-        found[scrutiny.SBC]["simulations"] = scrutiny.read_table(reports, SIMULATIONS) or []
+        found[scrutiny.SBC]["simulations"] = published.read_rows(folder, f"{SIMULATIONS}.csv")
     return found
 
 
@@ -86,7 +88,7 @@ def trust_section(studies: Mapping[str, Any], headline_weeks: int) -> dict[str, 
             **{name: found[name] for name in ("about", "said", "verdict")},
             "figure": both_widths("backtest", " ".join(found["said"]), lambda w: plot_backtest(found["forecasts"], headline_weeks, w)),
             "horizons": sorted({int(row["horizon_weeks"]) for row in found["scores"]}),
-            "rows": score_table(found["scores"], found["weekly"], "all"),
+            "rows": score_table(found["scores"], found["weekly"], origins.ALL),
             "populations": population_table(found["scores"], found["weekly"], headline_weeks),
         }
     if scrutiny.SENSITIVITY in studies:
@@ -167,8 +169,8 @@ def plot_backtest(forecasts: Sequence[Row], headline_weeks: int, width: float = 
     width : float
         Inches.
     """
-    as_of = [row for row in forecasts if row["vintage"] == "as_of"]
-    weeks = [row for row in as_of if row["question"] == "week" and row["outcome"] != ""]
+    as_of = [row for row in forecasts if row["vintage"] == origins.AS_OF]
+    weeks = [row for row in as_of if row["question"] == WEEK and row["outcome"] != ""]
     rounds = sorted({row["target_end_date"] for row in weeks if float(row["outcome"]) > 0})
     lost = {(row["forecaster"], row["target_end_date"]): float(row["log_score"]) for row in weeks}
     with chart_style():
@@ -176,7 +178,7 @@ def plot_backtest(forecasts: Sequence[Row], headline_weeks: int, width: float = 
         upper, lower = figure.subplots(2, 1, sharex=True)
         for name, colour in FORECASTERS.items():
             own = [row for row in as_of if row["forecaster"] == name]
-            horizon = [row for row in own if row["question"] != "week" and int(row["horizon_weeks"]) == headline_weeks]
+            horizon = [row for row in own if row["question"] != WEEK and int(row["horizon_weeks"]) == headline_weeks]
             horizon.sort(key=lambda row: row["origin"])
             days = dates_of([row["origin"] for row in horizon])
             upper.plot(days, [float(row["probability"]) for row in horizon], color=colour, label=published.READABLE[name])

@@ -1,0 +1,110 @@
+"""What the commands share: how refusals are told, the options that more than one takes, and the workspace they work in."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+from typer.core import TyperGroup
+
+from ripeness.errors import ContentError, RipenessError, UsageError
+
+
+class Commands(TyperGroup):
+    """Commands whose refusals are told, not thrown.
+
+    What goes wrong on purpose ends here: a `UsageError` with exit code 2, any other `RipenessError` with its own, each printed to stderr without
+    a traceback.
+    """
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; a `RipenessError` becomes its message and its exit code."""
+        try:
+            return super().invoke(ctx)
+        except UsageError as error:
+            typer.echo(f"Error: {error}", err=True)
+            raise typer.Exit(error.exit_code) from None
+        except ContentError as error:
+            count = len(error.faults)
+            for fault in error.faults:
+                typer.echo(f"Error: {fault}", err=True)
+            typer.echo(f"Refused: {count} fault{'' if count == 1 else 's'}; nothing was changed.", err=True)
+            raise typer.Exit(error.exit_code) from None
+        except RipenessError as error:
+            typer.echo(f"Refused: {error}", err=True)
+            raise typer.Exit(error.exit_code) from None
+
+
+# rich_markup_mode=None: plain help, which loads in half the time and reads the same in a pipe
+PLAIN: Final[dict[str, Any]] = {
+    "cls": Commands,
+    "rich_markup_mode": None,
+    "no_args_is_help": True,
+    "add_completion": False,
+    "pretty_exceptions_enable": False,
+    "context_settings": {"help_option_names": ["--help", "-h"]},
+}
+
+
+def read_day(text: str) -> date:
+    """A day as an option gives it, YYYY-MM-DD; anything else is called wrongly."""
+    try:
+        return date.fromisoformat(text) if len(text) == len("2026-06-28") else _no_day(text)
+    except ValueError:
+        return _no_day(text)
+
+
+def _no_day(text: str) -> date:
+    raise typer.BadParameter(f"'{text}' is no day: write YYYY-MM-DD, such as 2026-06-28")
+
+
+Workspace = Annotated[
+    Path | None, typer.Option("--workspace", metavar="DIR", help="Folder of ripeness.toml; by default the nearest one upwards.")
+]
+AsOf = Annotated[
+    date | None,
+    typer.Option(
+        "--as-of", metavar="YYYY-MM-DD", parser=read_day, help="Use only what was known on this day; by default the last Sunday searched."
+    ),
+]
+Seed = Annotated[
+    int | None, typer.Option("--seed", metavar="N", min=0, help="Seed of every random number; by default that of ripeness.toml.")
+]
+Refit = Annotated[bool, typer.Option("--refit", help="Fit anew even where a fit of the same inputs is stored.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
+Day = Annotated[
+    date | None,
+    typer.Option("--date", metavar="YYYY-MM-DD", parser=read_day, help="The batch's own day; by default its newest published_on."),
+]
+Confirm = Annotated[bool, typer.Option("--confirm", help="Values that jump further than the history knows are meant.")]
+AcceptValid = Annotated[bool, typer.Option("--accept-valid", help="Store the good rows although others are refused.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the verdicts and write nothing.")]
+RunOn = Annotated[
+    date | None, typer.Option("--date", metavar="YYYY-MM-DD", parser=read_day, help="Day written beside the results; by default today.")
+]
+
+
+def example(*lines: str) -> str:
+    """The end of a command's help: calls of it, a line each, as they stand."""
+    return "\b\n" + "\n".join(("Example:" if len(lines) == 1 else "Examples:", *(f"  {line}" for line in lines)))
+
+
+def root_of(workspace: Path | None) -> Path:
+    """The workspace to work in: that of --workspace, or the nearest one upwards.
+
+    Raises
+    ------
+    UsageError
+        If that folder is none or has no ripeness.toml, or there is none upwards.
+    """
+    from ripeness.workspace import FILE, find_workspace
+
+    if workspace is None:
+        return find_workspace(Path.cwd())
+    if not workspace.is_dir():
+        raise UsageError(f"--workspace {workspace}: no such folder")
+    if not (workspace / FILE).is_file():
+        raise UsageError(f"--workspace {workspace}: no {FILE} in this folder; a workspace is a folder that has one")
+    return workspace.resolve()
