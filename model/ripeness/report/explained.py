@@ -11,7 +11,7 @@ from ripeness.report.watch import next_said, watch_section
 
 
 def explained_sections(explained: Mapping[str, Any], summary: Mapping[str, Any]) -> dict[str, Any]:
-    """Sections of the page by name, and for its first screen `since` and `next`.
+    """Sections of the page by name, and for its first screen the sentences `since` and `next`, empty where nothing can be said.
 
     Parameters
     ----------
@@ -20,7 +20,7 @@ def explained_sections(explained: Mapping[str, Any], summary: Mapping[str, Any])
     summary : mapping
         forecast.json.
     """
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = {"since": "", "next": ""}
     if "news" in explained:
         found["news"] = news_section(explained["news"])
         if "reason" not in explained["news"]:

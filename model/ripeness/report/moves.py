@@ -74,7 +74,7 @@ def news_said(news: Mapping[str, Any]) -> list[str]:
         f"From {day(start['origin'])} to {day(end['origin'])} the chance of a round within {count(news['horizon_weeks'], 'week')} "
         f"{change} {'at' if change == 'stayed' else 'from'} {tenths(start['probability'])}"
     )
-    said = [head + ("." if change == "stayed" else f" to {tenths(end['probability'])} ({hundredths(total)} points).")]
+    said = [head + ("." if change == "stayed" else f" to {tenths(end['probability'])} ({signed_points(total)} points).")]
     time = [line for line in news["lines"] if line["kind"] == "time"]
     if time:
         passed = sum(line["points"] for line in time)

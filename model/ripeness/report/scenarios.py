@@ -36,7 +36,7 @@ def scenarios_section(told: Mapping[str, Any], summary: Mapping[str, Any]) -> di
     weeks = headline_and_next(told)
     ranked = by_change(told)
     rows = [
-        {"id": one["id"], "title": one["title"], "claims": one["claims"], "rationale": one["rationale"]}
+        {"id": one["id"], "title": one["title"], "claims": one["claims"], "citations": [], "rationale": one["rationale"]}
         | {"parts": [_title(told, part) for part in one["includes"]], "plausible": plausible(one["plausible"])}
         | {"cells": [_cell(at(one, horizon)) for horizon in weeks]}
         for one in ranked
@@ -79,17 +79,16 @@ def scenarios_said(told: Mapping[str, Any]) -> list[str]:
         said.append(f"Most of all {quoted(ranked[0]['title'])} would raise it: {_from_to(first)}.")
     else:
         said.append("None of these would raise it.")
-    if last["change"] < 0:
-        said.append(
-            f"{quoted(ranked[-1]['title'])} would lower it {'most' if at(ranked[-2], weeks)['change'] < 0 else ''}".rstrip()
-            + f": {_from_to(last)}."
-        )
+    falls = sum(at(one, weeks)["change"] < 0 for one in ranked)
+    if falls:
+        said.append(f"{quoted(ranked[-1]['title'])} would lower it{' most' if falls > 1 else ''}: {_from_to(last)}.")
     else:
         said.append("None would lower it.")
     doubtful = sum(row["lower"] < 0 < row["upper"] for row in (at(one, weeks) for one in ranked))
     if doubtful:
         said.append(
-            f"Of {doubtful} of the {len(ranked)} the 5–95{PER_CENT} range of the change holds zero: the model is not sure which way these would move it."
+            f"Of {count(len(ranked), 'scenario')} {count(doubtful, 'has', 'have')} a 5–95{PER_CENT} range of the change that holds zero: "
+            "there the model is not sure of the direction."
         )
     return said
 
@@ -123,8 +122,7 @@ def reach_section(reach: Mapping[str, Any], summary: Mapping[str, Any]) -> dict[
             "label": labels.get(one["condition"], one["condition"]),
             "now": percent(one["now"]),
             "then": percent(one["then"]),
-            "odds": "not enough" if one["odds"] is None else f"× {number(one['odds'])}",
-            "reached": percent(one["reached"]),
+            "odds": f"not enough: {percent(one['reached'])}" if one["odds"] is None else f"× {number(one['odds'])}",
         }
         for one in reach["conditions"]
     ]
@@ -135,8 +133,8 @@ def reach_section(reach: Mapping[str, Any], summary: Mapping[str, Any]) -> dict[
     else:
         nearest = rows[min(able, key=lambda place: abs(log(reach["conditions"][place]["odds"])))]
         said = (
-            f"For {level} through one condition alone, the shortest way is {quoted(nearest['label'])}: true with a chance of {nearest['then']} in a week, "
-            f"on the average of these weeks, instead of {nearest['now']}."
+            f"For {level} through one condition alone, the shortest way is {quoted(nearest['label'])}: it would have to hold {nearest['then']} of the time "
+            f"over these weeks, instead of {nearest['now']}."
         )
     return {"said": said, "level": level, "rows": rows}
 
@@ -144,7 +142,7 @@ def reach_section(reach: Mapping[str, Any], summary: Mapping[str, Any]) -> dict[
 def plausible(share: float) -> str:
     """A share of the model's own futures: "under 0.1 %", "0.2 %", "16 %"."""
     if share < RARE:
-        return f"under {number(100 * RARE)}{PER_CENT}"
+        return f"under {number(100 * RARE, 1)}{PER_CENT}"
     return f"{number(100 * share, 1)}{PER_CENT}" if share < 0.1 else percent(share)
 
 
@@ -159,7 +157,7 @@ def plot_scenarios(told: Mapping[str, Any], width: float = WIDE) -> Figure:
         Inches.
     """
     ranked, weeks = by_change(told), told["headline_weeks"]
-    labels = [fill(one["title"], int(LETTERS * width * 0.62)) for one in ranked]
+    labels = [fill(one["title"], int(LETTERS * width * 0.7)) for one in ranked]
     with chart_style():
         height = 0.7 + 0.14 * len(labels) + 0.15 * sum(1 + label.count("\n") for label in labels)
         figure = Figure(figsize=(width, height), layout="constrained")

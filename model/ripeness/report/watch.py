@@ -36,7 +36,7 @@ def watch_section(watch: Mapping[str, Any]) -> dict[str, Any]:
     Returns
     -------
     dict
-        said: sentences; crossed: what new rows have crossed, in words; rows: of the table, the first `SHOWN` in `first`, the rest in `rest`.
+        said, wires, crossed: sentences; far: points of a tripwire; first, rest: rows of the table, as many as `SHOWN` and the others.
     """
     rows = [
         {
@@ -45,7 +45,7 @@ def watch_section(watch: Mapping[str, Any]) -> dict[str, Any]:
             "period_end": one["period_end"],
             "expected": one["expected"],
             "move": moved(one["expected_points"]),
-            "range": f"{observed_value(one['lower'], '')} to {observed_value(one['upper'], one['unit'])}",
+            "range": f"{observed_value(one['lower'], '')} to {observed_value(one['upper'], '')}",
             "median": observed_value(one["median"], one["unit"]),
             "at_lower": signed_points(one["at_lower"]),
             "at_upper": signed_points(one["at_upper"]),
@@ -55,7 +55,14 @@ def watch_section(watch: Mapping[str, Any]) -> dict[str, Any]:
         for one in watch["releases"]
     ]
     far = points(watch["tripwire_points"], 0)
-    return {"said": watch_said(watch), "crossed": crossed_said(watch), "far": far, "first": rows[:SHOWN], "rest": rows[SHOWN:]}
+    return {
+        "said": watch_said(watch),
+        "wires": wires_said(watch),
+        "crossed": crossed_said(watch),
+        "far": far,
+        "first": rows[:SHOWN],
+        "rest": rows[SHOWN:],
+    }
 
 
 def next_said(watch: Mapping[str, Any]) -> str:
@@ -70,28 +77,31 @@ def next_said(watch: Mapping[str, Any]) -> str:
 
 
 def watch_said(watch: Mapping[str, Any]) -> list[str]:
-    """What is expected when, what it may do, what waiting does by itself, and from which values on the chance would jump."""
+    """What is expected when, what it may do, and what waiting does by itself."""
     releases = watch["releases"]
     if not releases:
         return [f"No release is expected before {day(watch['target_end_date'])}."]
     soon = parse_day(watch["origin"]) + SOON
     number_soon = sum(parse_day(one["expected"]) <= soon for one in releases)
     first = releases[0]
-    said = [
+    return [
         f"{sentence(count(len(releases), 'release'))} {'is' if len(releases) == 1 else 'are'} expected before {day(watch['target_end_date'])}, "
         f"{number_soon if number_soon else 'none'} of them by {day(soon)}.",
         next_said(watch),
         f"Waiting moves it too: should no round be found by then, the chance that one comes by {day(watch['target_end_date'])} goes from "
         f"{tenths(watch['probability'])} to {tenths(first['probability_if_silent'])}; what a release does is counted from there.",
     ]
+
+
+def wires_said(watch: Mapping[str, Any]) -> list[str]:
+    """From which values of a release on the chance would jump."""
     far = points(watch["tripwire_points"], 0)
-    wired = [(one, wire) for one in releases for wire in one["tripwires"]]
-    if not wired:
-        said.append(f"No value that is to be expected of any release would move it by {far}.")
-    for one, wire in wired:
-        way = "raise" if wire["direction"] == "up" else "lower"
-        said.append(f"{quoted(one['title'])} {_wire(wire, one['unit'])} would {way} it by {far} or more.")
-    return said
+    said = [
+        f"{quoted(one['title'])} {_wire(wire, one['unit'])} would {'raise' if wire['direction'] == 'up' else 'lower'} it by {far} or more."
+        for one in watch["releases"]
+        for wire in one["tripwires"]
+    ]
+    return said or [f"No value that is to be expected of any release would move it by {far}."]
 
 
 def crossed_said(watch: Mapping[str, Any]) -> list[str]:
