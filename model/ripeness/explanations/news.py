@@ -101,17 +101,15 @@ def news_without_fit(checked: Checked, folder: Path, progress: Progress) -> dict
         lines += _carried(checked, read_base(path), start, end)
     except NotCarried as refusal:
         return asked | {"reason": str(refusal)}
-    return _store(checked, issued, end, lines)
+    return _store(checked, start if start.run_id == issued.run_id else issued, end, lines)
 
 
 def _as_made_now(checked: Checked, issued: End, run_ids: set[str]) -> End | None:
     """An entry of the ledger as it would be made now, if it was made so or is stored so."""
-    if issued.run_id in run_ids:
-        return issued
     folder = checked.workspace.reports / issued.origin.isoformat()
-    if not (folder / results.MANIFEST).is_file() or results.open_run(folder).manifest["run_id"] not in run_ids:
-        return None
-    return end_of(checked, folder)
+    if (folder / results.MANIFEST).is_file() and results.open_run(folder).manifest["run_id"] in run_ids:
+        return end_of(checked, folder)  # to all its digits
+    return issued if issued.run_id in run_ids else None
 
 
 def _store(checked: Checked, start: End, end: End, lines: list[Line]) -> dict[str, Any]:
