@@ -40,7 +40,8 @@ def report(copied_workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         folder = copied_workspace / "reports" / origin.isoformat()
         monkeypatch.setattr(issuing, "run_forecast", lambda *_: folder)
         monkeypatch.setattr(results, "open_run", lambda _: SimpleNamespace(summary=summary, tree=None))
-        monkeypatch.setattr(page, "render_page", lambda _summary, _tree, record, _studies: json.dumps(record))
+        monkeypatch.setattr(issuing, "explain_forecast", lambda *_: {})
+        monkeypatch.setattr(page, "render_page", lambda _summary, _tree, record, *_: json.dumps(record))
         issuing.run_report(copied_workspace, origin)
         return json.loads((folder / results.PAGE).read_text("utf-8"))
 

@@ -8,30 +8,36 @@ from pathlib import Path
 from typing import Any
 
 from ripeness import results
-from ripeness.data.vintages import read_store
+from ripeness.explanations import explain_forecast
 from ripeness.ledger import Entry, append_entries, build_record, new_entries, read_ledger, read_resolutions
-from ripeness.pipeline import run_forecast
+from ripeness.pipeline import check_workspace, run_forecast
 from ripeness.pipeline.forecasts import quiet
-from ripeness.workspace import read_workspace
 
 Progress = Callable[[str], None]
 
 
 def run_report(root: Path, as_of: date | None = None, seed: int | None = None, refit: bool = False, progress: Progress = quiet) -> Path:
-    """The page and the ledger: writes index.html and appends to reports/ledger.csv what is not in it yet."""
+    """The page and the ledger: explains the forecast, writes index.html and appends to reports/ledger.csv what is not in it yet.
+
+    Raises
+    ------
+    ContentError, GateError
+        As `run_forecast` does; a file of scenarios that is wrong is told after the forecast is made and before anything is issued.
+    """
     folder = run_forecast(root, as_of, seed, refit, progress)
+    checked = check_workspace(root)
+    explained = explain_forecast(checked, folder, progress)
     progress("drawing the page")
     from ripeness.report.page import render_page
     from ripeness.report.trust import read_studies
 
-    run = results.open_run(folder)
-    workspace = read_workspace(root)
-    entries = _ledger_entries(run.summary, read_store(workspace).default_origin())
+    run, workspace = results.open_run(folder), checked.workspace
+    entries = _ledger_entries(run.summary, checked.store.default_origin())
     issued, resolutions = read_ledger(workspace.reports), read_resolutions(workspace.reports)
     essay, origin = date.fromisoformat(run.summary["essay"]["date"]), date.fromisoformat(run.summary["origin"])
     record = build_record([*issued, *new_entries(issued, entries)], resolutions, workspace.question, essay, origin)
     studies = read_studies(workspace.reports, workspace.question.headline_weeks)
-    results.write_whole(folder / results.PAGE, render_page(run.summary, run.tree, results.rounded(record), studies))
+    results.write_whole(folder / results.PAGE, render_page(run.summary, run.tree, results.rounded(record), studies, explained))
     append_entries(workspace.reports, entries)
     (folder / results.FAILURE_PAGE).unlink(missing_ok=True)
     (folder / results.FAILURE_JSON).unlink(missing_ok=True)

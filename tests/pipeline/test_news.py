@@ -13,9 +13,11 @@ import pytest
 
 from ripeness import results
 from ripeness.errors import UsageError
-from ripeness.explanations import NEWS, NEWS_FIGURE, run_news
+from ripeness.explanations import NEWS, NEWS_FIGURE, explain_forecast, run_news
+from ripeness.explanations import forecasts as explaining
+from ripeness.issuing import run_report
 from ripeness.ledger import append_entries, read_ledger
-from ripeness.pipeline import run_report
+from ripeness.pipeline import check_workspace
 from ripeness.pipeline.forecasts import quiet
 from ripeness.renewal import reasons
 from ripeness.report.moves import news_said
@@ -75,6 +77,28 @@ def test_it_is_stored_with_its_figure_and_told_in_a_paragraph(told: tuple[Path, 
     news = json.loads(json.dumps(news))
     news["lines"][0]["points"], news["lines"][0]["mcse"] = 7.3, 0.1
     assert "7.3" in " ".join(news_said(news)) and "7.3" not in said
+
+
+def test_a_report_explains_once_and_needs_no_fit(told: tuple[Path, dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> None:
+    root, news = told
+    folder = root / "reports" / TO
+    checked = check_workspace(root)
+    stored = {name: (folder / name).read_bytes() for name in (NEWS, "scenarios.json", "watch.json")}
+    with monkeypatch.context() as patch:  # unchanged: nothing is told again
+        patch.setattr(explaining, "open_folder", None)
+        patch.setattr(explaining, "news_without_fit", None)
+        assert explain_forecast(checked, folder, quiet)["news"]["total_points"] == pytest.approx(news["total_points"])
+    (folder / NEWS).unlink()
+    again = explain_forecast(checked, folder, quiet)  # since the ledger's last forecast of an earlier day, from the draws that are stored
+    assert {name: (folder / name).read_bytes() for name in stored} == stored
+    assert again["scenarios"]["reach"]["probability"] == 0.5 and again["watch"]["releases"]
+    path = root / "priors" / "scenarios.toml"
+    text = path.read_text("utf-8")
+    path.write_text(text.replace('Russia breaks through"', 'The front moves"'), "utf-8")
+    assert explain_forecast(checked, folder, quiet)["scenarios"]["scenarios"][0]["title"] == "The front moves"
+    path.unlink()
+    assert "scenarios" not in explain_forecast(checked, folder, quiet)
+    path.write_text(text, "utf-8")
 
 
 def test_the_same_again_moves_nothing(told: tuple[Path, dict[str, Any]]) -> None:

@@ -361,6 +361,93 @@ def made_up_record() -> dict[str, Any]:
     }
 
 
+def made_up_contrasts(*changes: float, error: float = 0.2) -> list[dict[str, Any]]:
+    """One for each horizon, by changes in points."""
+    before = (0.061, 0.174, 0.301, 0.487)
+    return [
+        {
+            "weeks": weeks,
+            "forecast": p,
+            "scenario": p + change / 100,
+            "change": change,
+            "lower": change - 8,
+            "upper": change + 9,
+            "mcse": error,
+        }
+        for weeks, p, change in zip(HORIZONS, before, changes, strict=True)
+    ]
+
+
+def made_up_explained() -> dict[str, Any]:
+    """News, scenarios and a watch list as they are stored, with text in them that means harm."""
+    row = {"kind": "rows", "mcse": 0.11}
+    lines = [
+        {"label": "2 weeks in which nothing was found", "kind": "time", "points": -1.62, "mcse": 0.12},
+        {"label": "Bread baked", "points": 3.41, "factors": 3.22, "parameters": 0.19} | row,
+        {"label": f"Coal {HOSTILE}, revised", "points": -0.43, "factors": -0.4, "parameters": -0.03} | row | {"kind": "revision"},
+        {"label": "Letters", "points": 0.13, "factors": 0.1, "parameters": 0.03} | row,
+    ]
+    news = {
+        "question": "round",
+        "horizon_weeks": 13,
+        "from": {"origin": "2031-03-16", "probability": 0.1592, "run_id": "a" * 12},
+        "to": {"origin": ORIGIN.isoformat(), "probability": 0.1740, "run_id": "0123456789abcdef"},
+        "total_points": 1.48,
+        "lines": lines,
+        "residual_points": -0.01,
+        "made_from": "f" * 64,
+    }
+    about = {"by_week": [[0.1] * 52, [0.2] * 52], "conditions": {"east": {"forecast": 0.21, "scenario": 0.33}}}
+    path = {"factor": "supply", "units": 2.0, "from_week": 1, "to_week": 8}
+    scenarios = [
+        {"id": name, "title": title, "claims": ["plenty-hardens"], "includes": includes, "rationale": f"Judged. {HOSTILE}", "paths": [path]}
+        | {"contrasts": made_up_contrasts(*changes), "plausible": plausible}
+        | about
+        for name, title, includes, changes, plausible in (
+            ("famine", "A famine", [], (1.1, 4.2, 5.3, 6.4), 0.0021),
+            ("letters", "Old friends write", [], (5.5, 12.6, 15.7, 13.8), 0.0),
+            ("plenty", "Plenty", [], (-1.9, -16.1, -18.2, -19.3), 0.213),
+            ("both", "A famine while old friends write", ["famine", "letters"], (9.5, 22.6, 23.7, 21.8), 0.0),
+        )
+    ]
+    reach = [
+        {"condition": "east", "odds": 3.74, "now": 0.334, "then": 0.582, "reached": 0.5},
+        {"condition": "west", "odds": None, "now": 0.461, "then": 1.0, "reached": 0.421},
+    ]
+    told = {"origin": ORIGIN.isoformat(), "run_id": "0123456789abcdef", "question": "round", "headline_weeks": 13, "verb": "do"}
+    release = {"unit": "loaves", "period_end": "2031-03-31", "expected": "2031-04-02", "bits": 0.0021, "probability_if_silent": 0.1653}
+    release |= {"median": 412.0, "lower": 303.0, "upper": 527.0, "at_lower": 2.14, "at_upper": -1.83}
+    wire = {"direction": "up", "beyond": "below", "value": 212.0, "chance": 0.024}
+    watch = {
+        "origin": ORIGIN.isoformat(),
+        "run_id": "0123456789abcdef",
+        "headline_weeks": 13,
+        "target_end_date": "2031-06-29",
+        "probability": 0.1743,
+        "tripwire_points": 5.0,
+        "made_from": "f" * 64,
+        "releases": [
+            {"indicator": "bread", "title": "Bread baked", "expected_points": 1.34, "tripwires": [wire]} | release,
+            {"indicator": "coal", "title": f"Coal {HOSTILE}", "expected_points": 0.42, "tripwires": []}
+            | release
+            | {"expected": "2031-05-09"},
+        ],
+        "since": "2031-03-16",
+        "crossed": [f"Bread baked: 200 is below 212 {HOSTILE}"],
+    }
+    return {
+        "news": news,
+        "scenarios": told
+        | {"scenarios": scenarios, "reach": {"probability": 0.5, "weeks": 26, "conditions": reach}, "made_from": "f" * 64},
+        "watch": watch,
+    }
+
+
+@pytest.fixture
+def explained() -> dict[str, Any]:
+    return made_up_explained()
+
+
 @pytest.fixture
 def record() -> dict[str, Any]:
     return made_up_record()
@@ -380,7 +467,7 @@ def tree() -> xr.DataTree:
 def page(tree: xr.DataTree) -> str:
     from ripeness.report import render_page
 
-    return render_page(made_up_summary(), tree, made_up_record())
+    return render_page(made_up_summary(), tree, made_up_record(), None, made_up_explained())
 
 
 @pytest.fixture

@@ -40,7 +40,7 @@ def test_the_answer_is_there_once_and_large(page: str) -> None:
     text = Reader(page).text
     assert "As known on 30 March 2031" in text
     assert "About 1 in 6: on what was known on 30 March 2031" in text
-    assert "This is the first forecast of its ledger" in text
+    assert "Since 16 March 2031 the chance has risen by 1.5 points" in text
 
 
 def test_every_horizon_has_its_row(page: str) -> None:
@@ -52,6 +52,9 @@ def test_sections_come_in_order(page: str) -> None:
     found = re.findall(r'<h2 id="([^"]+)"', page)
     assert found == [
         "horizons",
+        "news",
+        "scenarios",
+        "watch",
         "how",
         "hazard",
         "conditions",
@@ -120,8 +123,10 @@ def test_every_picture_has_words(page: str) -> None:
         assert re.search(r"<title id=\"[^\"]+\">[^<]{15,}", picture)
 
 
-def test_same_input_same_bytes(summary: dict[str, Any], tree: xr.DataTree, record: dict[str, Any], page: str) -> None:
-    assert render_page(summary, tree, record) == page
+def test_same_input_same_bytes(
+    summary: dict[str, Any], tree: xr.DataTree, record: dict[str, Any], explained: dict[str, Any], page: str
+) -> None:
+    assert render_page(summary, tree, record, None, explained) == page
 
 
 def test_assumed_marks_what_the_data_did_not_move(page: str) -> None:
@@ -143,6 +148,12 @@ def test_sides_of_a_one_sided_factor_are_named(page: str) -> None:
 def test_a_page_without_a_record_does_not_speak_of_one(summary: dict[str, Any], tree: xr.DataTree) -> None:
     page = render_page(summary, tree)
     assert 'id="record"' not in page and "#record" not in page
+
+
+def test_a_page_without_explanations_has_none_of_their_sections(summary: dict[str, Any], tree: xr.DataTree) -> None:
+    page = render_page(summary, tree)
+    assert not any(f"#{name}" in page or f'id="{name}"' in page for name in ("news", "scenarios", "watch"))
+    assert "This is the first forecast of its ledger" in page
 
 
 def test_a_run_without_paths_still_makes_a_page(summary: dict[str, Any]) -> None:

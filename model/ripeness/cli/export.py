@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import date
 from pathlib import Path
 
@@ -44,12 +43,10 @@ def export_run(root: Path, kinds: list[str], out: Path | None, as_of: date | Non
                 written.append(out / "hub" / name)
         elif kind == BRIEF:
             from ripeness.evaluate.published import STUDIES, say_verdict
-            from ripeness.explanations import NEWS
+            from ripeness.explanations import read_explained
             from ripeness.report.brief import write_brief
 
-            news = folder / NEWS
-            told = json.loads(news.read_text("utf-8")) if news.is_file() else None
-            results.write_whole(out / "brief.md", write_brief(summary, told, say_verdict(folder.parent / STUDIES)))
+            results.write_whole(out / "brief.md", write_brief(summary, read_explained(folder), say_verdict(folder.parent / STUDIES)))
             written.append(out / "brief.md")
         else:
             from ripeness.report.files import write_charts

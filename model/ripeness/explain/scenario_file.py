@@ -63,6 +63,8 @@ class Scenario:
     claims : tuple of str
         Its own and those of what it includes.
     paths : tuple of Path
+    includes : tuple of str
+        Ids of the scenarios all of whose paths are among its own.
     """
 
     id: str
@@ -70,6 +72,7 @@ class Scenario:
     rationale: str
     claims: tuple[str, ...]
     paths: tuple[Path, ...]
+    includes: tuple[str, ...] = ()
 
 
 def read_scenarios(workspace: Workspace, claims: Claims, contracts: Mapping[str, Contract]) -> dict[str, Scenario]:
@@ -114,7 +117,7 @@ def read_scenarios(workspace: Workspace, claims: Claims, contracts: Mapping[str,
             )
         faults += _check_overlaps(toml, key, paths)
         cited = tuple(dict.fromkeys([*written.claims, *(claim for one in included for claim in one.claims)]))
-        found[written.id] = Scenario(written.id, written.title, written.rationale, cited, tuple(paths))
+        found[written.id] = Scenario(written.id, written.title, written.rationale, cited, tuple(paths), written.includes)
     for number, row in enumerate(toml.data.get("path", [])):
         if row.get("scenario") not in found:
             said, ids = row.get("scenario", ""), list(found)

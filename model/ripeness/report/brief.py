@@ -9,7 +9,9 @@ from typing import Any, Final
 from ripeness import names
 from ripeness.report import sentences
 from ripeness.report.moves import news_said
+from ripeness.report.scenarios import scenarios_said
 from ripeness.report.sentences import day, forecast_of, hundredths, interval, percent
+from ripeness.report.watch import crossed_said, watch_said
 
 SPECIAL: Final = re.compile(r"([\\`*_{}\[\]<>#|])")
 
@@ -19,15 +21,15 @@ def plain(text: str) -> str:
     return SPECIAL.sub(r"\\\1", " ".join(text.split()))
 
 
-def write_brief(summary: Mapping[str, Any], news: Mapping[str, Any] | None = None, verdict: str | None = None) -> str:
+def write_brief(summary: Mapping[str, Any], explained: Mapping[str, Any] | None = None, verdict: str | None = None) -> str:
     """The brief of a run.
 
     Parameters
     ----------
     summary : mapping
         forecast.json.
-    news : mapping, optional
-        news.json, if the change has been explained.
+    explained : mapping, optional
+        news, scenarios and watch, those that there are, as `read_explained` gives them.
     verdict : str, optional
         What the backtest allows to be said of the model.
 
@@ -42,7 +44,9 @@ def write_brief(summary: Mapping[str, Any], news: Mapping[str, Any] | None = Non
     row = forecast_of(summary, question["id"], names.MIXTURE, weeks)
     assert row is not None
     said = [sentences.answer(summary, row), sentences.why(row), sentences.state_of_talks(summary)]
-    said.append(" ".join(news_said(news)) if news else sentences.change(summary, row))
+    told = {name: content for name, content in (explained or {}).items() if "reason" not in content}
+    if "news" not in told:
+        said.append(sentences.change(summary, row))
     if verdict:
         said.append(verdict)
     rows = [one for one in summary["forecasts"] if one["question"] == question["id"] and one["source"] == names.MIXTURE]
@@ -58,12 +62,22 @@ def write_brief(summary: Mapping[str, Any], news: Mapping[str, Any] | None = Non
         for one in factors
     ]
     limits = [f"- **{plain(head)}.** {plain(text)}" for head, text in sentences.limits(summary)[:3]]
+    moving = [
+        f"## {head}\n\n{plain(' '.join(words))}"
+        for head, words in (
+            ("Why it moved", news_said(told["news"]) if "news" in told else []),
+            ("What would move it", scenarios_said(told["scenarios"]) if told.get("scenarios", {}).get("scenarios") else []),
+            ("What to watch", [*watch_said(told["watch"]), *crossed_said(told["watch"])] if "watch" in told else []),
+        )
+        if words
+    ]
     parts = [
         f"# {plain(summary['title'])}",
         f"*As known on {day(summary['origin'])}.* **{plain(question['text'])}** **{percent(row['probability'], row['mc_error'])}** within "
         f"{weeks} weeks.",
         *said,
         "| Horizon | Until | Probability | 5–95 % | Outside view |\n|---|---|--:|--:|--:|\n" + "\n".join(table),
+        *moving,
         "## Factors furthest from where they usually stand\n\nIn units of a typical departure, 5–95 %:\n\n" + "\n".join(standing),
         "## What it cannot know\n\n" + "\n".join(limits),
         f"Run `{summary['run_id']}`, {summary['code_version']}; `{summary['command']}`.",

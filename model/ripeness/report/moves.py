@@ -3,16 +3,61 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from textwrap import fill
 from typing import Any
 
 from matplotlib.figure import Figure
 
 from ripeness.report.charts import WIDE
-from ripeness.report.sentences import count, day, hundredths, join, percent, sentence
+from ripeness.report.figures import both_widths
+from ripeness.report.sentences import count, day, hundredths, join, points, quoted, sentence, signed_points, tenths
 from ripeness.report.svg import FAINT, GRID, INK, MAIN, SECOND, chart_style
 
 TOLD = 3  # causes named one by one
+CAUSES = ("rows", "revision", "events")
 KINDS = {"time": FAINT, "made": FAINT, "refit": FAINT}
+LEAST = 0.05  # points that are worth a word
+LETTERS = 8  # of a label, to an inch of the chart's width
+
+
+def news_section(news: Mapping[str, Any]) -> dict[str, Any]:
+    """What the page shows of the news: sentences, the waterfall, and a row for each line.
+
+    Parameters
+    ----------
+    news : mapping
+        news.json; or from, to and reason, where only a new fit could tell.
+    """
+    if "reason" in news:
+        return {"missing": news}
+    figure = both_widths("news", " ".join(news_said(news)), lambda width: plot_news(news, width)) if news["lines"] else None
+    rows = [
+        {name: hundredths(line[name]) if name in line else "" for name in ("points", "factors", "parameters")}
+        | {"label": _label(line), "mcse": f"{line['mcse']:.2f}", "clear": _is_clear(line)}
+        for line in news["lines"]
+    ]
+    total, residual = hundredths(news["total_points"]), hundredths(news["residual_points"])
+    return {"said": news_said(news), "figure": figure, "rows": rows, "total": total, "residual": residual}
+
+
+def since_said(news: Mapping[str, Any]) -> str:
+    """The change in one sentence: since when, how far, and the two lines that did most.
+
+    Parameters
+    ----------
+    news : mapping
+        news.json.
+    """
+    start, end, total = news["from"], news["to"], news["total_points"]
+    if abs(total) < LEAST:
+        head = f"Since {day(start['origin'])} the chance has stayed at {tenths(end['probability'])}"
+    else:
+        way = "risen" if total > 0 else "fallen"
+        head = f"Since {day(start['origin'])} the chance has {way} by {points(total)}, from {tenths(start['probability'])} to {tenths(end['probability'])}"
+    clear = sorted((line for line in news["lines"] if _is_clear(line)), key=lambda line: -abs(line["points"]))[:2]
+    if not clear:
+        return head + ("; no single cause stands out from Monte Carlo error." if news["lines"] else ".")
+    return f"{head}: {join([f'{_label(line)} {_did(line["points"])}' for line in clear])}."
 
 
 def news_said(news: Mapping[str, Any]) -> list[str]:
@@ -24,28 +69,33 @@ def news_said(news: Mapping[str, Any]) -> list[str]:
         news.json.
     """
     start, end, total = news["from"], news["to"], news["total_points"]
-    change = "stayed" if abs(total) < 0.05 else "rose" if total > 0 else "fell"
+    change = "stayed" if abs(total) < LEAST else "rose" if total > 0 else "fell"
     head = (
         f"From {day(start['origin'])} to {day(end['origin'])} the chance of a round within {count(news['horizon_weeks'], 'week')} "
-        f"{change} {'at' if change == 'stayed' else 'from'} {_tenths(start['probability'])}"
+        f"{change} {'at' if change == 'stayed' else 'from'} {tenths(start['probability'])}"
     )
-    said = [head + ("." if change == "stayed" else f" to {_tenths(end['probability'])} ({hundredths(total)} points).")]
+    said = [head + ("." if change == "stayed" else f" to {tenths(end['probability'])} ({signed_points(total)} points).")]
     time = [line for line in news["lines"] if line["kind"] == "time"]
     if time:
         passed = sum(line["points"] for line in time)
         said.append(f"The passing of time, in which no round was found, {_did(passed)}.")
-    causes = [line for line in news["lines"] if line["kind"] in ("rows", "revision", "events")]
-    clear = [line for line in causes if abs(line["points"]) > 2 * line["mcse"]]
+    causes = [line for line in news["lines"] if line["kind"] in CAUSES]
+    clear = [line for line in causes if _is_clear(line)]
     if clear:
-        said.append(sentence(join([f"{line['label']} {_did(line['points'])}" for line in clear[:TOLD]])) + ".")
+        said.append(sentence(join([f"{_label(line)} {_did(line['points'])}" for line in clear[:TOLD]])) + ".")
+    if len(clear) > TOLD:
+        more = sum(line["points"] for line in clear[TOLD:])
+        said.append(f"{sentence(count(len(clear) - TOLD, 'further cause'))} did less: {signed_points(more)} points in all.")
     unclear = len(causes) - len(clear)
     if unclear:
         rest = sum(line["points"] for line in causes if line not in clear)
-        said.append(f"{sentence(count(unclear, 'cause'))} moved it by no more than Monte Carlo error can, together {_signed(rest)}.")
+        said.append(
+            f"{sentence(count(unclear, 'cause'))} moved it by no more than Monte Carlo error can: {signed_points(rest)} points in all."
+        )
     for line in news["lines"]:
         if line["kind"] in ("made", "refit"):
-            said.append(f"{sentence(line['label'])}: {_signed(line['points'])}.")
-    said.append(f"Monte Carlo error and new fits leave {_signed(news['residual_points'])}.")
+            said.append(f"{sentence(line['label'])}: {signed_points(line['points'])} points.")
+    said.append(f"What is left, {signed_points(news['residual_points'])} points, is Monte Carlo error and what new fits have learned.")
     return said
 
 
@@ -59,16 +109,23 @@ def plot_news(news: Mapping[str, Any], width: float = WIDE) -> Figure:
     width : float
         Inches.
     """
-    steps = [(line["label"], line["points"], line["mcse"], KINDS.get(line["kind"])) for line in news["lines"]]
+    clear = [line for line in news["lines"] if _is_clear(line) or line["kind"] not in CAUSES]
+    rest = [line for line in news["lines"] if line not in clear]
+    steps = [(line["label"], line["points"], line["mcse"], KINDS.get(line["kind"])) for line in clear]
+    if rest:
+        error = sum(line["mcse"] ** 2 for line in rest) ** 0.5
+        steps.append((count(len(rest), "unclear cause"), sum(line["points"] for line in rest), error, None))
     steps.append(("Monte Carlo error and new fits", news["residual_points"], 0.0, GRID))
     labels = [
         f"Forecast of {day(news['from']['origin'])}",
-        *(sentence(step[0]) for step in steps),
+        *(fill(sentence(step[0]), int(LETTERS * width * 0.6)) for step in steps),
         f"Forecast of {day(news['to']['origin'])}",
     ]
     at = 100 * news["from"]["probability"]
     with chart_style():
-        figure = Figure(figsize=(width, 1.0 + 0.3 * len(labels)), layout="constrained")
+        figure = Figure(
+            figsize=(width, 0.8 + 0.17 * len(labels) + 0.14 * sum(1 + label.count(chr(10)) for label in labels)), layout="constrained"
+        )
         axes = figure.add_subplot()
         axes.plot([at], [0], "D", color=INK, markersize=5)
         for place, (_, points, error, colour) in enumerate(steps, start=1):
@@ -84,23 +141,20 @@ def plot_news(news: Mapping[str, Any], width: float = WIDE) -> Figure:
         axes.grid(axis="y", visible=False)
         axes.tick_params(axis="y", length=0)
         axes.set_xlabel(f"chance of a round within {news['horizon_weeks']} weeks, per cent")
-        axes.set_title("Why the forecast moved")
     return figure
 
 
-def _tenths(probability: float) -> str:
-    return f"{100 * probability:.1f}\u00a0%" if 0.0005 <= probability <= 0.9995 else percent(probability)
+def _is_clear(line: Mapping[str, Any]) -> bool:
+    """Whether a line is more than Monte Carlo error can be."""
+    return bool(abs(line["points"]) > 2 * line["mcse"] and abs(line["points"]) >= LEAST)
 
 
-def _points(points: float) -> str:
-    return f"{points:.1f} points"
+def _label(line: Mapping[str, Any]) -> str:
+    """A line's label as it stands in a sentence: titles of indicators in quotes."""
+    return quoted(line["label"]) if line["kind"] in ("rows", "revision") else str(line["label"])
 
 
-def _signed(points: float) -> str:
-    return f"{points:+.1f} points".replace("-", "−").replace("+0.0", "0.0").replace("−0.0", "0.0")
-
-
-def _did(points: float) -> str:
-    if abs(points) < 0.05:
+def _did(change: float) -> str:
+    if abs(change) < LEAST:
         return "changed nothing to speak of"
-    return f"{'added' if points > 0 else 'took away'} {_points(abs(points))}"
+    return f"{'added' if change > 0 else 'took away'} {points(change)}"

@@ -99,9 +99,11 @@ def plot_history(history: Sequence[Mapping[str, Any]], width: float = WIDE) -> F
         days = dates_of([row["origin"] for row in history])
         columns = {name: np.array([row[name] for row in history]) for name in ("probability", "lower", "upper", "outside_view", "outcome")}
         ahead = np.array([row["issued"] == "ahead" for row in history])
+        newest = np.array([days[place] not in days[place + 1 :] for place in range(len(days))])  # of each day: ranges do not pile up
         for chosen, colour, label in ((ahead, MAIN, "issued ahead, 5–95 %"), (~ahead, FAINT, "in hindsight, 5–95 %")):
             if chosen.any():
-                axes.vlines(days[chosen], columns["lower"][chosen], columns["upper"][chosen], color=colour, linewidth=4, alpha=0.3)
+                last = chosen & newest
+                axes.vlines(days[last], columns["lower"][last], columns["upper"][last], color=colour, linewidth=4, alpha=0.3)
                 p = columns["probability"][chosen]
                 axes.plot(days[chosen], p, "o", color=colour, markersize=5.5, markeredgecolor=PAPER, linestyle="none", label=label)
         axes.plot(

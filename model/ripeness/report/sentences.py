@@ -87,6 +87,28 @@ def interval(lower: float, upper: float, mc_error: float | None = None) -> str:
     return f"{low.removesuffix(PER_CENT)} to {high}"
 
 
+def tenths(probability: float) -> str:
+    """A probability in per cent to one decimal, where two of them are compared: "19.5 %"."""
+    return f"{100 * probability:.1f}{PER_CENT}" if 0.0005 <= probability <= 0.9995 else percent(probability)
+
+
+def points(change: float, digits: int = 1) -> str:
+    """A change in percentage points, without its sign: "1.9 points", "1 point"."""
+    text = f"{abs(change):.{digits}f}"
+    return f"{text} {'point' if text == '1' else 'points'}"
+
+
+def signed_points(change: float, digits: int = 1) -> str:
+    """The same with its sign and without the word: "+1.9", "−0.4", "0"."""
+    text = f"{change:+.{digits}f}".replace("-", "−")
+    return text if float(text[1:]) else "0"
+
+
+def quoted(title: str) -> str:
+    """A title within a sentence."""
+    return f"“{title}”"
+
+
 def chances(probability: float) -> str:
     """A probability as a fraction of small numbers: "about 1 in 6", "less than 1 in 100"."""
     if probability < 0.0075:

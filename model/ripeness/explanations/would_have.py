@@ -1,0 +1,70 @@
+"""The steps of `ripeness scenario --from`: what would have moved the forecast of a past day."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from ripeness import names, results
+from ripeness.errors import UsageError
+from ripeness.explanations.ends import Progress
+from ripeness.explanations.scenarios import scenarios_of
+from ripeness.pipeline import check_workspace, run_fit
+from ripeness.weeks import week_of
+
+
+def run_would_have(root: Path, wanted: list[str], start: date, as_of: date | None, progress: Progress) -> dict[str, Any]:
+    """What scenarios would have done from a past day on, by the fit of a later one.
+
+    Parameters
+    ----------
+    root : Path
+    wanted : list of str
+        Ids of scenarios; all if empty.
+    start : date
+        The scenarios' first week is the one after this day's.
+    as_of : date, optional
+        Whose fit says what the shocks were.
+    progress : callable
+
+    Raises
+    ------
+    UsageError
+        If there is no such scenario, or the day leaves no room in the record.
+    ContentError, GateError
+        As `run_fit` does.
+    """
+    checked = check_workspace(root)
+    from ripeness.explain.scenario_file import choose
+
+    workspace, vintage = checked.workspace, checked.vintage(as_of)
+    chosen = choose(scenarios_of(checked), wanted)
+    week = week_of(start)
+    if not workspace.question.war_began <= start < vintage.origin:
+        raise UsageError(f"--from {start}: a day between {workspace.question.war_began} and {vintage.origin}")
+    folder = run_fit(workspace.root, vintage.origin, None, False, progress)
+    from ripeness.explain.would_have import past_draws, would_have
+    from ripeness.priors.elicited import Priors
+    from ripeness.spec import build_spec
+
+    run = results.open_run(folder)
+    spec, _ = build_spec(workspace, vintage, Priors({}, {}, checked.priors))
+    question = workspace.question
+    horizons = [weeks for weeks in question.horizons_weeks if weeks <= max(question.headline_weeks, 26)]
+    fits = [past_draws(run.tree[f"{name}/posterior"].to_dataset()) for name in names.HEADLINE_FITS]
+    told = []
+    for one in chosen:
+        progress(one.title)
+        contrasts = would_have(spec, fits, one, spec.panel.weeks.index(week), horizons)
+        told.append(
+            {"id": one.id, "title": one.title, "claims": list(one.claims), "contrasts": [asdict(contrast) for contrast in contrasts]}
+        )
+    return {
+        "origin": vintage.origin.isoformat(),
+        "from": week.isoformat(),
+        "question": question.id,
+        "verb": "would have",
+        "scenarios": told,
+    }

@@ -1,0 +1,209 @@
+"""Why it moved, what would move it, what to watch: every number that is said is the stored one."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import xarray as xr
+from markupsafe import Markup, escape
+
+from ripeness.report import moves, render_page, scenarios, sentences
+from ripeness.report.explained import explained_sections
+from ripeness.report.moves import plot_news, since_said
+from ripeness.report.page import _context, _environment
+from ripeness.report.scenarios import by_change, plot_scenarios, together_said
+from ripeness.report.watch import SHOWN, watch_section
+
+NB = "\u00a0"
+Place = tuple[str | int, ...]
+TEMPLATE = '{% import "macros.html" as m with context %}{{ explained.since }} {{ explained.next }} {% include "explained.html" %}'
+# stored and not said: what names a run, other horizons, curves for other uses, errors that only decide between words
+UNSAID = (
+    r"scenarios\.scenarios\.\d+\.(by_week|conditions|paths)\..*",
+    r"scenarios\.scenarios\.\d+\.contrasts\.(0|3)\..*",
+    r"scenarios\.scenarios\.\d+\.contrasts\.\d\.mcse",
+    r"scenarios\.scenarios\.\d+\.contrasts\.2\.forecast",  # of the next horizon, that of the first in the table is said
+    r"scenarios\.reach\.conditions\.0\.reached",  # the level itself
+    r"watch\.releases\.1\.probability_if_silent",
+)
+
+
+@pytest.fixture
+def say(summary: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, Any]], str]:
+    """The sections as text, a chart as its words."""
+    for module in (moves, scenarios):
+        monkeypatch.setattr(module, "both_widths", lambda _name, text, _plot: Markup("<svg>{}</svg>").format(text))
+    row = sentences.forecast_of(summary, "round", "mixture", 13)
+    claims = {claim["id"]: claim for claim in summary["claims"]}
+
+    def render(explained: dict[str, Any]) -> str:
+        context = _context(summary) | {"explained": explained_sections(explained, summary), "row": row, "claims_by_id": claims}
+        return _environment().from_string(TEMPLATE).render(context)
+
+    return render
+
+
+def numbers_in(content: Any, place: Place = ()) -> Iterator[tuple[Place, float]]:
+    items = content.items() if isinstance(content, dict) else enumerate(content) if isinstance(content, list) else ()
+    for key, value in items:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            yield (*place, key), value
+        else:
+            yield from numbers_in(value, (*place, key))
+
+
+def changed(content: dict[str, Any], place: Place, value: Any) -> dict[str, Any]:
+    copy: dict[str, Any] = json.loads(json.dumps(content))
+    inner: Any = copy
+    for key in place[:-1]:
+        inner = inner[key]
+    inner[place[-1]] = value
+    return copy
+
+
+def test_every_stored_number_is_said_or_named_as_unsaid(explained: dict[str, Any], say: Callable[[dict[str, Any]], str]) -> None:
+    before = say(explained)
+    silent, seen = [], set()
+    for place, value in numbers_in(explained):
+        if place[-1] in ("headline_weeks", "weeks") and place != ("scenarios", "reach", "weeks"):
+            continue  # names of horizons: other numbers hang on them
+        name = ".".join(map(str, place))
+        unsaid = [pattern for pattern in UNSAID if re.fullmatch(pattern, name)]
+        seen.update(unsaid)
+        other = (value + 0.37) % 1.0 if 0 <= value <= 1 else value + 31
+        if not unsaid and say(changed(explained, place, other)) == before:
+            silent.append(name)
+    assert silent == []
+    assert {*UNSAID} == seen, "nothing stored is named so: remove it"
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "words"),
+    [
+        (("news", "total_points"), -2.31, "the chance has fallen by 2.3 points"),
+        (("news", "from", "probability"), 0.0871, f"rose from 8.7{NB}% to 17.4{NB}%"),
+        (("news", "from", "origin"), "2031-02-02", "Since 2 February 2031"),
+        (("news", "lines", 0, "points"), -4.04, "The passing of time, in which no round was found, took away 4.0 points"),
+        (("news", "lines", 1, "points"), 7.77, "“Bread baked” added 7.8 points"),
+        (("news", "lines", 3, "points"), 0.21, "One cause moved it by no more than Monte Carlo error can: +0.2 points"),
+        (("news", "residual_points"), 0.66, "What is left, +0.7 points"),
+        (("scenarios", "scenarios", 3, "contrasts", 1, "change"), 41.2, "(+41 points"),
+        (("scenarios", "scenarios", 2, "contrasts", 1, "scenario"), 0.033, f"from 17{NB}% to 3{NB}%"),
+        (("scenarios", "scenarios", 0, "plausible"), 0.31, f">31{NB}%<"),
+        (("scenarios", "reach", "conditions", 0, "then"), 0.777, f"it would have to hold 78{NB}% of the time"),
+        (("scenarios", "reach", "probability"), 0.25, f"What 25{NB}% within 26 weeks would take"),
+        (("watch", "releases", 0, "expected_points"), 2.96, "may move it most: by 3.0 points on average"),
+        (("watch", "releases", 0, "expected"), "2031-04-05", "expected on 5 April 2031"),
+        (
+            ("watch", "releases", 0, "tripwires", 0, "value"),
+            111.0,
+            f"“Bread baked” at 111 loaves or below (chance 2{NB}%) would raise it by 5 points",
+        ),
+        (("watch", "probability"), 0.2019, f"goes from 20.2{NB}% to 16.5{NB}%"),
+        (("watch", "since"), None, "What to watch"),
+    ],
+)
+def test_another_number_is_said_in_other_words(
+    explained: dict[str, Any], say: Callable[[dict[str, Any]], str], place: Place, value: Any, words: str
+) -> None:
+    after = say(changed(explained, place, value))
+    assert words in after
+    if place == ("watch", "since"):
+        assert "Crossed since 16 March 2031" in say(explained) and "Crossed" not in after
+    else:
+        assert words not in say(explained)
+
+
+HEADLINE = {
+    "probability": (0.413, f"is 41{NB}%"),
+    "lower": (0.111, f"11 to 35{NB}%"),
+    "upper": (0.777, f"6 to 78{NB}%"),
+    "target_end_date": ("2031-07-06", "by 6 July 2031"),
+    "outside_view": (0.444, f"gives 44{NB}%"),
+    "level_only": (0.333, f"comes out at 33{NB}%"),
+    "inside_multiplier": (1.61, "raise it (× 1.6)"),
+}
+
+
+@pytest.mark.parametrize("name", HEADLINE)
+def test_the_headline_s_sentences_follow_its_numbers(summary: dict[str, Any], name: str) -> None:
+    row = dict(sentences.forecast_of(summary, "round", "mixture", 13) or {})
+    value, words = HEADLINE[name]
+    said = [f"{sentences.answer(summary, one)} {sentences.why(one)}" for one in (row, row | {name: value})]
+    assert words in said[1] and words not in said[0]
+
+
+def test_the_state_of_talks_and_the_last_forecast_are_said(summary: dict[str, Any]) -> None:
+    summary["dormancy"] |= {"weeks": 23, "missed_round_probability": 0.09}
+    assert "23 weeks back" in sentences.state_of_talks(summary) and f"missed is 9{NB}%" in sentences.state_of_talks(summary)
+    row = sentences.forecast_of(summary, "round", "mixture", 13)
+    summary["previous"] = {"origin": "2031-03-23", "probability": 0.253, "target_end_date": "2031-06-22"}
+    assert row is not None and f"Down eight points from 25{NB}% in the forecast of 23 March 2031" in sentences.change(summary, row)
+
+
+def test_what_stayed_and_what_stands_out_from_nothing(explained: dict[str, Any]) -> None:
+    news = explained["news"] | {"total_points": 0.01, "lines": []}
+    assert since_said(news) == f"Since 16 March 2031 the chance has stayed at 17.4{NB}%."
+    news = explained["news"] | {"lines": explained["news"]["lines"][3:]}
+    assert since_said(news).endswith("no single cause stands out from Monte Carlo error.")
+
+
+def test_the_whole_is_held_against_its_parts(explained: dict[str, Any]) -> None:
+    told = explained["scenarios"]
+    (more,) = together_said(told)
+    assert "which adds up to +17 points. “A famine while old friends write”: +23, 6 points more" in more
+    row = told["scenarios"][3]["contrasts"][1]
+    row["change"] = 16.9
+    assert together_said(told)[0].endswith("+17, about as much.")
+    row["change"] = 12.0
+    assert "+12, 5 points less" in together_said(told)[0]
+
+
+def test_none_raises_and_none_lowers(explained: dict[str, Any]) -> None:
+    told = explained["scenarios"]
+    up, down = ({**told, "scenarios": [one]} for one in told["scenarios"][1:3])
+    assert "None would lower it." in scenarios.scenarios_said(up)
+    assert "None of these would raise it." in scenarios.scenarios_said(down)
+
+
+def test_charts_draw_what_is_stored(explained: dict[str, Any]) -> None:
+    news, told = explained["news"], explained["scenarios"]
+    axes = plot_news(news).axes[0]
+    bars = [(bar.get_x(), bar.get_width()) for bar in axes.patches]
+    assert bars[0] == pytest.approx((15.92, -1.62)) and bars[1] == pytest.approx((14.30, 3.41))
+    assert sum(width for _, width in bars) == pytest.approx(1.48)
+    axes = plot_scenarios(told).axes[0]
+    dots = [line.get_xdata()[0] for line in axes.lines if line.get_marker() == "o"]
+    assert dots == [one["contrasts"][1]["change"] for one in by_change(told)] == sorted(dots, reverse=True)
+
+
+def test_many_releases_are_folded(explained: dict[str, Any]) -> None:
+    watch = explained["watch"]
+    watch["releases"] *= SHOWN
+    section = watch_section(watch)
+    assert (len(section["first"]), len(section["rest"])) == (SHOWN, SHOWN)
+    assert watch_section(watch | {"releases": []})["said"] == ["No release is expected before 29 June 2031."]
+
+
+def test_the_page_has_the_sections_and_its_first_screen_leads_there(
+    summary: dict[str, Any], tree: xr.DataTree, record: dict[str, Any], explained: dict[str, Any]
+) -> None:
+    page = render_page(summary, tree, record, None, explained)
+    assert re.findall(r'<h2 id="([^"]+)"', page)[:5] == ["horizons", "news", "scenarios", "watch", "how"]
+    hero = page[: page.index("<main>")]
+    assert str(escape(since_said(explained["news"]))) in hero
+    assert all(link in hero for link in ('href="#news"', 'href="#scenarios"', 'href="#watch"'))
+    assert '<a href="#claim-plenty-hardens">' in page[page.index('id="scenario-famine"') : page.index('id="reach"')]
+    assert "<script" not in page.lower() and "<img" not in page.lower()
+    ids = re.findall(r'\sid="([^"]+)"', page)
+    assert len(ids) == len(set(ids)) and set(re.findall(r'href="#([^"]+)"', page)) <= set(ids)
+
+
+def test_a_change_that_needs_a_fit_says_how_to_get_it(summary: dict[str, Any], say: Callable[[dict[str, Any]], str]) -> None:
+    page = say({"news": {"from": "2031-01-05", "to": "2031-03-30", "reason": "a round was <added>"}})
+    assert "<code>ripeness news 2031-01-05 2031-03-30</code>" in page and "a round was &lt;added&gt;" in page
+    assert 'id="scenarios"' not in page and 'id="watch"' not in page
