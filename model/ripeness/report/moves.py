@@ -33,7 +33,7 @@ def news_section(news: Mapping[str, Any]) -> dict[str, Any]:
     figure = both_widths("news", " ".join(news_said(news)), lambda width: plot_news(news, width)) if news["lines"] else None
     rows = [
         {name: hundredths(line[name]) if name in line else "" for name in ("points", "factors", "parameters")}
-        | {"label": _label(line), "mcse": f"{line['mcse']:.2f}", "clear": _is_clear(line)}
+        | {"label": line["label"], "mcse": f"{line['mcse']:.2f}", "clear": _is_clear(line)}
         for line in news["lines"]
     ]
     total, residual = hundredths(news["total_points"]), hundredths(news["residual_points"])
