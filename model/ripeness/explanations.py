@@ -257,8 +257,9 @@ def run_scenarios(
     if untold:
         raise UsageError(f"{', '.join(untold)}: told in units in {FILE}, so no row could say it; run it without --given")
     start = _made(checked, checked.vintage(as_of).origin, progress)
+    from ripeness.explain.futures import open_origin
     from ripeness.explain.reach import what_it_takes
-    from ripeness.explain.scenarios import open_origin, tell
+    from ripeness.explain.scenarios import tell
     from ripeness.priors.elicited import Priors
 
     workspace, vintage = checked.workspace, checked.vintage(start.origin)
@@ -321,7 +322,7 @@ def run_watch(root: Path, as_of: date | None, progress: Progress) -> dict[str, A
 
     checked = check_workspace(root)
     start = _made(checked, checked.vintage(as_of).origin, progress)
-    from ripeness.explain.scenarios import open_origin
+    from ripeness.explain.futures import open_origin
     from ripeness.explain.watch import crossed, watch
     from ripeness.priors.elicited import Priors
 
