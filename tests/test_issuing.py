@@ -40,7 +40,8 @@ def report(copied_workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         folder = copied_workspace / "reports" / origin.isoformat()
         monkeypatch.setattr(issuing, "run_forecast", lambda *_: folder)
         monkeypatch.setattr(results, "open_run", lambda _: SimpleNamespace(summary=summary, tree=None))
-        monkeypatch.setattr(page, "render_page", lambda _summary, _tree, record, _studies: json.dumps(record))
+        monkeypatch.setattr(page, "render_page", lambda _summary, _tree, record, _studies, _panel: json.dumps(record))
+        monkeypatch.setattr(issuing, "what_if", lambda *_: None)
         issuing.run_report(copied_workspace, origin)
         return json.loads((folder / results.PAGE).read_text("utf-8"))
 

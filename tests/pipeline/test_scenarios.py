@@ -15,6 +15,7 @@ from ripeness.errors import UsageError
 from ripeness.explain import futures as simulated
 from ripeness.explain.futures import Origin, seeds_of, simulate
 from ripeness.explain.given import hypothetical_rows, tell_fit
+from ripeness.explain.panel import build_panel, read_panel
 from ripeness.explain.reach import what_it_takes
 from ripeness.explain.scenario_file import Path as HeldPath
 from ripeness.explain.scenario_file import Scenario, read_scenarios
@@ -230,3 +231,11 @@ def test_what_would_have_been_differs_by_the_path_alone(workspace: Path) -> None
         run_would_have(workspace, ["mediation"], date(2025, 5, 4), read_origin(workspace), quiet)
     with pytest.raises(UsageError, match="a day between"):
         run_would_have(workspace, ["mediation"], date(2027, 1, 3), read_origin(workspace), quiet)
+
+
+def test_the_page_answers_as_the_command_does(origin: Origin, shipped: dict[str, Scenario]) -> None:
+    payload = json.loads(json.dumps(build_panel(origin, list(shipped.values()))))
+    assert payload["horizons"] == [13, 26]
+    for scenario, ready in zip(shipped.values(), payload["scenarios"], strict=True):
+        told = {one.weeks: one.scenario for one in tell(origin, scenario).contrasts}
+        assert read_panel(payload, ready["moves"]).within == pytest.approx([told[13], told[26]], abs=0.0005)

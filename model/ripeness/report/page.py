@@ -1,4 +1,4 @@
-"""The page: a stored run as one self-contained HTML file without scripts or outside resources."""
+"""The page: a stored run as one self-contained HTML file without outside resources, and without scripts but for that of the what-if panel."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from ripeness import names
 from ripeness.report import figures, sentences
+from ripeness.report.panel import panel_section
 from ripeness.report.record import ISSUED, OUTCOMES, record_section
 from ripeness.report.svg import strip
 from ripeness.report.trust import trust_section
@@ -29,7 +30,11 @@ ROLES = {"losing": "willingness of the side losing ground", "winning": "willingn
 
 
 def render_page(
-    summary: Mapping[str, Any], tree: xr.DataTree, record: Mapping[str, Any] | None = None, studies: Mapping[str, Any] | None = None
+    summary: Mapping[str, Any],
+    tree: xr.DataTree,
+    record: Mapping[str, Any] | None = None,
+    studies: Mapping[str, Any] | None = None,
+    panel: Mapping[str, Any] | None = None,
 ) -> str:
     """The report of a run that passed its gate.
 
@@ -43,6 +48,8 @@ def render_page(
         How earlier forecasts have fared, as `build_record` gives it; without it the page does not speak of them.
     studies : mapping, optional
         What the studies found, as `read_studies` gives it.
+    panel : mapping, optional
+        What the what-if panel reads, as `build_panel` gives it.
 
     Returns
     -------
@@ -74,6 +81,7 @@ def render_page(
         "ranks": figures.rank_figures(tree, weeks),
         "record": None if record is None else record_section(record),
         "trust": trust_section(studies or {}, weeks),
+        "panel": None if panel is None else panel_section(panel),
         "limits": sentences.limits(summary),
         "claims_by_id": {claim["id"]: claim for claim in summary["claims"]},
     }
@@ -92,7 +100,7 @@ def _headline_question(summary: Mapping[str, Any]) -> str:
 
 
 def _context(summary: Mapping[str, Any]) -> dict[str, Any]:
-    return {"s": summary, "sources": SOURCES, "readings": names.READING_LABELS, "outcomes": OUTCOMES, "issued": ISSUED}
+    return {"s": summary, "sources": SOURCES, "readings": names.READING_LABELS, "outcomes": OUTCOMES, "issued": ISSUED, "panel": None}
 
 
 @cache
