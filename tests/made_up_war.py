@@ -317,7 +317,7 @@ def make_draws(spec: ModelSpec, rng: np.random.Generator, draws: int) -> dict[st
         "normaliser": rng.normal(-2.0, 0.3, draws),
         "outside_knots": np.linspace(-1.5, -4.0, knots) + rng.normal(0.0, 0.5, (draws, knots)),
         "kept": rng.beta(2.0, 3.0, (draws, len(CLASSES))),
-        "pulse": rng.lognormal(np.log(3.0), 0.3, (draws, 1)),
+        "pulse": rng.lognormal(np.log(3.0), 0.3, (draws, sum(factor.pulse is not None for factor in spec.workspace.factors))),
         "level": np.full((draws, 1), 0.5),
         "level_start": rng.normal(0.3, 0.5, (draws, 1)),
         "level_moves": rng.normal(size=(draws, 1, -(-weeks // 26))),
@@ -330,10 +330,12 @@ def make_draws(spec: ModelSpec, rng: np.random.Generator, draws: int) -> dict[st
 
 
 def make_origin(spec: ModelSpec, draws: int = 60) -> Origin:
-    """What scenarios of the made-up war start from, with a meeting announced and two horizons, the headline's the shorter."""
+    """What scenarios of the made-up war start from, with a meeting announced, a jump of the front, and two horizons, the headline's the shorter."""
     question = spec.workspace.question.model_copy(update={"headline_weeks": 4})
-    spec = replace(spec, workspace=replace(spec.workspace, question=question))
-    announced = [Announcement("agreed", date(2025, 3, 5), date(2025, 3, 6), date(2025, 2, 10), None)]
+    front, *others = spec.workspace.factors
+    factors = (front.model_copy(update={"pulse": date(2025, 1, 15)}), *others)
+    spec = replace(spec, workspace=replace(spec.workspace, question=question, factors=factors))
+    announced = [Announcement("agreed", date(2025, 3, 18), date(2025, 3, 21), date(2025, 2, 10), None)]  # across the first target
     starts = {}
     for place, name in enumerate(names.HEADLINE_FITS):
         rng = np.random.default_rng([5, place])

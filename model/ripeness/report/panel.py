@@ -62,7 +62,7 @@ def panel_section(payload: Mapping[str, Any]) -> dict[str, Any]:
         "figure": figure,
         "data": htmlsafe_json_dumps({**payload, "factors": factors, "frame": frame}, separators=(",", ":")),
         "script": Markup(script),  # our own file, not a reader's
-        "policy": f"; script-src 'sha256-{b64encode(sha256(script.encode()).digest()).decode()}'",
+        "policy": Markup(f"; script-src 'sha256-{b64encode(sha256(script.encode()).digest()).decode()}'"),
     }
 
 
