@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,10 +17,12 @@ from ripeness import names
 from ripeness.data.contracts import read_contracts
 from ripeness.data.panel import build_panel
 from ripeness.data.vintages import read_store
-from ripeness.hazard.announced import CLASSES, announced_weeks, find_announcements
+from ripeness.explain.futures import Origin, Start
+from ripeness.hazard.announced import CLASSES, Announcement, announced_weeks, find_announcements
 from ripeness.hazard.inside import build_inside
 from ripeness.priors.elicited import Priors
 from ripeness.priors.reference import ReferenceCurve
+from ripeness.renewal.stored import Base
 from ripeness.spec import ModelSpec
 from ripeness.weeks import week_grid
 from ripeness.workspace import read_workspace
@@ -298,3 +300,46 @@ def make_spec(root: Path, truth: Truth) -> ModelSpec:
     announced = announced_weeks(find_announcements(vintage.events), panel.weeks, known_by, 0.75)
     structure = build_inside(EFFECTS, workspace.factors, workspace.condition_ids)
     return ModelSpec(workspace, contracts, panel, cast(Priors, MadeUpPriors()), announced, tuple(CLASSES), structure)
+
+
+# --- Draws, as if it had been fitted ------------------------------------------------------------------------------------------------------
+
+
+def make_draws(spec: ModelSpec, rng: np.random.Generator, draws: int) -> dict[str, Array]:
+    """What the weeks ahead read of a fit, (draw, …), drawn anyhow."""
+    weeks, conditions = len(spec.panel.weeks), len(spec.workspace.conditions)
+    knots = len(spec.priors.files.rhythm_weeks) + len(spec.reference.dormancy_weeks)
+    return {
+        "half_life": rng.lognormal(np.log(10.0), 0.4, (draws, 3)),
+        "path": rng.normal(size=(draws, 3, weeks)),
+        "weight": rng.normal(0.4, 0.4, (draws, len(spec.structure.effects))),
+        "intercept_open": rng.normal(-0.5, 0.7, (draws, conditions)),
+        "normaliser": rng.normal(-2.0, 0.3, draws),
+        "outside_knots": np.linspace(-1.5, -4.0, knots) + rng.normal(0.0, 0.5, (draws, knots)),
+        "kept": rng.beta(2.0, 3.0, (draws, len(CLASSES))),
+        "pulse": rng.lognormal(np.log(3.0), 0.3, (draws, sum(factor.pulse is not None for factor in spec.workspace.factors))),
+        "level": np.full((draws, 1), 0.5),
+        "level_start": rng.normal(0.3, 0.5, (draws, 1)),
+        "level_moves": rng.normal(size=(draws, 1, -(-weeks // 26))),
+        "loading": np.ones((draws, 3)),
+        "intercept": np.zeros((draws, 3)),
+        "noise": np.full((draws, 4), 0.3),
+        "dispersion": np.full((draws, 2), 8.0),
+        "capture": np.full((draws, 2), 0.8),
+    }
+
+
+def make_origin(spec: ModelSpec, draws: int = 60) -> Origin:
+    """What scenarios of the made-up war start from, with a meeting announced, a jump of the front, and two horizons, the headline's the shorter."""
+    question = spec.workspace.question.model_copy(update={"headline_weeks": 4})
+    front, *others = spec.workspace.factors
+    factors = (front.model_copy(update={"pulse": date(2025, 1, 15)}), *others)
+    spec = replace(spec, workspace=replace(spec.workspace, question=question, factors=factors))
+    announced = [Announcement("agreed", date(2025, 3, 18), date(2025, 3, 21), date(2025, 2, 10), None)]  # across the first target
+    starts = {}
+    for place, name in enumerate(names.HEADLINE_FITS):
+        rng = np.random.default_rng([5, place])
+        state = np.zeros((draws, 24))
+        state[:, [8, 15, 23]] = rng.dirichlet([1.0, 2.0, 20.0], draws)
+        starts[name] = Start(names.CONJUNCTIVE, make_draws(spec, rng, draws), state, np.random.SeedSequence([9, place]), float(draws))
+    return Origin(spec, announced, cast(Base, None), starts, 1)

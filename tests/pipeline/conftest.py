@@ -16,6 +16,11 @@ from typing import Any
 
 import pytest
 
+from ripeness.explain.futures import Origin, open_origin
+from ripeness.pipeline import check_workspace
+from ripeness.priors.elicited import Priors
+from ripeness.renewal.stored import read_base
+
 ROOT = Path(__file__).parents[2]
 ORIGIN = date(2025, 6, 18)
 SHORT_FIT = {"tune": 150, "draws": 120, "future_paths": 4}
@@ -65,3 +70,24 @@ def short_run(tmp_path_factory: pytest.TempPathFactory) -> ShortRun:
         patch.setattr(fitted, "judge_fit", judge)
         folder = run_report(root, as_of=ORIGIN)
     return ShortRun(root, folder)
+
+
+@pytest.fixture(scope="module")
+def workspace(short_run: ShortRun, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the short run's workspace that a module may write to."""
+    root = tmp_path_factory.mktemp("copy") / "workspace"
+    shutil.copytree(short_run.root, root)
+    return root
+
+
+@pytest.fixture(scope="module")
+def vintage(workspace: Path) -> Any:
+    """What was known on the short run's day."""
+    return check_workspace(workspace).vintage(ORIGIN)
+
+
+@pytest.fixture(scope="module")
+def origin(workspace: Path, vintage: Any) -> Origin:
+    """What scenarios and the watch list of that day start from."""
+    checked, base = check_workspace(workspace), read_base(workspace / "reports" / ORIGIN.isoformat() / "base.npz")
+    return open_origin(checked.workspace, Priors({}, {}, checked.priors), base, vintage, 1)

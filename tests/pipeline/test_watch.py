@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import shutil
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,9 +15,9 @@ from typer.testing import CliRunner
 from ripeness.cli.app import app
 from ripeness.data.vintages import Vintage
 from ripeness.explain import watch as watching
-from ripeness.explain.scenarios import Origin, open_origin
+from ripeness.explain.futures import Origin
 from ripeness.explain.watch import (
-    Futures,
+    Awaited,
     Release,
     after_release,
     crossed,
@@ -30,33 +28,12 @@ from ripeness.explain.watch import (
     watch_release,
 )
 from ripeness.explanations import WATCH
-from ripeness.pipeline import check_workspace
-from ripeness.priors.elicited import Priors
-from ripeness.renewal.stored import read_base
 
 BASE = "2025-06-18"
 
 
 @pytest.fixture(scope="module")
-def workspace(short_run: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("watch") / "workspace"
-    shutil.copytree(short_run.root, root)
-    return root
-
-
-@pytest.fixture(scope="module")
-def vintage(workspace: Path) -> Vintage:
-    return check_workspace(workspace).vintage(date.fromisoformat(BASE))
-
-
-@pytest.fixture(scope="module")
-def origin(workspace: Path, vintage: Vintage) -> Origin:
-    checked = check_workspace(workspace)
-    return open_origin(checked.workspace, Priors({}, {}, checked.priors), read_base(workspace / "reports" / BASE / "base.npz"), vintage, 1)
-
-
-@pytest.fixture(scope="module")
-def futures(origin: Origin) -> list[Futures]:
+def futures(origin: Origin) -> list[Awaited]:
     return look_around(origin)
 
 
@@ -77,11 +54,11 @@ def test_each_series_that_goes_on_has_its_next_release(origin: Origin, vintage: 
 
 
 @pytest.mark.parametrize("name", ["brent", "key_rate", "risk_elsewhere", "mediated_contacts", "area_change_deepstate"])
-def test_the_forecast_is_a_martingale_under_the_release(origin: Origin, vintage: Vintage, futures: list[Futures], name: str) -> None:
+def test_the_forecast_is_a_martingale_under_the_release(origin: Origin, vintage: Vintage, futures: list[Awaited], name: str) -> None:
     """Simulated one by one, apart from the formula: a future, whether a round comes first, and if none does a value of the release."""
     release, rng = release_of(origin, vintage, name), np.random.default_rng(11)
     values = watching._values(origin.spec, futures, release)
-    density = [watching._density(origin.spec, one, release, values) for one in futures]
+    density = [watching._density(origin.spec, one.futures, release, values) for one in futures]
     _, after = after_release(futures, release.week, density)
     ends = []
     for one, likely in zip(futures, density, strict=True):
@@ -97,7 +74,7 @@ def test_the_forecast_is_a_martingale_under_the_release(origin: Origin, vintage:
     assert np.mean(ends) == pytest.approx(today, abs=4 * error) and error < 0.01
 
 
-def test_a_release_that_says_nothing_moves_nothing(origin: Origin, vintage: Vintage, futures: list[Futures]) -> None:
+def test_a_release_that_says_nothing_moves_nothing(origin: Origin, vintage: Vintage, futures: list[Awaited]) -> None:
     release = release_of(origin, vintage, "brent")
     deaf = replace(release, said=(60.0, 0.0))
     assert watch_release(origin.spec, futures, deaf).expected_points < 0.02 < watch_release(origin.spec, futures, release).expected_points

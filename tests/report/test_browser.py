@@ -2,48 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-dev-shm-usage",
-]
-BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-DRIVER = shutil.which("chromedriver")
-
-pytestmark = pytest.mark.skipif(not (BROWSER and DRIVER), reason="no chromium with chromedriver: apt-get install chromium chromium-driver")
-
 
 @pytest.fixture(scope="module")
-def browser(page: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    from selenium import webdriver
-    from selenium.webdriver.chrome.service import Service
-
-    folder: Path = tmp_path_factory.mktemp("browser")
-    (folder / "page.html").write_text(page, "utf-8")
-    options = webdriver.ChromeOptions()
-    options.binary_location = str(BROWSER)
-    for flag in (*FLAGS, f"--user-data-dir={folder / 'profile'}"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service(str(DRIVER)))
-    try:
-        driver.get((folder / "page.html").as_uri())
-        yield driver
-    finally:
-        driver.quit()
+def browser(page: str, browse: Callable[[str], Any]) -> Any:
+    return browse(page)
 
 
 def resize(browser: Any, width: int, mobile: bool) -> None:

@@ -5,84 +5,36 @@ Two verbs, which are not the same (a third, of the past, is in :mod:`ripeness.ex
 *do*      a factor is held on a path from outside; parameters and all other factors are as they are. What follows is the path's effect, as the model has it.
 *given*   rows of indicators come in that say so; what they say flows back to the factor, to parameters, and through these to everything else.
 
-A held factor goes on from where it was held once it is let go. How plausible a path is: the share of simulated futures that go as far by themselves."""
+A held factor goes on from where it was held once it is let go, with every later week's shock kept:
+
+.. math:: z'_t = \varphi z'_{t-1} + (z_t - \varphi z_{t-1})
+
+How plausible a path is: the share of simulated futures that go as far by themselves.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ripeness import names
 from ripeness.data.contracts import Contract
-from ripeness.data.vintages import Vintage
+from ripeness.explain.futures import Futures, Origin, log_odds, seeds_of, simulate, start_from, with_factors
+from ripeness.explain.given import tell_fit
 from ripeness.explain.scenario_file import Path, Scenario
-from ripeness.factors.paths import level_basis
-from ripeness.forecast.ahead import Hold, build_ahead
-from ripeness.forecast.probability import Probabilities, forecast_probabilities
-from ripeness.forecast.pulses import fading_pulses
-from ripeness.hazard import inside as inner
-from ripeness.hazard.announced import Announcement
-from ripeness.priors.elicited import Priors
-from ripeness.renewal.carried import StoredFit, update_fit
-from ripeness.renewal.paths import renew_factor
-from ripeness.renewal.stored import Base
-from ripeness.renewal.weights import resample_evenly, smooth_weights
-from ripeness.renewal.window import Key, factor_window, read_parameters, rows_by_factor
+from ripeness.factors.paths import level_basis, persistence
+from ripeness.renewal.window import read_parameters
 from ripeness.runs.carried import base_spec
-from ripeness.spec import ModelSpec, Variant, build_spec
-from ripeness.workspace import Workspace
+from ripeness.spec import ModelSpec
 
 Array = NDArray[np.float64]
 Draws = Mapping[str, Array]
-PATHS: Final = 4
+GIVEN_PATHS: Final = 4
 LOWER, UPPER = 0.05, 0.95
 POINTS: Final = 100.0
-
-
-@dataclass(frozen=True)
-class Start:
-    """One fit at the origin, its draws counting alike.
-
-    Parameters
-    ----------
-    variant : str
-    draws : dict of ndarray (draw, …)
-    state : ndarray (draw, state)
-        Dormancy in the first week ahead.
-    forward : SeedSequence
-        Of the weeks ahead: the same in every arm.
-    """
-
-    variant: Variant
-    draws: Draws
-    state: Array
-    forward: np.random.SeedSequence
-
-
-@dataclass(frozen=True)
-class Origin:
-    """What scenarios start from.
-
-    Parameters
-    ----------
-    spec : ModelSpec
-    announcements : list of Announcement
-    base : Base
-    starts : dict of Start
-        By the fits of the headline.
-    seed : int
-    """
-
-    spec: ModelSpec
-    announcements: list[Announcement]
-    base: Base
-    starts: Mapping[str, Start]
-    seed: int
 
 
 @dataclass(frozen=True)
@@ -99,7 +51,7 @@ class Contrast:
     lower, upper : float or None
         Its 5–95 % range over draws; None where the arms' draws are no pairs.
     mcse : float
-        Monte Carlo error of the change, in points.
+        Monte Carlo error of the change, in points; see :func:`error_of_mean`.
     """
 
     weeks: int
@@ -133,27 +85,6 @@ class Told:
     plausible: float
 
 
-def open_origin(workspace: Workspace, priors: Priors, base: Base, vintage: Vintage, seed: int) -> Origin:
-    """The fits of the headline carried to a vintage, with their draws chosen by weight."""
-    spec, announcements = build_spec(workspace, vintage, priors)
-    old, starts = base_spec(spec, base), {}
-    for place, name in enumerate(names.HEADLINE_FITS):
-        fit = base.fits[name]
-        renewed, choice, forward = np.random.SeedSequence([seed, spec.panel.origin.toordinal(), place]).spawn(3)
-        updated = update_fit(old, spec, fit, renewed)
-        starts[name] = _chosen(fit, updated.draws, updated.state, updated.weights.values, choice, forward)
-    return Origin(spec, announcements, base, starts, seed)
-
-
-def _chosen(
-    fit: StoredFit, draws: Draws, state: Array, weights: Array, choice: np.random.SeedSequence, forward: np.random.SeedSequence
-) -> Start:
-    uniform = np.random.default_rng(choice).random()
-    order = np.argsort(fit.within[:, -1], kind="stable")
-    some = np.sort(order[resample_evenly(weights[order], len(order), uniform)])
-    return Start(fit.variant, {name: values[some] for name, values in draws.items()}, state[some], forward)
-
-
 def tell(origin: Origin, scenario: Scenario, given: bool = False) -> Told:
     """What follows from a scenario.
 
@@ -169,207 +100,163 @@ def tell(origin: Origin, scenario: Scenario, given: bool = False) -> Told:
     ValueError
         If values are to be given for a path that is told in units: there is no series to say it.
     """
-    arms: list[tuple[Probabilities, Probabilities]] = []
-    opened: dict[str, list[tuple[float, float]]] = {}
-    reached = []
+    spec, arms, opened, reached = origin.spec, list[tuple[Futures, Futures]](), [], []
     last = max(path.to_week for path in scenario.paths)
-    sunday = origin.spec.panel.weeks[-1] + timedelta(days=7 * last)
-    for name, start in origin.starts.items():
-        seen = Seen(scenario.paths, last)
-        as_is = look(origin, start, seen)
-        if given:
-            other, hold = _given(origin, name, scenario)
-        else:
-            other, hold = start, held_by(origin.spec, start.draws, scenario.paths)
-        then = Seen((), last)
-        arms.append((as_is, look(origin, other, then, hold)))
-        reached.append(seen.as_far(targets_of(origin.spec, start.draws, scenario.paths)))
-        for place, condition in enumerate(origin.spec.workspace.condition_ids):
-            before, after = (
-                mean_chance(log_odds(origin.spec, of, one.at_last, sunday)[:, :, place]) for of, one in ((start, seen), (other, then))
-            )
-            opened.setdefault(condition, []).append((before, after))
-    horizons = origin.spec.workspace.question.horizons_weeks
-    contrasts = [
-        contrast_of(weeks, [(one.within[:, h], two.within[:, h]) for one, two in arms], not given) for h, weeks in enumerate(horizons)
-    ]
-    by_week = np.array([np.mean([pair[arm].by_week.mean(axis=0) for pair in arms], axis=0) for arm in range(2)])
-    conditions = {name: (float(np.mean([a for a, _ in pairs])), float(np.mean([b for _, b in pairs]))) for name, pairs in opened.items()}
+    for name, as_is in origin.futures.items():
+        targets = targets_of(spec, as_is.start.draws, scenario.paths)
+        other = _given(origin, name, scenario) if given else with_factors(spec, as_is, hold_factors(as_is, scenario.paths, targets))
+        arms.append((as_is, other))
+        reached.append(as_far(as_is, scenario.paths, targets))
+        opened.append([mean_chances(spec, one, last) for one in (as_is, other)])
+    contrasts = [_contrast(spec, arms, h, not given) for h in range(len(spec.workspace.question.horizons_weeks))]
+    by_week = np.array([np.mean([pair[arm].probabilities.by_week.mean(axis=0) for pair in arms], axis=0) for arm in range(2)])
+    before, after = np.mean(opened, axis=0)
+    conditions = {name: (float(before[c]), float(after[c])) for c, name in enumerate(spec.workspace.condition_ids)}
     return Told(contrasts, by_week, conditions, float(np.mean(reached)))
-
-
-def look(origin: Origin, start: Start, seen: Seen | None = None, hold: Hold | None = None) -> Probabilities:
-    """Forecast from a start, with factors held and looked at on the way."""
-
-    def both(week: int, factors: Array) -> None:
-        if hold is not None:
-            hold(week, factors)
-        if seen is not None:
-            seen(week, factors)
-
-    ahead = build_ahead(origin.spec, start.variant, dict(start.draws), origin.announcements, PATHS, start.forward, start.state, both)
-    return forecast_probabilities(ahead)
 
 
 def targets_of(spec: ModelSpec, draws: Draws, paths: Sequence[Path], week: int = -1) -> list[tuple[int, Array]]:
     """Of each path the factor's place and the value in the factor's units, (draw,): levels differ between draws, and are those of a week."""
-    parameters = read_parameters(spec, draws)
-    references = {contract.factor: contract for contract in spec.contracts.values() if contract.reference}
+    levels, references = levels_of(spec, draws, week), references_of(spec)
     found = []
     for path in paths:
         k = spec.workspace.factor_ids.index(path.factor)
         if path.units is not None:
             found.append((k, np.full(len(draws["half_life"]), path.units)))
             continue
-        level = parameters.level[:, k] @ level_basis(len(spec.panel.weeks))[: parameters.level.shape[2], week]
-        found.append((k, _in_units(references[path.factor], path.value or 0.0) - level))
+        found.append((k, in_units(references[path.factor], path.value or 0.0) - levels[:, k]))
     return found
 
 
-def _in_units(contract: Contract, value: float) -> float:
-    """A value in the factor's units: of a count, the rate that it stands for."""
+def references_of(spec: ModelSpec) -> dict[str, Contract]:
+    """The contract of each factor's reference indicator, which sets its scale; of factors that have one."""
+    return {contract.factor: contract for contract in spec.contracts.values() if contract.reference}
+
+
+def levels_of(spec: ModelSpec, draws: Draws, week: int = -1) -> Array:
+    """Slow level of each factor in a week, (draw, factor), in units of the factor; zero for factors without one."""
+    level = read_parameters(spec, draws).level
+    return level @ level_basis(len(spec.panel.weeks))[: level.shape[2], week]
+
+
+def in_units(contract: Contract, value: float) -> float:
+    """A value in the factor's units; of a count the rate that it stands for, which unlike a count may be less than a half."""
     if contract.is_count:
         return float(np.log(value / contract.centre) / contract.scale) * (1.0 if contract.sign == "+" else -1.0)
     return float(contract.transformed(value))
 
 
-def held_by(spec: ModelSpec, draws: Draws, paths: Sequence[Path]) -> Hold:
-    """Hold factors on paths."""
-    targets = targets_of(spec, draws, paths)
-
-    def hold(week: int, factors: Array) -> None:
-        for path, (k, value) in zip(paths, targets, strict=True):
-            if path.from_week <= week <= path.to_week:
-                factors[:, :, k] = value[:, None]
-
-    return hold
-
-
-class Seen:
-    """Looks at simulated factors: their means over the weeks of paths, and all of them in one week.
+def change_path(path: Array, phi: Array, paths: Sequence[Path], targets: Sequence[tuple[int, Array]], start: int) -> Array:
+    """Paths held where a scenario holds them, with every other week's shock kept.
 
     Parameters
     ----------
+    path : ndarray (draw, …, factor, week)
+    phi : ndarray (draw, factor)
     paths : sequence of Path
-    last : int
-        The week in which all are kept.
+    targets : sequence of (int, ndarray (draw,))
+        Place of each path's factor, and the value that it is held at.
+    start : int
+        Index of the week before the scenario's first.
     """
-
-    def __init__(self, paths: Sequence[Path], last: int) -> None:
-        self.paths, self.last = paths, last
-        self.sums: list[Array | None] = [None] * len(paths)
-        self.at_last: Array = np.zeros((0, 0, 0))
-
-    def __call__(self, week: int, factors: Array) -> None:
-        """Take note of a week's factors, (draw, path, factor)."""
-        for place, path in enumerate(self.paths):
-            if path.from_week <= week <= path.to_week:
-                before = self.sums[place]
-                self.sums[place] = factors.copy() if before is None else before + factors
-        if week == self.last:
-            self.at_last = factors.copy()
-
-    def as_far(self, targets: Sequence[tuple[int, Array]]) -> float:
-        """Share of futures whose means lie at least as far from their own usual course as all targets do."""
-        together: NDArray[np.bool_] | None = None
-        for path, total, (k, value) in zip(self.paths, self.sums, targets, strict=True):
-            assert total is not None
-            mean = total[:, :, k] / (path.to_week - path.from_week + 1)
-            beyond = mean >= value[:, None] if float(value.mean()) > float(mean.mean()) else mean <= value[:, None]
-            together = beyond if together is None else together & beyond
-        return 1.0 if together is None else float(together.mean())
+    changed = path.copy()
+    beside = (slice(None), *(None,) * (path.ndim - 3))  # a draw's number beside all its paths
+    for k in dict.fromkeys(place for place, _ in targets):
+        own = [(one, value[beside]) for one, (place, value) in zip(paths, targets, strict=True) if place == k]
+        kept = phi[:, k][beside]
+        for t in range(start + 1, path.shape[-1]):
+            changed[..., k, t] = kept * changed[..., k, t - 1] + (path[..., k, t] - kept * path[..., k, t - 1])
+            for one, value in own:
+                if one.from_week <= t - start <= one.to_week:
+                    changed[..., k, t] = value
+    return changed
 
 
-def log_odds(spec: ModelSpec, start: Start, factors: Array, sunday: date) -> Array:
-    """Log odds that each condition is open, (draw, path, condition), from the factors (draw, path, factor) at the end of a week."""
-    pulses = fading_pulses(spec.workspace.factors, [sunday], spec.panel.origin, start.draws)[:, None, :, 0]
-    regressor = inner.regressors((factors + pulses)[..., None], spec.structure.sided, np)
-    matrix = inner.weight_matrix(start.draws["weight"], spec.structure)[:, None]
-    return np.asarray(inner.openness(regressor, matrix, start.draws["intercept_open"][:, None]))[..., 0]
+def hold_factors(futures: Futures, paths: Sequence[Path], targets: Sequence[tuple[int, Array]]) -> Array:
+    """Factors held on paths: (draw, path, factor, week)."""
+    phi = persistence(futures.start.draws["half_life"])
+    return change_path(futures.factors, phi, paths, targets, futures.stored - 1)
 
 
-def contrast_of(weeks: int, arms: Sequence[tuple[Array, Array]], paired: bool) -> Contrast:
-    """Both arms of one horizon, draw by draw; where draws were chosen anew they are no pairs, and no range is given."""
-    before, after = (np.concatenate([arm[place] for arm in arms]) for place in range(2))
-    change, number = POINTS * (after - before), len(before)
-    ends = (float(before.mean()), float(after.mean()), float(change.mean()))
-    if not paired:
-        return Contrast(weeks, *ends, None, None, POINTS * float(np.hypot(before.std(), after.std())) / np.sqrt(number))
-    low, high = np.quantile(change, [LOWER, UPPER])
-    return Contrast(weeks, *ends, float(low), float(high), float(change.std()) / np.sqrt(number))
+def as_far(futures: Futures, paths: Sequence[Path], targets: Sequence[tuple[int, Array]]) -> float:
+    """Share of futures whose means over the weeks of paths lie at least as far from their own usual course as all targets do."""
+    together = np.ones(futures.factors.shape[:2], dtype=bool)
+    for path, (k, value) in zip(paths, targets, strict=True):
+        first = min(futures.stored + path.from_week, futures.factors.shape[-1]) - 1
+        mean = futures.factors[:, :, k, first : futures.stored + path.to_week].mean(axis=-1)
+        together &= mean >= value[:, None] if float(value.mean()) > float(mean.mean()) else mean <= value[:, None]
+    return float(together.mean())
 
 
-def _given(origin: Origin, name: str, scenario: Scenario) -> tuple[Start, Hold]:
-    """A start whose draws have been told rows, and the factors of these rows on the paths that they were told."""
-    spec, fit = origin.spec, origin.base.fits[name]
-    old, window = base_spec(spec, origin.base), fit.window
-    renewed, choice, forward = np.random.SeedSequence([origin.seed, spec.panel.origin.toordinal(), list(origin.starts).index(name)]).spawn(
-        3
+def mean_chances(spec: ModelSpec, futures: Futures, week: int) -> Array:
+    """Mean chance that each condition is open, (condition,), by the factors at the end of a week ahead, or of the last that is simulated."""
+    first = futures.ahead.inside.shape[-1] - (futures.factors.shape[-1] - futures.stored)  # among those that hazards read
+    odds = log_odds(spec, futures)[..., : first + week]
+    return np.asarray((1.0 / (1.0 + np.exp(-odds[..., -1]))).mean(axis=(0, 1)))
+
+
+def error_of_mean(values: Array, order: Array, effective: float) -> float:
+    """Monte Carlo error of a mean over draws that were chosen evenly in an order.
+
+    The draws chosen from, and what choosing some of them adds: neighbours in the order are alike but for what the order does not tell (Wolter 2007,
+    "Introduction to variance estimation", chapter 8: systematic samples, successive differences).
+
+    Parameters
+    ----------
+    values, order : ndarray (draw,)
+    effective : float
+        Independent draws that those chosen from are worth.
+    """
+    steps = np.diff(values[np.argsort(order, kind="stable")])
+    return float(np.sqrt(values.var() / effective + 0.5 * (steps**2).mean() / len(values)))
+
+
+def contrast_of(weeks: int, arms: Sequence[tuple[Array, Array]], error: float, paired: bool = True) -> Contrast:
+    """Both arms of one horizon, draw by draw; where draws were chosen anew they are no pairs, and no range is given.
+
+    Parameters
+    ----------
+    weeks : int
+    arms : sequence of (ndarray (draw,), ndarray (draw,))
+        Of each fit.
+    error : float
+        Monte Carlo error of the change, a probability.
+    paired : bool
+    """
+    before, after = (float(np.mean([arm[place].mean() for arm in arms])) for place in range(2))
+    low, high = (
+        (float(end) for end in np.quantile(np.concatenate([POINTS * (two - one) for one, two in arms]), [LOWER, UPPER]))
+        if paired
+        else (None, None)
     )
-    updated = update_fit(old, spec, fit, renewed)
-    log_ratio = updated.log_ratio.copy()
-    path, parameters = np.asarray(fit.draws["path"], dtype=float), read_parameters(old, fit.draws)
-    told: dict[int, Array] = {}
-    known = len(spec.panel.weeks)
-    for k in sorted({spec.workspace.factor_ids.index(one.factor) for one in scenario.paths}):
-        own = [one for one in scenario.paths if spec.workspace.factor_ids.index(one.factor) == k]
-        rows = hypothetical_rows(spec, own)
-        longer = _with_weeks(spec, max(one.to_week for one in own))
-        before = factor_window(old, window, k, rows_by_factor(old)[k], path, parameters)
-        after = factor_window(longer, window, k, dict(sorted({**rows_by_factor(spec)[k], **rows}.items())), path, parameters)
-        start = int(window.kept[k]) + 1 - window.stored
-        ratio, states = renew_factor(before, after, np.ascontiguousarray(path[:, k, start:]), np.random.default_rng(renewed.spawn(1)[0]))
-        log_ratio[:, k] = ratio
-        told[k] = states[:, known - window.stored - start : len(longer.panel.weeks) - window.stored - start]
-    weights = smooth_weights(log_ratio.sum(axis=1), fit.efficiency)
+    return Contrast(weeks, before, after, POINTS * (after - before), low, high, POINTS * error)
+
+
+def _contrast(spec: ModelSpec, arms: Sequence[tuple[Futures, Futures]], h: int, paired: bool) -> Contrast:
+    question = spec.workspace.question
+    headline, errors = question.horizons_weeks.index(question.headline_weeks), []
+    for arm in arms:
+        within, effective = [one.probabilities.within for one in arm], [one.start.effective for one in arm]
+        if paired:
+            errors.append(error_of_mean(within[1][:, h] - within[0][:, h], within[0][:, headline], effective[0]))
+        else:
+            errors += [error_of_mean(one[:, h], one[:, headline], worth) for one, worth in zip(within, effective, strict=True)]
+    chances = [(one.probabilities.within[:, h], other.probabilities.within[:, h]) for one, other in arms]
+    return contrast_of(question.horizons_weeks[h], chances, float(np.linalg.norm(errors)) / len(arms), paired)
+
+
+def _given(origin: Origin, name: str, scenario: Scenario) -> Futures:
+    """Futures of a fit whose draws have been told rows, with the factors of these rows on the paths that they were told."""
+    spec, fit = origin.spec, origin.base.fits[name]
+    renewed, choice, forward = seeds_of(spec, name, origin.seed)
+    updated, told = tell_fit(base_spec(spec, origin.base), spec, fit, scenario.paths, renewed)
     draws = dict(updated.draws) | {f"told {k}": states for k, states in told.items()}
-    start_ = _chosen(fit, draws, updated.state, weights.values, choice, forward)
+    start = start_from(fit.variant, fit.within[:, -1], draws, updated.state, updated.weights, choice, forward)
 
     def hold(week: int, factors: Array) -> None:
         for k in told:
-            states = start_.draws[f"told {k}"]
+            states = start.draws[f"told {k}"]
             if week <= states.shape[1]:
                 factors[:, :, k] = states[:, week - 1][:, None]
 
-    return start_, hold
-
-
-def hypothetical_rows(spec: ModelSpec, paths: Sequence[Path]) -> dict[Key, tuple[float, ...]]:
-    """Rows of reference indicators as they would come in on paths: one a week, or one for the stretch where a value describes months.
-
-    Raises
-    ------
-    ValueError
-        If a path is told in units.
-    """
-    panel, found = spec.panel, dict[Key, tuple[float, ...]]()
-    for path in paths:
-        if path.value is None:
-            raise ValueError(f"the path of {path.factor} is told in units, not as values of an indicator: nothing could say it")
-        name = next(one for one, contract in spec.contracts.items() if contract.factor == path.factor and contract.reference)
-        i, contract = panel.indicators.index(name), spec.contracts[name]
-        first, last = len(panel.weeks) + path.from_week - 1, len(panel.weeks) + path.to_week - 1
-        spans = [(first, last)] if contract.window in ("month", "quarter") else [(week, week) for week in range(first, last + 1)]
-        for one, other in spans:
-            found[i, one, other] = _said(spec, contract, name, path.value)
-    return found
-
-
-def _said(spec: ModelSpec, contract: Contract, name: str, value: float) -> tuple[float, ...]:
-    panel = spec.panel
-    if contract.is_count:
-        eras = [place for place, (indicator, _) in enumerate(panel.counted.eras) if indicator == name]
-        return round(value), 0.0, float(eras[-1] if eras else len(panel.counted.eras))
-    return float(contract.transformed(value)), 1.0, 0.0
-
-
-def _with_weeks(spec: ModelSpec, more: int) -> ModelSpec:
-    """The same with weeks added to the grid, in which nothing was looked for."""
-    weeks = list(spec.panel.weeks)
-    weeks += [weeks[-1] + timedelta(days=7 * week) for week in range(1, more + 1)]
-    return replace(spec, panel=replace(spec.panel, weeks=tuple(weeks)))
-
-
-def mean_chance(odds: Array) -> float:
-    """Mean of the chances that log odds stand for."""
-    return float((1.0 / (1.0 + np.exp(-odds))).mean())
+    return simulate(spec, origin.announcements, start, GIVEN_PATHS, hold)

@@ -23,9 +23,9 @@ from scipy.stats import t as student
 
 from ripeness.data.contracts import Contract
 from ripeness.data.vintages import PERIOD_DAYS, Vintage
-from ripeness.explain.scenarios import Origin, Start
+from ripeness.explain.futures import Futures, Origin, simulate
 from ripeness.factors.paths import level_basis
-from ripeness.forecast.ahead import Ahead, build_ahead
+from ripeness.forecast.ahead import Ahead
 from ripeness.forecast.probability import silence_of_paths
 from ripeness.renewal.window import Key, read_parameters, rows_by_factor
 from ripeness.spec import ModelSpec
@@ -122,25 +122,19 @@ class Watched:
 
 
 @dataclass(frozen=True)
-class Futures:
-    """Futures of one reading, draws and paths flattened.
+class Awaited:
+    """Futures of one reading, and how likely each is to stay without a round.
 
     Parameters
     ----------
-    start : Start
-    factors : ndarray (draw, path, factor, week)
-        Kept weeks of the record, then weeks ahead.
-    first : int
-        Index of the first of these weeks.
+    futures : Futures
     silent : ndarray (draw, path, week)
         Probability that no round comes until the end of each week ahead.
     until : ndarray (draw, path)
         The same until the headline's target.
     """
 
-    start: Start
-    factors: Array
-    first: int
+    futures: Futures
     silent: Array
     until: Array
 
@@ -176,31 +170,15 @@ def _next(spec: ModelSpec, name: str, contract: Contract, observed: date, key: K
     return Release(name, end, expected, -(-(expected - origin).days // 7), last - length, last, said[1:])
 
 
-def look_around(origin: Origin) -> list[Futures]:
+def look_around(origin: Origin) -> list[Awaited]:
     """Futures of each reading over the headline's horizon."""
     question = origin.spec.workspace.question
-    found = []
+    h, found = question.horizons_weeks.index(question.headline_weeks), []
     for start in origin.starts.values():
-        kept: list[Array] = []
-        ahead = build_ahead(
-            origin.spec,
-            start.variant,
-            dict(start.draws),
-            origin.announcements,
-            PATHS,
-            start.forward,
-            start.state,
-            lambda _, factors, kept=kept: kept.append(factors.copy()),  # type: ignore[misc]
-        )
-        path = start.draws["path"]
-        past = np.repeat(path[:, None], PATHS, axis=1)
-        factors = np.concatenate([past, np.stack(kept, axis=-1)], axis=3)
-        h = question.horizons_weeks.index(question.headline_weeks)
-        silent = silent_until(
-            ahead, np.concatenate([np.tril(np.ones((question.headline_weeks, len(ahead.weeks)))), ahead.reach[h : h + 1]])
-        )
-        first = len(origin.spec.panel.weeks) - path.shape[2]
-        found.append(Futures(start, factors, first, silent[:, :, :-1], silent[:, :, -1]))
+        futures = simulate(origin.spec, origin.announcements, start, PATHS)
+        whole = np.tril(np.ones((question.headline_weeks, len(futures.ahead.weeks))))
+        silent = silent_until(futures.ahead, np.concatenate([whole, futures.ahead.reach[h : h + 1]]))
+        found.append(Awaited(futures, silent[:, :, :-1], silent[:, :, -1]))
     return found
 
 
@@ -220,11 +198,11 @@ def watch(origin: Origin, vintage: Vintage) -> tuple[float, list[Watched]]:
     return today, sorted(found, key=lambda one: -one.expected_points)
 
 
-def watch_release(spec: ModelSpec, futures: Sequence[Futures], release: Release) -> Watched:
+def watch_release(spec: ModelSpec, futures: Sequence[Awaited], release: Release) -> Watched:
     """What one release may do."""
     contract = spec.contracts[release.indicator]
     values = _values(spec, futures, release)
-    density = [_density(spec, one, release, values) for one in futures]
+    density = [_density(spec, one.futures, release, values) for one in futures]
     mass, after = after_release(futures, release.week, density)
     silent = silent_headline(futures, release.week)
     moves = after - silent
@@ -246,12 +224,12 @@ def watch_release(spec: ModelSpec, futures: Sequence[Futures], release: Release)
     )
 
 
-def silent_headline(futures: Sequence[Futures], week: int) -> float:
+def silent_headline(futures: Sequence[Awaited], week: int) -> float:
     """The headline, its target fixed, once nothing has been found to the end of a week ahead."""
     return float(np.mean([1.0 - one.until.sum() / one.silent[:, :, week - 1].sum() for one in futures]))
 
 
-def after_release(futures: Sequence[Futures], week: int, density: Sequence[Array]) -> tuple[Array, Array]:
+def after_release(futures: Sequence[Awaited], week: int, density: Sequence[Array]) -> tuple[Array, Array]:
     """Predictive mass of each value, given silence until the release, and the headline after it: (value,) each.
 
     Parameters
@@ -272,14 +250,15 @@ def after_release(futures: Sequence[Futures], week: int, density: Sequence[Array
     return np.asarray(np.mean(masses, axis=0)), np.asarray(np.mean(chances, axis=0))
 
 
-def _strength(spec: ModelSpec, future: Futures, release: Release) -> tuple[Array, Array]:
+def _strength(spec: ModelSpec, futures: Futures, release: Release) -> tuple[Array, Array]:
     """What the indicator is expected to show, (draw, path), on the factor's scale, and its scale or dispersion, (draw, 1)."""
     i = spec.panel.indicators.index(release.indicator)
-    contract, draws = spec.contracts[release.indicator], future.start.draws
+    contract, draws = spec.contracts[release.indicator], futures.start.draws
     k = spec.workspace.factor_ids.index(contract.factor)
     parameters = read_parameters(spec, draws)
-    begin, end = release.first - future.first, release.last - future.first
-    mean = future.factors[:, :, k, max(begin, 0) : end + 1].mean(axis=2)
+    first = len(spec.panel.weeks) - futures.stored
+    begin, end = release.first - first, release.last - first
+    mean = futures.factors[:, :, k, max(begin, 0) : end + 1].mean(axis=2)
     level = parameters.level[:, k] @ level_basis(len(spec.panel.weeks))[: parameters.level.shape[2], -1]
     strength = parameters.intercept[:, i, None] + parameters.loading[:, i, None] * (mean + level[:, None])
     measured = len(spec.panel.measured.indicators)
@@ -292,11 +271,11 @@ def _strength(spec: ModelSpec, future: Futures, release: Release) -> tuple[Array
     return np.log(contract.centre) + slope * strength + log_exposure + captured[:, None], parameters.dispersion[:, i - measured][:, None]
 
 
-def _values(spec: ModelSpec, futures: Sequence[Futures], release: Release) -> Array:
+def _values(spec: ModelSpec, futures: Sequence[Awaited], release: Release) -> Array:
     """Values on the indicator's own scale that are looked at: a grid, or counts."""
     ends = []
     for one in futures:
-        centre, spread = _strength(spec, one, release)
+        centre, spread = _strength(spec, one.futures, release)
         if spec.contracts[release.indicator].is_count:
             mean = np.exp(centre)
             ends.append((0.0, float(np.quantile(mean + 4 * np.sqrt(mean + mean**2 / spread), 1 - REACH))))
@@ -307,9 +286,9 @@ def _values(spec: ModelSpec, futures: Sequence[Futures], release: Release) -> Ar
     return np.arange(np.ceil(high) + 1) if spec.contracts[release.indicator].is_count else np.linspace(low, high, GRID)
 
 
-def _density(spec: ModelSpec, future: Futures, release: Release, values: Array) -> Array:
+def _density(spec: ModelSpec, futures: Futures, release: Release, values: Array) -> Array:
     """How likely each value is in each future: (draw, path, value)."""
-    centre, spread = (one[..., None] for one in _strength(spec, future, release))
+    centre, spread = (one[..., None] for one in _strength(spec, futures, release))
     if not spec.contracts[release.indicator].is_count:
         return np.asarray(student.pdf((values - centre) / spread, spec.priors.files.noise_tails) / spread)
     log_mean, alpha = centre, spread

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 from ripeness import names
 from ripeness.errors import UsageError
-from ripeness.explain.scenario_file import Path, Scenario
-from ripeness.explain.scenarios import Contrast, contrast_of, targets_of
+from ripeness.explain.scenario_file import Scenario
+from ripeness.explain.scenarios import Contrast, change_path, contrast_of, targets_of
 from ripeness.factors.paths import persistence
 from ripeness.forecast.pulses import fading_pulses
 from ripeness.hazard import inside as inner
@@ -87,31 +87,12 @@ def would_have(spec: ModelSpec, fits: Sequence[Draws], scenario: Scenario, start
             draws["path"], persistence(draws["half_life"]), scenario.paths, targets_of(spec, draws, scenario.paths, start), start
         )
         arms.append((_silence(spec, draws, draws["path"], start, int(rounds[-1])), _silence(spec, draws, changed, start, int(rounds[-1]))))
-    return [contrast_of(weeks, [(1.0 - was[:, weeks - 1], 1.0 - then[:, weeks - 1]) for was, then in arms], True) for weeks in horizons]
-
-
-def change_path(path: Array, phi: Array, paths: Sequence[Path], targets: Sequence[tuple[int, Array]], start: int) -> Array:
-    """Paths held where a scenario holds them, with every other week's shock kept.
-
-    Parameters
-    ----------
-    path : ndarray (draw, factor, week)
-    phi : ndarray (draw, factor)
-    paths : sequence of Path
-    targets : sequence of (int, ndarray (draw,))
-        Place of each path's factor, and the value that it is held at.
-    start : int
-        Index of the week before the scenario's first.
-    """
-    changed = path.copy()
-    for k in dict.fromkeys(place for place, _ in targets):
-        own = [(one, value) for one, (place, value) in zip(paths, targets, strict=True) if place == k]
-        for t in range(start + 1, path.shape[2]):
-            changed[:, k, t] = phi[:, k] * changed[:, k, t - 1] + (path[:, k, t] - phi[:, k] * path[:, k, t - 1])
-            for one, value in own:
-                if one.from_week <= t - start <= one.to_week:
-                    changed[:, k, t] = value
-    return changed
+    contrasts = []
+    for weeks in horizons:
+        chances = [(1.0 - was[:, weeks - 1], 1.0 - then[:, weeks - 1]) for was, then in arms]
+        error = np.sqrt(sum((two - one).var() / len(one) for one, two in chances)) / len(chances)
+        contrasts.append(contrast_of(weeks, chances, float(error)))
+    return contrasts
 
 
 def _silence(spec: ModelSpec, draws: Draws, path: Array, start: int, last_round: int) -> Array:

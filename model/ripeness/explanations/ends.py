@@ -14,7 +14,7 @@ from ripeness.ledger import Entry, read_ledger
 from ripeness.pipeline import Checked, digest_of_code, run_forecast
 
 if TYPE_CHECKING:
-    from ripeness.explain.scenarios import Origin
+    from ripeness.explain.futures import Origin
     from ripeness.renewal.stored import Base
 
 Progress = Callable[[str], None]
@@ -121,7 +121,7 @@ def base_of(folder: Path) -> Base:
 
 def open_folder(checked: Checked, folder: Path) -> Origin:
     """What scenarios and the watch list start from: the fits of a stored run, carried to its day."""
-    from ripeness.explain.scenarios import open_origin
+    from ripeness.explain.futures import open_origin
     from ripeness.priors.elicited import Priors
 
     summary = results.open_run(folder).summary

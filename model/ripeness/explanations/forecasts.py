@@ -9,13 +9,14 @@ from typing import Any
 from ripeness import results
 from ripeness.explanations.ends import Progress, open_folder
 from ripeness.explanations.news import NEWS, news_made_from, news_without_fit
+from ripeness.explanations.panel import PANEL, panel_made_from, write_panel
 from ripeness.explanations.scenarios import REACH, SCENARIOS, scenarios_made_from, scenarios_of, tell_scenarios
 from ripeness.explanations.watch import WATCH, watch_made_from, write_watch
 from ripeness.pipeline import Checked
 
 
 def explain_forecast(checked: Checked, folder: Path, progress: Progress) -> dict[str, Any]:
-    """Explain a stored forecast: writes news.json, scenarios.json and watch.json beside it, each unless it stands there as it would be made now.
+    """Explain a stored forecast: writes news.json, scenarios.json, watch.json and panel.json beside it, each unless it stands there as it would be made now.
 
     Parameters
     ----------
@@ -27,7 +28,7 @@ def explain_forecast(checked: Checked, folder: Path, progress: Progress) -> dict
     Returns
     -------
     dict
-        news, scenarios and watch as they are stored; no scenarios where the workspace has no file of them; of news `from`, `to` and `reason` where
+        news, scenarios, watch and panel as they are stored; no scenarios where the workspace has no file of them; of news `from`, `to` and `reason` where
         only a new fit could tell, nothing where there is no earlier forecast.
 
     Raises
@@ -37,17 +38,20 @@ def explain_forecast(checked: Checked, folder: Path, progress: Progress) -> dict
     """
     run_id = str(results.open_run(folder).summary["run_id"])
     scenarios = list(scenarios_of(checked).values())
-    stored = {name: _read(folder / name) for name in (NEWS, SCENARIOS, WATCH)}
-    told, watched = stored[SCENARIOS], stored[WATCH]
+    stored = {name: _read(folder / name) for name in (NEWS, SCENARIOS, WATCH, PANEL)}
+    told, watched, panel = stored[SCENARIOS], stored[WATCH], stored[PANEL]
     again = scenarios and (told or {}).get("made_from") != scenarios_made_from(checked, run_id, REACH)
     anew = (watched or {}).get("made_from") != watch_made_from(folder, run_id)
-    if again or anew:
+    moved = (panel or {}).get("made_from") != panel_made_from(checked, run_id)
+    if again or anew or moved:
         progress("what would move it, and what to watch")
         origin = open_folder(checked, folder)
         if again:
             results.write_json(folder / SCENARIOS, tell_scenarios(checked, origin, folder, scenarios, False, REACH, progress))
         if anew:
             write_watch(checked, origin, folder)
+        if moved:
+            write_panel(checked, origin, folder, scenarios, run_id)
     news = stored[NEWS] if news_made_from(stored[NEWS], run_id) else news_without_fit(checked, folder, progress)
     found = read_explained(folder)
     if not scenarios:
@@ -60,7 +64,7 @@ def explain_forecast(checked: Checked, folder: Path, progress: Progress) -> dict
 
 
 def read_explained(folder: Path) -> dict[str, Any]:
-    """What is stored beside a run and explains it: news, scenarios and watch, each if it is of this very run.
+    """What is stored beside a run and explains it: news, scenarios, watch and panel, each if it is of this very run.
 
     Parameters
     ----------
@@ -68,7 +72,7 @@ def read_explained(folder: Path) -> dict[str, Any]:
         reports/<origin>.
     """
     run_id = results.open_run(folder).summary["run_id"]
-    found = {name.removesuffix(".json"): _read(folder / name) for name in (NEWS, SCENARIOS, WATCH)}
+    found = {name.removesuffix(".json"): _read(folder / name) for name in (NEWS, SCENARIOS, WATCH, PANEL)}
     return {
         name: content
         for name, content in found.items()

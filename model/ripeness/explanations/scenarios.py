@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,8 +15,9 @@ from ripeness.explanations.ends import Progress, end_of, hash_of, make_end, open
 from ripeness.pipeline import Checked, check_workspace
 
 if TYPE_CHECKING:
+    from ripeness.explain.futures import Origin
     from ripeness.explain.scenario_file import Scenario
-    from ripeness.explain.scenarios import Origin, Told
+    from ripeness.explain.scenarios import Told
 
 SCENARIOS = "scenarios.json"
 CORES = 2
@@ -81,10 +82,15 @@ def scenarios_of(checked: Checked) -> dict[str, Scenario]:
 
 def scenarios_made_from(checked: Checked, run_id: str, reach: float | None) -> str:
     """What all scenarios of a run are made from, hashed."""
+    return hash_of(SCENARIOS, run_id, str(reach), text_of_scenarios(checked))
+
+
+def text_of_scenarios(checked: Checked) -> str:
+    """The workspace's file of scenarios as it stands; empty if there is none."""
     from ripeness.explain.scenario_file import FILE
 
     path = checked.workspace.priors / FILE
-    return hash_of(SCENARIOS, run_id, str(reach), path.read_text("utf-8") if path.is_file() else "")
+    return path.read_text("utf-8") if path.is_file() else ""
 
 
 def tell_scenarios(
@@ -142,12 +148,9 @@ def _shown(scenario: Scenario, told: Told) -> dict[str, Any]:
 
 
 def _reach(origin: Origin, level: float) -> dict[str, Any]:
-    """What each condition by itself would need for a probability over the next longer horizon than the headline's, looking no further."""
+    """What each condition by itself would need for a probability over the next longer horizon than the headline's."""
     from ripeness.explain.reach import what_it_takes
 
-    workspace = origin.spec.workspace
-    question = workspace.question
+    question = origin.spec.workspace.question
     weeks = next((weeks for weeks in question.horizons_weeks if weeks > question.headline_weeks), question.headline_weeks)
-    alone = replace(workspace, question=question.model_copy(update={"horizons_weeks": [weeks]}))
-    needed = what_it_takes(replace(origin, spec=replace(origin.spec, workspace=alone)), level, weeks)
-    return {"probability": level, "weeks": weeks, "conditions": [asdict(one) for one in needed]}
+    return {"probability": level, "weeks": weeks, "conditions": [asdict(one) for one in what_it_takes(origin, level, weeks)]}

@@ -14,7 +14,7 @@ from ripeness.pipeline import Checked, check_workspace
 from ripeness.weeks import target_date
 
 if TYPE_CHECKING:
-    from ripeness.explain.scenarios import Origin
+    from ripeness.explain.futures import Origin
 
 WATCH = "watch.json"
 ENDS = ("median", "lower", "upper", "at_lower", "at_upper")

@@ -111,6 +111,37 @@ def _ahead(ahead: Mapping[str, Any], what: str, title: str, width: float) -> Fig
     return figure
 
 
+def plot_what_if(by_week: Sequence[float], horizons: Sequence[int], width: float = HALF) -> Figure:
+    """The chance of at least one round by each week ahead, and a line with the id "what-if" that the page's panel moves.
+
+    Parameters
+    ----------
+    by_week : sequence of float (ahead,)
+        As forecast, in [0, 1].
+    horizons : sequence of int
+        Weeks that are marked.
+    width : float
+        Inches.
+    """
+    with chart_style():
+        figure = Figure(figsize=(width, 2.3), layout="constrained")
+        axes = figure.add_subplot()
+        weeks, chances = np.arange(len(by_week) + 1), [0.0, *by_week]
+        for horizon in horizons:
+            axes.axvline(horizon, color=GRID, linewidth=1.0, linestyle=":")
+        axes.plot(weeks, chances, color=FAINT, linewidth=1.6, label="forecast")
+        axes.plot(weeks, chances, color=MAIN, linewidth=2.0, label="what if", gid="what-if")
+        axes.set_xlim(0, weeks[-1])
+        axes.set_ylim(0, 1)
+        axes.set_xticks([0, *horizons])
+        axes.set_yticks([0, 0.25, 0.5, 0.75, 1])
+        percent_axis(axes)
+        axes.set_title("Chance of at least one round by then")
+        axes.set_xlabel("weeks from the forecast’s day")
+        figure.legend(loc="outside lower left", ncols=2)
+    return figure
+
+
 def plot_steps(steps: Sequence[tuple[str, float, float | None, float | None]], width: float = WIDE) -> Figure:
     """How a probability comes about: one dot a step, its interval where it has one.
 

@@ -1,4 +1,4 @@
-"""The page: a stored run as one self-contained HTML file without scripts or outside resources."""
+"""The page: a stored run as one self-contained HTML file without outside resources, and without scripts but for that of the what-if panel."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from markupsafe import Markup
 from ripeness import names
 from ripeness.report import figures, sentences
 from ripeness.report.explained import explained_sections
+from ripeness.report.panel import panel_section
 from ripeness.report.record import ISSUED, OUTCOMES, record_section
 from ripeness.report.svg import strip
 from ripeness.report.trust import trust_section
@@ -82,6 +83,7 @@ def render_page(
         "record": None if record is None else record_section(record),
         "trust": trust_section(studies or {}, weeks),
         "explained": explained_sections(explained or {}, summary),
+        "panel": panel_section(explained["panel"]) if explained and "panel" in explained else None,
         "limits": sentences.limits(summary),
         "claims_by_id": {claim["id"]: claim for claim in summary["claims"]},
     }
@@ -100,7 +102,7 @@ def _headline_question(summary: Mapping[str, Any]) -> str:
 
 
 def _context(summary: Mapping[str, Any]) -> dict[str, Any]:
-    return {"s": summary, "sources": SOURCES, "readings": names.READING_LABELS, "outcomes": OUTCOMES, "issued": ISSUED}
+    return {"s": summary, "sources": SOURCES, "readings": names.READING_LABELS, "outcomes": OUTCOMES, "issued": ISSUED, "panel": None}
 
 
 @cache

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from io import StringIO
 from typing import Any
@@ -63,6 +63,8 @@ STYLE = {
     "path.simplify_threshold": 0.3,
 }
 
+POINTS = 72  # of the SVG, to the inch
+
 _FONT = re.compile(r"font: ([^;\"]*?)'DejaVu Sans'[^;\"]*")
 _NUMBER = re.compile(r"(?<![\w#])-?\d+\.\d{2,}")
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
@@ -75,7 +77,7 @@ def chart_style() -> Iterator[None]:
         yield
 
 
-def render_svg(figure: Figure, name: str, text: str) -> Markup:
+def render_svg(figure: Figure, name: str, text: str, keep: Collection[str] = ()) -> Markup:
     """A figure as inline SVG.
 
     Parameters
@@ -85,6 +87,8 @@ def render_svg(figure: Figure, name: str, text: str) -> Markup:
         Unique on the page; the prefix of every id.
     text : str
         What is to be seen, in words and numbers.
+    keep : collection of str
+        Ids that stay in the figure though nothing in it refers to them, for what changes it later.
     """
     buffer = StringIO()
     with chart_style():
@@ -97,7 +101,7 @@ def render_svg(figure: Figure, name: str, text: str) -> Markup:
     view = re.search(r'viewBox="([^"]+)"', source)
     assert view is not None
     body = source[source.index(">") + 1 : source.rindex("</svg>")]
-    used = set(re.findall(r'(?:href="#|url\(#)([^")]+)', body))
+    used = {*keep, *re.findall(r'(?:href="#|url\(#)([^")]+)', body)}
     body = re.sub(r' id="([^"]+)"', lambda m: f' id="{name}-{m[1]}"' if m[1] in used else "", body)
     body = re.sub(r'(xlink:)?href="#', f'href="#{name}-', body)
     body = body.replace("url(#", f"url(#{name}-")
@@ -115,6 +119,13 @@ def render_svg(figure: Figure, name: str, text: str) -> Markup:
         + Markup(body)
         + Markup("</svg>")
     )
+
+
+def axes_frame(figure: Figure) -> list[float]:
+    """Where the only axes of a rendered figure lie in its SVG: left, right, bottom and top, in units of its view box."""
+    (axes,) = figure.axes
+    (width, height), box = POINTS * figure.get_size_inches(), axes.get_position()
+    return [round(float(end), 3) for end in (width * box.x0, width * box.x1, height * (1 - box.y0), height * (1 - box.y1))]
 
 
 def strip(name: str, prior: Mapping[str, Any], posterior: Mapping[str, Any], text: str) -> Markup:

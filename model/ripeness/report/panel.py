@@ -1,0 +1,100 @@
+"""The what-if panel on the page: sliders in words, the chart that they move, the data and the one script that the page lets run."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from datetime import date
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from jinja2.utils import htmlsafe_json_dumps
+from markupsafe import Markup
+
+from ripeness.explain.panel import read_panel
+from ripeness.report.charts import plot_what_if
+from ripeness.report.sentences import PER_CENT, count, day, hundredths, number, signed
+from ripeness.report.svg import axes_frame, render_svg
+from ripeness.weeks import target_date
+
+SCRIPT = Path(__file__).parent / "templates" / "panel.js"
+
+
+def panel_section(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """What the template shows.
+
+    Parameters
+    ----------
+    payload : mapping
+        From :func:`ripeness.explain.panel.build_panel`.
+
+    Returns
+    -------
+    dict
+        horizons, conditions, factors, scenarios and note in words; weeks, how long a factor may be held; figure; data and script, fit to stand in
+        the page; policy, which lets the script run and no other.
+    """
+    forecast, origin = read_panel(payload), date.fromisoformat(payload["origin"])
+    horizons = [
+        {"weeks": weeks, "until": target_date(origin, weeks).isoformat(), "chance": _tenths(chance)}
+        for weeks, chance in zip(payload["horizons"], forecast.within, strict=True)
+    ]
+    factors = [
+        {
+            **factor,
+            "texts": [stop_text(factor, stop) for stop in factor["stops"]],
+            "rest_text": rest_text(factor),
+            "scale": factor["indicator"] or f"high means: {factor['plus']}",
+        }
+        for factor in payload["factors"]
+    ]
+    figure, frame = _figure([float(chance) for chance in forecast.by_week], payload["horizons"], origin)
+    script = SCRIPT.read_text("utf-8")
+    futures = sum(fit["draws"] * 2 * fit["pairs"] for fit in payload["fits"])
+    return {
+        "horizons": horizons,
+        "weeks": len(payload["whole"]) - payload["first"],
+        "conditions": [condition["label"] for condition in payload["conditions"]],
+        "factors": factors,
+        "scenarios": [scenario["title"] for scenario in payload["scenarios"]],
+        "note": f"Computed here in the page from {futures:,} futures, the same as of “ripeness scenario”; the forecast above is from more.",
+        "figure": figure,
+        "data": htmlsafe_json_dumps({**payload, "factors": factors, "frame": frame}, separators=(",", ":")),
+        "script": Markup(script),  # our own file, not a reader's
+        "policy": Markup(f"; script-src 'sha256-{b64encode(sha256(script.encode()).digest()).decode()}'"),
+    }
+
+
+def stop_text(factor: Mapping[str, Any], stop: Sequence[float | None]) -> str:
+    """Where a factor is held, in words: a value with its unit, or how far from the usual."""
+    value, units = stop
+    if value is not None:
+        return f"{_short(value)} {factor['unit']}"
+    return "usual" if not units else f"{signed(units, 3)} typical {'departure' if abs(units) == 1 else 'departures'}"
+
+
+def rest_text(factor: Mapping[str, Any]) -> str:
+    """What a factor does that nobody holds, and where it is now."""
+    value, units = factor["now"]
+    return (
+        f"as forecast; now about {number(value)} {factor['unit']}"
+        if value is not None
+        else f"as forecast; now {hundredths(units)} typical departures"
+    )
+
+
+def _short(value: float) -> str:
+    """A round value without empty decimals: "0.086", "45", "2,300"."""
+    return (f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}").replace("-", "−")
+
+
+def _tenths(chance: float) -> str:
+    return f"{100 * chance:.1f}{PER_CENT}"
+
+
+def _figure(by_week: list[float], horizons: Sequence[int], origin: date) -> tuple[Markup, list[float]]:
+    """The chart, and where its axes lie: left, right, bottom and top."""
+    text = f"Chance of at least one round by week, {count(len(by_week), 'week')} from {day(origin)}: as forecast in grey, what if in blue."
+    figure = plot_what_if(by_week, horizons)
+    return render_svg(figure, "panel", text, keep=("what-if",)), axes_frame(figure)
