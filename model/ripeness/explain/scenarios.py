@@ -9,7 +9,7 @@ A held factor goes on from where it was held once it is let go, with every later
 
 .. math:: z'_t = \varphi z'_{t-1} + (z_t - \varphi z_{t-1})
 
-How plausible a path is: the share of simulated futures that go as far by themselves.
+How plausible a scenario is: the share of simulated futures that stray as far by themselves.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class Told:
     conditions : dict of (float, float)
         Mean chance that each condition is open in the last week held: as forecast, in the scenario.
     plausible : float
-        Share of futures that go as far by themselves.
+        Share of futures that stray as far by themselves, whichever way.
     """
 
     contrasts: list[Contrast]
@@ -179,13 +179,17 @@ def hold_factors(futures: Futures, paths: Sequence[Path], targets: Sequence[tupl
 
 
 def as_far(futures: Futures, paths: Sequence[Path], targets: Sequence[tuple[int, Array]]) -> float:
-    """Share of futures whose means over the weeks of paths lie at least as far from their own usual course as all targets do."""
-    together = np.ones(futures.factors.shape[:2], dtype=bool)
-    for path, (k, value) in zip(paths, targets, strict=True):
-        first = min(futures.stored + path.from_week, futures.factors.shape[-1]) - 1
-        mean = futures.factors[:, :, k, first : futures.stored + path.to_week].mean(axis=-1)
-        together &= mean >= value[:, None] if float(value.mean()) > float(mean.mean()) else mean <= value[:, None]
-    return float(together.mean())
+    """Share of futures whose means over the weeks of the paths lie, all together, at least as far from where they are expected as the targets do.
+
+    Far in units of how much such means differ between futures (Mahalanobis 1936, "On the generalised distance in statistics").
+    """
+    weeks = [slice(min(futures.stored + one.from_week, futures.factors.shape[-1]) - 1, futures.stored + one.to_week) for one in paths]
+    means = np.stack([futures.factors[:, :, k, some].mean(axis=-1) for some, (k, _) in zip(weeks, targets, strict=True)], axis=-1)
+    held = np.stack([np.broadcast_to(value[:, None], means.shape[:2]) for _, value in targets], axis=-1)
+    flat = means.reshape(-1, len(paths))
+    inverse = np.linalg.pinv(np.atleast_2d(np.cov(flat, rowvar=False)))
+    far, asked = (np.einsum("smp,pq,smq->sm", off, inverse, off) for off in (means - flat.mean(axis=0), held - flat.mean(axis=0)))
+    return float((far >= asked).mean())
 
 
 def mean_chances(spec: ModelSpec, futures: Futures, week: int) -> Array:
