@@ -478,7 +478,7 @@ def page_with(tree: xr.DataTree) -> Callable[[Any], str]:
     """The page with a panel."""
     from ripeness.report import render_page
 
-    return lambda panel: render_page(made_up_summary(), tree, made_up_record(), None, panel)
+    return lambda panel: render_page(made_up_summary(), tree, made_up_record(), None, made_up_explained() | {"panel": panel})
 
 
 @pytest.fixture
