@@ -70,8 +70,8 @@ def press(browser: Any, name: str, key: str, times: int = 1) -> Any:
 def test_as_it_opens_it_says_the_forecast(browser: Any, payload: Any) -> None:
     assert chances(browser) == expected(payload) and len(chances(browser)) == 2
     assert browser.find_elements("id", "panel-off") == []
-    drawn = [browser.execute_script(f"return document.querySelector('{where}').getAttribute('d')") for where in ("#panel-what-if path",)]
-    assert drawn[0].count("L") == len(payload["whole"])
+    drawn = browser.execute_script("return document.querySelector('#panel-what-if path').getAttribute('d')")
+    assert drawn.count("L") == len(payload["whole"])
 
 
 def test_a_condition_is_moved_by_keyboard(browser: Any, payload: Any) -> None:
@@ -137,6 +137,17 @@ def test_the_curve_is_drawn_where_the_axes_are(browser: Any, payload: Any) -> No
     assert (points[:, 0] - left) / (right - left) == pytest.approx(np.linspace(0, 1, len(points)), abs=0.001)
     gridlines = browser.execute_script("return document.querySelector('#panel-what-if').ownerSVGElement.outerHTML")
     assert f"{bottom:.2f}".rstrip("0").rstrip(".") in gridlines and f"{left:.2f}".rstrip("0").rstrip(".") in gridlines
+
+
+def test_without_ready_scenarios_the_panel_still_works(page_with: Callable[[Any], str], browse: Callable[[str], Any], payload: Any) -> None:
+    from selenium.webdriver.common.keys import Keys
+
+    bare = browse(page_with({**payload, "scenarios": []}))
+    assert bare.find_elements("id", "panel-scenario") == []
+    press(bare, "panel-condition-0", Keys.ARROW_LEFT, 2)
+    assert chances(bare) == expected(payload, (), (-0.4, 0.0))
+    press(bare, "panel-reset", Keys.SPACE)
+    assert chances(bare) == expected(payload) and bare.get_log("browser") == []
 
 
 def test_nothing_is_violated_and_nothing_hostile_runs(browser: Any) -> None:
