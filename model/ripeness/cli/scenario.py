@@ -43,13 +43,17 @@ def show_scenarios(root: Path, wanted: list[str], given: bool, reach: float | No
                 str(row["weeks"]),
                 f"{100 * row['forecast']:.0f} %",
                 f"{100 * row['scenario']:.0f} %",
-                f"{row['change']:+.1f}",
+                f"{row['change']:+.1f} ± {row['mcse']:.1f}",
                 spread,
                 _plausible(one["plausible"]) if place == 0 else "",
             )
         table.add_section()
     console.print(table)
-    console.print(Text("Changes in percentage points. “Goes as far by itself”: the share of the model's own futures that do."))
+    console.print(
+        Text(
+            "Changes in percentage points, ± their Monte Carlo error. “Goes as far by itself”: the share of the model's own futures that do."
+        )
+    )
     if "reach" in found:
         _show_reach(found["reach"])
 
