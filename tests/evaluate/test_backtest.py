@@ -177,11 +177,11 @@ def test_it_goes_on_where_it_stopped_and_makes_anew_what_has_changed(checked: Ch
 
     with pytest.raises(KeyboardInterrupt):
         run_tasks(tasks, tmp_path, one_thread, nobody, stopping)
-    assert made == origins[:2]
-    assert [is_done(task, tmp_path) for task in tasks] == [True, True, False]
+    assert made == [origins[2], origins[1]]  # the longest record first
+    assert [is_done(task, tmp_path) for task in tasks] == [False, True, True]
     told: list[tuple[int, int]] = []
     run_tasks(tasks, tmp_path, one_thread, lambda done, total, *_: told.append((done, total)), counting)
-    assert made == origins and told == [(3, 3)]
+    assert made == [*reversed(origins)] and told == [(3, 3)]
     before = read_tables(tasks, tmp_path)
 
     def never() -> Any:
@@ -192,7 +192,7 @@ def test_it_goes_on_where_it_stopped_and_makes_anew_what_has_changed(checked: Ch
     assert [is_done(task, tmp_path) for task in changed] == [True, False, False]
     paths_of(tmp_path, AS_OF, origins[2])[1].unlink()
     run_tasks(tasks, tmp_path, one_thread, nobody, counting)
-    assert made == [*origins, origins[2]]
+    assert made == [*reversed(origins), origins[2]]
     pd.testing.assert_frame_equal(read_tables(tasks, tmp_path), before)
     assert not list(tmp_path.rglob(".*")), "an unfinished file was left"
 

@@ -207,3 +207,9 @@ def test_a_change_that_needs_a_fit_says_how_to_get_it(summary: dict[str, Any], s
     page = say({"news": {"from": "2031-01-05", "to": "2031-03-30", "reason": "a round was <added>"}})
     assert "<code>ripeness news 2031-01-05 2031-03-30</code>" in page and "a round was &lt;added&gt;" in page
     assert 'id="scenarios"' not in page and 'id="watch"' not in page
+
+
+def test_a_dollar_in_a_title_is_a_dollar(explained: dict[str, Any], summary: dict[str, Any]) -> None:
+    first = explained["scenarios"]["scenarios"][0]
+    first["title"] = r"Oil at $45, aid $\foo$ more"
+    assert r"aid $\foo$" in str(explained_sections(explained, summary)["scenarios"]["figure"])

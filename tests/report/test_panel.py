@@ -110,6 +110,7 @@ def test_a_ready_scenario_sets_the_sliders_with_its_own_weeks(browser: Any, payl
     press(browser, "panel-scenario", Keys.ARROW_DOWN)
     found = chances(browser)
     assert found == expected(payload, moves) and abs(found[1] - 100 * read_panel(payload).within[1]) > 1
+    assert browser.find_element("id", "panel-weeks").get_attribute("aria-valuetext") == "as the scenario has it"
     for move in moves:
         slider = browser.find_element("id", f"panel-factor-{move['factor']}")
         assert slider.get_attribute("value") == str(move["stop"])
@@ -118,8 +119,10 @@ def test_a_ready_scenario_sets_the_sliders_with_its_own_weeks(browser: Any, payl
     moved = [move | {"stop": move["stop"] - 1} if move["factor"] == 0 else move for move in moves]
     assert chances(browser) == expected(payload, moved)  # one of one's own now, with the other paths as they were
     assert browser.find_element("id", "panel-scenario").get_attribute("value") == ""
+    weeks = press(browser, "panel-weeks", Keys.ARROW_LEFT, 3)
     press(browser, "panel-reset", Keys.SPACE)
     assert chances(browser) == expected(payload)
+    assert weeks.get_attribute("value") == weeks.get_attribute("defaultValue")
 
 
 def test_the_curve_is_drawn_where_the_axes_are(browser: Any, payload: Any) -> None:

@@ -115,7 +115,8 @@ def run_tasks(tasks: Sequence[Task], folder: Path, executor: Opener, told: Told,
     make : callable
         From a task to its forecasts.
     """
-    waiting = [task for task in tasks if not is_done(task, folder)]
+    # the longest records first: a short task last leaves no worker idle for long
+    waiting = sorted((task for task in tasks if not is_done(task, folder)), key=lambda task: task.vintage.origin, reverse=True)
     done = len(tasks) - len(waiting)
     if not waiting:
         return

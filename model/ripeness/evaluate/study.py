@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 from importlib.metadata import version
@@ -17,7 +18,19 @@ from ripeness import names, results
 from ripeness.data.vintages import Store, Vintage
 from ripeness.evaluate import at_origin, baselines, origins, patterns, reused
 from ripeness.evaluate.at_origin import KHAT, PATTERNS, RECORD, AtOrigin, Task
-from ripeness.evaluate.backtest import FOLDER, VINTAGES, Opener, Told, joined, make_forecasts, plan, read_arrays, read_tables, run_tasks
+from ripeness.evaluate.backtest import (
+    CORES,
+    FOLDER,
+    VINTAGES,
+    Opener,
+    Told,
+    joined,
+    make_forecasts,
+    plan,
+    read_arrays,
+    read_tables,
+    run_tasks,
+)
 from ripeness.evaluate.lfo import happened, leave_future_out
 from ripeness.evaluate.origins import AS_OF, BLOCK_WEEKS, FINAL, backtest_origins, is_recorded, populations_of, spread_evenly
 from ripeness.evaluate.outcomes import settled
@@ -181,8 +194,12 @@ def assess(study: Study, tasks: Mapping[str, Sequence[Task]]) -> dict[str, pd.Da
     if FINAL in study.vintages:
         tables[GAP] = vintage_gap(scored)
     powers = []
-    for name, _, reading in (which for which in names.FITS if which[0] in names.HEADLINE_FITS):
-        reference = simulate_reference(fixed_war(study, tasks[AS_OF], name), scored_weeks, study.seed)
+    readings = {name: reading for name, _, reading in names.FITS if name in names.HEADLINE_FITS}
+    with ThreadPoolExecutor(CORES) as pool:  # loops over arrays let go of Python's lock
+        references = list(
+            pool.map(lambda name: simulate_reference(fixed_war(study, tasks[AS_OF], name), scored_weeks, study.seed), readings)
+        )
+    for (name, reading), reference in zip(readings.items(), references, strict=True):
         powers.append(power_table(reference).assign(reading=reading))
         if name == names.HEADLINE_FITS[0]:
             tables[SKILL] = measure_skill(as_of, populations, names.OUTSIDE, question, rounds, reference)

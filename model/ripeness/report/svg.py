@@ -31,6 +31,7 @@ SERIES = (MAIN, SECOND, THIRD, WARN)
 STYLE = {
     "svg.hashsalt": "ripeness",
     "svg.fonttype": "none",
+    "text.parse_math": False,  # a dollar in a title is a dollar
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
     "font.size": 8.5,

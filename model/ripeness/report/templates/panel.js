@@ -157,7 +157,7 @@
       at(`panel-hold-${k}`).checked = held.has(k);
       tell(at(`panel-factor-${k}`), spans.length ? spans.join("; ") : factor.rest_text);
     });
-    tell(weeksHeld, weeksHeld.value === "1" ? "1 week" : `${weeksHeld.value} weeks`);
+    tell(weeksHeld, chosen && chosen.value !== "" ? "as the scenario has it" : weeksHeld.value === "1" ? "1 week" : `${weeksHeld.value} weeks`);
   }
 
   function tell(slider, text) {
@@ -174,6 +174,7 @@
   function asForecast() {
     held.clear();
     shifts.fill(0);
+    weeksHeld.value = weeksHeld.defaultValue;
     data.conditions.forEach((_, c) => { at(`panel-condition-${c}`).value = 0; });
     data.factors.forEach((factor, k) => { at(`panel-factor-${k}`).value = factor.rest; });
   }
