@@ -42,7 +42,7 @@ DRAWS, FUTURE_PATHS = 800, 8  # of each chain, and from each draw; the workspace
 CORES: Final = 2
 AT_ONCE: Final = 32  # tasks handed out and not done yet: each may hold stored draws
 VINTAGES: Final = (AS_OF, FINAL)
-FINAL_FITS: Final = (*names.HEADLINE_FITS, names.OUTSIDE)  # what the vintage gap is measured on
+FINAL_FITS: Final = (*names.HEADLINE_FITS, names.OUTSIDE)  # the headline and its rival: what the vintage gap and a quick look are about
 Told = Callable[[int, int, date, str], None]
 Opener = Callable[[], AbstractContextManager[Executor]]
 
@@ -128,7 +128,8 @@ def run_tasks(tasks: Sequence[Task], folder: Path, executor: Opener, told: Told,
                 running |= {pool.submit(make, _with_draws(task, folder)): task for task in islice(coming, AT_ONCE - len(running))}
                 if not running:
                     break
-                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                # what was made is stored before a failure beside it is raised
+                for future in sorted(wait(running, return_when=FIRST_COMPLETED).done, key=lambda one: one.exception() is not None):
                     task, made = running.pop(future), future.result()
                     store_origin(task, made, folder)
                     done += 1
@@ -156,7 +157,10 @@ def is_done(task: Task, folder: Path) -> bool:
     table, arrays = paths_of(folder, task.kind, task.vintage.origin)
     if task.keep and not base_of(folder, task.vintage.origin).is_file():
         return False
-    return table.is_file() and arrays.is_file() and set(read_units(table)["inputs"]) == {task.inputs}
+    if not (table.is_file() and arrays.is_file()):
+        return False
+    units = read_units(table)
+    return set(units["inputs"]) == {task.inputs} and {name for name, _, _ in task.fits} <= set(units["forecaster"])
 
 
 def store_origin(task: Task, made: AtOrigin, folder: Path) -> None:
