@@ -418,7 +418,15 @@ def made_up_explained() -> dict[str, Any]:
         {"condition": "west", "odds": None, "now": 0.461, "then": 1.0, "reached": 0.421},
     ]
     told = {"origin": ORIGIN.isoformat(), "run_id": "0123456789abcdef", "question": "round", "headline_weeks": 13, "verb": "do"}
-    release = {"unit": "loaves", "period_end": "2031-03-31", "expected": "2031-04-02", "bits": 0.0021, "probability_if_silent": 0.1653}
+    release = {
+        "unit": "loaves",
+        "newest": "2031-02-28",
+        "scheduled": True,
+        "period_end": "2031-03-31",
+        "expected": "2031-04-02",
+        "bits": 0.0021,
+        "probability_if_silent": 0.1653,
+    }
     release |= {"median": 412.0, "lower": 303.0, "upper": 527.0, "at_lower": 2.14, "at_upper": -1.83}
     wire = {"direction": "up", "beyond": "below", "value": 212.0, "chance": 0.024}
     watch = {

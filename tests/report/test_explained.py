@@ -189,6 +189,20 @@ def test_many_releases_are_folded(explained: dict[str, Any]) -> None:
     assert watch_section(watch | {"releases": []})["said"] == ["No release is expected before 29 June 2031."]
 
 
+def test_a_release_without_a_fixed_day_is_told_as_such(explained: dict[str, Any], say: Callable[[dict[str, Any]], str]) -> None:
+    first = explained["watch"]["releases"][0]
+    first |= {"scheduled": False, "title": "Poll of bakers"}
+    text = say(explained)
+    assert "on a fixed day, “Coal" in text and "“Poll of bakers”, expected" not in text
+    assert (
+        "One release is expected before 29 June 2031, none of them by 6 April 2031. One series without a fixed day may bring a value"
+        in text
+    )
+    assert text.count("no fixed day; as if it came on 2 April 2031") == 1 and text.count("period to 31 March 2031") == 1
+    explained["watch"]["releases"] = [first]
+    assert "may move it most" not in say(explained) and "No release is expected before 29 June 2031. One series without" in say(explained)
+
+
 def test_the_page_has_the_sections_and_its_first_screen_leads_there(
     summary: dict[str, Any], tree: xr.DataTree, record: dict[str, Any], explained: dict[str, Any]
 ) -> None:

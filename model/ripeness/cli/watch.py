@@ -33,8 +33,8 @@ def show_watch(root: Path, as_of: date | None, json: bool) -> int:
         wires = "; ".join(f"{wire['direction']} {wire['beyond']} {wire['value']:.4g}" for wire in one["tripwires"])
         table.add_row(
             Text(one["title"]),
-            one["period_end"],
-            one["expected"],
+            one["period_end"] if one["scheduled"] else "",
+            one["expected"] if one["scheduled"] else f"no fixed day; as if it came on {one['expected']}",
             Text(f"{one['lower']:.3g} to {one['upper']:.3g}"),
             f"{one['expected_points']:.2f}",
             f"{one['at_lower']:+.1f}, {one['at_upper']:+.1f}",

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,14 +29,17 @@ from ripeness.forecast.ahead import Ahead
 from ripeness.forecast.probability import silence_of_paths
 from ripeness.renewal.window import Key, read_parameters, rows_by_factor
 from ripeness.spec import ModelSpec
-from ripeness.weeks import week_of
+from ripeness.weeks import week_of, weeks_between
 
 Array = NDArray[np.float64]
 PATHS: Final = 4
 GRID: Final = 81  # values of a release that are looked at
 REACH: Final = 5e-4  # of the predictive distribution, beyond which no value is looked at
 FAR: Final = 5.0  # points of a tripwire
+LEAST_CHANCE: Final = 1e-3  # of a tripwire
+NEGLIGIBLE: Final = 1e-4  # of the predictive distribution, at either end, where no move is asked for
 POINTS: Final = 100.0
+IRREGULAR: Final = "irregular"
 
 
 @dataclass(frozen=True)
@@ -46,12 +49,17 @@ class Release:
     Parameters
     ----------
     indicator : str
+    newest : date
+        The day that closes the newest period known.
     period_end : date
-        The day that closes the period.
+        The day that closes the next period; of an irregular series the expected day.
     expected : date
-        When it should be published; the day after the origin where it is overdue.
+        When it should be published; the day after the origin where it is overdue. An irregular series has no such day: the newest period and the
+        lag of its contract, at least a week after the origin, stand in for one.
+    scheduled : bool
+        Whether the series is regular, so that the day is one.
     week : int
-        Week ahead in which that is, from 1.
+        Calendar week ahead that holds the expected day, from 1, the week of the day after the origin.
     first, last : int
         Weeks of the grid that the value describes; beyond the record's last they lie ahead.
     said : tuple of float
@@ -59,8 +67,10 @@ class Release:
     """
 
     indicator: str
+    newest: date
     period_end: date
     expected: date
+    scheduled: bool
     week: int
     first: int
     last: int
@@ -69,7 +79,7 @@ class Release:
 
 @dataclass(frozen=True)
 class Tripwire:
-    """A value from which the headline would be moved by `FAR` points.
+    """A value from which on the headline would be moved by `FAR` points or more, always the same way.
 
     Parameters
     ----------
@@ -103,7 +113,7 @@ class Watched:
     bits : float
         Information about whether a round comes, in bits.
     median, lower, upper : float
-        Of the value, in its unit: predictive 50, 5 and 95 %.
+        Of the value, in its unit: predictive 50, 5 and 95 %; of counts, the smallest counts that reach these shares.
     at_lower, at_upper : float
         By how many points the headline would move at these ends.
     tripwires : list of Tripwire
@@ -129,7 +139,7 @@ class Awaited:
     ----------
     futures : Futures
     silent : ndarray (draw, path, week)
-        Probability that no round comes until the end of each week ahead.
+        Probability that no round comes until the end of each week ahead, but for the last that the headline's horizon touches.
     until : ndarray (draw, path)
         The same until the headline's target.
     """
@@ -164,10 +174,12 @@ def _next(spec: ModelSpec, name: str, contract: Contract, observed: date, key: K
         expected = end + timedelta(days=contract.expected_lag_days)
     else:
         end = expected = max(observed + timedelta(days=contract.expected_lag_days), origin + timedelta(days=7))
-    expected = max(expected, origin + timedelta(days=1))
+    tomorrow = origin + timedelta(days=1)
+    expected = max(expected, tomorrow)
     last = (week_of(end) - weeks[0]).days // 7
     length = key[2] - key[1]
-    return Release(name, end, expected, -(-(expected - origin).days // 7), last - length, last, said[1:])
+    week = weeks_between(tomorrow, expected) + 1
+    return Release(name, observed, end, expected, contract.frequency != IRREGULAR, week, last - length, last, said[1:])
 
 
 def look_around(origin: Origin) -> list[Awaited]:
@@ -176,24 +188,31 @@ def look_around(origin: Origin) -> list[Awaited]:
     h, found = question.horizons_weeks.index(question.headline_weeks), []
     for start in origin.starts.values():
         futures = simulate(origin.spec, origin.announcements, start, PATHS)
-        whole = np.tril(np.ones((question.headline_weeks, len(futures.ahead.weeks))))
-        silent = silent_until(futures.ahead, np.concatenate([whole, futures.ahead.reach[h : h + 1]]))
-        found.append(Awaited(futures, silent[:, :, :-1], silent[:, :, -1]))
+        found.append(Awaited(futures, *silences(futures.ahead, h)))
     return found
 
 
-def silent_until(ahead: Ahead, reach: Array) -> Array:
-    """Probability of no round over stretches: (draw, path, stretch), from shares (stretch, week ahead) of weeks inside each."""
-    whole = np.ones(len(ahead.weeks))
-    silent = silence_of_paths(np.exp(ahead.inside), np.exp(ahead.outside), ahead.dormancy, ahead.state, reach, whole)[0]
-    return np.asarray(silent * np.exp(-ahead.announced @ reach.T)[:, None])
+def silences(ahead: Ahead, h: int) -> tuple[Array, Array]:
+    """No round to the end of each week ahead but the last that a horizon touches, (draw, path, week), and within the horizon, (draw, path).
+
+    Of the origin's own week only the days after the origin count; announcements are counted by day from there already.
+    """
+    within = ahead.reach[h : h + 1]
+    weeks = np.tril(np.ones((np.count_nonzero(within) - 1, len(ahead.weeks))))
+    announced = np.concatenate([weeks, within])
+    reach = announced.copy()
+    reach[:, 0] = ahead.reach[-1, 0]
+    announced[:, 0] = 1.0
+    silent = silence_of_paths(np.exp(ahead.inside), np.exp(ahead.outside), ahead.dormancy, ahead.state, reach, reach[0])[0]
+    silent *= np.exp(-ahead.announced @ announced.T)[:, None]
+    return silent[:, :, :-1], silent[:, :, -1]
 
 
 def watch(origin: Origin, vintage: Vintage) -> tuple[float, list[Watched]]:
     """The headline, and every release within its horizon, the most moving first."""
     futures = look_around(origin)
     today = float(np.mean([1.0 - one.until.mean() for one in futures]))
-    releases = next_releases(origin.spec, vintage, origin.spec.workspace.question.headline_weeks - 1)
+    releases = next_releases(origin.spec, vintage, futures[0].silent.shape[2])
     found = [watch_release(origin.spec, futures, release) for release in releases]
     return today, sorted(found, key=lambda one: -one.expected_points)
 
@@ -209,7 +228,7 @@ def watch_release(spec: ModelSpec, futures: Sequence[Awaited], release: Release)
     natural = values if contract.is_count else contract.natural(values)
     order = np.argsort(natural)
     natural, mass, moves = natural[order], mass[order], moves[order]
-    median, lower, upper = (float(np.interp(level, np.cumsum(mass), natural)) for level in (0.5, 0.05, 0.95))
+    median, lower, upper = (quantile(natural, mass, level, whole=contract.is_count) for level in (0.5, 0.05, 0.95))
     return Watched(
         release,
         silent,
@@ -222,6 +241,24 @@ def watch_release(spec: ModelSpec, futures: Sequence[Awaited], release: Release)
         POINTS * float(np.interp(upper, natural, moves)),
         _tripwires(natural, mass, POINTS * moves),
     )
+
+
+def quantile(values: Array, mass: Array, level: float, whole: bool) -> float:
+    """Of a predictive distribution.
+
+    Parameters
+    ----------
+    values, mass : ndarray (value,)
+        In rising order, and the mass of the cell around each; half of it lies below the value.
+    level : float
+        In (0, 1).
+    whole : bool
+        Whether the values are counts: then the smallest that reaches the level.
+    """
+    below = np.cumsum(mass)
+    if whole:
+        return float(values[min(int(np.searchsorted(below, level)), len(values) - 1)])
+    return float(np.interp(level, below - mass / 2, values))
 
 
 def silent_headline(futures: Sequence[Awaited], week: int) -> float:
@@ -309,27 +346,50 @@ def _bits(after: Array, before: float) -> Array:
 
 
 def _tripwires(natural: Array, mass: Array, points: Array) -> list[Tripwire]:
-    """From the middle outwards, the first value on either side from which the headline is moved by `FAR` points, up or down."""
+    """On either side of the middle, the value nearest to it from which on every value moves the headline by `FAR` points, all up or all down.
+
+    The outermost `NEGLIGIBLE` of either tail is not asked; a wire less likely than `LEAST_CHANCE` is none.
+    """
     found = []
     middle = int(np.searchsorted(np.cumsum(mass), 0.5))
-    for beyond, places in (("above", range(middle, len(natural))), ("below", range(middle, -1, -1))):
-        hit = next((place for place in places if abs(points[place]) >= FAR), None)
-        if hit is not None:
-            outside = mass[hit:] if beyond == "above" else mass[: hit + 1]
-            found.append(Tripwire("up" if points[hit] > 0 else "down", beyond, float(natural[hit]), float(outside.sum())))
+    for beyond, places in (("above", range(len(natural) - 1, middle - 1, -1)), ("below", range(middle + 1))):
+        chance, hit, up = 0.0, None, False
+        for place in places:
+            chance += float(mass[place])
+            if chance < NEGLIGIBLE:
+                continue
+            if abs(points[place]) < FAR or (hit is not None and (points[place] > 0) != up):
+                break
+            hit, up, reached = place, bool(points[place] > 0), chance
+        if hit is not None and reached >= LEAST_CHANCE:
+            found.append(Tripwire("up" if up else "down", beyond, float(natural[hit]), reached))
     return found
 
 
-def crossed(watched: Sequence[Mapping[str, object]], vintage: Vintage, since: date) -> list[str]:
-    """Which tripwires of an earlier watch list rows published since have crossed, in words."""
+def crossed(watched: Sequence[Mapping[str, Any]], vintage: Vintage, since: date) -> list[str]:
+    """Which tripwires of an earlier watch list the releases they were set for have crossed, in words.
+
+    Parameters
+    ----------
+    watched : sequence of mapping
+        Its releases, as they are stored.
+    vintage : Vintage
+        What is known now.
+    since : date
+        Day of that list.
+    """
     found = []
     for one in watched:
         name = str(one["indicator"])
         if name not in vintage.values:
             continue
         frame = vintage.values[name]
-        for row in frame[frame["published_on"].dt.date > since].itertuples():
-            for wire in one["tripwires"]:  # type: ignore[attr-defined]
+        if vintage.contracts[name].frequency == IRREGULAR:  # the first new period; a list that does not tell its newest ends on its own day
+            its = frame[frame["observed_on"].dt.date > date.fromisoformat(one.get("newest", since.isoformat()))].head(1)
+        else:
+            its = frame[frame["observed_on"].dt.date == date.fromisoformat(one["period_end"])]
+        for row in its[its["published_on"].dt.date > since].itertuples():
+            for wire in one["tripwires"]:
                 past = row.value >= wire["value"] if wire["beyond"] == "above" else row.value <= wire["value"]
                 if past:
                     found.append(

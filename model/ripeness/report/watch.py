@@ -44,6 +44,7 @@ def watch_section(watch: Mapping[str, Any]) -> dict[str, Any]:
             "indicator": one["indicator"],
             "period_end": one["period_end"],
             "expected": one["expected"],
+            "scheduled": _is_scheduled(one),
             "move": moved(one["expected_points"]),
             "range": f"{observed_value(one['lower'], '')} to {observed_value(one['upper'], '')}",
             "median": observed_value(one["median"], one["unit"]),
@@ -66,27 +67,30 @@ def watch_section(watch: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def next_said(watch: Mapping[str, Any]) -> str:
-    """The release that is expected to move the chance most, in one sentence; empty without one."""
-    if not watch["releases"]:
+    """The release with a fixed day that is expected to move the chance most, in one sentence; empty without one."""
+    first = next(filter(_is_scheduled, watch["releases"]), None)
+    if first is None:
         return ""
-    first = watch["releases"][0]
     return (
-        f"Of what is published next, {quoted(first['title'])}, expected on {day(first['expected'])}, may move it most: by {moved(first['expected_points'])} "
+        f"Of what is published next on a fixed day, {quoted(first['title'])}, expected on {day(first['expected'])}, may move it most: by {moved(first['expected_points'])} "
         "points on average, whichever way."
     )
 
 
 def watch_said(watch: Mapping[str, Any]) -> list[str]:
     """What is expected when, what it may do, and what waiting does by itself."""
-    releases = watch["releases"]
+    releases = [one for one in watch["releases"] if _is_scheduled(one)]
+    others = len(watch["releases"]) - len(releases)
+    loose = [f"{sentence(count(others, 'series', 'series'))} without a fixed day may bring a value in that time."] if others else []
     if not releases:
-        return [f"No release is expected before {day(watch['target_end_date'])}."]
+        return [f"No release is expected before {day(watch['target_end_date'])}.", *loose]
     soon = parse_day(watch["origin"]) + SOON
     number_soon = sum(parse_day(one["expected"]) <= soon for one in releases)
     first = releases[0]
     return [
         f"{sentence(count(len(releases), 'release'))} {'is' if len(releases) == 1 else 'are'} expected before {day(watch['target_end_date'])}, "
         f"{number_soon if number_soon else 'none'} of them by {day(soon)}.",
+        *loose,
         next_said(watch),
         f"Waiting moves it too: should no round be found by then, the chance that one comes by {day(watch['target_end_date'])} goes from "
         f"{tenths(watch['probability'])} to {tenths(first['probability_if_silent'])}; what a release does is counted from there.",
@@ -116,6 +120,11 @@ def crossed_said(watch: Mapping[str, Any]) -> list[str]:
 def moved(expected: float) -> str:
     """An expected move in points, without the word: "0.5", "under 0.1"."""
     return f"{expected:.1f}" if expected >= LEAST else "under 0.1"
+
+
+def _is_scheduled(release: Mapping[str, Any]) -> bool:
+    """Whether a release has a fixed day; lists of before this was stored do not tell, and gave each a day."""
+    return bool(release.get("scheduled", True))
 
 
 def _wire(wire: Mapping[str, Any], unit: str) -> str:
