@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import xarray as xr
 from markupsafe import Markup, escape
 
+from ripeness.cli.scenario import show_scenarios
 from ripeness.report import moves, render_page, scenarios, sentences
 from ripeness.report.explained import explained_sections
 from ripeness.report.moves import plot_news, since_said
@@ -94,7 +96,11 @@ def test_every_stored_number_is_said_or_named_as_unsaid(explained: dict[str, Any
         (("scenarios", "scenarios", 3, "contrasts", 1, "change"), 41.2, "(+41 points"),
         (("scenarios", "scenarios", 2, "contrasts", 1, "scenario"), 0.033, f"from 17{NB}% to 3{NB}%"),
         (("scenarios", "scenarios", 0, "plausible"), 0.31, f">31{NB}%<"),
-        (("scenarios", "reach", "conditions", 0, "then"), 0.777, f"it would have to hold 78{NB}% of the time"),
+        (
+            ("scenarios", "reach", "conditions", 0, "then"),
+            0.777,
+            f"on the mean of 26 weeks it would have to hold 78{NB}% of the time, instead of 33{NB}% as forecast",
+        ),
         (("scenarios", "reach", "probability"), 0.25, f"What 25{NB}% within 26 weeks would take"),
         (("watch", "releases", 0, "expected_points"), 2.96, "may move it most: by 3.0 points on average"),
         (("watch", "releases", 0, "expected"), "2031-04-05", "expected on 5 April 2031"),
@@ -227,3 +233,49 @@ def test_a_dollar_in_a_title_is_a_dollar(explained: dict[str, Any], summary: dic
     first = explained["scenarios"]["scenarios"][0]
     first["title"] = r"Oil at $45, aid $\foo$ more"
     assert r"aid $\foo$" in str(explained_sections(explained, summary)["scenarios"]["figure"])
+
+
+def test_a_change_over_many_weeks_needs_several_fits(say: Callable[[dict[str, Any]], str]) -> None:
+    asked = {"from": "2030-01-06", "to": "2031-03-30", "reason": "too far"}
+    page = say({"news": asked})
+    assert "needs a new fit (too far)" in page and "nothing to compare it with" not in page
+    assert "needs several new fits, about one for each nine weeks (too far)" in say({"news": asked | {"weeks_a_fit": 9}})
+
+
+def test_time_is_imagined_where_rounds_were_held(explained: dict[str, Any]) -> None:
+    news = explained["news"]
+    assert "in which no round was found, took away 1.6 points" in " ".join(moves.news_said(news))
+    news["lines"][0]["label"] = "2 weeks, had no round been found"
+    news["lines"].append({"label": "rounds held, with a new fit: 2031-03-20", "kind": "rounds", "points": 0.5, "mcse": 0.1})
+    said = " ".join(moves.news_said(news))
+    assert "Had no round been found, the passing of time would have taken away 1.6 points." in said and "in which no round" not in said
+    assert "rounds held, with a new fit: 2031-03-20 added 0.5 points" in said
+    assert "2 weeks, had no round been found, would have taken away 1.6 points" in since_said(news)
+    news["lines"][0]["points"] = 0.01
+    assert "the passing of time would have changed nothing to speak of." in " ".join(moves.news_said(news))
+
+
+def test_a_level_below_the_forecast_asks_conditions_to_shut(explained: dict[str, Any], summary: dict[str, Any]) -> None:
+    reach = explained["scenarios"]["reach"]
+    east, west = reach["conditions"]
+    assert "is to open “" in scenarios.reach_section(reach, summary)["said"]
+    assert "however far it opened." in scenarios.reach_section(reach | {"conditions": [west]}, summary)["said"]
+    below = [east | {"odds": 0.4, "then": 0.167}, west | {"then": 0.0}]
+    assert "is to shut “" in scenarios.reach_section(reach | {"conditions": below}, summary)["said"]
+    assert "however far it shut." in scenarios.reach_section(reach | {"conditions": below[1:]}, summary)["said"]
+
+
+def test_page_and_command_tell_reach_and_plausibility_alike(
+    explained: dict[str, Any], say: Callable[[dict[str, Any]], str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = explained["scenarios"]
+    told["reach"]["weeks"] = 39
+    monkeypatch.setattr("ripeness.explanations.run_scenarios", lambda *_: told)
+    show_scenarios(Path(), [], False, 0.5, None, False)
+    printed = capsys.readouterr().out
+    page = say(explained)
+    assert page.count("As forecast, mean of 39 weeks") == 3 and "as forecast, mean of 39 weeks" in printed
+    assert "pen now" not in page + printed
+    for one in told["scenarios"]:
+        assert f" {scenarios.plausible(one['plausible'])} " in printed and f">{scenarios.plausible(one['plausible'])}<" in page
+    assert f"under 0.1{NB}%" in printed

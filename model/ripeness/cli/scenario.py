@@ -11,8 +11,6 @@ from rich.text import Text
 
 from ripeness.cli.screen import open_console, print_json, show_progress
 
-LEAST = 1e-4  # plausibility that is still told as a number
-
 
 def show_scenarios(root: Path, wanted: list[str], given: bool, reach: float | None, as_of: date | None, json: bool) -> None:
     """Print what scenarios would do to the forecast, and what would bring it to a level.
@@ -23,6 +21,7 @@ def show_scenarios(root: Path, wanted: list[str], given: bool, reach: float | No
         If there is no such scenario, or nothing could say one that is to be given.
     """
     from ripeness.explanations import run_scenarios
+    from ripeness.report.scenarios import plausible
 
     with show_progress() as progress:
         found = run_scenarios(root, wanted, given, reach, as_of, progress)
@@ -45,7 +44,7 @@ def show_scenarios(root: Path, wanted: list[str], given: bool, reach: float | No
                 f"{100 * row['scenario']:.0f} %",
                 f"{row['change']:+.1f} ± {row['mcse']:.1f}",
                 spread,
-                _plausible(one["plausible"]) if place == 0 else "",
+                plausible(one["plausible"]) if place == 0 else "",
             )
         table.add_section()
     console.print(table)
@@ -99,7 +98,7 @@ def _show_reach(reach: dict[str, Any]) -> None:
         title=Text(f"For {100 * reach['probability']:.0f} % within {reach['weeks']} weeks, one condition by itself"), title_justify="left"
     )
     table.add_column("condition")
-    for column in ("odds times", "open now", "would be", "reaches"):
+    for column in ("odds times", f"as forecast, mean of {reach['weeks']} weeks", "would be", "reaches"):
         table.add_column(column, justify="right")
     for one in reach["conditions"]:
         odds = "not enough" if one["odds"] is None else f"{one['odds']:.2g}"
@@ -107,7 +106,3 @@ def _show_reach(reach: dict[str, Any]) -> None:
             Text(one["condition"]), odds, f"{100 * one['now']:.0f} %", f"{100 * one['then']:.0f} %", f"{100 * one['reached']:.0f} %"
         )
     console.print(table)
-
-
-def _plausible(share: float) -> str:
-    return f"under {100 * LEAST:g} %" if share < LEAST else f"{100 * share:.2g} %"

@@ -37,7 +37,16 @@ from ripeness.spec import ModelSpec, build_spec
 from ripeness.workspace import Workspace
 
 Array = NDArray[np.float64]
-TIME, ROWS, REVISED, EVENTS, MADE, REFIT, MONTE_CARLO = "time", "rows", "revision", "events", "made", "refit", "monte carlo"
+TIME, ROWS, REVISED, EVENTS, ROUNDS, MADE, REFIT, MONTE_CARLO = (
+    "time",
+    "rows",
+    "revision",
+    "events",
+    "rounds",
+    "made",
+    "refit",
+    "monte carlo",
+)
 FEW, ORDERS = 5, 8  # up to so many causes all orders are gone through, of more this many
 PATHS: Final = 4
 BATCHES: Final = 20  # of draws, whose lines tell the Monte Carlo error
@@ -152,7 +161,8 @@ def explain_move(workspace: Workspace, priors: Priors, base: Base, earlier: Vint
         for place, name in enumerate(names.HEADLINE_FITS)
     ]
     before, nothing = _mean(ends, frozenset(), frozenset()), _mean(own, frozenset(), frozenset())
-    lines = [_line(f"{_weeks(earlier, later)} in which nothing was found", TIME, nothing - before, np.zeros(1))]
+    held = any(day not in earlier.rounds() for day in later.rounds())
+    lines = [_line(time_label((later.origin - earlier.origin).days, held), TIME, nothing - before, np.zeros(1))]
     after = nothing
     if causes:
         everything = frozenset(range(len(causes)))
@@ -168,6 +178,12 @@ def explain_move(workspace: Workspace, priors: Priors, base: Base, earlier: Vint
         ]
         lines += sorted(rows, key=lambda line: -abs(line.points))
     return Moved(lines, float(before[0]), float(after[0]))
+
+
+def time_label(days: int, held: bool) -> str:
+    """What the line of so many days is called: they pass and nothing is found; where rounds were held, as if none had been found."""
+    number, noun = (days // 7, "week") if days % 7 == 0 else (days, "day")
+    return f"{number} {noun}{'' if number == 1 else 's'}{', had no round been found' if held else ' in which nothing was found'}"
 
 
 def find_causes(silent: ModelSpec, told: ModelSpec, announced: bool) -> list[Cause]:
@@ -275,9 +291,3 @@ def _line(label: str, kind: str, change: Array, sampled: Array) -> Line:
     """A line from the change by all draws and by batches, and the error of not going through all orders."""
     error = change[1:].std(ddof=1) / np.sqrt(BATCHES)
     return Line(label, kind, POINTS * float(change[0]), POINTS * float(np.hypot(error, sampled[0])))
-
-
-def _weeks(earlier: Vintage, later: Vintage) -> str:
-    days = (later.origin - earlier.origin).days
-    number, noun = (days // 7, "week") if days % 7 == 0 else (days, "day")
-    return f"{number} {noun}{'' if number == 1 else 's'}"

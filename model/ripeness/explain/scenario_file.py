@@ -12,11 +12,14 @@ from ripeness.claims import Claims
 from ripeness.data.contracts import Contract
 from ripeness.errors import ContentError, Fault, UsageError, did_you_mean
 from ripeness.locate import TomlFile, read_toml
-from ripeness.priors.cited import Known, Table, parse
+from ripeness.priors.cited import Known, Table, first_under, parse
 from ripeness.workspace import Workspace
 
 FILE: Final = "scenarios.toml"
 LONGEST: Final = 52  # weeks ahead
+SCHEMA: Final = 1
+TABLES: Final = ("scenario", "path")
+NONE_WRITTEN: Final = f"there is no priors/{FILE} here, or no [[scenario]] in it; docs/guides/scenarios.md says how to write one"
 
 
 class Path(Table):
@@ -86,17 +89,20 @@ def read_scenarios(workspace: Workspace, claims: Claims, contracts: Mapping[str,
     path = workspace.priors / FILE
     if not path.is_file():
         return {}
-    toml, faults = read_toml(path, workspace.shown(path)), list[Fault]()
+    toml = read_toml(path, workspace.shown(path))
+    faults = _check_tables(toml)
+    rows = {name: toml.data[name] if isinstance(toml.data.get(name), list) else [] for name in TABLES}
+    declared = [row["id"] for row in rows["scenario"] if isinstance(row, dict) and isinstance(row.get("id"), str)]
     known = Known({claim.id for claim in claims.claims}, ())
     references = {contract.factor: contract for contract in contracts.values() if contract.reference}
     own: dict[str, list[Path]] = {}
-    for number in range(len(toml.data.get("path", []))):
+    for number in range(len(rows["path"])):
         path_ = parse(Path, toml, faults, "path", number)
         if path_ is not None:
             own.setdefault(path_.scenario, []).append(path_)
             faults += _check_path(toml, ("path", number), path_, workspace, references)
     found: dict[str, Scenario] = {}
-    for number in range(len(toml.data.get("scenario", []))):
+    for number in range(len(rows["scenario"])):
         written = parse(_Written, toml, faults, "scenario", number)
         if written is None:
             continue
@@ -106,9 +112,8 @@ def read_scenarios(workspace: Workspace, claims: Claims, contracts: Mapping[str,
             faults.append(toml.fault((*key, "id"), f"'{written.id}' a second time", "each id once", "give it another id"))
         for one in written.includes:
             if one not in found:
-                faults.append(
-                    toml.fault((*key, "includes"), f"'{one}'", "a scenario that stands further up", did_you_mean(one, list(found)))
-                )
+                mend = _mend_include(one, written.id, list(found), declared)
+                faults.append(toml.fault((*key, "includes"), f"'{one}'", "a scenario that stands further up", mend))
         included = [found[one] for one in written.includes if one in found]
         paths = [*(path for one in included for path in one.paths), *own.get(written.id, [])]
         if not paths and not written.includes:
@@ -118,10 +123,11 @@ def read_scenarios(workspace: Workspace, claims: Claims, contracts: Mapping[str,
         faults += _check_overlaps(toml, key, paths)
         cited = tuple(dict.fromkeys([*written.claims, *(claim for one in included for claim in one.claims)]))
         found[written.id] = Scenario(written.id, written.title, written.rationale, cited, tuple(paths), written.includes)
-    for number, row in enumerate(toml.data.get("path", [])):
-        if row.get("scenario") not in found:
-            said, ids = row.get("scenario", ""), list(found)
-            faults.append(toml.fault(("path", number, "scenario"), f"'{said}'", "the id of a [[scenario]]", did_you_mean(str(said), ids)))
+    for number, row in enumerate(rows["path"]):
+        said = row.get("scenario", "") if isinstance(row, dict) else None
+        if isinstance(said, str) and said not in declared:
+            mend = did_you_mean(said, declared) if declared else "add a [[scenario]] with that id"
+            faults.append(toml.fault(("path", number, "scenario"), f"'{said}'", "the id of a [[scenario]]", mend))
     if faults:
         raise ContentError(faults)
     return found
@@ -133,12 +139,40 @@ def choose(scenarios: Mapping[str, Scenario], wanted: Sequence[str]) -> list[Sce
     Raises
     ------
     UsageError
-        If one is not known.
+        If one is not known, or none is written.
     """
+    if wanted and not scenarios:
+        raise UsageError(f"no scenario '{wanted[0]}': {NONE_WRITTEN}")
     for name in wanted:
         if name not in scenarios:
             raise UsageError(f"no scenario '{name}' in {FILE}: {did_you_mean(name, list(scenarios))}")
     return [scenarios[name] for name in wanted or scenarios]
+
+
+def _check_tables(toml: TomlFile) -> list[Fault]:
+    """Faults of the file as a whole: another schema, unknown tables, and what is not written as [[…]]."""
+    faults = []
+    if toml.data.get("schema") != SCHEMA or isinstance(toml.data.get("schema"), bool):
+        found = f"schema = {toml.data['schema']!r}" if "schema" in toml.data else "no schema"
+        faults.append(toml.fault(("schema",), found, f"schema = {SCHEMA}", f"write schema = {SCHEMA} at the top"))
+    for name, value in toml.data.items():
+        key = first_under(toml, (name,))
+        if name not in (*TABLES, "schema"):
+            kind = "table" if isinstance(value, dict | list) else "key"
+            faults.append(toml.fault(key, f"unknown {kind} '{name}'", "[[scenario]] or [[path]]", did_you_mean(name, TABLES)))
+        elif name in TABLES and not isinstance(value, list):
+            found = f"one table [{name}]" if isinstance(value, dict) else f"{name} = {value!r}"
+            faults.append(toml.fault(key, found, f"[[{name}]], a table of a list", f"write [[{name}]], with two brackets on either side"))
+    return faults
+
+
+def _mend_include(one: str, own: str, above: Sequence[str], declared: Sequence[str]) -> str:
+    """How to mend an include that names no scenario further up."""
+    if one == own:
+        return "leave it out: no scenario includes itself"
+    if one in declared:
+        return f"move the [[scenario]] '{one}' above this one"
+    return did_you_mean(one, above) if above else "leave it out: no scenario stands further up"
 
 
 def _check_path(toml: TomlFile, key: Any, path: Path, workspace: Workspace, references: Mapping[str, Contract]) -> list[Fault]:

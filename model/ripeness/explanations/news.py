@@ -71,7 +71,8 @@ def news_without_fit(checked: Checked, folder: Path, progress: Progress) -> dict
     Returns
     -------
     dict
-        As `run_news` gives and writes it; or `from`, `to` and `reason`, why a new fit is needed; empty if there is no earlier forecast.
+        As `run_news` gives and writes it; or `from`, `to` and `reason`, why a new fit is needed, with `weeks_a_fit` where several are, one for each so
+        many weeks; empty if there is no earlier forecast.
     """
     from ripeness.explain.news import MADE, Line, NotCarried
 
@@ -81,7 +82,8 @@ def news_without_fit(checked: Checked, folder: Path, progress: Progress) -> dict
         return {}
     asked = {"from": issued.origin.isoformat(), "to": end.origin.isoformat()}
     if (end.origin - issued.origin).days > LONGEST_DAYS:
-        return asked | {"reason": f"no fit's draws are carried over more than {LONGEST_DAYS // 7} weeks"}
+        weeks = LONGEST_DAYS // 7
+        return asked | {"reason": f"no fit's draws are carried over more than {weeks} weeks", "weeks_a_fit": weeks}
     meta = identify(checked, checked.vintage(issued.origin), seed)
     found = find_base(checked.workspace.reports, issued.origin, made_with(checked, meta))
     if isinstance(found, list):
@@ -143,7 +145,7 @@ def _made_from(start: dict[str, Any], end: dict[str, Any]) -> str:
 
 def _explain(checked: Checked, first: End, last: End, progress: Progress) -> tuple[End, End, list[Line]]:
     """Both ends as they were issued, or else as they are made now, and the lines between them."""
-    from ripeness.explain.news import MADE, Line
+    from ripeness.explain.news import MADE, ROUNDS, TIME, Line, time_label
 
     start, end = (make_end(checked, one.origin, progress) for one in (first, last))
     lines: list[Line] = []
@@ -151,25 +153,32 @@ def _explain(checked: Checked, first: End, last: End, progress: Progress) -> tup
         if issued.run_id and issued.run_id != now.run_id:
             change = sign * 100 * (now.probability - issued.probability)
             lines.append(Line(f"program, priors or question changed, {words}", MADE, change, 100 * now.error))
-    here = start
+    here, days = start, 0  # that lines of time speak of
     while here.origin < end.origin:
         near = (end.origin - here.origin).days <= LONGEST_DAYS
         there = end if near else make_end(checked, here.origin + timedelta(days=LONGEST_DAYS), progress)
-        lines = _merge(lines, _leg(checked, here, there, progress))
+        leg = _leg(checked, here, there, progress)
+        days += sum((there.origin - here.origin).days for line in leg if line.kind == TIME)
+        lines = _merge(lines, leg)
         here = there
+    label = time_label(days, any(line.kind == ROUNDS for line in lines))
+    lines = [replace(line, label=label) if line.kind == TIME else line for line in lines]
     return (first if first.run_id else start), (last if last.run_id else end), lines
 
 
 def _merge(lines: list[Line], more: list[Line]) -> list[Line]:
-    """Lines of one label added up."""
-    found = {line.label: line for line in lines}
+    """Lines of one label added up, and those of time, whose labels differ by leg."""
+    from ripeness.explain.news import TIME
+
+    found = {(line.kind, "" if line.kind == TIME else line.label): line for line in lines}
     for line in more:
-        own = found.get(line.label)
+        key = line.kind, "" if line.kind == TIME else line.label
+        own = found.get(key)
         if own is not None:
             factors = None if own.factors is None or line.factors is None else own.factors + line.factors
             parameters = None if own.parameters is None or line.parameters is None else own.parameters + line.parameters
             line = replace(line, points=own.points + line.points, mcse=hypot(own.mcse, line.mcse), factors=factors, parameters=parameters)
-        found[line.label] = line
+        found[key] = line
     return list(found.values())
 
 
@@ -194,7 +203,7 @@ def _leg(checked: Checked, start: End, end: End, progress: Progress) -> list[Lin
 
 def _carried(checked: Checked, base: Base, start: End, end: End) -> list[Line]:
     """Lines between two days from one fit's draws; raises `NotCarried` where these will not do."""
-    from ripeness.explain.news import EVENTS, Line, explain_move
+    from ripeness.explain.news import ROUNDS, Line, explain_move
     from ripeness.priors.elicited import Priors
 
     workspace = checked.workspace
@@ -206,4 +215,4 @@ def _carried(checked: Checked, base: Base, start: End, end: End) -> list[Line]:
         return moved.lines
     said = ", ".join(day.isoformat() for day in rounds)
     change = 100 * (end.probability - moved.after)
-    return [*moved.lines, Line(f"rounds held, with a new fit: {said}", EVENTS, change, 100 * end.error)]
+    return [*moved.lines, Line(f"rounds held, with a new fit: {said}", ROUNDS, change, 100 * end.error)]

@@ -44,16 +44,18 @@ def run_scenarios(
     Raises
     ------
     UsageError
-        If there is no such scenario, if nothing could say one that is to be given, or if `reach` is no probability.
+        If there is no such scenario or none at all, if nothing could say one that is to be given, or if `reach` is no probability.
     ContentError, GateError
         As `run_forecast` does; a file of scenarios that is wrong is told by line.
     """
     if reach is not None and not 0.0 < reach < 1.0:
         raise UsageError(f"--reach {reach:g}: a probability between 0 and 1, such as 0.5")
     checked = check_workspace(root)
-    from ripeness.explain.scenario_file import FILE, choose
+    from ripeness.explain.scenario_file import FILE, NONE_WRITTEN, choose
 
     chosen = choose(scenarios_of(checked), wanted)
+    if not chosen and reach is None:
+        raise UsageError(f"nothing to tell: {NONE_WRITTEN}")
     if given and not wanted:
         chosen = [one for one in chosen if all(path.value is not None for path in one.paths)]
     untold = [one.id for one in chosen if given and any(path.value is None for path in one.paths)]

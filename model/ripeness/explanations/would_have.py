@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 from ripeness import names, results
+from ripeness.data.vintages import Vintage
 from ripeness.errors import UsageError
 from ripeness.explanations.ends import Progress
 from ripeness.explanations.scenarios import scenarios_of
@@ -37,13 +38,15 @@ def run_would_have(root: Path, wanted: list[str], start: date, as_of: date | Non
         As `run_fit` does.
     """
     checked = check_workspace(root)
-    from ripeness.explain.scenario_file import choose
+    from ripeness.explain.scenario_file import NONE_WRITTEN, choose
 
     workspace, vintage = checked.workspace, checked.vintage(as_of)
     chosen = choose(scenarios_of(checked), wanted)
+    if not chosen:
+        raise UsageError(f"nothing to tell: {NONE_WRITTEN}")
     week = week_of(start)
-    if not workspace.question.war_began <= start < vintage.origin:
-        raise UsageError(f"--from {start}: a day between {workspace.question.war_began} and {vintage.origin}")
+    horizons = [weeks for weeks in workspace.question.horizons_weeks if weeks <= max(workspace.question.headline_weeks, 26)]
+    _check_start(start, vintage, workspace.question.war_began, max(horizons))
     folder = run_fit(workspace.root, vintage.origin, None, False, progress)
     from ripeness.explain.would_have import past_draws, would_have
     from ripeness.priors.elicited import Priors
@@ -51,8 +54,6 @@ def run_would_have(root: Path, wanted: list[str], start: date, as_of: date | Non
 
     run = results.open_run(folder)
     spec, _ = build_spec(workspace, vintage, Priors({}, {}, checked.priors))
-    question = workspace.question
-    horizons = [weeks for weeks in question.horizons_weeks if weeks <= max(question.headline_weeks, 26)]
     fits = [past_draws(run.tree[f"{name}/posterior"].to_dataset()) for name in names.HEADLINE_FITS]
     told = []
     for one in chosen:
@@ -64,7 +65,21 @@ def run_would_have(root: Path, wanted: list[str], start: date, as_of: date | Non
     return {
         "origin": vintage.origin.isoformat(),
         "from": week.isoformat(),
-        "question": question.id,
+        "question": workspace.question.id,
         "verb": "would have",
         "scenarios": told,
     }
+
+
+def _check_start(start: date, vintage: Vintage, war_began: date, weeks: int) -> None:
+    """Refuse a day before the first round's week or one that the record does not follow for so many whole weeks; says which days will do."""
+    last = week_of(vintage.origin) - timedelta(weeks=weeks)
+    first = max(war_began, week_of(vintage.rounds()[0]) - timedelta(days=6)) if vintage.rounds() else None
+    if first is None or first > last:
+        raise UsageError(
+            f"--from {start}: no day will do, as no round stands on the record to {vintage.origin} with {weeks} weeks after it"
+        )
+    if not first <= start <= last:
+        raise UsageError(
+            f"--from {start}: a day between {first}, from when on a round is on record, and {last}, {weeks} weeks before it ends"
+        )

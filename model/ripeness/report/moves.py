@@ -14,7 +14,7 @@ from ripeness.report.sentences import count, day, hundredths, join, points, quot
 from ripeness.report.svg import FAINT, GRID, INK, MAIN, SECOND, chart_style
 
 TOLD = 3  # causes named one by one
-CAUSES = ("rows", "revision", "events")
+CAUSES = ("rows", "revision", "events", "rounds")
 KINDS = {"time": FAINT, "made": FAINT, "refit": FAINT}
 LEAST = 0.05  # points that are worth a word
 LETTERS = 8  # of a label, to an inch of the chart's width
@@ -26,10 +26,11 @@ def news_section(news: Mapping[str, Any]) -> dict[str, Any]:
     Parameters
     ----------
     news : mapping
-        news.json; or from, to and reason, where only a new fit could tell.
+        news.json; or from, to and reason, where only new fits could tell, with weeks_a_fit where several are needed.
     """
     if "reason" in news:
-        return {"missing": news}
+        several = f"several new fits, about one for each {count(news['weeks_a_fit'], 'week')}" if "weeks_a_fit" in news else "a new fit"
+        return {"missing": news, "needed": several}
     figure = both_widths("news", " ".join(news_said(news)), lambda width: plot_news(news, width)) if news["lines"] else None
     rows = [
         {name: hundredths(line[name]) if name in line else "" for name in ("points", "factors", "parameters")}
@@ -57,7 +58,7 @@ def since_said(news: Mapping[str, Any]) -> str:
     clear = sorted((line for line in news["lines"] if _is_clear(line)), key=lambda line: -abs(line["points"]))[:2]
     if not clear:
         return head + ("; no single cause stands out from Monte Carlo error." if news["lines"] else ".")
-    return f"{head}: {join([f'{_label(line)} {_did(line["points"])}' for line in clear])}."
+    return f"{head}: {join([_moved(news, line) for line in clear])}."
 
 
 def news_said(news: Mapping[str, Any]) -> list[str]:
@@ -78,11 +79,14 @@ def news_said(news: Mapping[str, Any]) -> list[str]:
     time = [line for line in news["lines"] if line["kind"] == "time"]
     if time:
         passed = sum(line["points"] for line in time)
-        said.append(f"The passing of time, in which no round was found, {_did(passed)}.")
+        if _was_held(news):
+            said.append(f"Had no round been found, the passing of time {_would_have(passed)}.")
+        else:
+            said.append(f"The passing of time, in which no round was found, {_did(passed)}.")
     causes = [line for line in news["lines"] if line["kind"] in CAUSES]
     clear = [line for line in causes if _is_clear(line)]
     if clear:
-        said.append(sentence(join([f"{_label(line)} {_did(line['points'])}" for line in clear[:TOLD]])) + ".")
+        said.append(sentence(join([_moved(news, line) for line in clear[:TOLD]])) + ".")
     if len(clear) > TOLD:
         more = sum(line["points"] for line in clear[TOLD:])
         said.append(f"{sentence(count(len(clear) - TOLD, 'further cause'))} did less: {signed_points(more)} points in all.")
@@ -152,6 +156,24 @@ def _is_clear(line: Mapping[str, Any]) -> bool:
 def _label(line: Mapping[str, Any]) -> str:
     """A line's label as it stands in a sentence: titles of indicators in quotes."""
     return quoted(line["label"]) if line["kind"] in ("rows", "revision") else str(line["label"])
+
+
+def _was_held(news: Mapping[str, Any]) -> bool:
+    """Whether rounds were held between the two forecasts, so that time passed without any is only imagined."""
+    return any(line["kind"] == "rounds" for line in news["lines"])
+
+
+def _moved(news: Mapping[str, Any], line: Mapping[str, Any]) -> str:
+    """A line and what it did, as a clause."""
+    if line["kind"] == "time" and _was_held(news):
+        return f"{_label(line)}, {_would_have(line['points'])}"
+    return f"{_label(line)} {_did(line['points'])}"
+
+
+def _would_have(change: float) -> str:
+    if abs(change) < LEAST:
+        return "would have changed nothing to speak of"
+    return f"would have {'added' if change > 0 else 'taken away'} {points(change)}"
 
 
 def _did(change: float) -> str:

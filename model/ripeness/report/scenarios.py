@@ -115,7 +115,7 @@ def together_said(told: Mapping[str, Any]) -> list[str]:
 
 
 def reach_section(reach: Mapping[str, Any], summary: Mapping[str, Any]) -> dict[str, Any]:
-    """How far each condition by itself would have to open: a sentence on the nearest, and a row for each."""
+    """How far each condition by itself would have to open or shut: a sentence on the nearest, and a row for each."""
     labels = {condition["id"]: condition["label"] for condition in summary["conditions"]}
     rows = [
         {
@@ -128,15 +128,16 @@ def reach_section(reach: Mapping[str, Any], summary: Mapping[str, Any]) -> dict[
     ]
     level = f"{percent(reach['probability'])} within {count(reach['weeks'], 'week')}"
     able = [place for place, one in enumerate(reach["conditions"]) if one["odds"] is not None]
+    lower = any(one["then"] < one["now"] for one in reach["conditions"])  # the level is below the forecast
     if not able:
-        said = f"No condition by itself would bring the chance to {level}, however far it opened."
+        said = f"No condition by itself would bring the chance to {level}, however far it {'shut' if lower else 'opened'}."
     else:
         nearest = rows[min(able, key=lambda place: abs(log(reach["conditions"][place]["odds"])))]
         said = (
-            f"For {level} through one condition alone, the shortest way is {quoted(nearest['label'])}: it would have to hold {nearest['then']} of the time "
-            f"over these weeks, instead of {nearest['now']}."
+            f"For {level} through one condition alone, the shortest way is to {'shut' if lower else 'open'} {quoted(nearest['label'])} further: on the mean "
+            f"of {count(reach['weeks'], 'week')} it would have to hold {nearest['then']} of the time, instead of {nearest['now']} as forecast."
         )
-    return {"said": said, "level": level, "rows": rows}
+    return {"said": said, "level": level, "weeks": reach["weeks"], "rows": rows}
 
 
 def plausible(share: float) -> str:
