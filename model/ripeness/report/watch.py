@@ -46,7 +46,7 @@ def watch_section(watch: Mapping[str, Any]) -> dict[str, Any]:
             "expected": one["expected"],
             "scheduled": _is_scheduled(one),
             "move": moved(one["expected_points"]),
-            "range": f"{observed_value(one['lower'], '')} to {observed_value(one['upper'], '')}",
+            "range": f"{_end(one['lower'])} to {_end(one['upper'])}",
             "median": observed_value(one["median"], one["unit"]),
             "at_lower": signed_points(one["at_lower"]),
             "at_upper": signed_points(one["at_upper"]),
@@ -130,3 +130,8 @@ def _is_scheduled(release: Mapping[str, Any]) -> bool:
 def _wire(wire: Mapping[str, Any], unit: str) -> str:
     """A tripwire in words: "at 15.4 % or below (chance under 1 %)"."""
     return f"at {observed_value(wire['value'], unit)} or {wire['beyond']} (chance {percent(wire['chance'])})"
+
+
+def _end(value: float) -> str:
+    """An end of a range of values: a whole one without decimals."""
+    return f"{value:,.0f}".replace("-", "−") if float(value).is_integer() else observed_value(value, "")
