@@ -47,7 +47,7 @@ TIME, ROWS, REVISED, EVENTS, ROUNDS, MADE, REFIT, MONTE_CARLO = (
     "refit",
     "monte carlo",
 )
-FEW, ORDERS = 5, 8  # up to so many causes all orders are gone through, of more this many
+FEW, ORDERS = 5, 4  # up to so many causes all orders are gone through, of more this many
 PATHS: Final = 4
 BATCHES: Final = 20  # of draws, whose lines tell the Monte Carlo error
 CORES: Final = 2
