@@ -18,17 +18,9 @@ from ripeness.cli.app import app
 from ripeness.data.vintages import Vintage
 from ripeness.explain import watch as watching
 from ripeness.explain.futures import Origin
-from ripeness.explain.watch import (
-    Awaited,
-    Release,
-    after_release,
-    crossed,
-    look_around,
-    next_releases,
-    silent_headline,
-    watch,
-    watch_release,
-)
+from ripeness.explain.releases import Release, next_releases
+from ripeness.explain.tripwires import crossed, tripwires
+from ripeness.explain.watch import Awaited, after_release, look_around, silent_headline, watch, watch_release
 from ripeness.explanations import WATCH
 from ripeness.forecast.ahead import Ahead
 from ripeness.forecast.probability import forecast_probabilities
@@ -100,16 +92,16 @@ def test_values_are_in_the_units_of_their_series(origin: Origin, vintage: Vintag
 def test_tripwires_stand_where_the_move_reaches_them() -> None:
     values, mass = np.arange(11.0), np.full(11, 1 / 11)
     points = np.linspace(-8.0, 12.0, 11)
-    wires = watching._tripwires(values, mass, points)
+    wires = tripwires(values, mass, points)
     assert [(one.direction, one.beyond, one.value) for one in wires] == [("up", "above", 7.0), ("down", "below", 1.0)]
     assert [one.chance for one in wires] == pytest.approx([4 / 11, 2 / 11])
-    assert watching._tripwires(values, mass, points / 10) == []
-    assert [one.beyond for one in watching._tripwires(values, mass, np.where(values == 10.0, 2.0, points))] == ["below"]  # far, then back
-    assert [one.value for one in watching._tripwires(values, mass, np.where(values == 8.0, -6.0, points))] == [9.0, 1.0]
+    assert tripwires(values, mass, points / 10) == []
+    assert [one.beyond for one in tripwires(values, mass, np.where(values == 10.0, 2.0, points))] == ["below"]  # far, then back
+    assert [one.value for one in tripwires(values, mass, np.where(values == 8.0, -6.0, points))] == [9.0, 1.0]
     unlikely = np.full(11, 1 / 7) * ((values > 1) & (values < 9)) + 4e-4 * ((values < 2) | (values == 9))
-    assert [one.beyond for one in watching._tripwires(values, unlikely, points)] == ["above"]
+    assert [one.beyond for one in tripwires(values, unlikely, points)] == ["above"]
     unheard = np.where(values == 10.0, 5e-5, mass)
-    assert [one.value for one in watching._tripwires(values, unheard, np.where(values == 10.0, 0.0, points))] == [7.0, 1.0]
+    assert [one.value for one in tripwires(values, unheard, np.where(values == 10.0, 0.0, points))] == [7.0, 1.0]
 
 
 def test_quantiles_are_neither_a_cell_off_nor_parts_of_counts() -> None:

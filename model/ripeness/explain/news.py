@@ -32,7 +32,7 @@ from ripeness.renewal.reasons import beyond_window
 from ripeness.renewal.stored import Base
 from ripeness.renewal.weights import Weights, weighted_mean
 from ripeness.renewal.window import Key, read_parameters, rows_by_factor
-from ripeness.runs.carried import base_spec
+from ripeness.runs.carried import CORES, base_spec
 from ripeness.spec import ModelSpec, build_spec
 from ripeness.workspace import Workspace
 
@@ -50,7 +50,6 @@ TIME, ROWS, REVISED, EVENTS, ROUNDS, MADE, REFIT, MONTE_CARLO = (
 FEW, ORDERS = 5, 4  # up to so many causes all orders are gone through, of more this many
 PATHS: Final = 4
 BATCHES: Final = 20  # of draws, whose lines tell the Monte Carlo error
-CORES: Final = 2
 POINTS: Final = 100.0
 
 

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from ripeness.explain.scenarios import Told
 
 SCENARIOS = "scenarios.json"
-CORES = 2
 REACH = 0.5  # the probability that a report says how to come to
 
 
@@ -112,6 +111,7 @@ def tell_scenarios(
     progress : callable
     """
     from ripeness.explain.scenarios import tell
+    from ripeness.runs.carried import CORES
 
     start, question = end_of(checked, folder), checked.workspace.question
     found: dict[str, Any] = {

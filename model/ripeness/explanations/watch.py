@@ -55,7 +55,8 @@ def write_watch(checked: Checked, origin: Origin, folder: Path) -> dict[str, Any
         Of that forecast.
     folder : Path
     """
-    from ripeness.explain.watch import FAR, crossed, watch
+    from ripeness.explain.tripwires import FAR, crossed
+    from ripeness.explain.watch import watch
 
     start, question = end_of(checked, folder), checked.workspace.question
     vintage = checked.vintage(start.origin)
