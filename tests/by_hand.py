@@ -13,11 +13,11 @@ from scipy import stats
 from scipy.special import expit, log_expit, logsumexp
 
 from ripeness import names
+from ripeness.calendar import week_of
 from ripeness.data.panel import UNSEARCHED
-from ripeness.model import Form, build_model
-from ripeness.priors.elicited import elicit_quantiles
-from ripeness.spec import ModelSpec, Variant, reading_data
-from ripeness.weeks import week_of
+from ripeness.elicitation.elicited import elicit_quantiles
+from ripeness.model.build import Form, build_model
+from ripeness.model.spec import ModelSpec, Variant, reading_data
 
 Array = NDArray[np.float64]
 Point = dict[str, Array]

@@ -15,12 +15,12 @@ from ripeness import names
 
 ROOT = Path(__file__).resolve().parents[1]
 LONGEST_FIRST = (
-    "pipeline",
+    "workflow",
     "workspaces",
     "cli/test_init.py",
-    "fit/test_sample.py",
-    "fit/test_density.py",
-    "test_model.py",
+    "inference/test_sample.py",
+    "inference/test_density.py",
+    "model/test_build.py",
 )  # below tests/: those that sample or compile
 
 

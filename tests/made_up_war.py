@@ -14,17 +14,17 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from ripeness import names
-from ripeness.data.contracts import read_contracts
+from ripeness.attribution.futures import Origin, Start
+from ripeness.calendar import week_grid
+from ripeness.data.indicators import read_contracts
 from ripeness.data.panel import build_panel
 from ripeness.data.vintages import read_store
-from ripeness.explain.futures import Origin, Start
-from ripeness.hazard.announced import CLASSES, Announcement, announced_weeks, find_announcements
-from ripeness.hazard.inside import build_inside
-from ripeness.priors.elicited import Priors
-from ripeness.priors.reference import ReferenceCurve
-from ripeness.renewal.stored import Base
-from ripeness.spec import ModelSpec
-from ripeness.weeks import week_grid
+from ripeness.elicitation.elicited import Priors
+from ripeness.elicitation.reference import ReferenceCurve
+from ripeness.model.spec import ModelSpec
+from ripeness.model.terms.announcements import CLASSES, Announcement, announced_weeks, find_announcements
+from ripeness.model.terms.conditions import build_inside
+from ripeness.reweighting.stored import Base
 from ripeness.workspace import read_workspace
 
 Array = NDArray[np.float64]

@@ -11,38 +11,37 @@ from typing import Any
 
 import pytest
 
-MODULE = re.compile(r"^- `([a-z_/]+\.py)`", re.MULTILINE)
+ROOM = re.compile(r"^\| `([a-z_/]+)/` \|", re.MULTILINE)
 PARTIES = re.compile(r"(?i)ukrain|russia|kyiv|kiev|moscow|kremlin|putin|zelensk|crimea|donbas")
 # ids that are words besides: mechanisms of a claim, prose on other wars; and the example series of help, a message and docstrings
 ALLOWED = {
-    "mediation": {"claims/entries.py", "priors/reference.py"},
-    "guarantees": {"claims/entries.py", "data/events.py"},
-    "distrust": {"claims/entries.py"},
-    "brent": {"cli/app.py", "data/batches.py", "data/contracts.py", "data/journal.py", "data/recovery.py"},
+    "mediation": {"essay/entries.py", "elicitation/reference.py"},
+    "guarantees": {"essay/entries.py", "data/events.py"},
+    "distrust": {"essay/entries.py"},
+    "brent": {"cli/app.py", "data/batches.py", "data/indicators.py", "data/journal.py", "data/recovery.py"},
 }
 NEVER_SAMPLE = [
-    "claims",
+    "essay",
     "data.vintages",
+    "intake.updates",
     "sources",
     "report.page",
     "ledger",
     "results",
-    "pipeline",
+    "workflow.forecasts",
     "cli.app",
-    "renewal.stored",
-    "runs.carried",
-    "summary.carried",
+    "reweighting.stored",
+    "workflow.reweight_run",
+    "workflow.summary.reweighted",
 ]
 
 
-def test_map_lists_every_module_once_and_no_other(root: Path) -> None:
+def test_map_lists_every_room_once_and_no_other(root: Path) -> None:
     package = root / "model" / "ripeness"
-    listed = MODULE.findall((root / "ARCHITECTURE.md").read_text("utf-8"))
-    there = {path.relative_to(package).as_posix() for path in package.rglob("*.py")} - {
-        path.relative_to(package).as_posix() for path in package.rglob("__init__.py")
-    }
-    assert sorted(there - set(listed)) == [], "modules missing from ARCHITECTURE.md"
-    assert sorted(set(listed) - there) == [], "modules in ARCHITECTURE.md that do not exist"
+    listed = ROOM.findall((root / "ARCHITECTURE.md").read_text("utf-8"))
+    there = {path.parent.relative_to(package).as_posix() for path in package.rglob("*.py")} - {"."}
+    assert sorted(there - set(listed)) == [], "rooms missing from ARCHITECTURE.md"
+    assert sorted(set(listed) - there) == [], "rooms in ARCHITECTURE.md that do not exist"
     assert len(listed) == len(set(listed))
 
 

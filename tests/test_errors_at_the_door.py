@@ -146,7 +146,7 @@ def test_no_verb_starts_on_wrong_content(copied_workspace: Path, tree_of: Tree, 
 def test_a_spoilt_ledger_is_told_before_anything_is_fitted(
     copied_workspace: Path, tree_of: Tree, monkeypatch: pytest.MonkeyPatch, verb: str
 ) -> None:
-    monkeypatch.setitem(sys.modules, "ripeness.priors.elicit", None)  # what comes next cannot be imported
+    monkeypatch.setitem(sys.modules, "ripeness.elicitation.elicit", None)  # what comes next cannot be imported
     (copied_workspace / "reports").mkdir()
     (copied_workspace / "reports" / "ledger.csv").write_text("run,question\n", "utf-8")
     before = tree_of(copied_workspace)

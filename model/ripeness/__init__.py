@@ -15,26 +15,27 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ripeness.claims import read_claims
     from ripeness.data.vintages import read_store
     from ripeness.errors import RipenessError
-    from ripeness.issuing import run_report
-    from ripeness.pipeline import check_workspace, run_fit, run_forecast
+    from ripeness.essay import read_claims
     from ripeness.results import Run, open_run
+    from ripeness.workflow.checked import check_workspace
+    from ripeness.workflow.forecasts import run_fit, run_forecast
+    from ripeness.workflow.issue import run_report
     from ripeness.workspace import find_workspace, read_workspace
 
 _HOMES = {
     "RipenessError": "errors",
     "Run": "results",
-    "check_workspace": "pipeline",
+    "check_workspace": "workflow.checked",
     "find_workspace": "workspace",
     "open_run": "results",
-    "read_claims": "claims",
+    "read_claims": "essay",
     "read_store": "data.vintages",
     "read_workspace": "workspace",
-    "run_fit": "pipeline",
-    "run_forecast": "pipeline",
-    "run_report": "issuing",
+    "run_fit": "workflow.forecasts",
+    "run_forecast": "workflow.forecasts",
+    "run_report": "workflow.issue",
 }
 
 __all__ = [

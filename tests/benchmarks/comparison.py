@@ -2,7 +2,7 @@
 
 All chains of all repetitions are judged together: R-hat and effective sample sizes of the whole, over the seconds of the whole. A sampler has
 converged if it was not cut short, its largest R-hat is at most 1.01, its smallest bulk and tail effective sample sizes at least 400 and no
-draw diverged: the limits of :mod:`ripeness.fit.gate`. Nothing is divided by a sampler that has not.
+draw diverged: the limits of :mod:`ripeness.inference.gate`. Nothing is divided by a sampler that has not.
 """
 
 from __future__ import annotations

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from problem import BLOCKS, Problem
 
 from ripeness import names
-from ripeness.fit.coordinates import PARTS, build_coordinates
-from ripeness.fit.problem import build_problem
-from ripeness.pipeline import check_workspace
-from ripeness.priors.elicit import elicit_priors
-from ripeness.spec import ModelSpec, Variant, build_spec, outside_basis
+from ripeness.elicitation.elicit import elicit_priors
+from ripeness.inference.coordinates import PARTS, build_coordinates
+from ripeness.inference.model_data import build_problem
+from ripeness.model.spec import ModelSpec, Variant, build_spec, outside_basis
+from ripeness.workflow.checked import check_workspace
 
 Array = NDArray[np.float64]
 ROOT = Path(__file__).resolve().parents[2]
@@ -101,7 +101,7 @@ def _members(first: Any, end: Any) -> Any:
 
 def reference_values(spec: ModelSpec, points: Array) -> tuple[Array, Array]:
     """Log density (point,) and gradient (point, x) of the whitened form as PyMC has it, at points x."""
-    from ripeness.model import build_model
+    from ripeness.model.build import build_model
 
     model = build_model(spec, "conjunctive", form="whitened")
     start = model.initial_point()

@@ -29,17 +29,17 @@ from numpy.typing import NDArray
 
 from ripeness import names
 from ripeness.data.vintages import Vintage
-from ripeness.fit.sample import sample_posterior
+from ripeness.elicitation.elicit import elicit_priors
 from ripeness.forecast.ahead import build_ahead
-from ripeness.forecast.probability import forecast_probabilities
-from ripeness.hazard.announced import Announcement
-from ripeness.pipeline import check_workspace
-from ripeness.priors.elicit import elicit_priors
-from ripeness.renewal.carried import STORED, StoredFit, look_ahead, store_fit, update_fit
-from ripeness.renewal.reasons import beyond_window, untrustworthy
-from ripeness.renewal.weights import Anchor, weighted_mean
-from ripeness.renewal.window import LONGEST, PERIODS
-from ripeness.spec import ModelSpec, build_spec
+from ripeness.forecast.horizons import forecast_probabilities
+from ripeness.inference.sample import sample_posterior
+from ripeness.model.spec import ModelSpec, build_spec
+from ripeness.model.terms.announcements import Announcement
+from ripeness.reweighting.refusals import beyond_window, untrustworthy
+from ripeness.reweighting.reweighted import STORED, StoredFit, look_ahead, store_fit, update_fit
+from ripeness.reweighting.weights import Anchor, weighted_mean
+from ripeness.reweighting.window import LONGEST, PERIODS
+from ripeness.workflow.checked import check_workspace
 
 Array = NDArray[np.float64]
 ROOT = Path(__file__).resolve().parents[2]

@@ -57,9 +57,9 @@ EVALUATIONS = 400
 def measure(size: Size, seed: int, sampling: tuple[int, int, int] | None) -> dict[str, Any]:
     """Time the gradient of a war of this size in this process; with chains, warm-up and draws, sample it too and say what it took."""
     from ripeness import names
-    from ripeness.fit.coordinates import build_coordinates
-    from ripeness.fit.pointers import Density
-    from ripeness.fit.problem import build_problem
+    from ripeness.inference.callback import Density
+    from ripeness.inference.coordinates import build_coordinates
+    from ripeness.inference.model_data import build_problem
 
     with tempfile.TemporaryDirectory() as folder:
         spec = simulate(size, seed, Path(folder))
@@ -82,8 +82,8 @@ def sample(spec: Any, coordinates: Any, problem: Any, seed: int, chains: int, tu
     import nutpie
 
     from ripeness import names
-    from ripeness.fit.expand import expand_draws
-    from ripeness.fit.sample import CORES, TARGET_ACCEPT, VECTOR, as_nutpie_model
+    from ripeness.inference.expand import expand_draws
+    from ripeness.inference.sample import CORES, TARGET_ACCEPT, VECTOR, as_nutpie_model
 
     model = as_nutpie_model(problem, coordinates)
     worked = time.process_time()

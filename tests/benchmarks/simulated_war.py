@@ -21,14 +21,14 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))
 import made_up_war
 
 from ripeness import names
-from ripeness.data.contracts import read_contracts
+from ripeness.data.indicators import read_contracts
 from ripeness.data.panel import Counted, Measured, Panel, Record
-from ripeness.factors.paths import level_basis
-from ripeness.hazard.announced import CLASSES
-from ripeness.hazard.inside import build_inside, inside_score, normaliser, openness, regressors, weight_matrix
-from ripeness.hazard.outside import hat_matrix
-from ripeness.priors.elicit import Priors
-from ripeness.spec import ModelSpec, outside_knots, reading_data
+from ripeness.elicitation.elicit import Priors
+from ripeness.model.spec import ModelSpec, outside_knots, reading_data
+from ripeness.model.terms.announcements import CLASSES
+from ripeness.model.terms.conditions import build_inside, inside_score, normaliser, openness, regressors, weight_matrix
+from ripeness.model.terms.factor_paths import level_basis
+from ripeness.model.terms.outside import hat_matrix
 from ripeness.workspace import read_workspace
 
 Array = NDArray[np.float64]

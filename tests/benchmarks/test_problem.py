@@ -12,9 +12,9 @@ from problem import BLOCKS, Problem, read_problem
 from quantities import CENTRED, NON_CENTRED, WHITENED, flatten, named_quantities
 
 from ripeness import names
-from ripeness.fit.coordinates import build_coordinates
-from ripeness.fit.expand import expand_draws
-from ripeness.fit.problem import build_problem
+from ripeness.inference.coordinates import build_coordinates
+from ripeness.inference.expand import expand_draws
+from ripeness.inference.model_data import build_problem
 
 
 def some_draws(problem: Problem) -> Any:

@@ -13,8 +13,8 @@ from comparison import read_table
 from simulated_war import SILENT, SIMULATED, Size, simulate
 
 from ripeness import names
-from ripeness.fit.coordinates import build_coordinates
-from ripeness.fit.problem import build_problem
+from ripeness.inference.coordinates import build_coordinates
+from ripeness.inference.model_data import build_problem
 
 
 def points(power: dict[str, float], record: str = SIMULATED) -> list[dict[str, Any]]:

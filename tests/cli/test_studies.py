@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from ripeness import pipeline, studies
+from ripeness import workflow as pipeline
 from ripeness.cli.app import app
-from ripeness.pipeline.backtesting import Backtest
+from ripeness.workflow import studies
+from ripeness.workflow.backtesting import Backtest
 
 ABOUT = {"command": "ripeness", "date": "2031-04-01", "seed": 1, "code_version": "0", "headline": 0.2, "origin": "2031-03-30"}
 

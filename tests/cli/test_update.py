@@ -247,7 +247,7 @@ def test_fifty_rows_load_no_sampler_and_take_less_than_a_second(copied_workspace
     rows = [f"{name},{day},{70 + day.day / 10:g},2026-12-31,source,A\n" for name in ("brent", "rouble_per_usd") for day in weeks]
     (tmp_path / "fifty.csv").write_text("indicator," + HEADER + "".join(rows))
     code = (
-        "import sys, time\nimport ripeness.pipeline, ripeness.cli.update, ripeness.data.intake, ripeness.data.updates, rich.table, typer._adapters\n"
+        "import sys, time\nimport ripeness.workflow, ripeness.cli.update, ripeness.intake.incoming, ripeness.intake.updates, rich.table, typer._adapters\n"
         "from ripeness.cli.app import app\nbegan = time.process_time()\n"
         f"try:\n    app({['update', str(tmp_path / 'fifty.csv'), '--workspace', str(copied_workspace)]!r})\n"
         "except SystemExit as end:\n    assert not end.code, end.code\n"

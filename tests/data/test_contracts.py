@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from ripeness.data.contracts import read_contracts
+from ripeness.data.indicators import read_contracts
 from ripeness.errors import ContentError
 from ripeness.workspace import Workspace
 

@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ripeness.data.batches import UPDATES_FILE, no_batches
-from ripeness.data.intake import read_files
-from ripeness.data.updates import Choices, update_store
 from ripeness.data.vintages import read_store
+from ripeness.intake.incoming import read_files
+from ripeness.intake.updates import Choices, update_store
 from ripeness.workspace import Workspace
 
 Write = Callable[..., Workspace]

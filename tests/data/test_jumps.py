@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ripeness.data.contracts import Contract, read_contracts
+from ripeness.data.indicators import Contract, read_contracts
 from ripeness.data.jumps import FEWEST, LIMIT, find_jumps
 from ripeness.workspace import Workspace
 

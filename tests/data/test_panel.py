@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ripeness.data.contracts import read_contracts
+from ripeness.data.indicators import read_contracts
 from ripeness.data.panel import UNSEARCHED, Panel, Record, build_panel
 from ripeness.data.vintages import read_store
 from ripeness.errors import RipenessError

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ripeness.data.contracts import Contract, read_contracts
+from ripeness.data.indicators import Contract, read_contracts
 from ripeness.data.rows import read_rows
 from ripeness.data.tables import MOST_TOLD
 from ripeness.errors import ContentError

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ripeness.data.contracts import Contract
 from ripeness.data.events import COVERAGE_TYPES, EVENT_TYPES
+from ripeness.data.indicators import Contract
 from ripeness.data.rows import TYPES
 from ripeness.data.vintages import LookAheadError, Store, Vintage, read_store
 from ripeness.errors import ContentError, UsageError

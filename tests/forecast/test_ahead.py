@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from ripeness import names
+from ripeness.calendar import week_grid
 from ripeness.data.panel import UNSEARCHED, Panel, Record
+from ripeness.elicitation.reference import ReferenceCurve
 from ripeness.forecast.ahead import Ahead, build_ahead
-from ripeness.hazard.announced import CLASSES, Announcement
-from ripeness.hazard.inside import build_inside
-from ripeness.priors.reference import ReferenceCurve
-from ripeness.spec import ModelSpec
-from ripeness.weeks import week_grid
+from ripeness.model.spec import ModelSpec
+from ripeness.model.terms.announcements import CLASSES, Announcement
+from ripeness.model.terms.conditions import build_inside
 from ripeness.workspace import Factor
 
 Array = NDArray[np.float64]

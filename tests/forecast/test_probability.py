@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from ripeness.calendar import horizon_span
 from ripeness.forecast.ahead import Ahead
-from ripeness.forecast.probability import forecast_probabilities, without_path_noise
+from ripeness.forecast.horizons import forecast_probabilities, without_path_noise
 from ripeness.forecast.simulate import simulate_rounds, sustained_process
-from ripeness.weeks import horizon_span
 
 Array = NDArray[np.float64]
 HORIZONS = (2, 4, 10)

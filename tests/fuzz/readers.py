@@ -24,9 +24,9 @@ from samples import INCOMING, PUBLISHED, STORE, files_of, write_shipped, write_s
 
 from ripeness.cli.imports import update_from_import
 from ripeness.cli.update import update_from_files
-from ripeness.data.updates import Choices
 from ripeness.data.vintages import read_store
 from ripeness.errors import ContentError, RipenessError, UsageError
+from ripeness.intake.updates import Choices
 from ripeness.ledger.entries import read_ledger
 from ripeness.ledger.resolutions import read_resolutions
 from ripeness.sources import SOURCES, import_source, write_rows

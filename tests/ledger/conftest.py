@@ -11,7 +11,7 @@ import pytest
 
 from ripeness.data.vintages import Store, Vintage
 from ripeness.ledger import Entry
-from ripeness.question import Question
+from ripeness.workspace.question import Question
 
 ORIGIN = date(2025, 6, 22)  # a Sunday
 

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ripeness.calendar import horizon_span
 from ripeness.ledger import Entry
 from ripeness.ledger.outcomes import SETTLE_DAYS, decided_on, settle, worst_search
-from ripeness.question import Question
-from ripeness.weeks import horizon_span
+from ripeness.workspace.question import Question
 
 Make = Callable[..., Entry]
 Known = Callable[..., Any]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ripeness.ledger import Entry, append_entries, build_record, read_ledger, read_resolutions, resolve_forecasts
-from ripeness.question import Question
+from ripeness.workspace.question import Question
 
 ESSAY = date(2025, 6, 18)
 AUGUST, OCTOBER = date(2025, 8, 3), date(2025, 10, 5)

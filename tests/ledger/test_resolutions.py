@@ -11,17 +11,9 @@ from typing import Any
 import pytest
 
 from ripeness.errors import ContentError
-from ripeness.ledger import (
-    FILE,
-    RESOLUTIONS_FILE,
-    Entry,
-    Resolution,
-    append_entries,
-    read_resolutions,
-    resolve_forecasts,
-)
+from ripeness.ledger import FILE, RESOLUTIONS_FILE, Entry, Resolution, append_entries, read_resolutions, resolve_forecasts
 from ripeness.ledger.resolutions import scores
-from ripeness.question import Question
+from ripeness.workspace.question import Question
 
 Make = Callable[..., Entry]
 Known = Callable[..., Any]

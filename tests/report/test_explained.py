@@ -270,7 +270,7 @@ def test_page_and_command_tell_reach_and_plausibility_alike(
 ) -> None:
     told = explained["scenarios"]
     told["reach"]["weeks"] = 39
-    monkeypatch.setattr("ripeness.explanations.run_scenarios", lambda *_: told)
+    monkeypatch.setattr("ripeness.workflow.run_scenarios", lambda *_: told)
     show_scenarios(Path(), [], False, 0.5, None, False)
     printed = capsys.readouterr().out
     page = say(explained)

@@ -14,10 +14,10 @@ import pytest
 import xarray as xr
 from made_up_war import make_origin
 
-from ripeness.explain.panel import build_panel, read_panel
-from ripeness.explain.scenario_file import Path, Scenario
+from ripeness.attribution.scenario_file import Path, Scenario
+from ripeness.attribution.what_if import build_panel, read_panel
+from ripeness.model.spec import ModelSpec
 from ripeness.report import render_failure, render_page
-from ripeness.spec import ModelSpec
 
 HOSTILE = '</script><script>alert("x")</script>'
 PATHS = (

@@ -13,15 +13,15 @@ import pytest
 import xarray as xr
 
 from ripeness import names
-from ripeness.data.contracts import Contract
 from ripeness.data.events import read_events
-from ripeness.data.flags import WINDOW_WEEKS, Flag, flag_vintage
+from ripeness.data.indicators import Contract
 from ripeness.data.panel import build_panel
+from ripeness.data.quality import WINDOW_WEEKS, Flag, flag_vintage
 from ripeness.data.rows import read_rows
 from ripeness.data.vintages import LookAheadError, Vintage, read_store
 from ripeness.errors import ContentError, RipenessError
-from ripeness.fit.flags import flag_fits
-from ripeness.fit.gate import Verdict, judge_fit
+from ripeness.inference.checks import flag_fits
+from ripeness.inference.gate import Verdict, judge_fit
 from ripeness.workspace import read_workspace
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -10,12 +10,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from ripeness.data.updates import Choices
 from ripeness.data.vintages import Store, read_store
 from ripeness.errors import ContentError, UsageError
-from ripeness.pipeline import run_import_update
+from ripeness.intake.updates import Choices
 from ripeness.sources import SOURCES, import_all, import_source, write_rows
 from ripeness.sources.tables import read_records, read_table
+from ripeness.workflow.storing import run_import_update
 from ripeness.workspace import read_workspace
 
 _ROOT = Path(__file__).resolve().parents[2]

@@ -22,10 +22,11 @@ from scipy.stats import binom
 from workspaces.simulate import simulate
 
 from ripeness import names
-from ripeness.explanations import run_scenarios, run_watch
-from ripeness.issuing import run_report
-from ripeness.pipeline.forecasts import quiet
 from ripeness.results import PAGE, Run, open_run
+from ripeness.workflow.forecasts import quiet
+from ripeness.workflow.issue import run_report
+from ripeness.workflow.scenarios import run_scenarios
+from ripeness.workflow.watchlist import run_watch
 
 Array = NDArray[np.float64]
 HERE = Path(__file__).parent

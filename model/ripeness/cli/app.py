@@ -133,7 +133,7 @@ def import_(
     if not update:
         import_files(root_of(workspace), source, files, out)
         return
-    from ripeness.data.updates import Choices
+    from ripeness.intake.updates import Choices
 
     update_from_import(root_of(workspace), source, files, Choices(day, confirm, accept_valid, dry_run), json)
 
@@ -156,7 +156,7 @@ def update(
     Each row gets a verdict. All rows of all files are stored as one, or none if one is refused.
     """
     from ripeness.cli.update import update_from_files
-    from ripeness.data.updates import Choices
+    from ripeness.intake.updates import Choices
 
     update_from_files(root_of(workspace), files, indicator, Choices(day, confirm, accept_valid, dry_run), json)
 

@@ -29,7 +29,7 @@ def make_backtest(root: Path, quick: bool, gap: bool, scheduler: str | None, see
     UsageError
         If no scheduler answers.
     """
-    from ripeness.pipeline import run_backtest
+    from ripeness.workflow.backtesting import run_backtest
 
     command = (
         "ripeness backtest"

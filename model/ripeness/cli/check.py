@@ -20,8 +20,8 @@ def show_check(root: Path, json: bool) -> None:
     ContentError
         With every fault of every file.
     """
-    from ripeness.explain.scenario_file import read_scenarios
-    from ripeness.pipeline import check_workspace
+    from ripeness.attribution.scenario_file import read_scenarios
+    from ripeness.workflow.checked import check_workspace
 
     try:
         found = check_workspace(root)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ripeness.claims import (
+from ripeness.essay import (
     Claim,
     Claims,
     Coverage,

@@ -27,7 +27,7 @@ def export_run(root: Path, kinds: list[str], out: Path | None, as_of: date | Non
     for kind in kinds:
         if kind not in KINDS:
             raise UsageError(f"'{kind}' cannot be exported: {did_you_mean(kind, KINDS)}")
-    from ripeness.pipeline import run_forecast
+    from ripeness.workflow.forecasts import run_forecast
 
     with show_progress() as progress:
         folder = run_forecast(root, as_of, None, False, progress)
@@ -42,9 +42,9 @@ def export_run(root: Path, kinds: list[str], out: Path | None, as_of: date | Non
                 results.write_whole(out / "hub" / name, text)
                 written.append(out / "hub" / name)
         elif kind == BRIEF:
-            from ripeness.evaluate.published import STUDIES, say_verdict
-            from ripeness.explanations import read_explained
+            from ripeness.evaluation.published import STUDIES, say_verdict
             from ripeness.report.brief import write_brief
+            from ripeness.workflow.explained import read_explained
 
             results.write_whole(out / "brief.md", write_brief(summary, read_explained(folder), say_verdict(folder.parent / STUDIES)))
             written.append(out / "brief.md")

@@ -11,8 +11,8 @@ from rich.text import Text
 
 from ripeness.cli.screen import open_console
 from ripeness.cli.update import say_update
-from ripeness.data.updates import Choices
 from ripeness.errors import UsageError
+from ripeness.intake.updates import Choices
 from ripeness.sources import files_by_source, import_source
 from ripeness.workspace import read_workspace
 
@@ -61,7 +61,7 @@ def update_from_import(root: Path, source: str, files: list[Path], choices: Choi
     ContentError
         If a publisher's file is not what it should be, or rows are refused and nothing was written.
     """
-    from ripeness.pipeline import run_import_update
+    from ripeness.workflow.storing import run_import_update
 
     say_update(run_import_update(root, source, files, choices), choices, json)
 

@@ -18,8 +18,8 @@ def show_news(root: Path, earlier: str, later: str, json: bool) -> None:
     UsageError
         If an end is neither a day nor a run of the ledger.
     """
-    from ripeness.explanations import run_news
     from ripeness.report.moves import news_said
+    from ripeness.workflow.news import run_news
 
     with show_progress() as progress:
         news = run_news(root, earlier, later, progress)

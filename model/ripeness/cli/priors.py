@@ -15,12 +15,12 @@ from ripeness import names
 from ripeness.cli.screen import open_console, print_json
 
 if TYPE_CHECKING:
-    from ripeness.priors.elicited import PriorRow
+    from ripeness.elicitation.elicited import PriorRow
 
 
 def show_priors(root: Path, as_of: date | None, seed: int | None, json: bool) -> None:
     """Print every prior, asked and achieved, what they imply before any data, and whether each claim comes out in its direction."""
-    from ripeness.pipeline import elicit
+    from ripeness.workflow.beliefs import elicit
 
     report = elicit(root, as_of, seed)
     if json:

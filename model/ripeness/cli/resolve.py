@@ -24,7 +24,7 @@ def show_resolutions(root: Path, as_of: date | None, json: bool) -> None:
     ContentError
         If a file is wrong; nothing was changed.
     """
-    from ripeness.pipeline import run_resolve
+    from ripeness.workflow.resolving import run_resolve
 
     added, record = run_resolve(root, as_of)
     if json:

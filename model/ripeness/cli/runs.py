@@ -21,7 +21,7 @@ def make_fit(root: Path, as_of: date | None, seed: int | None, refit: bool) -> N
     GateError
         If the fit failed, so that no number may be published.
     """
-    from ripeness.pipeline import run_fit
+    from ripeness.workflow.forecasts import run_fit
 
     with show_progress() as progress:
         folder = run_fit(root, as_of, seed, refit, progress)
@@ -36,7 +36,7 @@ def make_forecast(root: Path, as_of: date | None, seed: int | None, refit: bool,
     GateError
         If the fit failed, so that no number may be published.
     """
-    from ripeness.pipeline import run_forecast
+    from ripeness.workflow.forecasts import run_forecast
 
     with show_progress() as progress:
         folder = run_forecast(root, as_of, seed, refit, progress)
@@ -72,7 +72,7 @@ def make_report(root: Path, as_of: date | None, seed: int | None, refit: bool) -
     GateError
         If the fit failed; the page then shows the failure and the outside view.
     """
-    from ripeness.issuing import run_report
+    from ripeness.workflow.issue import run_report
 
     with show_progress() as progress:
         folder = run_report(root, as_of, seed, refit, progress)

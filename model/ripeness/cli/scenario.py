@@ -20,8 +20,8 @@ def show_scenarios(root: Path, wanted: list[str], given: bool, reach: float | No
     UsageError
         If there is no such scenario, or nothing could say one that is to be given.
     """
-    from ripeness.explanations import run_scenarios
     from ripeness.report.scenarios import plausible
+    from ripeness.workflow.scenarios import run_scenarios
 
     with show_progress() as progress:
         found = run_scenarios(root, wanted, given, reach, as_of, progress)
@@ -65,7 +65,7 @@ def show_would_have(root: Path, wanted: list[str], start: date, as_of: date | No
     UsageError
         If there is no such scenario, or the day leaves no room in the record.
     """
-    from ripeness.explanations import run_would_have
+    from ripeness.workflow.counterfactual import run_would_have
 
     with show_progress() as progress:
         found = run_would_have(root, wanted, start, as_of, progress)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ripeness.claims import Claim, read_claims, verify_essay
 from ripeness.cli.claims import print_claims, print_verification
 from ripeness.cli.screen import open_console, print_json
 from ripeness.errors import UsageError
+from ripeness.essay import Claim, read_claims, verify_essay
 from ripeness.workspace import read_workspace
 
 

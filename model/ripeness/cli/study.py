@@ -9,13 +9,13 @@ from typing import Any
 from rich.text import Text
 
 from ripeness.cli.screen import open_console, show_progress
-from ripeness.evaluate import published
+from ripeness.evaluation import published
 from ripeness.report import scrutiny
 
 
 def study_scorecard(root: Path, seed: int | None, day: date | None) -> None:
     """Score the claims and print what the record says of them."""
-    from ripeness.studies import run_scorecard
+    from ripeness.workflow.studies import run_scorecard
 
     with show_progress() as progress:
         path = run_scorecard(root, seed, day or date.today(), progress)
@@ -24,7 +24,7 @@ def study_scorecard(root: Path, seed: int | None, day: date | None) -> None:
 
 def study_sensitivity(root: Path, as_of: date | None, seed: int | None, day: date | None) -> None:
     """Find what the headline leans on and print the most of it."""
-    from ripeness.studies import run_sensitivity
+    from ripeness.workflow.studies import run_sensitivity
 
     with show_progress() as progress:
         path = run_sensitivity(root, as_of, seed, day or date.today(), progress)
@@ -34,7 +34,7 @@ def study_sensitivity(root: Path, as_of: date | None, seed: int | None, day: dat
 
 def study_sbc(root: Path, simulations: int, wrong: int, futures: int, as_of: date | None, seed: int | None, day: date | None) -> None:
     """Simulate wars, fit them and print whether ranks are uniform."""
-    from ripeness.studies import run_sbc
+    from ripeness.workflow.studies import run_sbc
 
     with show_progress() as progress:
         path = run_sbc(root, simulations, wrong, futures, as_of, seed, day or date.today(), progress)

@@ -13,9 +13,9 @@ from rich.text import Text
 
 from ripeness.cli.screen import json_cell, json_fault, open_console, print_json
 from ripeness.data.batches import VERDICTS
-from ripeness.data.updates import Choices, Update
-from ripeness.data.verdicts import FILE, WAS, Judged
 from ripeness.errors import ContentError
+from ripeness.intake.updates import Choices, Update
+from ripeness.intake.verdicts import FILE, WAS, Judged
 
 MOST_TOLD = 40  # rows shown one by one
 MOST_AS_JSON = 10_000
@@ -30,7 +30,7 @@ def update_from_files(root: Path, files: list[Path], indicator: str | None, choi
     ContentError
         If rows are refused and nothing was written.
     """
-    from ripeness.pipeline import run_update
+    from ripeness.workflow.storing import run_update
 
     say_update(run_update(root, files, indicator, choices), choices, json)
 

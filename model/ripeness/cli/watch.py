@@ -15,7 +15,7 @@ CROSSED = 3  # exit code
 
 def show_watch(root: Path, as_of: date | None, json: bool) -> int:
     """Print what is published next and what it may do; 3 if new rows have crossed a tripwire of the list before, else 0."""
-    from ripeness.explanations import run_watch
+    from ripeness.workflow.watchlist import run_watch
 
     with show_progress() as progress:
         found = run_watch(root, as_of, progress)

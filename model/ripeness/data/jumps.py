@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ripeness.data.contracts import Contract
+from ripeness.data.indicators import Contract
 
 LIMIT = 1.5
 LEAST = 1.0

@@ -15,11 +15,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ripeness.data.contracts import Contract
+from ripeness.calendar import share_inside, week_grid, week_of
+from ripeness.data.indicators import Contract
 from ripeness.data.vintages import Vintage
 from ripeness.errors import RipenessError
-from ripeness.question import Question
-from ripeness.weeks import share_inside, week_grid, week_of
+from ripeness.workspace.question import Question
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]

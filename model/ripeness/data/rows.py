@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ripeness.data.contracts import Contract
+from ripeness.data.indicators import Contract
 from ripeness.data.tables import GRADES, Rule, Said, read_table
 
 COLUMNS = ("observed_on", "value", "published_on", "source", "grade")

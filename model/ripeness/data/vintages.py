@@ -20,16 +20,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from ripeness.calendar import last_sunday
 from ripeness.data.batches import UPDATES_FILE, entries, no_batches, read_batches
-from ripeness.data.contracts import FILE as CONTRACTS_FILE
-from ripeness.data.contracts import Contract, read_contract_file
 from ripeness.data.events import COVERAGE_FILE, COVERAGE_KEY, EVENT_KEY, EVENTS_FILE, read_coverage, read_events
 from ripeness.data.forms import BY_TABLE
+from ripeness.data.indicators import FILE as CONTRACTS_FILE
+from ripeness.data.indicators import Contract, read_contract_file
 from ripeness.data.journal import reading
 from ripeness.data.rows import read_rows
 from ripeness.data.tables import hash_file
 from ripeness.errors import ContentError, Fault, RipenessError, UsageError, did_you_mean
-from ripeness.weeks import last_sunday
 from ripeness.workspace import Workspace
 
 VALUE_COLUMNS = ["observed_on", "value", "published_on", "grade", "sample_size", "line", "source"]

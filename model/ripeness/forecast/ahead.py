@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ripeness import names
-from ripeness.factors.paths import persistence
+from ripeness.calendar import horizon_span
+from ripeness.forecast.dormancy import dormancy_in_week
 from ripeness.forecast.pulses import fading_pulses
-from ripeness.forecast.silence import dormancy_in_week
-from ripeness.hazard import inside as inner
-from ripeness.hazard.announced import Announcement, announced_weeks
-from ripeness.spec import ModelSpec, Variant, outside_basis
-from ripeness.weeks import horizon_span
+from ripeness.model.spec import ModelSpec, Variant, outside_basis
+from ripeness.model.terms import conditions as inner
+from ripeness.model.terms.announcements import Announcement, announced_weeks
+from ripeness.model.terms.factor_paths import persistence
 
 Array = NDArray[np.float64]
 Hold = Callable[[int, Array], None]

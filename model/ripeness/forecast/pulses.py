@@ -12,7 +12,7 @@ from datetime import date
 import numpy as np
 from numpy.typing import NDArray
 
-from ripeness.weeks import week_of
+from ripeness.calendar import week_of
 from ripeness.workspace import Factor
 
 Array = NDArray[np.float64]

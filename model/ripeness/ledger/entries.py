@@ -25,10 +25,10 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field, TypeAdapter
 
+from ripeness.calendar import target_date
 from ripeness.data.journal import reading, writing
 from ripeness.errors import ContentError, Fault
 from ripeness.ledger.grown import DIGITS, RESTORE, cells_of, read_rows, with_rows
-from ripeness.weeks import target_date
 
 FILE: Final = "ledger.csv"
 INPUTS: Final = {"data": "data_hash", "priors": "priors_hash", "code": "code_version", "method": "method"}

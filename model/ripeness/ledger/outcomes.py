@@ -19,11 +19,11 @@ from typing import Final, Literal
 import pandas as pd
 
 from ripeness import names
+from ripeness.calendar import weeks_between
 from ripeness.data.events import GOVERNMENT_ENDS
 from ripeness.data.vintages import Vintage
 from ripeness.ledger.entries import Entry
-from ripeness.question import Question
-from ripeness.weeks import weeks_between
+from ripeness.workspace.question import Question
 
 SETTLE_DAYS: Final = 30
 YES: Final = "yes"

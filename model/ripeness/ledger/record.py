@@ -10,7 +10,7 @@ from typing import Any, Final
 from ripeness.ledger.entries import AHEAD, HINDSIGHT, Entry, issue_labels
 from ripeness.ledger.outcomes import VOID, YES
 from ripeness.ledger.resolutions import Resolution, latest
-from ripeness.question import Question
+from ripeness.workspace.question import Question
 
 OPEN: Final = "open"
 SCORES: Final = ("brier", "outside_brier", "log_score", "outside_log_score")

@@ -22,7 +22,7 @@ from ripeness.errors import ContentError, Fault
 from ripeness.ledger.entries import FILE, Entry, Forecast, Issued, Key, Share, Text, issue_labels, parse_ledger
 from ripeness.ledger.grown import DIGITS, RESTORE, read_rows, with_rows
 from ripeness.ledger.outcomes import VOID, YES, Outcome, Word, settle
-from ripeness.question import Question
+from ripeness.workspace.question import Question
 
 RESOLUTIONS_FILE: Final = "resolutions.csv"
 LEAST: Final = 0.5 * 10**-DIGITS  # a probability written as 0 or 1 stands for half its last digit

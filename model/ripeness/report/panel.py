@@ -12,11 +12,11 @@ from typing import Any
 from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 
-from ripeness.explain.panel import read_panel
+from ripeness.attribution.what_if import read_panel
+from ripeness.calendar import target_date
 from ripeness.report.charts import plot_what_if
 from ripeness.report.sentences import PER_CENT, count, day, hundredths, number, signed
 from ripeness.report.svg import axes_frame, render_svg
-from ripeness.weeks import target_date
 
 SCRIPT = Path(__file__).parent / "templates" / "panel.js"
 
@@ -27,7 +27,7 @@ def panel_section(payload: Mapping[str, Any]) -> dict[str, Any]:
     Parameters
     ----------
     payload : mapping
-        From :func:`ripeness.explain.panel.build_panel`.
+        From :func:`ripeness.attribution.what_if.build_panel`.
 
     Returns
     -------

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 
-from ripeness.fit.flags import flag_leaning
+from ripeness.inference.checks import flag_leaning
 from ripeness.report.charts import WIDE
 from ripeness.report.sentences import count, day, join, number, percent, sentence, signed
 from ripeness.report.svg import FAINT, GRID, INK, MAIN, SECOND, WARN, chart_style

@@ -7,7 +7,7 @@ from datetime import date
 from math import isfinite, log10
 from typing import Any
 
-from ripeness.weeks import weeks_between
+from ripeness.calendar import weeks_between
 
 MONTHS = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"]
 FRACTIONS = (

@@ -13,9 +13,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ripeness import names
-from ripeness.evaluate import origins, published
-from ripeness.evaluate.baselines import CONSTANT_RATE, PERSISTENCE
-from ripeness.evaluate.unit import WEEK
+from ripeness.evaluation import origins, published
+from ripeness.evaluation.baselines import CONSTANT_RATE, PERSISTENCE
+from ripeness.evaluation.unit import WEEK
 from ripeness.report import scrutiny
 from ripeness.report.charts import WIDE, date_axis, dates_of, percent_axis
 from ripeness.report.figures import both_widths

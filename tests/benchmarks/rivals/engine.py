@@ -17,11 +17,11 @@ from problem import Problem
 from rival import Density, Sampled, Settings, serve
 
 from ripeness import names
-from ripeness.fit.coordinates import build_coordinates
-from ripeness.fit.pointers import Density as Compiled
-from ripeness.fit.problem import build_problem
-from ripeness.fit.sample import VECTOR, as_nutpie_model
-from ripeness.spec import ModelSpec
+from ripeness.inference.callback import Density as Compiled
+from ripeness.inference.coordinates import build_coordinates
+from ripeness.inference.model_data import build_problem
+from ripeness.inference.sample import VECTOR, as_nutpie_model
+from ripeness.model.spec import ModelSpec
 
 Array = NDArray[np.float64]
 SPEC: list[ModelSpec] = []

@@ -26,8 +26,8 @@ from pymc.sampling.parallel import ParallelSamplingError
 from rival import Density, Sampled, Settings, children_seconds, serve
 
 from ripeness import names
-from ripeness.fit.coordinates import LOG, PARTS
-from ripeness.model import build_model
+from ripeness.inference.coordinates import LOG, PARTS
+from ripeness.model.build import build_model
 
 Array = NDArray[np.float64]
 Doubles = ctypes.POINTER(ctypes.c_double)

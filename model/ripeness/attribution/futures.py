@@ -1,0 +1,215 @@
+"""What scenarios, the watch list and the panel start from: the headline's fits at an origin, and futures simulated from their draws.
+
+A scenario's arms differ by what is done alone, so futures are simulated once and then changed. There are fewer of them than draws are stored, so that
+a page can carry the same ones: of each fit the middle draw of each of as many stretches, in the order of what the draws say of the headline.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ripeness import names
+from ripeness.data.vintages import Vintage
+from ripeness.elicitation.elicited import Priors
+from ripeness.forecast.ahead import Ahead, Hold, build_ahead
+from ripeness.forecast.horizons import Probabilities, forecast_probabilities
+from ripeness.forecast.pulses import fading_pulses
+from ripeness.model.spec import ModelSpec, Variant, build_spec
+from ripeness.model.terms import conditions as inner
+from ripeness.model.terms.announcements import Announcement
+from ripeness.reweighting.reweighted import update_fit
+from ripeness.reweighting.stored import Base, base_spec
+from ripeness.reweighting.weights import Weights, choose_by_weight, choose_evenly
+from ripeness.workspace import Workspace
+
+Array = NDArray[np.float64]
+Draws = Mapping[str, Array]
+DRAWS: Final = 600  # of each fit
+PATHS: Final = 2  # from each draw, an antithetic pair: draws differ far more than the paths of one
+
+
+@dataclass(frozen=True)
+class Start:
+    """One fit at the origin, its draws counting alike.
+
+    Parameters
+    ----------
+    variant : str
+    draws : dict of ndarray (draw, …)
+    state : ndarray (draw, state)
+        Dormancy in the first week ahead.
+    forward : SeedSequence
+        Of the weeks ahead: the same in every arm.
+    effective : float
+        Number of independent draws that they are worth.
+    """
+
+    variant: Variant
+    draws: Draws
+    state: Array
+    forward: np.random.SeedSequence
+    effective: float
+
+
+@dataclass(frozen=True)
+class Futures:
+    """Futures of one fit.
+
+    Parameters
+    ----------
+    start : Start
+    ahead : Ahead
+    factors : ndarray (draw, path, factor, week)
+        At the end of each week, pulses left out: the stored weeks of the record, then those ahead.
+    stored : int
+        Number of the record's weeks among them.
+    """
+
+    start: Start
+    ahead: Ahead
+    factors: Array
+    stored: int
+
+    @property
+    def read(self) -> Array:
+        """Factors as the hazards of the weeks ahead read them, those of the week before: (draw, path, factor, ahead)."""
+        return self.factors[..., -len(self.ahead.weeks) :]
+
+    @cached_property
+    def probabilities(self) -> Probabilities:
+        """The forecast of each draw."""
+        return forecast_probabilities(self.ahead)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What scenarios start from.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+    announcements : list of Announcement
+    base : Base
+    starts : dict of Start
+        By the fits of the headline.
+    seed : int
+    """
+
+    spec: ModelSpec
+    announcements: list[Announcement]
+    base: Base
+    starts: Mapping[str, Start]
+    seed: int
+
+    @cached_property
+    def futures(self) -> dict[str, Futures]:
+        """Some futures of each fit, the same for every scenario and for the panel."""
+        headline = self.spec.workspace.question.horizons_weeks.index(self.spec.workspace.question.headline_weeks)
+        found = {}
+        for name, start in self.starts.items():
+            every = simulate(self.spec, self.announcements, start, PATHS)
+            found[name] = take(every, choose_evenly(every.probabilities.within[:, headline], DRAWS))
+        return found
+
+
+def open_origin(workspace: Workspace, priors: Priors, base: Base, vintage: Vintage, seed: int) -> Origin:
+    """The fits of the headline carried to a vintage, with their draws chosen by weight."""
+    spec, announcements = build_spec(workspace, vintage, priors)
+    old, starts = base_spec(spec, base), {}
+    for name in names.HEADLINE_FITS:
+        fit = base.fits[name]
+        renewed, choice, forward = seeds_of(spec, name, seed)
+        updated = update_fit(old, spec, fit, renewed)
+        starts[name] = start_from(fit.variant, fit.within[:, -1], updated.draws, updated.state, updated.weights, choice, forward)
+    return Origin(spec, announcements, base, starts, seed)
+
+
+def seeds_of(spec: ModelSpec, name: str, seed: int) -> list[np.random.SeedSequence]:
+    """For a fit of the headline the seeds of its renewal, of the choice among its draws, and of the weeks ahead."""
+    return np.random.SeedSequence([seed, spec.panel.origin.toordinal(), names.HEADLINE_FITS.index(name)]).spawn(3)
+
+
+def start_from(
+    variant: Variant, order: Array, draws: Draws, state: Array, weights: Weights, choice: np.random.SeedSequence, forward: np.random.SeedSequence
+) -> Start:  # fmt: skip
+    """Draws chosen by weight, evenly over `order` (draw,)."""
+    some = choose_by_weight(weights.values, order, np.random.default_rng(choice).random())
+    return Start(variant, {name: values[some] for name, values in draws.items()}, state[some], forward, weights.effective)
+
+
+def simulate(spec: ModelSpec, announcements: list[Announcement], start: Start, paths: int, hold: Hold | None = None) -> Futures:
+    """Futures of all draws of a start.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+    announcements : list of Announcement
+    start : Start
+    paths : int
+        From each draw; even.
+    hold : callable, optional
+        As for :func:`ripeness.forecast.ahead.build_ahead`.
+    """
+    kept: list[Array] = []
+
+    def look(week: int, factors: Array) -> None:
+        if hold is not None:
+            hold(week, factors)
+        kept.append(factors.copy())
+
+    ahead = build_ahead(spec, start.variant, dict(start.draws), announcements, paths, start.forward, start.state, look)
+    past = start.draws["path"]
+    factors = np.concatenate([np.repeat(past[:, None], paths, axis=1), np.stack(kept, axis=-1)], axis=3)
+    return Futures(start, ahead, factors, past.shape[2])
+
+
+def take(futures: Futures, chosen: NDArray[np.intp]) -> Futures:
+    """Futures of some draws."""
+    start, ahead = futures.start, futures.ahead
+    draws = {name: values[chosen] for name, values in start.draws.items()}
+    some = {name: getattr(ahead, name)[chosen] for name in ("state", "outside", "inside", "announced")}
+    return Futures(replace(start, draws=draws, state=start.state[chosen]), replace(ahead, **some), futures.factors[chosen], futures.stored)
+
+
+def within_horizon(futures: Futures, h: int) -> Futures:
+    """The same, looking no further than one of the horizons."""
+    ahead = futures.ahead
+    weeks = int(np.count_nonzero(ahead.reach[h]))
+    shorter = replace(
+        ahead,
+        weeks=ahead.weeks[:weeks],
+        reach=ahead.reach[h : h + 1, :weeks],
+        inside=ahead.inside[..., :weeks],
+        announced=ahead.announced[:, :weeks],
+    )
+    return replace(futures, ahead=shorter, factors=futures.factors[..., : futures.factors.shape[-1] - (len(ahead.weeks) - weeks)])
+
+
+def log_odds(spec: ModelSpec, futures: Futures) -> Array:
+    """Log odds that each condition is open, (draw, path, condition, ahead), as read by the hazards of the weeks ahead."""
+    draws = futures.start.draws
+    before = [week - timedelta(days=7) for week in futures.ahead.weeks]
+    pulses = fading_pulses(spec.workspace.factors, before, spec.panel.origin, draws)[:, None]
+    matrix = inner.weight_matrix(draws["weight"], spec.structure)[:, None]
+    regressors = inner.regressors(futures.read + pulses, spec.structure.sided, np)
+    return np.asarray(inner.openness(regressors, matrix, draws["intercept_open"][:, None]))
+
+
+def with_log_odds(futures: Futures, odds: Array) -> Futures:
+    """The same with other log odds of the conditions, (draw, path, condition, ahead)."""
+    draws = futures.start.draws
+    score = inner.inside_score(odds, draws["intercept_open"][:, None], futures.start.variant == names.CONJUNCTIVE, np)
+    return replace(futures, ahead=replace(futures.ahead, inside=np.asarray(score) - draws["normaliser"][:, None, None]))
+
+
+def with_factors(spec: ModelSpec, futures: Futures, factors: Array) -> Futures:
+    """The same with other paths of the factors, (draw, path, factor, week)."""
+    changed = replace(futures, factors=factors)
+    return with_log_odds(changed, log_odds(spec, changed))

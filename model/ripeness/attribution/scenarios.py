@@ -1,0 +1,266 @@
+r"""Scenarios: what the forecast would be on other paths of the factors, with the same draws and the same random numbers in every arm.
+
+Two verbs, which are not the same (a third, of the past, is in :mod:`ripeness.attribution.counterfactual`):
+
+*do*      a factor is held on a path from outside; parameters and all other factors are as they are. What follows is the path's effect, as the model has it.
+*given*   rows of indicators come in that say so; what they say flows back to the factor, to parameters, and through these to everything else.
+
+A held factor goes on from where it was held once it is let go, with every later week's shock kept:
+
+.. math:: z'_t = \varphi z'_{t-1} + (z_t - \varphi z_{t-1})
+
+How plausible a scenario is: the share of simulated futures that stray as far by themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ripeness.attribution.futures import Futures, Origin, log_odds, seeds_of, simulate, start_from, with_factors
+from ripeness.attribution.given import tell_fit
+from ripeness.attribution.scenario_file import Path, Scenario
+from ripeness.data.indicators import Contract
+from ripeness.model.spec import ModelSpec
+from ripeness.model.terms.factor_paths import level_basis, persistence
+from ripeness.reweighting.stored import base_spec
+from ripeness.reweighting.window import read_parameters
+
+Array = NDArray[np.float64]
+Draws = Mapping[str, Array]
+GIVEN_PATHS: Final = 4
+LOWER, UPPER = 0.05, 0.95
+POINTS: Final = 100.0
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """A scenario beside the forecast, for one horizon.
+
+    Parameters
+    ----------
+    weeks : int
+    forecast, scenario : float
+        Probabilities.
+    change : float
+        Their difference in percentage points.
+    lower, upper : float or None
+        Its 5–95 % range over draws; None where the arms' draws are no pairs.
+    mcse : float
+        Monte Carlo error of the change, in points; see :func:`error_of_mean`.
+    """
+
+    weeks: int
+    forecast: float
+    scenario: float
+    change: float
+    lower: float | None
+    upper: float | None
+    mcse: float
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a scenario does.
+
+    Parameters
+    ----------
+    contrasts : list of Contrast
+        By horizon.
+    by_week : ndarray (2, ahead)
+        Probability of a round by each week: as forecast, in the scenario.
+    conditions : dict of (float, float)
+        Mean chance that each condition is open in the last week held: as forecast, in the scenario.
+    plausible : float
+        Share of futures that stray as far by themselves, whichever way.
+    """
+
+    contrasts: list[Contrast]
+    by_week: Array
+    conditions: Mapping[str, tuple[float, float]]
+    plausible: float
+
+
+def tell(origin: Origin, scenario: Scenario, given: bool = False) -> Told:
+    """What follows from a scenario.
+
+    Parameters
+    ----------
+    origin : Origin
+    scenario : Scenario
+    given : bool
+        Whether its values come in as rows, instead of being done.
+
+    Raises
+    ------
+    ValueError
+        If values are to be given for a path that is told in units: there is no series to say it.
+    """
+    spec, arms, opened, reached = origin.spec, list[tuple[Futures, Futures]](), [], []
+    last = max(path.to_week for path in scenario.paths)
+    for name, as_is in origin.futures.items():
+        targets = targets_of(spec, as_is.start.draws, scenario.paths)
+        other = _given(origin, name, scenario) if given else with_factors(spec, as_is, hold_factors(as_is, scenario.paths, targets))
+        arms.append((as_is, other))
+        reached.append(as_far(as_is, scenario.paths, targets))
+        opened.append([mean_chances(spec, one, last) for one in (as_is, other)])
+    contrasts = [_contrast(spec, arms, h, not given) for h in range(len(spec.workspace.question.horizons_weeks))]
+    by_week = np.array([np.mean([pair[arm].probabilities.by_week.mean(axis=0) for pair in arms], axis=0) for arm in range(2)])
+    before, after = np.mean(opened, axis=0)
+    conditions = {name: (float(before[c]), float(after[c])) for c, name in enumerate(spec.workspace.condition_ids)}
+    return Told(contrasts, by_week, conditions, float(np.mean(reached)))
+
+
+def targets_of(spec: ModelSpec, draws: Draws, paths: Sequence[Path], week: int = -1) -> list[tuple[int, Array]]:
+    """Of each path the factor's place and the value in the factor's units, (draw,): levels differ between draws, and are those of a week."""
+    levels, references = levels_of(spec, draws, week), references_of(spec)
+    found = []
+    for path in paths:
+        k = spec.workspace.factor_ids.index(path.factor)
+        if path.units is not None:
+            found.append((k, np.full(len(draws["half_life"]), path.units)))
+            continue
+        found.append((k, in_units(references[path.factor], path.value or 0.0) - levels[:, k]))
+    return found
+
+
+def references_of(spec: ModelSpec) -> dict[str, Contract]:
+    """The contract of each factor's reference indicator, which sets its scale; of factors that have one."""
+    return {contract.factor: contract for contract in spec.contracts.values() if contract.reference}
+
+
+def levels_of(spec: ModelSpec, draws: Draws, week: int = -1) -> Array:
+    """Slow level of each factor in a week, (draw, factor), in units of the factor; zero for factors without one."""
+    level = read_parameters(spec, draws).level
+    return level @ level_basis(len(spec.panel.weeks))[: level.shape[2], week]
+
+
+def in_units(contract: Contract, value: float) -> float:
+    """A value in the factor's units; of a count the rate that it stands for, which unlike a count may be less than a half."""
+    if contract.is_count:
+        return float(np.log(value / contract.centre) / contract.scale) * (1.0 if contract.sign == "+" else -1.0)
+    return float(contract.transformed(value))
+
+
+def change_path(path: Array, phi: Array, paths: Sequence[Path], targets: Sequence[tuple[int, Array]], start: int) -> Array:
+    """Paths held where a scenario holds them, with every other week's shock kept.
+
+    Parameters
+    ----------
+    path : ndarray (draw, …, factor, week)
+    phi : ndarray (draw, factor)
+    paths : sequence of Path
+    targets : sequence of (int, ndarray (draw,))
+        Place of each path's factor, and the value that it is held at.
+    start : int
+        Index of the week before the scenario's first.
+    """
+    changed = path.copy()
+    beside = (slice(None), *(None,) * (path.ndim - 3))  # a draw's number beside all its paths
+    for k in dict.fromkeys(place for place, _ in targets):
+        own = [(one, value[beside]) for one, (place, value) in zip(paths, targets, strict=True) if place == k]
+        kept = phi[:, k][beside]
+        for t in range(start + 1, path.shape[-1]):
+            changed[..., k, t] = kept * changed[..., k, t - 1] + (path[..., k, t] - kept * path[..., k, t - 1])
+            for one, value in own:
+                if one.from_week <= t - start <= one.to_week:
+                    changed[..., k, t] = value
+    return changed
+
+
+def hold_factors(futures: Futures, paths: Sequence[Path], targets: Sequence[tuple[int, Array]]) -> Array:
+    """Factors held on paths: (draw, path, factor, week)."""
+    phi = persistence(futures.start.draws["half_life"])
+    return change_path(futures.factors, phi, paths, targets, futures.stored - 1)
+
+
+def as_far(futures: Futures, paths: Sequence[Path], targets: Sequence[tuple[int, Array]]) -> float:
+    """Share of futures whose means over the weeks of the paths lie, all together, at least as far from where they are expected as the targets do.
+
+    Far in units of how much such means differ between futures (Mahalanobis 1936, "On the generalised distance in statistics").
+    """
+    weeks = [slice(min(futures.stored + one.from_week, futures.factors.shape[-1]) - 1, futures.stored + one.to_week) for one in paths]
+    means = np.stack([futures.factors[:, :, k, some].mean(axis=-1) for some, (k, _) in zip(weeks, targets, strict=True)], axis=-1)
+    held = np.stack([np.broadcast_to(value[:, None], means.shape[:2]) for _, value in targets], axis=-1)
+    flat = means.reshape(-1, len(paths))
+    inverse = np.linalg.pinv(np.atleast_2d(np.cov(flat, rowvar=False)))
+    far, asked = (np.einsum("smp,pq,smq->sm", off, inverse, off) for off in (means - flat.mean(axis=0), held - flat.mean(axis=0)))
+    return float((far >= asked).mean())
+
+
+def mean_chances(spec: ModelSpec, futures: Futures, week: int) -> Array:
+    """Mean chance that each condition is open, (condition,), by the factors at the end of a week ahead, or of the last that is simulated."""
+    first = futures.ahead.inside.shape[-1] - (futures.factors.shape[-1] - futures.stored)  # among those that hazards read
+    odds = log_odds(spec, futures)[..., : first + week]
+    return np.asarray((1.0 / (1.0 + np.exp(-odds[..., -1]))).mean(axis=(0, 1)))
+
+
+def error_of_mean(values: Array, order: Array, effective: float) -> float:
+    """Monte Carlo error of a mean over draws that were chosen evenly in an order.
+
+    The draws chosen from, and what choosing some of them adds: neighbours in the order are alike but for what the order does not tell (Wolter 2007,
+    "Introduction to variance estimation", chapter 8: systematic samples, successive differences).
+
+    Parameters
+    ----------
+    values, order : ndarray (draw,)
+    effective : float
+        Independent draws that those chosen from are worth.
+    """
+    steps = np.diff(values[np.argsort(order, kind="stable")])
+    return float(np.sqrt(values.var() / effective + 0.5 * (steps**2).mean() / len(values)))
+
+
+def contrast_of(weeks: int, arms: Sequence[tuple[Array, Array]], error: float, paired: bool = True) -> Contrast:
+    """Both arms of one horizon, draw by draw; where draws were chosen anew they are no pairs, and no range is given.
+
+    Parameters
+    ----------
+    weeks : int
+    arms : sequence of (ndarray (draw,), ndarray (draw,))
+        Of each fit.
+    error : float
+        Monte Carlo error of the change, a probability.
+    paired : bool
+    """
+    before, after = (float(np.mean([arm[place].mean() for arm in arms])) for place in range(2))
+    low, high = (
+        (float(end) for end in np.quantile(np.concatenate([POINTS * (two - one) for one, two in arms]), [LOWER, UPPER]))
+        if paired
+        else (None, None)
+    )
+    return Contrast(weeks, before, after, POINTS * (after - before), low, high, POINTS * error)
+
+
+def _contrast(spec: ModelSpec, arms: Sequence[tuple[Futures, Futures]], h: int, paired: bool) -> Contrast:
+    question = spec.workspace.question
+    headline, errors = question.horizons_weeks.index(question.headline_weeks), []
+    for arm in arms:
+        within, effective = [one.probabilities.within for one in arm], [one.start.effective for one in arm]
+        if paired:
+            errors.append(error_of_mean(within[1][:, h] - within[0][:, h], within[0][:, headline], effective[0]))
+        else:
+            errors += [error_of_mean(one[:, h], one[:, headline], worth) for one, worth in zip(within, effective, strict=True)]
+    chances = [(one.probabilities.within[:, h], other.probabilities.within[:, h]) for one, other in arms]
+    return contrast_of(question.horizons_weeks[h], chances, float(np.linalg.norm(errors)) / len(arms), paired)
+
+
+def _given(origin: Origin, name: str, scenario: Scenario) -> Futures:
+    """Futures of a fit whose draws have been told rows, with the factors of these rows on the paths that they were told."""
+    spec, fit = origin.spec, origin.base.fits[name]
+    renewed, choice, forward = seeds_of(spec, name, origin.seed)
+    updated, told = tell_fit(base_spec(spec, origin.base), spec, fit, scenario.paths, renewed)
+    draws = dict(updated.draws) | {f"told {k}": states for k, states in told.items()}
+    start = start_from(fit.variant, fit.within[:, -1], draws, updated.state, updated.weights, choice, forward)
+
+    def hold(week: int, factors: Array) -> None:
+        for k in told:
+            states = start.draws[f"told {k}"]
+            if week <= states.shape[1]:
+                factors[:, :, k] = states[:, week - 1][:, None]
+
+    return simulate(spec, origin.announcements, start, GIVEN_PATHS, hold)

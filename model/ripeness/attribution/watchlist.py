@@ -1,0 +1,250 @@
+r"""What to watch: of each indicator's next release, by how much it is expected to move the headline, and which values would move it a lot.
+
+The release is simulated, not guessed: futures of the factors are drawn from the posterior, each says how likely a value x of the release is, and how
+likely silence is until the release (S_r) and until the headline's target (S_T). With a fixed target date, and no round until the release,
+
+.. math:: P(x) = 1 - \frac{\sum_i p(x \mid i)\,S_T(i)}{\sum_i p(x \mid i)\,S_r(i)}, \qquad P_{\text{silent}} = 1 - \frac{\sum_i S_T(i)}{\sum_i S_r(i)}
+
+over futures i of a reading, and then evenly over readings, as the headline is. What silence takes away by itself, P_silent less today's, is no news of the
+release. Together with the rounds that may come before it this is a martingale: the probability expected after the release is today's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import gammaln
+from scipy.stats import t as student
+
+from ripeness.attribution.futures import Futures, Origin, simulate
+from ripeness.attribution.releases import Release, next_releases
+from ripeness.attribution.scenarios import levels_of
+from ripeness.attribution.tripwires import Tripwire, tripwires
+from ripeness.data.vintages import Vintage
+from ripeness.forecast.ahead import Ahead
+from ripeness.forecast.horizons import silence_of_paths
+from ripeness.model.spec import ModelSpec
+from ripeness.reweighting.window import read_parameters
+
+Array = NDArray[np.float64]
+PATHS: Final = 4
+GRID: Final = 81  # values of a release that are looked at
+REACH: Final = 5e-4  # of the predictive distribution, beyond which no value is looked at
+POINTS: Final = 100.0
+
+
+@dataclass(frozen=True)
+class Watched:
+    """One release and what it may do.
+
+    Parameters
+    ----------
+    release : Release
+    silent : float
+        The headline, its target fixed, if nothing is found until the release and it says nothing.
+    expected_points : float
+        Mean absolute move from there, in points.
+    bits : float
+        Information about whether a round comes, in bits.
+    median, lower, upper : float
+        Of the value, in its unit: predictive 50, 5 and 95 %; of counts, the smallest counts that reach these shares.
+    at_lower, at_upper : float
+        By how many points the headline would move at these ends.
+    tripwires : list of Tripwire
+    """
+
+    release: Release
+    silent: float
+    expected_points: float
+    bits: float
+    median: float
+    lower: float
+    upper: float
+    at_lower: float
+    at_upper: float
+    tripwires: list[Tripwire]
+
+
+@dataclass(frozen=True)
+class Awaited:
+    """Futures of one reading, and how likely each is to stay without a round.
+
+    Parameters
+    ----------
+    futures : Futures
+    silent : ndarray (draw, path, week)
+        Probability that no round comes until the end of each week ahead, but for the last that the headline's horizon touches.
+    until : ndarray (draw, path)
+        The same until the headline's target.
+    """
+
+    futures: Futures
+    silent: Array
+    until: Array
+
+
+def look_around(origin: Origin) -> list[Awaited]:
+    """Futures of each reading over the headline's horizon."""
+    question = origin.spec.workspace.question
+    h, found = question.horizons_weeks.index(question.headline_weeks), []
+    for start in origin.starts.values():
+        futures = simulate(origin.spec, origin.announcements, start, PATHS)
+        found.append(Awaited(futures, *silences(futures.ahead, h)))
+    return found
+
+
+def silences(ahead: Ahead, h: int) -> tuple[Array, Array]:
+    """No round to the end of each week ahead but the last that a horizon touches, (draw, path, week), and within the horizon, (draw, path).
+
+    Of the origin's own week only the days after the origin count; announcements are counted by day from there already.
+    """
+    within = ahead.reach[h : h + 1]
+    weeks = np.tril(np.ones((np.count_nonzero(within) - 1, len(ahead.weeks))))
+    announced = np.concatenate([weeks, within])
+    reach = announced.copy()
+    reach[:, 0] = ahead.reach[-1, 0]
+    announced[:, 0] = 1.0
+    silent = silence_of_paths(np.exp(ahead.inside), np.exp(ahead.outside), ahead.dormancy, ahead.state, reach, reach[0])[0]
+    silent *= np.exp(-ahead.announced @ announced.T)[:, None]
+    return silent[:, :, :-1], silent[:, :, -1]
+
+
+def watch(origin: Origin, vintage: Vintage) -> tuple[float, list[Watched]]:
+    """The headline, and every release within its horizon, the most moving first."""
+    futures = look_around(origin)
+    today = float(np.mean([1.0 - one.until.mean() for one in futures]))
+    releases = next_releases(origin.spec, vintage, futures[0].silent.shape[2])
+    found = [watch_release(origin.spec, futures, release) for release in releases]
+    return today, sorted(found, key=lambda one: -one.expected_points)
+
+
+def watch_release(spec: ModelSpec, futures: Sequence[Awaited], release: Release) -> Watched:
+    """What one release may do."""
+    contract = spec.contracts[release.indicator]
+    values = _values(spec, futures, release)
+    density = [_density(spec, one.futures, release, values) for one in futures]
+    mass, after = after_release(futures, release.week, density)
+    silent = silent_headline(futures, release.week)
+    moves = after - silent
+    natural = values if contract.is_count else contract.natural(values)
+    order = np.argsort(natural)
+    natural, mass, moves = natural[order], mass[order], moves[order]
+    median, lower, upper = (quantile(natural, mass, level, whole=contract.is_count) for level in (0.5, 0.05, 0.95))
+    return Watched(
+        release,
+        silent,
+        POINTS * float(mass @ np.abs(moves)),
+        float(mass @ _bits(after[order], silent)),
+        median,
+        lower,
+        upper,
+        POINTS * float(np.interp(lower, natural, moves)),
+        POINTS * float(np.interp(upper, natural, moves)),
+        tripwires(natural, mass, POINTS * moves),
+    )
+
+
+def quantile(values: Array, mass: Array, level: float, whole: bool) -> float:
+    """Of a predictive distribution.
+
+    Parameters
+    ----------
+    values, mass : ndarray (value,)
+        In rising order, and the mass of the cell around each; half of it lies below the value.
+    level : float
+        In (0, 1).
+    whole : bool
+        Whether the values are counts: then the smallest that reaches the level.
+    """
+    below = np.cumsum(mass)
+    if whole:
+        return float(values[min(int(np.searchsorted(below, level)), len(values) - 1)])
+    return float(np.interp(level, below - mass / 2, values))
+
+
+def silent_headline(futures: Sequence[Awaited], week: int) -> float:
+    """The headline, its target fixed, once nothing has been found to the end of a week ahead."""
+    return float(np.mean([1.0 - one.until.sum() / one.silent[:, :, week - 1].sum() for one in futures]))
+
+
+def after_release(futures: Sequence[Awaited], week: int, density: Sequence[Array]) -> tuple[Array, Array]:
+    """Predictive mass of each value, given silence until the release, and the headline after it: (value,) each.
+
+    Parameters
+    ----------
+    futures : sequence of Futures
+    week : int
+        Week ahead of the release.
+    density : sequence of ndarray (draw, path, value)
+        How likely each value is in each future.
+    """
+    masses, chances = [], []
+    for one, likely in zip(futures, density, strict=True):
+        alive = one.silent[:, :, week - 1]
+        reached = np.einsum("sm,smv->v", alive, likely)
+        kept = np.einsum("sm,smv->v", one.until, likely)
+        masses.append(reached / reached.sum())
+        chances.append(1.0 - kept / np.maximum(reached, np.finfo(float).tiny))
+    return np.asarray(np.mean(masses, axis=0)), np.asarray(np.mean(chances, axis=0))
+
+
+def _strength(spec: ModelSpec, futures: Futures, release: Release) -> tuple[Array, Array]:
+    """What the indicator is expected to show, (draw, path), on the factor's scale, and its scale or dispersion, (draw, 1)."""
+    i = spec.panel.indicators.index(release.indicator)
+    contract, draws = spec.contracts[release.indicator], futures.start.draws
+    k = spec.workspace.factor_ids.index(contract.factor)
+    parameters = read_parameters(spec, draws)
+    first = len(spec.panel.weeks) - futures.stored
+    begin, end = release.first - first, release.last - first
+    mean = futures.factors[:, :, k, max(begin, 0) : end + 1].mean(axis=2)
+    level = levels_of(spec, draws)[:, k]
+    strength = parameters.intercept[:, i, None] + parameters.loading[:, i, None] * (mean + level[:, None])
+    measured = len(spec.panel.measured.indicators)
+    if i < measured:
+        widening, sampling = release.said
+        return strength, np.hypot(parameters.spread[:, i] * widening, sampling)[:, None]
+    log_exposure, era = release.said
+    slope = contract.scale if contract.sign == "+" else -contract.scale
+    captured = parameters.log_captured[:, int(era)]
+    return np.log(contract.centre) + slope * strength + log_exposure + captured[:, None], parameters.dispersion[:, i - measured][:, None]
+
+
+def _values(spec: ModelSpec, futures: Sequence[Awaited], release: Release) -> Array:
+    """Values on the indicator's own scale that are looked at: a grid, or counts."""
+    ends = []
+    for one in futures:
+        centre, spread = _strength(spec, one.futures, release)
+        if spec.contracts[release.indicator].is_count:
+            mean = np.exp(centre)
+            ends.append((0.0, float(np.quantile(mean + 4 * np.sqrt(mean + mean**2 / spread), 1 - REACH))))
+        else:
+            out = float(student.ppf(1 - REACH, spec.priors.files.noise_tails)) * spread
+            ends.append((float(np.quantile(centre - out, 0.1)), float(np.quantile(centre + out, 0.9))))
+    low, high = min(end[0] for end in ends), max(end[1] for end in ends)
+    return np.arange(np.ceil(high) + 1) if spec.contracts[release.indicator].is_count else np.linspace(low, high, GRID)
+
+
+def _density(spec: ModelSpec, futures: Futures, release: Release, values: Array) -> Array:
+    """How likely each value is in each future: (draw, path, value)."""
+    centre, spread = (one[..., None] for one in _strength(spec, futures, release))
+    if not spec.contracts[release.indicator].is_count:
+        return np.asarray(student.pdf((values - centre) / spread, spec.priors.files.noise_tails) / spread)
+    log_mean, alpha = centre, spread
+    log_density = (
+        gammaln(values + alpha) - gammaln(alpha) - gammaln(values + 1.0)
+        + alpha * (np.log(alpha) - np.logaddexp(np.log(alpha), log_mean))
+        + values * (log_mean - np.logaddexp(np.log(alpha), log_mean))
+    )  # fmt: skip
+    density: Array = np.exp(log_density)
+    return density
+
+
+def _bits(after: Array, before: float) -> Array:
+    """Kullback-Leibler divergence of two chances of a round, in bits."""
+    tiny = np.finfo(float).tiny
+    yes = after * np.log2(np.maximum(after, tiny) / before)
+    return np.asarray(yes + (1.0 - after) * np.log2(np.maximum(1.0 - after, tiny) / (1.0 - before)))

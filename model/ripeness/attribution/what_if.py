@@ -1,0 +1,246 @@
+r"""The what-if panel: the futures that scenarios use, small enough for a page, and what follows from moves of conditions and factors.
+
+Of each draw and each pair of antithetic paths the page holds what hazards read: the factors in the record's last week, :math:`z_0`, and the departures
+e of one path from :math:`\varphi^t z_0`, the other's being −e. Numbers of draws are kept in sixteen bits over the range of each, departures in eight over
+the range of each factor's. But for that all is exact: a factor held at v in weeks a … b moves by
+
+.. math:: d_t = v - z_t \quad (a \le t \le b), \qquad d_t = \varphi\, d_{t-1} \quad (t > b),
+
+a condition by what is added to its log odds, and silence follows as in :mod:`ripeness.forecast.horizons`. :func:`read_panel` says in NumPy what the
+page's script does.
+"""
+
+from __future__ import annotations
+
+from base64 import b64decode, b64encode
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ripeness.attribution.futures import Futures, Origin
+from ripeness.attribution.scenario_file import Scenario
+from ripeness.attribution.scenarios import levels_of, references_of
+from ripeness.attribution.slider_ticks import build_sliders, describe_slider, stop_of
+from ripeness.forecast.pulses import fading_pulses
+from ripeness.model.spec import ModelSpec, outside_basis
+from ripeness.model.terms import conditions as inner
+from ripeness.model.terms.announcements import announced_weeks
+from ripeness.model.terms.factor_paths import persistence
+
+Array = NDArray[np.float64]
+Payload = Mapping[str, Any]
+Move = Mapping[str, int]  # places of a factor and of its stop, first and last week ahead
+FINE: Final = 65535  # steps of a number of a draw
+COARSE: Final = 127  # steps of a departure, to either side
+DECIMALS: Final = 9
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What follows from moves.
+
+    Parameters
+    ----------
+    within : ndarray (horizon,)
+        Probability of a round within each horizon of the panel.
+    by_week : ndarray (ahead,)
+        The same by the end of each week.
+    open : ndarray (condition,)
+        Mean chance that each condition is open in the weeks of the first horizon.
+    """
+
+    within: Array
+    by_week: Array
+    open: Array
+
+
+def build_panel(origin: Origin, scenarios: Sequence[Scenario]) -> dict[str, Any]:
+    """All that the panel reads, as plain values.
+
+    Parameters
+    ----------
+    origin : Origin
+    scenarios : sequence of Scenario
+        Ready ones to choose from; may be none.
+
+    Returns
+    -------
+    dict
+        origin; horizons, the headline's and the next longer one; reach and announced_reach (horizon, ahead) and whole (ahead,), shares of weeks;
+        first, how many of the weeks that hazards read lie in the record; dormancy (state,); outside (dormancy, knot); exposure (class, ahead);
+        sided; pulsed and levels, places of factors; placement, of condition, regressor and effect; conditions; factors with their sliders;
+        scenarios with their moves; and of each fit its draws, packed.
+    """
+    spec, question, workspace = origin.spec, origin.spec.workspace.question, origin.spec.workspace
+    fits = list(origin.futures.values())
+    ahead, today = fits[0].ahead, spec.panel.origin
+    horizons = [weeks for weeks in question.horizons_weeks if weeks >= question.headline_weeks][:2]
+    rows = [question.horizons_weeks.index(weeks) for weeks in horizons]
+    weeks = int(np.flatnonzero(ahead.reach[rows[-1]])[-1]) + 1
+    reach, starts = ahead.reach[rows, :weeks], np.arange(weeks) == 0
+    states = np.unique(np.concatenate([one.ahead.dormancy for one in fits]))
+    share = spec.priors.files.named_week_share
+    exposure = announced_weeks(origin.announcements, ahead.weeks[:weeks], [today] * weeks, share, after=today)
+    structure = spec.structure
+    placed = np.argwhere(structure.placement.reshape(-1, structure.conditions, structure.regressors))
+    sliders = build_sliders(spec, fits, [path for one in scenarios for path in one.paths])
+    return {
+        "origin": today.isoformat(),
+        "horizons": horizons,
+        "reach": _rounded(reach),
+        "announced_reach": _rounded(np.where(starts & (reach > 0), 1.0, reach)),
+        "whole": _rounded(np.where(starts, reach[-1, 0], 1.0)),
+        "first": 1 + int(spec.panel.origin_inside_week),
+        "dormancy": states.tolist(),
+        "outside": _rounded(outside_basis(spec, int(states[-1]) + weeks)),
+        "exposure": _rounded(exposure) if exposure.any() else [],
+        "sided": structure.sided.tolist(),
+        "pulsed": [k for k, factor in enumerate(workspace.factors) if factor.pulse],
+        "levels": [k for k, factor in enumerate(workspace.factors) if factor.level],
+        "placement": [[int(c), int(r), int(e)] for e, c, r in placed],
+        "conditions": [{"id": one.id, "label": one.label} for one in workspace.conditions],
+        "factors": [{"id": one.id, "label": one.label, "plus": one.plus, **describe_slider(sliders[one.id])} for one in workspace.factors],
+        "scenarios": [{"id": one.id, "title": one.title, "moves": _moves(spec, one, sliders)} for one in scenarios],
+        "fits": [_pack_fit(spec, one, weeks, states) for one in fits],
+    }
+
+
+def _rounded(values: Array) -> Any:
+    return np.round(values, DECIMALS).tolist()
+
+
+def _moves(spec: ModelSpec, scenario: Scenario, sliders: Mapping[str, Any]) -> list[dict[str, int]]:
+    ids, references = spec.workspace.factor_ids, references_of(spec)
+    return [
+        {
+            "factor": ids.index(path.factor),
+            "stop": sliders[path.factor].stops.index(stop_of(path, references.get(path.factor))),
+            "first": path.from_week,
+            "last": path.to_week,
+        }
+        for path in scenario.paths
+    ]
+
+
+def _pack_fit(spec: ModelSpec, futures: Futures, weeks: int, states: NDArray[np.intp]) -> dict[str, Any]:
+    """One fit's draws: numbers of each in sixteen bits, departures of its paths in eight."""
+    draws, ahead, factors = futures.start.draws, futures.ahead, spec.workspace.factors
+    phi, read = persistence(draws["half_life"]), futures.read[..., :weeks]
+    first = 1 + int(spec.panel.origin_inside_week)
+    pulse = fading_pulses(factors, [ahead.weeks[0] - timedelta(days=7)], spec.panel.origin, draws)[..., 0]
+    state = np.zeros((len(phi), len(states)))
+    state[:, np.searchsorted(states, ahead.dormancy)] = ahead.state
+    numbers = {
+        "persistence": phi,
+        "start": read[:, 0, :, :first].transpose(0, 2, 1).reshape(len(phi), -1),
+        "pulse": pulse[:, [k for k, factor in enumerate(factors) if factor.pulse]],
+        "level": levels_of(spec, draws)[:, [k for k, factor in enumerate(factors) if factor.level]],
+        "weight": draws["weight"],
+        "intercept": draws["intercept_open"],
+        "normaliser": draws["normaliser"][:, None],
+        "outside": draws["outside_knots"],
+        "state": state,
+        "kept": draws["kept"],
+    }
+    table = np.concatenate(list(numbers.values()), axis=1)
+    low, step = table.min(axis=0), np.ptp(table, axis=0) / FINE
+    codes = np.rint((table - low) / np.where(step > 0.0, step, 1.0)).astype("<u2")
+    later = np.arange(1, weeks - first + 1)
+    middle = phi[:, None, :, None] ** later * read[..., first - 1 : first]
+    departure = (read[..., first:] - middle)[:, : read.shape[1] // 2]
+    scale = np.abs(departure).max(axis=(0, 1, 3)) / COARSE
+    coarse = np.rint(departure / np.where(scale > 0.0, scale, 1.0)[:, None]).astype("i1")
+    return {
+        "draws": len(phi),
+        "pairs": departure.shape[1],
+        "columns": {name: values.shape[1] for name, values in numbers.items()},
+        "low": low.tolist(),
+        "step": step.tolist(),
+        "numbers": b64encode(codes.tobytes()).decode(),
+        "scale": scale.tolist(),
+        "departures": b64encode(coarse.tobytes()).decode(),
+    }
+
+
+def read_panel(payload: Payload, moves: Sequence[Move] = (), shifts: Sequence[float] | None = None) -> Answer:
+    """What the panel shows.
+
+    Parameters
+    ----------
+    payload : mapping
+        From :func:`build_panel`.
+    moves : sequence of mapping
+        Which factors are held, at which of their stops, from which week ahead to which; no two of a factor in one week.
+    shifts : sequence of float, optional
+        By condition what is added to its log odds in all weeks ahead.
+    """
+    more = np.zeros(len(payload["conditions"])) if shifts is None else np.asarray(shifts, dtype=float)
+    parts = [_read_fit(payload, fit, moves, more) for fit in payload["fits"]]
+    return Answer(*(np.mean([getattr(part, name) for part in parts], axis=0) for name in ("within", "by_week", "open")))
+
+
+def _read_fit(payload: Payload, fit: Payload, moves: Sequence[Move], shifts: Array) -> Answer:
+    numbers, factors = _unpack_numbers(fit), len(payload["factors"])
+    phi, weeks = numbers["persistence"], len(payload["whole"])
+    z = _factors(fit, numbers, payload["first"], weeks)
+    for k in {move["factor"] for move in moves}:
+        _hold(payload, numbers, z[:, :, k], k, [move for move in moves if move["factor"] == k])
+    for place, k in enumerate(payload["pulsed"]):
+        z[:, :, k] += (numbers["pulse"][:, place, None] * phi[:, k, None] ** np.arange(weeks))[:, None]
+    sided = np.array(payload["sided"], dtype=np.intp)
+    matrix = np.zeros((len(phi), len(shifts), factors + 2 * len(sided)))
+    for condition, regressor, effect in payload["placement"]:
+        matrix[:, condition, regressor] = numbers["weight"][:, effect]
+    odds = inner.openness(inner.regressors(z, sided, np), matrix[:, None], numbers["intercept"][:, None]) + shifts[:, None]
+    lift = np.exp(inner.log_sigmoid(odds, np).sum(axis=2) - numbers["normaliser"][:, None])
+    base = np.exp(numbers["outside"] @ np.array(payload["outside"]).T)
+    reach, whole = np.array(payload["reach"]), np.array(payload["whole"])
+    within, by_week = np.zeros((*lift.shape[:2], len(reach))), np.zeros(lift.shape)
+    for place, dormancy in enumerate(payload["dormancy"]):
+        rate = lift * base[:, None, dormancy - 1 : dormancy - 1 + weeks]
+        weight = numbers["state"][:, place, None, None]
+        within += weight * np.exp(-rate @ reach.T)
+        by_week += weight * np.exp(-np.cumsum(rate * whole, axis=2))
+    if payload["exposure"]:
+        announced = -np.log1p(-numbers["kept"]) @ np.array(payload["exposure"])
+        within *= np.exp(-announced @ np.array(payload["announced_reach"]).T)[:, None]
+        by_week *= np.exp(-np.cumsum(announced, axis=1))[:, None]
+    opened = np.exp(inner.log_sigmoid(odds[..., : payload["horizons"][0]], np)).mean(axis=(0, 1, 3))
+    return Answer(1.0 - within.mean(axis=(0, 1)), 1.0 - by_week.mean(axis=(0, 1)), opened)
+
+
+def _unpack_numbers(fit: Payload) -> dict[str, Array]:
+    codes = np.frombuffer(b64decode(fit["numbers"]), dtype="<u2").reshape(fit["draws"], -1)
+    table = np.array(fit["low"]) + np.array(fit["step"]) * codes
+    ends = np.cumsum(list(fit["columns"].values()))
+    return dict(zip(fit["columns"], np.split(table, ends[:-1], axis=1), strict=True))
+
+
+def _factors(fit: Payload, numbers: Mapping[str, Array], first: int, weeks: int) -> Array:
+    """Factors as hazards read them, pulses left out: (draw, path, factor, ahead)."""
+    phi = numbers["persistence"]
+    draws, factors = phi.shape
+    coarse = np.frombuffer(b64decode(fit["departures"]), dtype="i1").reshape(draws, fit["pairs"], factors, weeks - first)
+    departure = np.array(fit["scale"])[:, None] * coarse
+    start = numbers["start"].reshape(draws, first, factors).transpose(0, 2, 1)
+    middle = (phi[..., None] ** np.arange(1, weeks - first + 1) * start[..., -1:])[:, None]
+    later = np.concatenate([middle + departure, middle - departure], axis=1)
+    return np.concatenate([np.repeat(start[:, None], later.shape[1], axis=1), later], axis=3)
+
+
+def _hold(payload: Payload, numbers: Mapping[str, Array], z: Array, k: int, moves: Sequence[Move]) -> None:
+    """Move factor k, (draw, path, ahead), as it is held."""
+    phi, moved = numbers["persistence"][:, k, None], np.zeros(z.shape[:2])
+    for j in range(payload["first"], z.shape[2]):
+        week, moved = j - payload["first"] + 1, phi * moved
+        for move in moves:
+            if move["first"] <= week <= move["last"]:
+                value, units = payload["factors"][k]["stops"][move["stop"]]
+                level = k in payload["levels"] and value is not None
+                target = units - (numbers["level"][:, payload["levels"].index(k), None] if level else 0.0)
+                moved = target - z[:, :, j]
+        z[:, :, j] += moved

@@ -1,0 +1,214 @@
+"""The elicitation as people write it: quantiles in natural units with their sources, read from the files of priors/ and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+
+from ripeness.data.indicators import Contract
+from ripeness.elicitation import cited, readings, reference
+from ripeness.elicitation import words as strength
+from ripeness.elicitation.cited import Citation, Known, first_under, read_citations, tables_of
+from ripeness.elicitation.readings import EffectPrior, build_effects, read_effects
+from ripeness.elicitation.reference import ReferenceCurve, build_reference, read_reference_rows
+from ripeness.elicitation.tables import Announced, Grades, Placed, TableReader, Tails
+from ripeness.elicitation.words import Strengths, read_strengths
+from ripeness.errors import ContentError, Fault, did_you_mean
+from ripeness.essay import Claims
+from ripeness.workspace import Workspace
+from ripeness.workspace.toml import Key, TomlFile, read_toml
+
+FACTORS, LOADINGS, HAZARD = "factors.toml", "loadings.toml", "hazard.toml"
+TOML_FILES = (cited.FILE, FACTORS, HAZARD, LOADINGS, readings.FILE, strength.FILE)
+FILES = tuple(sorted((*TOML_FILES, reference.FILE)))
+KEPT = ("agreed", "one_side", "third_party", "leaders")  # classes of announced meetings
+
+
+@dataclass(frozen=True)
+class PriorFiles:
+    """All of priors/, checked, before any distribution is fitted.
+
+    Parameters
+    ----------
+    entries : dict
+        By dotted name, "half_life.<factor>", in the order of the files.
+    shared : dict
+        Needed name to the name of the default entry it uses.
+    overrides : dict
+        Entries that the tempered reading has of its own, by the name they override.
+    effects : dict
+        Reading to the priors of its weights, in model order.
+    reference : ReferenceCurve
+        All classes of dormancy.
+    rhythm_weeks : tuple of int
+        Dormancies of the rhythm entries, rising.
+    factor_tails, noise_tails : float
+        Degrees of freedom of factors with shocks, and of the measurement noise.
+    grades : dict
+        Grade to the multiple of its noise.
+    named_week_share : float
+        Share of an announced meeting's odds that falls in the week it is set for.
+    hash : str
+        SHA-256 over the bytes of the files.
+    """
+
+    entries: Mapping[str, Placed]
+    shared: Mapping[str, str]
+    overrides: Mapping[str, Placed]
+    effects: Mapping[str, tuple[EffectPrior, ...]]
+    reference: ReferenceCurve
+    rhythm_weeks: tuple[int, ...]
+    factor_tails: float
+    noise_tails: float
+    grades: Mapping[str, float]
+    named_week_share: float
+    strengths: Strengths
+    citations: Mapping[str, Citation]
+    hash: str
+
+
+def read_priors(workspace: Workspace, claims: Claims, contracts: Mapping[str, Contract]) -> PriorFiles:
+    """Read and check every file of priors/ against the workspace's factors and conditions, the claims and the contracts.
+
+    Raises
+    ------
+    ContentError
+        With the file and line of everything that is wrong: quantiles out of order or of support, unknown families and ids, entries missing
+        or used by nothing.
+    """
+    faults: list[Fault] = []
+    tomls = _read_files(workspace, faults)
+    ledger = {claim.id: claim for claim in claims.claims}
+    citations = read_citations(workspace, tomls[cited.FILE], faults)
+    known = Known(claims=ledger, citations=tables_of(tomls[cited.FILE]))
+    reader = TableReader(tomls, known, faults)
+    tails = _read_factors(reader, workspace)
+    robust, grades = _read_loadings(reader, contracts)
+    announced, rhythm_weeks, overrides = _read_hazard(reader, workspace)
+    words = _words(tomls[readings.FILE], claims)
+    strengths = read_strengths(tomls[strength.FILE], known, words, faults)
+    specs = read_effects(workspace, tomls[readings.FILE], ledger, strengths, known, faults)
+    rows = read_reference_rows(workspace, known.citations, faults)
+    known.used.update(row.citation for row in rows)
+    reader.only(strength.FILE, ("table", "listed", "read_as"))
+    reader.only(readings.FILE, ("effect",))
+    reader.only(cited.FILE, tables_of(tomls[cited.FILE]))
+    for name in citations:
+        if name not in known.used:
+            faults.append(
+                tomls[cited.FILE].fault((name,), f"citation '{name}', which nothing cites", "citations in use", "cite it or remove it")
+            )
+    if faults or not (tails and robust and grades and announced):
+        raise ContentError(sorted(faults, key=lambda fault: (fault.path.as_posix(), fault.line or 0)))
+    return PriorFiles(
+        entries=reader.entries,
+        shared=reader.shared,
+        overrides=overrides,
+        effects=build_effects(specs, ledger, strengths),
+        reference=build_reference(rows),
+        rhythm_weeks=rhythm_weeks,
+        factor_tails=tails.df,
+        noise_tails=robust.df,
+        grades={"A": grades.A, "B": grades.B, "C": grades.C},
+        named_week_share=announced.named_week_share,
+        strengths=strengths,
+        citations=citations,
+        hash=hash_priors(workspace),
+    )
+
+
+def hash_priors(workspace: Workspace) -> str:
+    """SHA-256 over the names and bytes of the files of priors/, in the order of their names."""
+    digest = sha256()
+    for name in FILES:
+        content = (workspace.priors / name).read_bytes()
+        digest.update(f"{name}\n{len(content)}\n".encode())
+        digest.update(content)
+    return digest.hexdigest()
+
+
+def _read_files(workspace: Workspace, faults: list[Fault]) -> dict[str, TomlFile]:
+    """The TOML files; if one cannot be read at all the others are not checked against it."""
+    tomls = {}
+    for name in TOML_FILES:
+        try:
+            tomls[name] = read_toml(workspace.priors / name, workspace.shown(workspace.priors / name))
+        except ContentError as error:
+            faults += error.faults
+    if faults:
+        raise ContentError(faults)
+    return tomls
+
+
+def _words(toml: TomlFile, claims: Claims) -> set[str]:
+    """Words that need a probability: of claims of effects, and of the tempered reading."""
+    words = {str(claim.strength) for claim in claims.claims if claim.about == "effect"}
+    tempered = (effect.get("tempered", {}) for effect in toml.data.get("effect", []))
+    return words | {str(table["strength"]) for table in tempered if isinstance(table, dict) and "strength" in table}
+
+
+def _read_factors(reader: TableReader, workspace: Workspace) -> Tails | None:
+    reader.table(FACTORS, ("half_life",), workspace.factor_ids)
+    reader.table(FACTORS, ("level",), [factor.id for factor in workspace.factors if factor.level])
+    reader.table(FACTORS, ("level_start",), [factor.id for factor in workspace.factors if factor.level])
+    reader.table(FACTORS, ("pulse",), [factor.id for factor in workspace.factors if factor.pulse])
+    reader.only(FACTORS, ("half_life", "level", "level_start", "pulse", "tails"))
+    return reader.constant(FACTORS, "tails", Tails)
+
+
+def _read_loadings(reader: TableReader, contracts: Mapping[str, Contract]) -> tuple[Tails | None, Grades | None]:
+    counts = [name for name, contract in contracts.items() if contract.is_count]
+    loaded = [name for name, contract in contracts.items() if not contract.reference]
+    eras = {name: [era.id for era in contract.eras] for name, contract in contracts.items() if contract.eras}
+    reader.table(LOADINGS, ("loading",), loaded)
+    reader.table(LOADINGS, ("intercept",), loaded)
+    reader.table(LOADINGS, ("noise",), [name for name in contracts if name not in counts])
+    reader.table(LOADINGS, ("dispersion",), counts)
+    toml = reader.tomls[LOADINGS]
+    for name in tables_of(toml, "capture"):
+        if name not in eras:
+            reader.faults.append(
+                toml.fault(
+                    first_under(toml, ("capture", name)), f"[capture.{name}]", "an indicator with eras", did_you_mean(name, list(eras))
+                )
+            )
+    for name, ids in eras.items():
+        reader.table(LOADINGS, ("capture", name), ids)
+    reader.only(LOADINGS, ("loading", "intercept", "noise", "dispersion", "capture", "grades", "robust"))
+    return reader.constant(LOADINGS, "robust", Tails), reader.constant(LOADINGS, "grades", Grades)
+
+
+def _read_hazard(reader: TableReader, workspace: Workspace) -> tuple[Announced | None, tuple[int, ...], dict[str, Placed]]:
+    toml = reader.tomls[HAZARD]
+    knots = [f"week_{week}" for week in range(1, workspace.question.active_weeks + 1)]
+    given = [name for name in tables_of(toml, "rhythm") if name in knots] or [knots[0], knots[-1]]
+    reader.table(HAZARD, ("rhythm",), given)
+    reader.table(HAZARD, ("share_open",), workspace.condition_ids)
+    reader.table(HAZARD, ("kept",), KEPT)
+    for name in ("war_level", "best_to_worst"):
+        if isinstance(toml.data.get(name), dict):
+            reader.entry(HAZARD, (name,), name, reader.entries)
+        else:
+            reader.faults.append(toml.fault((name,), f"no [{name}]", "an entry for it", f"add [{name}] with its quantiles"))
+    overrides: dict[str, Placed] = {}
+    for key in _overriding(toml):
+        name = ".".join(map(str, key[1:]))
+        if name in reader.entries and toml.line(*key[1:]):
+            reader.entry(HAZARD, key, name, overrides)
+        else:
+            reader.faults.append(
+                toml.fault(key, f"[{'.'.join(map(str, key))}]", "an entry of this file", did_you_mean(name, list(reader.entries)))
+            )
+    reader.only(HAZARD, ("rhythm", "war_level", "share_open", "best_to_worst", "kept", "announced", "tempered"))
+    weeks = tuple(sorted(int(name.removeprefix("week_")) for name in given))
+    return reader.constant(HAZARD, "announced", Announced), weeks, overrides
+
+
+def _overriding(toml: TomlFile) -> list[Key]:
+    """[tempered.best_to_worst] and [tempered.share_open.<condition>]: the tables that hold quantiles, however deep."""
+    keys: list[Key] = []
+    for name in tables_of(toml, "tempered"):
+        inner = tables_of(toml, "tempered", name)
+        keys += [("tempered", name, deeper) for deeper in inner] or [("tempered", name)]
+    return keys

@@ -1,0 +1,195 @@
+"""The outside view beyond a process's own rhythm: how often talks resumed in other wars, by how long they had been dormant."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from math import log, sqrt
+from pathlib import Path
+from statistics import NormalDist, fmean, variance
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, ValidationError
+
+from ripeness.calendar import WEEKS_IN_MONTH
+from ripeness.elicitation.cited import Table
+from ripeness.errors import Fault, did_you_mean
+from ripeness.workspace import Workspace
+
+FILE = "reference_class.csv"
+INDEPENDENT = 2  # the sources come in pairs that code the same wars: two of mediation, two of what talks produced
+Z90 = NormalDist().inv_cdf(0.95)
+
+
+class ReferenceRow(Table):
+    """One source's rate in one class of dormancy (a line of reference_class.csv).
+
+    Attributes
+    ----------
+    months_dormant_from, months_dormant_to : int
+        Whole months since the last episode, both included; no upper end for the open class.
+    months_at_risk, resumptions, wars : int
+        Exposure in war-months, resumptions in them, and wars that gave them.
+    rate_per_month, lo90, hi90 : float
+        Probability of a resumption in a month and its 90 % interval.
+    """
+
+    months_dormant_from: int = Field(ge=1)
+    months_dormant_to: int | None
+    source: str = Field(min_length=1)
+    months_at_risk: int = Field(ge=1)
+    resumptions: int = Field(ge=1)
+    wars: int = Field(ge=1)
+    rate_per_month: float = Field(gt=0, lt=1)
+    lo90: float = Field(gt=0, lt=1)
+    hi90: float = Field(gt=0, lt=1)
+    citation: str
+
+
+COLUMNS = tuple(ReferenceRow.model_fields)
+
+
+@dataclass(frozen=True)
+class ReferenceCurve:
+    """Log weekly rate of resumption at the dormancy that stands for each class.
+
+    Parameters
+    ----------
+    labels : tuple of str
+        The classes in months of dormancy, "2-3" … "25+".
+    dormancy_weeks : ndarray (class,)
+        Weeks since the last episode, rising.
+    log_rate : ndarray (class,)
+        Log of resumptions a week.
+    sd : ndarray (class,)
+        Standard deviation of `log_rate`: what the sources disagree about, and sampling.
+    citations : tuple of str
+        Ids of the sources.
+    """
+
+    labels: tuple[str, ...]
+    dormancy_weeks: NDArray[np.float64]
+    log_rate: NDArray[np.float64]
+    sd: NDArray[np.float64]
+    citations: tuple[str, ...]
+
+    def beyond(self, weeks: float) -> ReferenceCurve:
+        """The classes whose dormancy is more than `weeks`."""
+        keep = self.dormancy_weeks > weeks
+        labels = tuple(label for label, kept in zip(self.labels, keep, strict=True) if kept)
+        return ReferenceCurve(labels, self.dormancy_weeks[keep], self.log_rate[keep], self.sd[keep], self.citations)
+
+
+def read_reference_rows(workspace: Workspace, citations: Collection[str], faults: list[Fault]) -> list[ReferenceRow]:
+    """Lines of reference_class.csv; what is wrong is added to `faults` with its line."""
+    path = workspace.priors / FILE
+    shown = workspace.shown(path)
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        faults.append(Fault(shown, None, "no such file", "the rates of the reference class", "create it"))
+        return []
+    except UnicodeDecodeError:
+        faults.append(Fault(shown, None, "bytes that are not UTF-8", "UTF-8 text", "save the file as UTF-8"))
+        return []
+    reader = csv.reader(io.StringIO(text, newline=""))
+    header = next(reader, [])
+    if tuple(header) != COLUMNS:
+        faults.append(Fault(shown, 1, f"columns '{','.join(header)}'", f"'{','.join(COLUMNS)}'", "correct the first line"))
+        return []
+    rows: list[ReferenceRow] = []
+    for cells in reader:
+        if not cells:
+            continue
+        row = _row(cells, shown, reader.line_num, citations, faults)
+        if row:
+            rows.append(row)
+    faults += _faults_of_classes(rows, shown)
+    return rows
+
+
+def _row(cells: list[str], shown: Path, line: int, citations: Collection[str], faults: list[Fault]) -> ReferenceRow | None:
+    if len(cells) != len(COLUMNS):
+        faults.append(Fault(shown, line, f"{len(cells)} cells", f"{len(COLUMNS)} cells", "add or remove a comma"))
+        return None
+    given = {column: cell if cell else None for column, cell in zip(COLUMNS, cells, strict=True)}
+    try:
+        row = ReferenceRow.model_validate(given)
+    except ValidationError as error:
+        for detail in error.errors():
+            found = f"{detail['loc'][0]} = {detail['input']!r}"
+            faults.append(Fault(shown, line, found, detail["msg"].removeprefix("Input should be "), "correct the value"))
+        return None
+    if not row.lo90 < row.rate_per_month < row.hi90:
+        faults.append(
+            Fault(shown, line, f"{row.lo90}, {row.rate_per_month}, {row.hi90}", "lo90 < rate_per_month < hi90", "put them in order")
+        )
+        return None
+    if row.citation not in citations:
+        known = sorted(citations)
+        faults.append(Fault(shown, line, f"unknown citation '{row.citation}'", "the id of a citation", did_you_mean(row.citation, known)))
+    return row
+
+
+def _faults_of_classes(rows: Sequence[ReferenceRow], shown: Path) -> list[Fault]:
+    """Classes must follow each other without gap or overlap, the last one open, each with two sources or more."""
+    classes = _classes(rows)
+    faults = []
+    for (start, end), (following, _) in zip(classes, [*list(classes)[1:], (None, None)], strict=True):
+        if following is None and end is not None:
+            faults.append(
+                Fault(shown, None, f"a last class that ends at {end} months", "an open last class", "leave its months_dormant_to empty")
+            )
+        if following is not None and end != following - 1:
+            mend = "let each class begin a month after the one before ends"
+            faults.append(
+                Fault(shown, None, f"class {start}-{end or ''} followed by one from {following}", "classes without gap or overlap", mend)
+            )
+        if len(classes[start, end]) < 2:
+            faults.append(Fault(shown, None, f"one source for class {start}", "two sources or more", "add a source, or widen the class"))
+    if not classes and not faults:
+        faults.append(Fault(shown, None, "no rates", "at least one class of dormancy", "add its lines"))
+    return faults
+
+
+def _classes(rows: Sequence[ReferenceRow]) -> dict[tuple[int, int | None], list[ReferenceRow]]:
+    classes: dict[tuple[int, int | None], list[ReferenceRow]] = {}
+    for row in sorted(rows, key=lambda row: row.months_dormant_from):
+        classes.setdefault((row.months_dormant_from, row.months_dormant_to), []).append(row)
+    return classes
+
+
+def build_reference(rows: Sequence[ReferenceRow]) -> ReferenceCurve:
+    """Pool the sources of each class into a log weekly rate at one dormancy.
+
+    A class "2-3" covers dormancies of 2.0 up to 4.0 months, and is put at the geometric mean of these edges, since the curve is drawn in
+    log dormancy. The open class is put at its exposure-weighted dormancy: a war that stays in it for a time that is exponential with mean T
+    spends it, on average over its exposure, at the lower edge plus T; T is months at risk by wars, averaged over sources.
+
+    A monthly probability p is the weekly rate −log(1 − p) / 4.348; its logs are averaged over sources. The variance of that average is
+    (variance between sources + mean sampling variance) / 2: the interval's width on the log scale gives the sampling part, and the four
+    sources count as two, since they come in pairs that code the same wars. Sampling also inflates the first part, so this errs on the
+    wide side.
+    """
+    labels, dormancies, logs, sds = [], [], [], []
+    for (start, end), members in _classes(rows).items():
+        lower = start * WEEKS_IN_MONTH
+        if end is None:
+            dormancy = lower + fmean(row.months_at_risk / row.wars for row in members) * WEEKS_IN_MONTH
+        else:
+            dormancy = sqrt(lower * (end + 1) * WEEKS_IN_MONTH)
+        rates = [_log_weekly(row.rate_per_month) for row in members]
+        sampling = [((_log_weekly(row.hi90) - _log_weekly(row.lo90)) / (2 * Z90)) ** 2 for row in members]
+        labels.append(f"{start}+" if end is None else str(start) if start == end else f"{start}-{end}")
+        dormancies.append(dormancy)
+        logs.append(fmean(rates))
+        sds.append(sqrt((variance(rates) + fmean(sampling)) / min(INDEPENDENT, len(members))))
+    citations = tuple(dict.fromkeys(row.citation for row in rows))
+    return ReferenceCurve(tuple(labels), np.array(dormancies), np.array(logs), np.array(sds), citations)
+
+
+def _log_weekly(monthly: float) -> float:
+    return log(-log(1 - monthly) / WEEKS_IN_MONTH)

@@ -1,0 +1,88 @@
+"""Fixed baselines: what somebody would say who knows no more than the record of rounds.
+
+Both are empirical rates of this war up to the origin, by weeks at risk (those after the week of the first round), with half a week with a
+round and half a week without added, so that neither is ever 0 or 1:
+
+- the constant rate: weeks with a round among all weeks;
+- persistence: weeks with a round among those in the state, active or dormant, that talks are in; that state is taken to last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import date, timedelta
+from itertools import product
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ripeness.calendar import target_date, week_grid, weeks_between
+from ripeness.data.panel import Record, build_record
+from ripeness.data.vintages import Vintage
+from ripeness.evaluation.origins import AS_OF, BLOCK_WEEKS
+from ripeness.evaluation.unit import SILENT, WEEK, Unit, history
+from ripeness.workspace.question import Question
+
+CONSTANT_RATE: Final = "constant_rate"
+PERSISTENCE: Final = "persistence"
+BASELINES: Final = (CONSTANT_RATE, PERSISTENCE)
+
+
+def rate(found: NDArray[np.float64]) -> float:
+    """Share of weeks with a round, (week,) of 0 and 1, by the rule of half a week each (Krichevsky and Trofimov): in (0, 1)."""
+    return float((found.sum() + 0.5) / (len(found) + 1.0))
+
+
+def weekly_rates(record: Record, question: Question) -> tuple[float, float, float]:
+    """Rates of all weeks at risk, of active and of dormant ones."""
+    found, dormancy = record.found[record.start :], record.dormancy
+    dormant = dormancy > question.active_weeks
+    return rate(found), rate(found[~dormant]), rate(found[dormant])
+
+
+def baseline_units(vintage: Vintage, question: Question, longest: int, kind: str = AS_OF) -> list[Unit]:
+    """Forecasts of both baselines, in the units of the model's.
+
+    Parameters
+    ----------
+    vintage : Vintage
+        What was known on the origin, a Sunday.
+    question : Question
+    longest : int
+        Weeks ahead for which a weekly probability is given.
+    kind : {"as_of", "final"}
+        The vintage's name.
+    """
+    weeks = week_grid(question.war_began, vintage.origin)
+    always, active, dormant = weekly_rates(build_record(vintage, weeks, question), question)
+    silence = weeks_between(vintage.rounds()[-1], vintage.origin)  # in the origin's own week; one more in the week ahead
+
+    def in_state(dormancy: int) -> float:
+        return dormant if question.is_dormant(dormancy) else active
+
+    by_name: dict[str, Callable[[int], float]] = {CONSTANT_RATE: lambda _: always, PERSISTENCE: in_state}
+    units = []
+    for name, weekly in by_name.items():
+        for weeks_ahead in question.horizons_weeks:
+            probability = 1.0 - (1.0 - weekly(silence + 1)) ** weeks_ahead
+            target = target_date(vintage.origin, weeks_ahead)
+            units.append(Unit(question.id, vintage.origin, weeks_ahead, target, "", name, kind, probability))
+        for ahead, given, since in _weeks_given(silence, longest):
+            units.append(Unit(WEEK, vintage.origin, ahead, _sunday(vintage.origin, ahead), given, name, kind, weekly(since)))
+    return units
+
+
+def _weeks_given(silence: int, longest: int) -> Iterator[tuple[int, str, int]]:
+    """Week ahead, history, and weeks since the last round in that week."""
+    for ahead in range(1, longest + 1):
+        if ahead > BLOCK_WEEKS:
+            yield ahead, SILENT, silence + ahead
+            continue
+        for before in product((0, 1), repeat=ahead - 1):
+            last = max((place + 1 for place, held in enumerate(before) if held), default=None)
+            yield ahead, history(before), silence + ahead if last is None else ahead - last
+
+
+def _sunday(origin: date, ahead: int) -> date:
+    return origin + timedelta(days=7 * ahead)

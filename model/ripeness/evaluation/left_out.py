@@ -1,0 +1,151 @@
+r"""Data removed: the headline without one indicator, without all of them, without the record of rounds, without both.
+
+Without the record the factors are independent of each other, given their own indicators: what joins them is the hazard alone. So let
+:math:`b_k` be what the hazard reads of factor k (path, half-life, jump) and take from a fit without the record draws :math:`b_k'` of its
+posterior given its indicators but one. Paired with draws of everything else from the stored fit, under the importance weights
+
+.. math:: r_s = L(\text{record}\mid b_{k,s}', \theta_{-k,s})\,/\,L(\text{record}\mid b_{k,s}, \theta_{-k,s})
+
+they are draws of the posterior without that indicator: exact but for Monte Carlo error, and with as good a k̂ as muting a claim, where
+dividing by the likelihoods of the rows fails (k̂ of 1 to 5). One fit without the record serves an indicator of every factor at once, and both
+readings, as they share the priors of the factors.
+
+What the headline is made of is seen in steps: priors alone, rounds only, indicators only, both. How long talks have been dormant at the
+origin is part of the question, so every step knows it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from ripeness import names
+from ripeness.data.panel import UNSEARCHED, Panel
+from ripeness.evaluation.stored import POINTS, Draws, Stored, error_of_mean
+from ripeness.evaluation.zeroed import Change, record_log_likelihood, rejoin, reweighted_change
+from ripeness.forecast.prior_predictive import sample_prior
+from ripeness.inference.gate import Verdict, judge_fit
+from ripeness.inference.sample import flatten_draws, sample_posterior
+from ripeness.model.spec import ModelSpec
+
+Array = NDArray[np.float64]
+PRIOR_DRAWS, AT_ONCE = 8_000, 2_000
+READ_BY_HAZARD = ("path", "half_life")  # of each factor; and the pulse, where it has one
+
+
+def without_rows(panel: Panel, removed: set[str]) -> Panel:
+    """A panel without the rows of some indicators; the indicators themselves stay, with their parameters at their priors."""
+    measured, counted = panel.measured, panel.counted
+    kept = np.array([name not in removed for name in measured.indicators], dtype=bool)[measured.indicator]
+    kept_counts = np.array([name not in removed for name in counted.indicators], dtype=bool)[counted.indicator]
+
+    def pick(rows: Any, mask: NDArray[np.bool_], columns: tuple[str, ...]) -> Any:
+        return replace(rows, **{name: getattr(rows, name)[mask] for name in columns})
+
+    return replace(
+        panel,
+        measured=pick(measured, kept, ("indicator", "first", "last", "value", "widening", "sampling")),
+        counted=pick(counted, kept_counts, ("indicator", "week", "count", "log_exposure", "era")),
+    )
+
+
+def without_rounds(panel: Panel) -> Panel:
+    """A panel whose record of rounds says nothing: no week after the first round is searched, and none has a round."""
+    record = panel.record
+    at_risk = np.arange(len(panel.weeks)) >= record.start
+    return replace(
+        panel,
+        record=replace(record, found=np.where(at_risk, 0.0, record.found), stretch=np.where(at_risk, UNSEARCHED, record.stretch)),
+    )
+
+
+@dataclass(frozen=True)
+class Refit:
+    """A fit to other data: its draws (draw, …), and what the gate says of it."""
+
+    draws: Draws
+    verdict: Verdict
+
+
+def refit(stored: Stored, panel: Panel, reading: str, seed: int) -> Refit:
+    """Sample the conjunctive posterior of another panel, with the workspace's settings; the gate looks at its headline at the real origin."""
+    spec: ModelSpec = replace(stored.spec, panel=panel)
+    sampled = sample_posterior(spec, "conjunctive", reading, spec.workspace.fit, seed)
+    posterior = sampled["posterior"].to_dataset().drop_vars(names.NOT_STORED, errors="ignore")
+    draws = flatten_draws(posterior)
+    shape = (posterior.sizes[names.CHAIN], posterior.sizes[names.DRAW])
+    headline = xr.DataArray(stored.headline(names.CONJUNCTIVE, draws).reshape(shape), dims=(names.CHAIN, names.DRAW))
+    looked_at = posterior.drop_vars(("rounds", "hazard"))  # of a week that nobody searched they are the same in every draw, or of no use
+    return Refit(draws, judge_fit("refit", looked_at, sampled["sample_stats"].to_dataset(), headline))
+
+
+def removal_plan(spec: ModelSpec) -> list[list[str]]:
+    """Which indicators are removed together: of each factor one at a time."""
+    by_factor: dict[str, list[str]] = {}
+    for name in spec.panel.indicators:
+        by_factor.setdefault(spec.contracts[name].factor, []).append(name)
+    return [[own[turn] for own in by_factor.values() if turn < len(own)] for turn in range(max(map(len, by_factor.values()), default=0))]
+
+
+def factor_swapped(spec: ModelSpec, draws: Draws, other: Draws, factor: str, order: NDArray[np.intp]) -> Draws:
+    """Draws with one factor's path, half-life and jump taken from draws of another fit, in a given order; the inside view follows."""
+    k = spec.workspace.factor_ids.index(factor)
+    changed = {name: draws[name].copy() for name in READ_BY_HAZARD}
+    for name, values in changed.items():
+        values[:, k] = other[name][order, k]
+    pulsed = [one.id for one in spec.workspace.factors if one.pulse]
+    if factor in pulsed:
+        changed["pulse"] = draws["pulse"].copy()
+        changed["pulse"][:, pulsed.index(factor)] = other["pulse"][order, pulsed.index(factor)]
+    return rejoin(spec, draws | changed)
+
+
+def leave_out(stored: Stored, draws: Draws, now: Array, likelihood: Array, without: Draws, indicator: str) -> Change:
+    """Change of one reading's headline without an indicator.
+
+    Parameters
+    ----------
+    stored : Stored
+    draws : dict of ndarray
+        Posterior draws of one conjunctive fit.
+    now, likelihood : ndarray (draw,)
+        Their headline and their log-likelihood of the record.
+    without : dict of ndarray
+        Draws of a fit without the record and without the indicator's rows.
+    indicator : str
+    """
+    order = np.random.default_rng(stored.seed).permutation(len(without["half_life"]))[np.arange(len(now)) % len(without["half_life"])]
+    swapped = factor_swapped(stored.spec, draws, without, stored.spec.contracts[indicator].factor, order)
+    then = stored.headline(names.CONJUNCTIVE, swapped)
+    return reweighted_change(now, then, record_log_likelihood(stored.spec, swapped) - likelihood, stored.shape)
+
+
+def change_between(now: Array, then: Array, chains: int) -> Change:
+    """Change from a stored fit's headline to that of other draws: two sets of draws, so both errors count."""
+    error_now, error_then = (error_of_mean(values.reshape(chains, -1)) for values in (now, then))
+    return Change(POINTS * float(then.mean() - now.mean()), POINTS * float(np.hypot(error_now, error_then)))
+
+
+def headline_of_priors(stored: Stored, reading: str, seed: int, seen: Draws | None = None) -> Array:
+    """Headline (draw,) that one reading's priors imply, dormancy at the origin being known.
+
+    Parameters
+    ----------
+    stored : Stored
+    reading : str
+    seed : int
+    seen : dict of ndarray, optional
+        Draws of a fit without the record: then the factors are what their indicators make of them, and the rest stays at its prior.
+    """
+    spec, parts = stored.spec, []
+    for place, sequence in enumerate(np.random.SeedSequence(seed).spawn(PRIOR_DRAWS // AT_ONCE)):
+        draws = sample_prior(spec, reading, "conjunctive", AT_ONCE, sequence)
+        if seen is not None:
+            order = (place * AT_ONCE + np.arange(AT_ONCE)) % len(seen["half_life"])
+            draws = rejoin(spec, draws | {name: seen[name][order] for name in (*READ_BY_HAZARD, "pulse") if name in seen})
+        parts.append(stored.headline(names.CONJUNCTIVE, draws))
+    return np.concatenate(parts)

@@ -1,0 +1,277 @@
+"""The backtest as one study: plan, forecasts, outcomes, scores, skill, leave-future-out, tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ripeness import names, results
+from ripeness.calendar import weeks_between
+from ripeness.data.vintages import Store, Vintage
+from ripeness.elicitation.elicited import Priors
+from ripeness.evaluation import at_origin, baselines, origins, patterns, reused
+from ripeness.evaluation.at_origin import KHAT, PATTERNS, RECORD, AtOrigin, Task, Which
+from ripeness.evaluation.backtest import (
+    CORES,
+    FINAL_FITS,
+    FOLDER,
+    VINTAGES,
+    Opener,
+    Told,
+    joined,
+    make_forecasts,
+    plan,
+    read_arrays,
+    read_tables,
+    run_tasks,
+)
+from ripeness.evaluation.lfo import happened, leave_future_out
+from ripeness.evaluation.origins import AS_OF, BLOCK_WEEKS, FINAL, backtest_origins, is_recorded, populations_of, spread_evenly
+from ripeness.evaluation.outcomes import settled
+from ripeness.evaluation.published import ABOUT, FORECASTS, GAP, LFO, SCORES, SKILL, SKILL_POWER, STUDIES, WEEKLY
+from ripeness.evaluation.scores import score_populations, score_rows, vintage_gap
+from ripeness.evaluation.simulated_wars import FixedWar
+from ripeness.evaluation.skill import measure_skill, power_table, simulate_reference
+from ripeness.evaluation.unit import WEEK
+from ripeness.model.spec import build_spec, outside_basis
+from ripeness.model.terms import conditions as inner
+from ripeness.workspace import FitSettings, Workspace
+
+Array = NDArray[np.float64]
+QUICK: Final = 12  # origins
+VERSIONED: Final = ("nutpie", "numba", "arviz", "scoringrules", "preliz", "numpy", "scipy", "pandas", "xarray")
+MAKERS: Final = (at_origin, baselines, origins, patterns, reused)  # of this room: what forecasts are made by
+OUTSIDE_WEEKS: Final = 600  # dormancies beyond count as this one
+KEPT: Final = (
+    "question",
+    "origin",
+    "horizon_weeks",
+    "target_end_date",
+    "given",
+    "forecaster",
+    "vintage",
+    "probability",
+    "lower",
+    "upper",
+    "mcse",
+    "outcome",
+    "brier",
+    "log_score",
+    "population",
+    "gate",
+    "inputs",
+)
+
+
+@dataclass(frozen=True)
+class Study:
+    """What a backtest is made from.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    store : Store
+    essay : date
+        Day of the essay.
+    priors : Priors
+    made_by : str
+        Names the code and the files that are not data.
+    settings : FitSettings
+    seed : int
+    quick : bool
+        Twelve origins instead of all, without the additive form; tables go to reports/backtest instead of reports/studies.
+    vintages : tuple of str
+        "as_of", and "final" where the vintage gap is to be measured.
+    """
+
+    workspace: Workspace
+    store: Store
+    essay: date
+    priors: Priors
+    made_by: str
+    settings: FitSettings
+    seed: int
+    quick: bool = False
+    vintages: tuple[str, ...] = VINTAGES
+
+    @property
+    def folder(self) -> Path:
+        """Where forecasts are kept origin by origin."""
+        return self.workspace.reports / FOLDER
+
+    @property
+    def tables(self) -> Path:
+        """Where the tables go."""
+        return self.folder if self.quick else self.workspace.reports / STUDIES
+
+    @property
+    def origins(self) -> list[date]:
+        """The origins, in order."""
+        all_of_them = backtest_origins(self.workspace.question, self.store.default_origin())
+        return spread_evenly(all_of_them, QUICK) if self.quick else all_of_them
+
+    @property
+    def fits(self) -> list[Which]:
+        """What is fitted to what was known: all, or the headline and its rival."""
+        return [which for which in names.FITS if not self.quick or which[0] in FINAL_FITS]
+
+    def plan(self) -> dict[str, list[Task]]:
+        """The tasks of each vintage."""
+        sources = [Path(str(module.__file__)).read_text("utf-8") for module in MAKERS]
+        made_by = results.hash_text(self.made_by, str({name: version(name) for name in VERSIONED}), *sources)
+        tasks = {
+            kind: plan(self.workspace, self.store, self.priors, self.origins, kind, self.settings, self.seed, made_by)
+            for kind in self.vintages
+        }
+        if self.quick:  # a table with more than is asked for will do, so a whole backtest leaves nothing to make
+            tasks[AS_OF] = [replace(task, fits=self.fits) for task in tasks[AS_OF]]
+        if FINAL in tasks:
+            tasks[AS_OF], tasks[FINAL] = joined(tasks[AS_OF], tasks[FINAL])
+        return tasks
+
+
+def run_study(
+    study: Study, executor: Opener, told: Told, about: Mapping[str, Any], make: Callable[[Task], AtOrigin] = make_forecasts
+) -> dict[str, pd.DataFrame]:
+    """Make the forecasts that are missing, score all, and write the tables.
+
+    Parameters
+    ----------
+    study : Study
+    executor : callable
+        Opens what the tasks run on; not called if nothing is missing.
+    told : callable
+        As `run_tasks` has it.
+    about : mapping
+        What stands in backtest.json beside what the study knows: command and date.
+    make : callable
+        From a task to its forecasts.
+
+    Returns
+    -------
+    dict of DataFrame
+        By file name.
+    """
+    tasks = study.plan()
+    everything = [task for kind in study.vintages for task in tasks[kind]]
+    run_tasks(everything, study.folder, executor, told, make)
+    tables = assess(study, tasks)
+    for name, table in tables.items():
+        results.write_whole(study.tables / name, table.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
+    known = {
+        **about,
+        "seed": study.seed,
+        "origins": len(study.origins),
+        "first_origin": study.origins[0].isoformat(),
+        "last_origin": study.origins[-1].isoformat(),
+        **({"final_fits_from_stored_draws": _from_stored(study, tasks[FINAL])} if FINAL in tasks else {}),
+        "settings": study.settings.model_dump(),
+        "versions": {name: version(name) for name in VERSIONED},
+    }
+    results.write_json(study.tables / ABOUT, known)
+    return tables
+
+
+def _from_stored(study: Study, tasks: Sequence[Task]) -> str:
+    """Of the final vintages' forecasts, how many came from stored draws."""
+    arrays = [name for task in tasks for name in read_arrays(study.folder, FINAL, task.vintage.origin)]
+    stored, everything = (sum(name.endswith(f".{what}") for name in arrays) for what in (KHAT, PATTERNS))
+    return f"{stored} of {everything}"
+
+
+def assess(study: Study, tasks: Mapping[str, Sequence[Task]]) -> dict[str, pd.DataFrame]:
+    """Score what has been forecast; by file name."""
+    question = study.workspace.question
+    everything = read_tables([task for kind in study.vintages for task in tasks[kind]], study.folder)
+    left_out = {name for name, _, _ in names.FITS} - {name for name, _, _ in study.fits}
+    forecasts = everything[~everything["forecaster"].isin(left_out)]
+    scored = score_rows(settled(forecasts, question, study.store))
+    populations = {task.vintage.origin: _populations(study, task.vintage) for task in tasks[AS_OF]}
+    as_of = scored[scored["vintage"] == AS_OF]
+    scores, weekly = score_populations(as_of, populations)
+    rounds = study.store.as_of(study.store.default_origin()).rounds()
+    scored_weeks = as_of.loc[as_of["question"] == WEEK, "target_end_date"].nunique()
+    tables = {FORECASTS: _kept(forecasts, scored, populations), SCORES: scores, WEEKLY: weekly}
+    if FINAL in study.vintages:
+        tables[GAP] = vintage_gap(scored)
+    powers = []
+    readings = {name: reading for name, _, reading in names.FITS if name in names.HEADLINE_FITS}
+    with ThreadPoolExecutor(CORES) as pool:  # loops over arrays let go of Python's lock
+        references = list(
+            pool.map(lambda name: simulate_reference(fixed_war(study, tasks[AS_OF], name), scored_weeks, study.seed), readings)
+        )
+    for (name, reading), reference in zip(readings.items(), references, strict=True):
+        powers.append(power_table(reference).assign(reading=reading))
+        if name == names.HEADLINE_FITS[0]:
+            tables[SKILL] = measure_skill(as_of, populations, names.OUTSIDE, question, rounds, reference)
+    tables[SKILL_POWER] = pd.concat(powers, ignore_index=True)
+    tables[LFO] = _leave_future_out(study, tasks[AS_OF], as_of)
+    return tables
+
+
+def _populations(study: Study, vintage: Vintage) -> list[str]:
+    silence = weeks_between(vintage.rounds()[-1], vintage.origin)
+    dormant = study.workspace.question.is_dormant(silence)
+    return populations_of(vintage.origin, study.essay, dormant, is_recorded(study.store, vintage))
+
+
+def _kept(forecasts: pd.DataFrame, scored: pd.DataFrame, populations: Mapping[date, Sequence[str]]) -> pd.DataFrame:
+    """The table that is published: all horizons, and the weeks that have been scored."""
+    unit = ["question", "origin", "horizon_weeks", "given", "forecaster", "vintage"]
+    joined = forecasts.merge(scored[[*unit, "outcome", "brier", "log_score"]], on=unit, how="left", validate="one_to_one")
+    kept = joined[(joined["question"] != WEEK) | joined["outcome"].notna()]
+    kept = kept.assign(population=["; ".join(populations[origin][1:]) for origin in kept["origin"]])
+    return kept[list(KEPT)]
+
+
+def fixed_war(study: Study, tasks: Sequence[Task], fit: str) -> FixedWar:
+    """The war of the simulations: the posterior means of a fit at the last origin, beginning as dormant as talks were at the first."""
+    spec, _ = build_spec(study.workspace, tasks[-1].vintage, study.priors)
+    means = read_arrays(study.folder, AS_OF, tasks[-1].vintage.origin)
+    first = tasks[0].vintage
+    return FixedWar(
+        means[f"{fit}.outside_knots"] @ outside_basis(spec, OUTSIDE_WEEKS).T,
+        inner.weight_matrix(means[f"{fit}.weight"], spec.structure),
+        means[f"{fit}.intercept_open"],
+        means[f"{fit}.half_life"],
+        np.array([factor.tails == "shocks" for factor in study.workspace.factors]),
+        float(study.priors.files.factor_tails),
+        spec.structure,
+        weeks_between(first.rounds()[-1], first.origin) + 1,
+        study.workspace.question.active_weeks,
+    )
+
+
+def _leave_future_out(study: Study, tasks: Sequence[Task], scored: pd.DataFrame) -> pd.DataFrame:
+    """Origins whose whole block is settled; with origins that do not follow each other the record in between is left out."""
+    weeks = scored[(scored["question"] == WEEK) & (scored["forecaster"] == names.OUTSIDE)]
+    blocks = {
+        origin: [int(one) for one in rows.sort_values("horizon_weeks")["outcome"]]
+        for origin, rows in weeks.groupby("origin")
+        if len(rows) == BLOCK_WEEKS
+    }
+    scored_origins = [task.vintage.origin for task in tasks if task.vintage.origin in blocks]
+    fits = [name for name, _, _ in study.fits]
+    likelihoods: dict[str, list[Array]] = {name: [] for name in fits}
+    for origin in scored_origins:
+        arrays = read_arrays(study.folder, AS_OF, origin)
+        for name in fits:
+            likelihoods[name].append(happened(arrays[f"{name}.{PATTERNS}"], blocks[origin]))
+    last = tasks[-1].vintage.origin
+    arrays = read_arrays(study.folder, AS_OF, last)
+    record = {}
+    for name in fits:
+        whole = arrays[f"{name}.{RECORD}"].astype(float)
+        places = [whole.shape[2] - weeks_between(origin, last) // BLOCK_WEEKS for origin in scored_origins]
+        before = whole[..., : places[0]].sum(axis=2, keepdims=True)
+        record[name] = np.concatenate([before, whole[..., places]], axis=2)
+    return leave_future_out(likelihoods, record, scored_origins)

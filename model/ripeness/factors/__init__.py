@@ -1,1 +1,0 @@
-"""Factors: latent weekly paths, and how indicators measure them."""

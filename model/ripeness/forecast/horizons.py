@@ -1,0 +1,141 @@
+r"""The headline: the probability of at least one round within each horizon.
+
+No events need simulating: with dormancy running on, the probability of silence is exact for a given factor path, so for each draw s
+
+.. math:: P_s = 1 - \sum_d \pi_s(d)\; \mathbb E_{\text{paths}}\Big[\exp\Big(-\sum_t \lambda_t(d + t)\Big)\Big]
+
+The probability is the mean of P_s, its interval the 5–95 % range of P_s after the noise of finitely many paths is taken out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ripeness.forecast.ahead import Ahead
+from ripeness.kernels.compilation import compiled
+from ripeness.kernels.exponential import exponential
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Probabilities:
+    """Probabilities of a round, draw by draw.
+
+    Parameters
+    ----------
+    within : ndarray (draw, horizon)
+        P_s: at least one round within the horizon, in [0, 1].
+    path_variance : ndarray (draw, horizon)
+        Variance of each P_s from the finite number of paths.
+    by_week : ndarray (draw, ahead)
+        At least one round by the end of each week ahead.
+    hazard : ndarray (draw, ahead)
+        Round in the week, given none in the weeks ahead before it; whole weeks but for the rest of the origin's own.
+    multiplier : ndarray (draw, ahead)
+        Mean of the inside view's multiplier over the paths; 1 means like the base rate.
+    level_only : ndarray (draw, horizon)
+        P_s with the inside view's multiplier set to 1: what the fit's own base rate and announcements say.
+    """
+
+    within: Array
+    path_variance: Array
+    by_week: Array
+    hazard: Array
+    multiplier: Array
+    level_only: Array
+
+
+def forecast_probabilities(ahead: Ahead) -> Probabilities:
+    """Probability of at least one round, by horizon and by week ahead."""
+    draws, _, weeks = ahead.inside.shape
+    # a horizon may end inside a week; announcements are already counted by day from the origin on
+    first = np.arange(weeks) == 0
+    reach_announced = np.where(first[None, :] & (ahead.reach > 0), 1.0, ahead.reach)
+    whole = np.where(first, ahead.reach[-1, 0], 1.0)
+    lift = np.exp(ahead.inside)
+    silent, by_week, level = silence_of_paths(lift, np.exp(ahead.outside), ahead.dormancy, ahead.state, ahead.reach, whole)
+    unannounced = np.exp(-ahead.announced @ reach_announced.T)
+    silent *= unannounced[:, None, :]
+    by_week *= np.exp(-np.cumsum(ahead.announced, axis=1))
+    survival = np.concatenate([np.ones((draws, 1)), by_week], axis=1)
+    hazard = 1.0 - survival[:, 1:] / np.maximum(survival[:, :-1], np.finfo(float).tiny)  # 1 once silence is impossible
+    within, variance = 1.0 - silent.mean(axis=1), _variance_of_mean(silent)
+    return Probabilities(within, variance, 1.0 - by_week, hazard, lift.mean(axis=1), 1.0 - level * unannounced)
+
+
+@compiled
+def silence_of_paths(
+    lift: Array, base: Array, dormancy: NDArray[np.intp], state: Array, reach: Array, whole: Array
+) -> tuple[Array, Array, Array]:
+    """Probability that no round comes unannounced, along given paths.
+
+    Parameters
+    ----------
+    lift : ndarray (draw, path, ahead)
+        The inside view's multiplier.
+    base : ndarray (draw, dormancy)
+        Weekly hazard of the outside view at d = 1, 2, …
+    dormancy : ndarray of int (state,)
+    state : ndarray (draw, state)
+    reach : ndarray (horizon, ahead)
+    whole : ndarray (ahead,)
+        Share of each week that lies after the origin.
+
+    Returns
+    -------
+    tuple of ndarray
+        Within each horizon, path by path (draw, path, horizon); to the end of each week, over all paths (draw, ahead); within each horizon
+        with a multiplier of 1 (draw, horizon).
+    """
+    draws, paths, weeks = lift.shape
+    horizons = reach.shape[0]
+    silent, level = np.zeros((draws, paths, horizons)), np.zeros((draws, horizons))
+    by_week, rate, summed = np.zeros((draws, weeks)), np.empty(weeks), np.empty(weeks)
+    for s in range(draws):
+        for d in range(dormancy.shape[0]):
+            weight, start = state[s, d], dormancy[d] - 1
+            if weight == 0.0:
+                continue
+            for h in range(horizons):
+                total = 0.0
+                for j in range(weeks):
+                    total += base[s, start + j] * reach[h, j]
+                level[s, h] += weight * exponential(-total)
+            for m in range(paths):
+                total = 0.0
+                for j in range(weeks):
+                    rate[j] = lift[s, m, j] * base[s, start + j]
+                    total += rate[j] * whole[j]
+                    summed[j] = total
+                for j in range(weeks):
+                    by_week[s, j] += weight / paths * exponential(-summed[j])
+                for h in range(horizons):
+                    total = 0.0
+                    for j in range(weeks):
+                        total += rate[j] * reach[h, j]
+                    silent[s, m, h] += weight * exponential(-total)
+    return silent, by_week, level
+
+
+def _variance_of_mean(values: Array) -> Array:
+    """Variance of the mean over paths, (draw,), from values (draw, path) whose two halves are antithetic pairs."""
+    paths = values.shape[1]
+    if paths < 4:
+        return np.zeros(len(values))
+    pairs = 0.5 * (values[:, : paths // 2] + values[:, paths // 2 :])
+    return np.asarray(pairs.var(axis=1, ddof=1) / pairs.shape[1])
+
+
+def without_path_noise(within: Array, path_variance: Array) -> Array:
+    """P_s drawn together until their variance is what it would be with infinitely many paths: (draw, horizon).
+
+    The mean stays; the spread is shrunk by √(1 − mean path variance / variance), the usual correction for a measured mean.
+    """
+    mean = within.mean(axis=0)
+    variance = within.var(axis=0)
+    kept = np.sqrt(np.clip(1.0 - path_variance.mean(axis=0) / np.maximum(variance, 1e-300), 0.0, 1.0))
+    return np.clip(mean + (within - mean) * kept, 0.0, 1.0)

@@ -1,0 +1,298 @@
+"""What each incoming row is, against what is stored: every row has one verdict.
+
+    new           a period, event or stretch that is not known
+    revision      a known one, published later than the row it follows; old and new content are shown, also where they are equal
+    withdrawal    an empty value for a known period
+    late entry    one of these whose published_on lies before the newest that the table holds already: a forecast as of a day between would
+                  see it now, but could not then. Kept, and marked in updates.csv
+    duplicate     the very row is stored, or stands earlier in the batch; ignored
+    refused       with the reason and the line
+
+A row is refused if a cell cannot be read; by the rules that also hold for the stored files (`row_rules`, `event_rules`, `coverage_rules`);
+if it is published after the batch's day; if the same thing published on the same day stands there with another content, as a revision needs
+a later published_on; if it withdraws what is not there; if a stretch of coverage leaves a gap or overlaps; and if its value jumps
+(`data/jumps.py`), unless confirmed. A value outside the contract's `plausible` cannot be confirmed: the range is the contract's promise
+about every stored row, and whoever finds it too narrow widens it there, with a reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cached_property, partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ripeness.data.batches import APPENDED, VERDICTS
+from ripeness.data.events import coverage_rules, event_rules
+from ripeness.data.forms import Form
+from ripeness.data.indicators import Contract
+from ripeness.data.jumps import LEAST, LIMIT, find_jumps
+from ripeness.data.rows import row_rules
+from ripeness.data.tables import Rule, Said
+from ripeness.intake.incoming import TABLE, Incoming
+
+FILE = "file"  # which of the batch's files a row comes from
+WAS = "was_"  # before a column: what stood there before a revision
+
+Flags = NDArray[np.bool_]
+Places = NDArray[np.intp]
+
+
+@dataclass
+class Judged:
+    """The rows of a batch for one table, with their verdicts.
+
+    Attributes
+    ----------
+    table : str
+    form : Form
+    rows : DataFrame (row)
+        The columns of the form; FILE and line, where each comes from; verdict; change: new, revision or withdrawal, also of a late entry,
+        else empty; WAS + column for what a revision may change: the row it follows (missing where there is none).
+    """
+
+    table: str
+    form: Form
+    rows: pd.DataFrame = field(repr=False)
+
+    @cached_property
+    def counts(self) -> dict[str, int]:
+        """Rows by verdict."""
+        found = self.rows["verdict"].value_counts()
+        return {verdict: int(found.get(verdict, 0)) for verdict in VERDICTS}
+
+    @property
+    def appended(self) -> pd.DataFrame:
+        """The rows to be stored."""
+        return self.rows[self.rows["verdict"].isin(APPENDED)]
+
+
+def judge(
+    table: str,
+    form: Form,
+    incoming: Sequence[Incoming],
+    stored: pd.DataFrame,
+    day: date,
+    contract: Contract | None,
+    known: pd.DataFrame | None,
+    confirmed: bool,
+) -> Judged:
+    """Give a verdict to each row of a batch that is for one table; faults are noted in the files they are in.
+
+    Parameters
+    ----------
+    table, form : str, Form
+    incoming : sequence of Incoming
+        The files with rows of this form, in the order of the batch.
+    stored : DataFrame (row)
+        All stored rows of the table.
+    day : date
+        The batch's day.
+    contract, known : Contract, DataFrame (row)
+        Of an indicator: its contract, and its values as known on the day.
+    confirmed : bool
+        Whether values that jump are meant.
+    """
+    rules = row_rules(table, contract) if contract else event_rules() if "kind" in form.key else coverage_rules()
+    parts = [(number, one, np.flatnonzero(one.frame[TABLE] == table)) for number, one in enumerate(incoming) if one.form is form]
+    pieces = []
+    for number, one, places in parts:
+        piece = one.frame.take(places)
+        piece[FILE], piece["place"] = number, places
+        piece["refused"] = np.any([flags[places] for flags in one.unread.values()], axis=0) if one.unread else False
+        pieces.append(piece)
+    rows = pd.concat(pieces, ignore_index=True).drop(columns=TABLE)
+    bench = _Bench(rows, incoming, np.zeros(len(rows), dtype=bool))
+    for rule in rules:
+        if rule.name != "unique":
+            bench.try_rule(rule)
+    name = [*form.key, "published_on"]
+    bench.twin = _find_twins(bench, stored, name, [*name, *form.content])
+    after = rows["published_on"] > pd.Timestamp(day)
+    bench.refuse(after.to_numpy(), lambda row: _say_future(row, day))
+    if contract is not None and known is not None and not confirmed:
+        _refuse_jumps(bench, contract, known)
+    if form.key == ("from", "to"):
+        _refuse_gaps(bench, stored)
+    previous = _previous(rows[~bench.settled], stored, form)
+    if "value" in form.content:
+        idle = previous["value"].isna() & previous[WAS + "value"].isna()
+        bench.refuse(rows.index.isin(previous.index[idle]), _say_idle)
+        previous = _previous(rows[~bench.settled], stored, form)
+    rows["verdict"] = np.where(bench.twin & ~bench.refused, "duplicate", "refused")
+    rows["change"] = ""
+    rows.loc[previous.index, "change"] = previous["change"]
+    late = previous["published_on"] < stored["published_on"].max()
+    rows.loc[previous.index, "verdict"] = previous["change"].where(~late, "late entry")
+    rows = rows.join(previous[[WAS + column for column in form.content]])
+    return Judged(table, form, rows.drop(columns=["refused", "place"]))
+
+
+@dataclass
+class _Bench:
+    """Rows being judged, which of them are exact duplicates, and the files in which faults are noted."""
+
+    rows: pd.DataFrame
+    incoming: Sequence[Incoming]
+    twin: Flags
+
+    @property
+    def refused(self) -> Flags:
+        return self.rows["refused"].to_numpy()
+
+    @property
+    def settled(self) -> Flags:
+        """Rows that have their verdict: refused, or duplicates."""
+        return self.refused | self.twin
+
+    def refuse(self, wrong: Flags, say: Callable[[Mapping[Any, Any]], Said]) -> None:
+        """Refuse rows; of those that have their verdict nothing more is said."""
+        self._note(wrong & ~self.settled, say)
+
+    def try_rule(self, rule: Rule) -> None:
+        """Refuse what breaks a rule, where all it looks at could be read."""
+        read = np.ones(len(self.rows), dtype=bool)
+        for number, one in enumerate(self.incoming):
+            here = (self.rows[FILE] == number).to_numpy()
+            places = self.rows.loc[here, "place"].to_numpy()
+            for column in rule.columns:
+                if here.any() and column in one.unread:
+                    read[here] &= ~one.unread[column][places]
+        self._note(~rule.holds(self.rows).to_numpy(dtype=bool) & read, lambda row: rule.say(row, self.rows))
+
+    def _note(self, wrong: Flags, say: Callable[[Mapping[Any, Any]], Said]) -> None:
+        if not wrong.any():
+            return
+        file, place = self.rows[FILE].to_numpy(), self.rows["place"].to_numpy()
+        for number, one in enumerate(self.incoming):
+            here = np.flatnonzero(wrong & (file == number))
+            if len(here):
+                places = np.zeros(len(one.frame), dtype=bool)
+                places[place[here]] = True
+                one.refuse(places, partial(self._named, say, here, place[here]))
+        self.rows["refused"] = self.refused | wrong
+
+    def _named(self, say: Callable[[Mapping[Any, Any]], Said], here: Places, places: Places, place: int) -> Said:
+        """What is wrong with the row at a place of its file; where it has no line (an import), with the day it is about."""
+        row = self.rows.iloc[here[np.searchsorted(places, place)]].to_dict()
+        found, expected, mend = say(row)
+        about = next((row[name] for name in ("observed_on", "date", "from") if name in row), None)
+        return (found if row["line"] or about is None else f"{found} (of {about:%Y-%m-%d})"), expected, mend
+
+
+def _find_twins(bench: _Bench, stored: pd.DataFrame, name: list[str], whole: list[str]) -> Flags:
+    """Which rows are exact duplicates; rows of the same name and another content are refused."""
+    rows = bench.rows
+    sound = rows.loc[~bench.refused, whole]
+    both = pd.concat([stored[whole], sound], ignore_index=True)
+    again = both.duplicated(whole).to_numpy()
+    exact = np.zeros(len(rows), dtype=bool)
+    exact[sound.index[again[len(stored) :]]] = True
+    differ = both[~again].duplicated(name, keep=False)
+    differ = differ[differ.index >= len(stored)]
+    wrong = np.zeros(len(rows), dtype=bool)
+    wrong[sound.index[differ.index[differ] - len(stored)]] = True
+    bench.refuse(wrong, lambda row: _say_twin(row, rows[wrong], stored, name, whole[len(name) :]))
+    return exact
+
+
+def _previous(rows: pd.DataFrame, stored: pd.DataFrame, form: Form) -> pd.DataFrame:
+    """Rows with their change, and the content of the row that each of them follows: of the same key, published next before it."""
+    key, content = list(form.key), list(form.content)
+    both = pd.concat(
+        [stored[[*key, "published_on", *content]].assign(incoming=-1), rows[[*key, "published_on", *content]].assign(incoming=rows.index)]
+    )
+    both = both.sort_values([*key, "published_on"], kind="stable", ignore_index=True)
+    follows = (both[key] == both[key].shift()).all(axis=1)
+    was = both[content].shift().where(follows)
+    both = both.join(was.add_prefix(WAS))
+    both["change"] = np.where(follows, "revision", "new")
+    if "value" in content:
+        both.loc[both["value"].isna(), "change"] = "withdrawal"
+    return both[both["incoming"] >= 0].set_index("incoming").sort_index()
+
+
+def _refuse_jumps(bench: _Bench, contract: Contract, known: pd.DataFrame) -> None:
+    sound = np.flatnonzero(~bench.settled)
+    found = find_jumps(contract, bench.rows.iloc[sound], known)
+    wrong = np.zeros(len(bench.rows), dtype=bool)
+    wrong[sound[found.jumps]] = True
+    numbers = (
+        dict(zip(zip(bench.rows.loc[sound, FILE], bench.rows.loc[sound, "place"], strict=True), range(len(sound)), strict=True))
+        if wrong.any()
+        else {}
+    )
+
+    def say(row: Mapping[Any, Any]) -> Said:
+        number = numbers[row[FILE], row["place"]]
+        return (
+            f"value {row['value']:g} after {found.nearest[number]:g}, a change of {found.change[number]:.1f} units of the scale",
+            f"at most {max(LIMIT * found.largest, LEAST):.1f}, as the largest change so far was {found.largest:.1f}",
+            "correct the value or its unit; if it is right, run the command again with --confirm",
+        )
+
+    bench.refuse(wrong, say)
+
+
+def _refuse_gaps(bench: _Bench, stored: pd.DataFrame) -> None:
+    """Refuse stretches that do not begin on the day after the last one, or end on the day before the first."""
+    one = np.timedelta64(1, "D")
+    known = set(zip(stored["from"], stored["to"], strict=True))
+    first, last = stored["from"].min(), stored["to"].max()
+    sound = bench.rows[~bench.settled]
+    stretches = sorted(set(zip(sound["from"], sound["to"], strict=True)) - known)
+    fitting = set(known)
+    for begin, end in stretches:
+        if begin == last + one:
+            fitting.add((begin, end))
+            last = end
+    for begin, end in reversed(stretches):
+        if end == first - one:
+            fitting.add((begin, end))
+            first = begin
+    wrong = np.array([pair not in fitting for pair in zip(bench.rows["from"], bench.rows["to"], strict=True)], dtype=bool)
+    mend = "let each stretch begin on the day after the one before; a known one is revised as a whole"
+    bench.refuse(
+        wrong,
+        lambda row: (
+            f"{'a gap' if row['from'] > last + one or row['to'] < first - one else 'an overlap'}: from {row['from']:%Y-%m-%d} to {row['to']:%Y-%m-%d}",
+            f"a stretch from {last + one:%Y-%m-%d}, or one of those known",
+            mend,
+        ),
+    )
+
+
+def _say_future(row: Mapping[Any, Any], day: date) -> Said:
+    return (
+        f"published_on {row['published_on']:%Y-%m-%d}, after the batch's day {day}",
+        "rows published by then",
+        "correct the date, or give the batch its own day with --date",
+    )
+
+
+def _say_idle(row: Mapping[Any, Any]) -> Said:
+    found = f"an empty value for {row['observed_on']:%Y-%m-%d}, of which nothing is known on {row['published_on']:%Y-%m-%d}"
+    return found, "a value, or a known period to withdraw", "fill in the value, or leave the row out"
+
+
+def _say_twin(row: Mapping[Any, Any], twins: pd.DataFrame, stored: pd.DataFrame, name: list[str], content: Sequence[str]) -> Said:
+    def same(frame: pd.DataFrame) -> pd.DataFrame:
+        return frame[np.logical_and.reduce([frame[column] == row[column] for column in name])]
+
+    held, others = same(stored), same(twins)
+    others = others[(others["line"] != row["line"]) | (others[FILE] != row[FILE])]
+    other = (held if len(held) else others).iloc[0]
+    where = (
+        f"stored line {other['line']}" if len(held) else f"line {other['line']}" + ("" if other[FILE] == row[FILE] else " of another file")
+    )
+    differs = [column for column in content if row[column] != other[column] and not (pd.isna(row[column]) and pd.isna(other[column]))]
+    return (
+        f"another {' and '.join(differs)} than {where}, published on the same {row['published_on']:%Y-%m-%d}",
+        "one row a publication",
+        "give the revision its own, later published_on",
+    )

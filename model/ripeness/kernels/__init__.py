@@ -1,0 +1,1 @@
+"""Kernels: how inner loops are compiled, and what they share."""

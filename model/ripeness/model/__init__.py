@@ -1,0 +1,1 @@
+"""The model: its terms, joined in PyMC."""

@@ -1,0 +1,238 @@
+r"""The filter of :mod:`ripeness.model.terms.record` and its adjoint, as one kernel.
+
+Forward, with s = exp(−λ_t(d)) and α_t a distribution over d:
+
+    round found      L = q Σ_d α_t(d) (1 − s)                     α_{t+1} is 1 at d = 1
+    none found       m = (1 − q) Σ_d α_t(d) (1 − s)               α_{t+1}(1) = m / L
+                     L = Σ_d α_t(d) s + m                         α_{t+1}(d + 1) = α_t(d) s / L
+
+Backward, with b_t the cotangent of log L_t. Let g_t(d) be the derivative of Σ_{u ≥ t} b_u log L_u by α_t(d), a multiple of α_t being the
+same distribution: then Σ_d α_t(d) g_t(d) = 0, and g = 0 after the last week. With h(d) = (g_{t+1}(d) + b_t) / L and m' = (1 − q) h(1):
+
+    round found      g_t(d) = b_t [(1 − s) q / L − 1]             cotangent of λ_t(d): α_t(d) s b_t q / L
+    none found       g_t(d) = s h(d + 1) + (1 − s) m' − b_t       cotangent of λ_t(d): α_t(d) s [m' − h(d + 1)]
+
+so that the cotangent of what is announced, their sum over d, is m' − b_t where none was found.
+
+Layout. A week's states stand in one row, the longest dormancy first: then a state keeps its place from week to week, d = 1 is appended, and
+the hazards are read from a reversed table. Rows are filled up to whole blocks of 8 with states of probability zero, so that loops run on
+whole vectors; rows lie end to end. A row is a multiple of α, and its sum (`mass`) is
+carried along: what was found is taken off. Before it has fallen by half it is counted anew and the row brought back to a sum of one, so
+that no digits are lost. Saved are the rows and, for each state, the probability of what was seen: 1 − s or s.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ripeness.kernels.compilation import compiled, inner
+from ripeness.kernels.exponential import exponential, exponential_and_rest
+from ripeness.kernels.reductions import sum_of_first
+
+Array = NDArray[np.float64]
+LANES = 8
+# hazard of the states that fill a row up: none of them stays silent, so nothing builds up there
+FILLED = 1e300
+
+
+@inner
+def count_states(found: Array) -> NDArray[np.int64]:
+    """Number of states in each week, (week,): dormancies possible when the week begins."""
+    states = np.empty(found.shape[0], dtype=np.int64)
+    reach = 1
+    for t in range(found.shape[0]):
+        states[t] = reach
+        reach = 1 if found[t] > 0.5 else reach + 1
+    return states
+
+
+@inner
+def longest_of(states: NDArray[np.int64]) -> int:
+    """The most states that a week has."""
+    longest = 1
+    for t in range(states.shape[0]):
+        longest = max(longest, states[t])
+    return longest
+
+
+@inner
+def whole_blocks(number: int) -> int:
+    """The least multiple of 8 that is not below a number."""
+    return (number + LANES - 1) // LANES * LANES
+
+
+@compiled
+def filter_dormancy(
+    outside: Array, multiplier: Array, announced: Array, found_if_held: Array, found: Array
+) -> tuple[Array, Array, Array, Array, Array, Array, Array, Array]:
+    """Log-likelihood of the record of rounds, week by week, with missed rounds summed out.
+
+    Parameters
+    ----------
+    outside : ndarray (dormancy,)
+        Log weekly hazard of the outside view at d = 1, 2, …
+    multiplier : ndarray (week,)
+        Log of what multiplies it: inside view plus the log share of the week that is on record.
+    announced : ndarray (week,)
+        Hazard added by announced meetings, ≥ 0.
+    found_if_held : ndarray (week,)
+        Sensitivity q of the search, in [0, 1].
+    found : ndarray (week,)
+        1 where a round is on record, else 0. The first week is the one after a week with a round, so d = 1.
+
+    Returns
+    -------
+    log_likelihood : ndarray (week,)
+    probability : ndarray (week,)
+        Probability of a round in the week, given what was found before it.
+    likelihood, mass, lift : ndarray (week,)
+        Saved: L, the sum of the week's row, and e^multiplier.
+    base : ndarray (dormancy, filled up)
+        Saved: e^outside, the longest dormancy first.
+    alpha, seen : ndarray (state of every week,)
+        Saved: the rows, one after another, and the probability of what was seen.
+    """
+    weeks = multiplier.shape[0]
+    states = count_states(found)
+    longest = longest_of(states)
+    base = np.empty(longest + LANES)
+    for d in range(longest):
+        base[longest - 1 - d] = exponential(outside[d])
+    for i in range(longest, longest + LANES):
+        base[i] = FILLED
+    lift = np.empty(weeks)
+    for t in range(weeks):
+        lift[t] = exponential(multiplier[t])
+    room = LANES
+    for t in range(weeks):
+        room += whole_blocks(states[t] + 1)
+    alpha, seen = np.empty(room), np.empty(room)
+    leaving = np.empty(longest + LANES)
+    log_likelihood, probability = np.empty(weeks), np.empty(weeks)
+    likelihood, mass = np.empty(weeks), np.empty(weeks)
+    for i in range(LANES):
+        alpha[i] = 0.0
+    alpha[0] = 1.0
+    sum_of_row, begin = 1.0, 0
+    for t in range(weeks):
+        size = whole_blocks(states[t])
+        own, own_seen, following = alpha[begin : begin + size], seen[begin : begin + size], alpha[begin + size :]
+        begin += size
+        hazard = base[longest - states[t] :]
+        factor, extra = lift[t], announced[t]
+        mass[t] = sum_of_row
+        if found[t] > 0.5:
+            for i in range(size):
+                _, happens = exponential_and_rest(-(hazard[i] * factor + extra))
+                own_seen[i] = happens
+                leaving[i] = own[i] * happens
+            probability[t] = sum_of_first(leaving, size) / sum_of_row
+            likelihood[t] = probability[t] * found_if_held[t]
+            for i in range(LANES):
+                following[i] = 0.0
+            following[0] = 1.0
+            sum_of_row = 1.0
+        else:
+            for i in range(size):
+                silent, happens = exponential_and_rest(-(hazard[i] * factor + extra))
+                own_seen[i] = silent
+                leaving[i] = own[i] * happens
+                following[i] = own[i] * silent
+            held = sum_of_first(leaving, size)
+            filled = whole_blocks(states[t] + 1)
+            for i in range(size, filled):
+                following[i] = 0.0
+            following[states[t]] = held * (1.0 - found_if_held[t])
+            left = sum_of_row - held * found_if_held[t]
+            recount = left < 0.5
+            if recount:
+                left = sum_of_first(following, filled)
+            probability[t] = held / sum_of_row
+            likelihood[t] = left / sum_of_row
+            sum_of_row = left
+            if recount:
+                for i in range(filled):
+                    following[i] /= left
+                sum_of_row = 1.0
+        log_likelihood[t] = np.log(likelihood[t])
+    return log_likelihood, probability, likelihood, mass, lift, base, alpha, seen
+
+
+@compiled
+def pull_back_filter(
+    outside: Array,
+    multiplier: Array,
+    announced: Array,
+    found_if_held: Array,
+    found: Array,
+    log_likelihood: Array,
+    probability: Array,
+    likelihood: Array,
+    mass: Array,
+    lift: Array,
+    base: Array,
+    alpha: Array,
+    seen: Array,
+    log_likelihood_bar: Array,
+    probability_bar: Array,
+) -> tuple[Array, Array, Array, Array]:
+    """Adjoint of :func:`filter_dormancy` with respect to its log-likelihood; the cotangent of the probability is ignored.
+
+    Parameters
+    ----------
+    outside, multiplier, announced, found_if_held, found : ndarray
+        Inputs of :func:`filter_dormancy`.
+    log_likelihood, probability, likelihood, mass, lift, base, alpha, seen : ndarray
+        What it returned.
+    log_likelihood_bar, probability_bar : ndarray (week,)
+
+    Returns
+    -------
+    outside_bar : ndarray (dormancy,)
+    multiplier_bar, announced_bar, found_if_held_bar : ndarray (week,)
+    """
+    weeks = multiplier.shape[0]
+    states = count_states(found)
+    longest = longest_of(states)
+    multiplier_bar, announced_bar, found_if_held_bar = np.empty(weeks), np.empty(weeks), np.empty(weeks)
+    base_bar = np.zeros(longest + LANES)
+    by_multiplier = np.empty(longest + LANES)
+    g = np.zeros(longest + LANES)
+    begin = 0
+    for t in range(weeks):
+        begin += whole_blocks(states[t])
+    for t in range(weeks - 1, -1, -1):
+        size = whole_blocks(states[t])
+        begin -= size
+        own, own_seen = alpha[begin : begin + size], seen[begin : begin + size]
+        place = longest - states[t]
+        hazard, hazard_bar = base[place:], base_bar[place:]
+        bar, factor = log_likelihood_bar[t], lift[t]
+        share = factor / mass[t]
+        if found[t] > 0.5:
+            scale = bar / probability[t]
+            found_if_held_bar[t] = bar / found_if_held[t]
+            announced_bar[t] = scale * (1.0 - probability[t])
+            for i in range(size):
+                pushed = own[i] * (1.0 - own_seen[i]) * (share * scale)
+                hazard_bar[i] += pushed
+                by_multiplier[i] = pushed * hazard[i]
+                g[i] = own_seen[i] * scale - bar
+        else:
+            scale = 1.0 / likelihood[t]
+            newest = (g[states[t]] + bar) * scale
+            missed = (1.0 - found_if_held[t]) * newest
+            found_if_held_bar[t] = -probability[t] * newest
+            announced_bar[t] = missed - bar
+            for i in range(size):
+                later = (g[i] + bar) * scale
+                pushed = own[i] * own_seen[i] * ((missed - later) * share)
+                hazard_bar[i] += pushed
+                by_multiplier[i] = pushed * hazard[i]
+                g[i] = own_seen[i] * later + (1.0 - own_seen[i]) * missed - bar
+        multiplier_bar[t] = sum_of_first(by_multiplier, size)
+    outside_bar = np.zeros(outside.shape[0])
+    for d in range(longest):
+        outside_bar[d] = base_bar[longest - 1 - d] * base[longest - 1 - d]
+    return outside_bar, multiplier_bar, announced_bar, found_if_held_bar

@@ -1,0 +1,200 @@
+"""A stored fit under a new vintage: its draws, their last weeks integrated anew, with weights that make them draws of the new posterior.
+
+What is stored of a fit for updates is small: some of its draws, chosen evenly by what they say of the headline, with the paths from the
+window on and the dormancy in its first week. A chain of updates always begins with the fit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ripeness import names
+from ripeness.data.vintages import Vintage
+from ripeness.forecast.ahead import Ahead, build_ahead
+from ripeness.forecast.dormancy import dormancy_in_week
+from ripeness.forecast.horizons import Probabilities, forecast_probabilities
+from ripeness.forecast.pulses import fading_pulses
+from ripeness.model.spec import ModelSpec, Variant
+from ripeness.model.terms.announcements import Announcement
+from ripeness.reweighting.paths import Renewed, renew_paths
+from ripeness.reweighting.rounds import match_sensitivity, rounds_in_window
+from ripeness.reweighting.weights import Anchor, Weights, choose_evenly, smooth_weights
+from ripeness.reweighting.window import Window, choose_window
+
+Array = NDArray[np.float64]
+STORED_DRAWS = 1000
+# what rows, hazards and the weeks ahead read of the posterior
+STORED = (
+    *("half_life", "loading", "intercept", "noise", "dispersion", "capture", "level", "level_start", "level_moves", "pulse"),
+    *("weight", "intercept_open", "normaliser", "outside_knots", "kept", "sensitivity"),
+)
+
+
+@dataclass(frozen=True)
+class StoredFit:
+    """What an update needs of one fit.
+
+    Parameters
+    ----------
+    variant, reading : str
+    window : Window
+    draws : dict of ndarray (draw, …)
+        By the names of the posterior; `path` (draw, factor, week) from week `window.stored` on.
+    state : ndarray (draw, state)
+        Dormancy in week `window.first`.
+    within : ndarray (draw, horizon)
+        Probability of a round that each draw gave at the fit.
+    anchors : tuple of Anchor
+        Its mean over all draws, for each horizon.
+    efficiency : float
+        Effective draws of the headline as a share of the stored ones, at most 1.
+    """
+
+    variant: Variant
+    reading: str
+    window: Window
+    draws: Mapping[str, Array]
+    state: Array
+    within: Array
+    anchors: tuple[Anchor, ...]
+    efficiency: float
+
+
+@dataclass(frozen=True)
+class Updated:
+    """A stored fit's draws under a new vintage.
+
+    Parameters
+    ----------
+    draws : dict of ndarray (draw, …)
+        With paths to the new record's last week and a sensitivity for each of its stretches.
+    state : ndarray (draw, state)
+        Probability that d = 1, 2, … in the first week ahead.
+    chance : ndarray (draw, week)
+        Probability of a round in each week from the fit's `window.first` on, given the record before it.
+    weights : Weights
+    log_ratio : ndarray (draw, part)
+        Of the draws' weights before smoothing: each factor's, then the rounds'.
+    """
+
+    draws: Mapping[str, Array]
+    state: Array
+    chance: Array
+    weights: Weights
+    log_ratio: Array
+
+
+def store_fit(
+    spec: ModelSpec, vintage: Vintage, variant: Variant, reading: str, posterior: Mapping[str, Array], within: Array, anchors: tuple[Anchor, ...],
+    effective: float, headline: int, number: int = STORED_DRAWS,
+) -> StoredFit:  # fmt: skip
+    """Choose what is stored of a fit for updates.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+    vintage : Vintage
+    variant, reading : str
+    posterior : mapping of ndarray (draw, …)
+        All draws, flattened over chains, by the names of the posterior.
+    within : ndarray (draw, horizon)
+        Probability of a round that each draw gives.
+    anchors : tuple of Anchor
+        Its mean and Monte Carlo error, for each horizon.
+    effective : float
+        Effective draws of the headline.
+    headline : int
+        Place of the headline's horizon.
+    number : int
+        Draws to be stored.
+    """
+    window = choose_window(spec, vintage)
+    chosen = choose_evenly(within[:, headline], number)
+    some = {name: np.asarray(values[chosen], dtype=float) for name, values in posterior.items() if name in (*STORED, "path", "inside")}
+    state = dormancy_in_week(spec, some, window.first)
+    draws = {name: values for name, values in some.items() if name in STORED}
+    if variant != names.OUTSIDE:
+        draws["path"] = np.ascontiguousarray(some["path"][:, :, window.stored :])
+    return StoredFit(variant, reading, window, draws, state, within[chosen], anchors, min(1.0, effective / len(chosen)))
+
+
+def update_fit(base: ModelSpec, new: ModelSpec, fit: StoredFit, seed: np.random.SeedSequence) -> Updated:
+    """Carry a stored fit to a new vintage.
+
+    Parameters
+    ----------
+    base, new : ModelSpec
+        Of the fit's vintage and of the new one; nothing differs that :func:`ripeness.reweighting.refusals.beyond_window` would name.
+    fit : StoredFit
+    seed : SeedSequence
+    """
+    paths, stretches = seed.spawn(2)
+    if fit.variant == names.OUTSIDE:
+        return weigh(base, new, fit, None, stretches)
+    return weigh(base, new, fit, renew_paths(base, new, fit.window, fit.draws, paths), stretches)
+
+
+def weigh(base: ModelSpec, new: ModelSpec, fit: StoredFit, renewed: Renewed | None, seed: np.random.SeedSequence) -> Updated:
+    """Hold renewed paths against the rounds, and weight the draws.
+
+    Parameters
+    ----------
+    base, new : ModelSpec
+    fit : StoredFit
+    renewed : Renewed or None
+        None of a variant without factors.
+    seed : SeedSequence
+        Of the sensitivities of stretches that are new.
+    """
+    first, draws = fit.window.first, dict(fit.draws)
+    log_ratio = np.zeros((len(fit.state), 0))
+    read: list[Array | None] = [None, None]
+    if renewed is not None:
+        log_ratio = renewed.log_ratio
+        read = [_as_read(spec, fit, draws, path) for spec, path in ((base, draws["path"]), (new, renewed.path))]
+        draws["path"] = renewed.path
+    before = rounds_in_window(base, fit.variant, draws, first, fit.state, read[0])
+    if "sensitivity" in draws or new.panel.record.sensitivities:
+        known = draws.get("sensitivity", np.zeros((len(fit.state), 0)))
+        draws["sensitivity"] = match_sensitivity(base, new, known, seed)
+    after = rounds_in_window(new, fit.variant, draws, first, fit.state, read[1])
+    log_ratio = np.concatenate([log_ratio, (after.log_likelihood - before.log_likelihood)[:, None]], axis=1)
+    return Updated(draws, after.state, after.chance, smooth_weights(log_ratio.sum(axis=1), fit.efficiency), log_ratio)
+
+
+def _as_read(spec: ModelSpec, fit: StoredFit, draws: Mapping[str, Array], path: Array) -> Array:
+    """Factors as the hazards from the window's first week on read them: those of the week before, pulses included."""
+    weeks = spec.panel.weeks[fit.window.first - 1 : len(spec.panel.weeks) - 1]
+    start = fit.window.first - 1 - fit.window.stored
+    read: Array = path[:, :, start : start + len(weeks)] + fading_pulses(spec.workspace.factors, weeks, spec.panel.origin, draws)
+    return read
+
+
+def with_draws(fit: StoredFit, chosen: NDArray[np.intp]) -> StoredFit:
+    """The same fit with some of its draws."""
+    draws = {name: values[chosen] for name, values in fit.draws.items()}
+    return replace(fit, draws=draws, state=fit.state[chosen], within=fit.within[chosen])
+
+
+def look_ahead(
+    new: ModelSpec, fit: StoredFit, updated: Updated, announcements: list[Announcement], paths: int, seed: np.random.SeedSequence
+) -> tuple[Ahead, Probabilities]:
+    """Forecast from draws under a new vintage, each as it is: the weights come afterwards.
+
+    Parameters
+    ----------
+    new : ModelSpec
+    fit : StoredFit
+    updated : Updated
+    announcements : list of Announcement
+        Those known at the new origin.
+    paths : int
+        Factor paths simulated from each draw.
+    seed : SeedSequence
+    """
+    ahead = build_ahead(new, fit.variant, dict(updated.draws), announcements, paths, seed, updated.state)
+    return ahead, forecast_probabilities(ahead)

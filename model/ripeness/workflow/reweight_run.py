@@ -1,0 +1,210 @@
+"""A run without new fits: the draws of an older one carried to what is known now, every variant of it, and forecast from.
+
+Each fit's draws are weighted (:mod:`ripeness.reweighting`); probabilities are means under the weights, with their Monte Carlo error. For ranges and
+curves as many draws as are stored are then chosen in proportion to the weights, in the order of what they say of the headline, so that the choice adds
+hardly any noise of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from ripeness import names
+from ripeness.calendar import to_datetime64
+from ripeness.data.quality import Flag, flag_vintage
+from ripeness.data.vintages import Vintage
+from ripeness.forecast.ahead import Ahead
+from ripeness.forecast.horizons import Probabilities, without_path_noise
+from ripeness.forecast.simulate import simulate_rounds, sustained_process
+from ripeness.inference.checks import CHECK, flag_errors
+from ripeness.model.spec import ModelSpec
+from ripeness.model.terms.announcements import Announcement
+from ripeness.reweighting.refusals import beyond_window, untrustworthy
+from ripeness.reweighting.reweighted import StoredFit, look_ahead, update_fit
+from ripeness.reweighting.stored import CORES, Base, base_spec
+from ripeness.reweighting.weights import Weights, choose_by_weight, weighted_mean
+from ripeness.reweighting.window import Window, rows_by_factor
+from ripeness.workflow.new_run import Answer, data_table, mixture_errors
+
+Array = NDArray[np.float64]
+PATHS = 4  # simulated from each draw: a pair and another; what they leave of noise is taken out
+FUTURES = 16  # simulated of each draw for the sustained process
+
+
+@dataclass(frozen=True)
+class Carried:
+    """One stored fit under a new vintage; all arrays of draws are those chosen by weight, each counting alike.
+
+    Parameters
+    ----------
+    name, variant, reading : str
+    window : Window
+    weights : Weights
+        Of the stored draws.
+    draws : dict of ndarray (draw, …)
+        By the names of the posterior; `path` from week `window.stored` on.
+    chance : ndarray (draw, week)
+        Probability of a round in each week from `window.first` on, given the record before it.
+    ahead : Ahead
+    probabilities : Probabilities
+    answers : dict of Answer
+        "within" and "sustained".
+    """
+
+    name: str
+    variant: str
+    reading: str
+    window: Window
+    weights: Weights
+    draws: Mapping[str, Array]
+    chance: Array
+    ahead: Ahead
+    probabilities: Probabilities
+    answers: Mapping[str, Answer]
+
+    def answer(self, question: str) -> Answer:
+        """What the fit says of a round within each horizon ("within"), or of a sustained process ("sustained")."""
+        return self.answers[question]
+
+
+@dataclass(frozen=True)
+class CarriedRun:
+    """Everything that an update has made, before anything is written.
+
+    Parameters
+    ----------
+    rows : int
+        Values that are new, revised or withdrawn since the fit.
+    reasons : list of str
+        Why it may not be published; none if it may.
+    data_flags : list of Flag
+        What the vintage shows by itself.
+    """
+
+    spec: ModelSpec
+    vintage: Vintage
+    announcements: list[Announcement]
+    base: Base
+    fits: dict[str, Carried]
+    rows: int
+    reasons: list[str]
+    data_flags: list[Flag]
+
+    @cached_property
+    def flags(self) -> list[Flag]:
+        """What a reader must know besides: of the data and of the error of the probabilities as they are now; what the fit could not reproduce."""
+        errors = mixture_errors(
+            [self.fits[name].answer("within") for name in names.HEADLINE_FITS], self.spec.workspace.question.horizons_weeks
+        )
+        checks = [Flag(**flag) for flag in self.base.summary["flags"] if flag["name"] == CHECK]
+        return [*self.data_flags, *checks, *flag_errors(errors)]
+
+
+def carry_run(spec: ModelSpec, announcements: list[Announcement], vintage: Vintage, base: Base, seed: int) -> CarriedRun:
+    """Carry a stored run to a new vintage.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        Of the new vintage; the workspace, priors and contracts are those of the base.
+    announcements : list of Announcement
+    vintage : Vintage
+    base : Base
+    seed : int
+
+    Returns
+    -------
+    CarriedRun
+        Without fits where it is plain from the rows that only a new fit will do.
+    """
+    old = base_spec(spec, base)
+    question = spec.workspace.question
+    headline = question.horizons_weeks.index(question.headline_weeks)
+    # a number that must be withheld is withheld by a new fit, which alone leaves the outside view in its place
+    data_flags = flag_vintage(vintage)
+    reasons = [flag.found for flag in data_flags if flag.withholds]
+    reasons += beyond_window(old, spec, next(iter(base.fits.values())).window)
+    before, after = rows_by_factor(old), rows_by_factor(spec)
+    rows = sum(one.get(key) != other.get(key) for one, other in zip(before, after, strict=True) for key in {**one, **other})
+    fits: dict[str, Carried] = {}
+    if not reasons:
+        seeds = np.random.SeedSequence([seed, spec.panel.origin.toordinal()]).spawn(len(base.fits))
+        with ThreadPoolExecutor(CORES) as pool:
+            # kernels and NumPy let go of Python's lock, and fits know nothing of each other
+            waiting = [
+                pool.submit(_carry, old, spec, announcements, name, fit, headline, own)
+                for (name, fit), own in zip(base.fits.items(), seeds, strict=True)
+            ]
+            fits = {name: one.result() for name, one in zip(base.fits, waiting, strict=True)}
+        for fit in fits.values():
+            reasons += untrustworthy(fit.weights, float(fit.answer("within").error[headline]))
+    return CarriedRun(spec, vintage, announcements, base, fits, rows, list(dict.fromkeys(reasons)), data_flags)
+
+
+def _carry(
+    old: ModelSpec,
+    new: ModelSpec,
+    announcements: list[Announcement],
+    name: str,
+    fit: StoredFit,
+    headline: int,
+    seed: np.random.SeedSequence,
+) -> Carried:
+    renewed, forward, events, choice = seed.spawn(4)
+    updated = update_fit(old, new, fit, renewed)
+    all_ahead, found = look_ahead(new, fit, updated, announcements, PATHS, forward)
+    weights = updated.weights
+    both = [weighted_mean(found.within[:, h], weights, fit.within[:, h], anchor, fit.efficiency) for h, anchor in enumerate(fit.anchors)]
+    chosen = choose_by_weight(weights.values, found.within[:, headline], np.random.default_rng(choice).random())
+    ahead, probabilities = _of_draws(all_ahead, chosen, ("state", "outside", "inside", "announced")), _of_draws(found, chosen)
+    draws = without_path_noise(probabilities.within, probabilities.path_variance)
+    within = Answer(draws, np.array([mean for mean, _ in both]), np.array([error for _, error in both]))
+    return Carried(
+        name=name,
+        variant=fit.variant,
+        reading=fit.reading,
+        window=fit.window,
+        weights=weights,
+        draws={variable: values[chosen] for variable, values in updated.draws.items()},
+        chance=updated.chance[chosen],
+        ahead=ahead,
+        probabilities=probabilities,
+        answers={"within": within, "sustained": _sustained(new, ahead, weights, events)},
+    )
+
+
+def _sustained(spec: ModelSpec, ahead: Ahead, weights: Weights, seed: np.random.SeedSequence) -> Answer:
+    question = spec.workspace.question
+    rounds = simulate_rounds(ahead, seed, FUTURES)
+    counted = sustained_process(rounds, ahead.reach, question.sustained_rounds, question.sustained_weeks)
+    draws = without_path_noise(counted, counted * (1.0 - counted) / (FUTURES - 1))
+    return Answer(draws, counted.mean(axis=0), np.sqrt(counted.var(axis=0) / weights.effective))
+
+
+def _of_draws[Content: (Ahead, Probabilities)](content: Content, chosen: NDArray[np.intp], names_of: tuple[str, ...] = ()) -> Content:
+    """The same for some draws; `names_of` the arrays whose first axis they are, all unless given."""
+    own = names_of or tuple(field.name for field in fields(content))
+    return replace(content, **{name: getattr(content, name)[chosen] for name in own})
+
+
+def build_carried_tree(made: CarriedRun, attributes: Mapping[str, Any]) -> xr.DataTree:
+    """What is stored of an update's draws: each fit's forecast, and the indicators in the units of their factors."""
+    content: dict[str, xr.Dataset] = {"/": xr.Dataset(attrs=dict(attributes)), f"/{names.DATA_GROUP}": data_table(made.spec, made.vintage)}
+    horizons = made.spec.workspace.question.horizons_weeks
+    for name, fit in made.fits.items():
+        found = fit.probabilities
+        by_week = {"hazard_ahead": found.hazard, "by_week": found.by_week, "multiplier_ahead": found.multiplier}
+        content[f"/{names.CARRIED_GROUP}/{name}"] = xr.Dataset(
+            {question: ((names.DRAW, names.HORIZON), answer.draws) for question, answer in fit.answers.items()}
+            | {variable: ((names.DRAW, names.AHEAD), values.astype("float32")) for variable, values in by_week.items()},
+            coords={names.HORIZON: horizons, names.AHEAD: to_datetime64(fit.ahead.weeks)},
+        )
+    return xr.DataTree.from_dict(content)

@@ -1,0 +1,240 @@
+"""A workspace: the folder whose ripeness.toml names the question, the conditions and factors, and the paths of everything else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from ripeness.errors import ContentError, Fault, UsageError, did_you_mean
+from ripeness.workspace.question import Question
+from ripeness.workspace.toml import TomlFile, parse_table, read_toml
+
+FILE = "ripeness.toml"
+SCHEMA = 1
+
+Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Condition(_Table):
+    """Something that must hold in a week for a round to be held."""
+
+    id: Identifier
+    label: str
+
+
+class Factor(_Table):
+    """A latent weekly series that moves conditions.
+
+    Attributes
+    ----------
+    plus : str
+        What a high value means, in words.
+    tails : {"smooth", "shocks"}
+        Normal innovations, or heavy-tailed ones where the essay speaks of shocks.
+    level : bool
+        Whether a slow level in the measurement takes up a trend of years.
+    effects : dict
+        Condition to claimed direction: "+" opens, "-" closes, "both" where the essay argues both ways.
+    losing_when_plus, losing_when_minus : str or None
+        For a one-sided factor: the condition of the side that loses when the factor is high, and when it is low.
+    pulse : date or None
+        Day of a jump of elicited size that fades with the factor's half-life.
+    """
+
+    id: Identifier
+    label: str
+    plus: str
+    tails: Literal["smooth", "shocks"] = "smooth"
+    level: bool = False
+    effects: dict[Identifier, Literal["+", "-", "both"]] = Field(default_factory=dict)
+    losing_when_plus: Identifier | None = None
+    losing_when_minus: Identifier | None = None
+    pulse: date | None = None
+
+    @property
+    def one_sided(self) -> bool:
+        """Whether the factor acts through the one-sided response."""
+        return self.losing_when_plus is not None
+
+    @model_validator(mode="after")
+    def _acts(self) -> Self:
+        if (self.losing_when_plus is None) != (self.losing_when_minus is None):
+            raise ValueError("losing_when_plus and losing_when_minus together, or neither")
+        if self.one_sided and self.effects:
+            raise ValueError("either effects or losing_when_plus and losing_when_minus, not both")
+        if not self.one_sided and not self.effects:
+            raise ValueError("effects on at least one condition")
+        return self
+
+
+class Paths(_Table):
+    """Folders of the workspace, relative to it."""
+
+    seeds: str = "seeds"
+    priors: str = "priors"
+    data: str = "data"
+    reports: str = "reports"
+
+
+class FitSettings(_Table):
+    """How the posterior is sampled and carried forward.
+
+    Attributes
+    ----------
+    chains, tune, draws : int
+        NUTS chains, warm-up and kept draws of each.
+    seed : int
+        The seed from which every random number of a run descends.
+    future_paths : int
+        Factor paths simulated forward from each posterior draw.
+    """
+
+    chains: int = Field(ge=2, le=16, default=4)
+    tune: int = Field(ge=100, default=1000)
+    draws: int = Field(ge=100, default=1000)
+    seed: int = Field(ge=0, lt=2**31, default=20250618)
+    future_paths: int = Field(ge=2, le=256, default=16)
+
+
+class _Document(_Table):
+    schema_: Literal[1] = Field(alias="schema")
+    title: str
+    question: Question
+    paths: Paths = Paths()
+    fit: FitSettings = FitSettings()
+    condition: list[Condition] = Field(min_length=1)
+    factor: list[Factor] = Field(min_length=1)
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A checked workspace.
+
+    Parameters
+    ----------
+    root : Path
+        The folder that holds ripeness.toml.
+    title : str
+        Headline of its pages.
+    question : Question
+        What is asked.
+    conditions, factors : tuple
+        In the order of the file, which is the order of the model's dims.
+    """
+
+    root: Path
+    title: str
+    question: Question
+    conditions: tuple[Condition, ...]
+    factors: tuple[Factor, ...]
+    fit: FitSettings
+    paths: Paths
+    toml: TomlFile
+
+    @property
+    def seeds(self) -> Path:
+        """Folder of the essay's card and claims."""
+        return self.root / self.paths.seeds
+
+    @property
+    def priors(self) -> Path:
+        """Folder of the elicitation."""
+        return self.root / self.paths.priors
+
+    @property
+    def data(self) -> Path:
+        """Folder of indicators, events and coverage."""
+        return self.root / self.paths.data
+
+    @property
+    def reports(self) -> Path:
+        """Folder of issued forecasts and of the ledger."""
+        return self.root / self.paths.reports
+
+    def shown(self, path: Path) -> Path:
+        """A path as it is to be shown: relative to the workspace where it lies inside."""
+        return path.relative_to(self.root) if path.is_relative_to(self.root) else path
+
+    @property
+    def factor_ids(self) -> list[str]:
+        """Ids of the factors, in model order."""
+        return [factor.id for factor in self.factors]
+
+    @property
+    def condition_ids(self) -> list[str]:
+        """Ids of the conditions, in model order."""
+        return [condition.id for condition in self.conditions]
+
+
+def find_workspace(start: Path) -> Path:
+    """The nearest folder from `start` upwards that holds a ripeness.toml.
+
+    Raises
+    ------
+    UsageError
+        If there is none.
+    """
+    start = start.resolve()
+    for folder in (start, *start.parents):
+        if (folder / FILE).is_file():
+            return folder
+    raise UsageError(f"no {FILE} in this folder or above it: go to a workspace, or name one with --workspace DIR")
+
+
+def read_workspace(root: Path) -> Workspace:
+    """Read and check ripeness.toml.
+
+    Raises
+    ------
+    UsageError
+        If `root` is no folder.
+    ContentError
+        If the file is missing or wrong, with the line of every fault.
+    """
+    root = root.resolve()
+    if not root.is_dir():
+        raise UsageError(f"--workspace {root.name}: no such folder")
+    toml = read_toml(root / FILE, Path(FILE))
+    document = parse_table(_Document, toml)
+    known = [condition.id for condition in document.condition]
+    faults = [*_repeated(toml, "condition", known), *_repeated(toml, "factor", [factor.id for factor in document.factor])]
+    for number, factor in enumerate(document.factor):
+        named = [*factor.effects, *filter(None, (factor.losing_when_plus, factor.losing_when_minus))]
+        faults += [
+            toml.fault(
+                ("factor", number),
+                f"factor '{factor.id}' acts on unknown condition '{name}'",
+                "the id of a [[condition]]",
+                did_you_mean(name, known),
+            )
+            for name in named
+            if name not in known
+        ]
+    if faults:
+        raise ContentError(faults)
+    return Workspace(
+        root=root,
+        title=document.title,
+        question=document.question,
+        conditions=tuple(document.condition),
+        factors=tuple(document.factor),
+        fit=document.fit,
+        paths=document.paths,
+        toml=toml,
+    )
+
+
+def _repeated(toml: TomlFile, table: str, ids: list[str]) -> list[Fault]:
+    return [
+        toml.fault((table, number), f"{table} '{name}' a second time", "each id once", "rename or remove one of them")
+        for number, name in enumerate(ids)
+        if name in ids[:number]
+    ]

@@ -1,0 +1,73 @@
+"""News over several legs: the time of all of them is one line, told as imagined where rounds were held; and what several fits are needed for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from ripeness.attribution.news import REFIT, ROUNDS, ROWS, TIME, Line, time_label
+from ripeness.workflow import news
+from ripeness.workflow.endpoints import End
+
+START = date(2024, 6, 30)
+
+
+def legs(monkeypatch: pytest.MonkeyPatch, days: int, more: dict[int, list[Line]]) -> list[Line]:
+    """Lines over so many days, a point of time taken away on each leg; `more` of some legs, instead of time where it is a new fit."""
+    told: list[int] = []
+
+    def leg(_checked: Any, here: End, there: End, _progress: Any) -> list[Line]:
+        told.append(len(told))
+        others = more.get(told[-1], [])
+        if any(line.kind == REFIT for line in others):
+            return others
+        length = (there.origin - here.origin).days
+        return [Line(time_label(length, any(line.kind == ROUNDS for line in others)), TIME, -1.0, 0.3), *others]
+
+    monkeypatch.setattr(news, "make_end", lambda _checked, origin, _progress: End(origin, 0.2, 0.01, "made"))
+    monkeypatch.setattr(news, "_leg", leg)
+    checked: Any = SimpleNamespace()
+    first, last = End(START, 0.2, 0.01, "made"), End(START + timedelta(days=days), 0.2, 0.01, "made")
+    return news._explain(checked, first, last, print)[2]
+
+
+def test_time_is_one_line_over_all_its_legs(monkeypatch: pytest.MonkeyPatch) -> None:
+    row = Line("Bread baked", ROWS, 2.0, 0.4, 1.5, 0.5)
+    lines = legs(monkeypatch, 364, {0: [row], 2: [replace(row, points=1.0, factors=0.75, parameters=0.25)]})
+    time, bread = lines
+    assert time.label == "52 weeks in which nothing was found" and time.points == -4.0
+    assert time.mcse == pytest.approx(0.6)
+    assert (bread.label, bread.points, bread.factors, bread.parameters) == ("Bread baked", 3.0, 2.25, 0.75)
+
+
+def test_a_last_leg_of_another_length_is_no_line_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    (time,) = legs(monkeypatch, 100, {})
+    assert (time.label, time.points) == ("100 days in which nothing was found", -2.0)
+
+
+def test_weeks_that_only_a_new_fit_tells_are_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = legs(monkeypatch, 273, {1: [Line("new rows and a new fit", REFIT, 1.0, 0.1)]})
+    assert [line.label for line in lines] == ["26 weeks in which nothing was found", "new rows and a new fit"]
+
+
+def test_where_rounds_were_held_time_is_imagined(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = legs(monkeypatch, 182, {1: [Line("rounds held, with a new fit: 2024-10-20", ROUNDS, 9.0, 0.1)]})
+    assert [line.label for line in lines] == ["26 weeks, had no round been found", "rounds held, with a new fit: 2024-10-20"]
+
+
+@pytest.mark.parametrize(("days", "several"), [(92, True), (91, False)])
+def test_more_than_a_fit_can_carry_asks_for_several(monkeypatch: pytest.MonkeyPatch, days: int, several: bool) -> None:
+    monkeypatch.setattr(news.results, "open_run", lambda _folder: SimpleNamespace(summary={"seed": 1}))
+    monkeypatch.setattr(news, "end_of", lambda *_: End(START + timedelta(days=days), 0.2))
+    monkeypatch.setattr(news, "last_issued_before", lambda *_: End(START, 0.2))
+    for name in ("identify", "made_with"):
+        monkeypatch.setattr(news, name, lambda *_: {})
+    monkeypatch.setattr(news, "find_base", lambda *_: [])
+    checked: Any = SimpleNamespace(vintage=lambda _: None, workspace=SimpleNamespace(reports=Path()))
+    found = news.news_without_fit(checked, Path(), print)
+    assert found.get("weeks_a_fit") == (13 if several else None) and found["reason"]

@@ -1,0 +1,99 @@
+"""The panel against what scenarios say of the same futures: held values and departures, moved conditions, meetings announced, partial weeks."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from made_up_war import make_origin
+
+from ripeness.attribution.futures import Origin, log_odds, with_log_odds
+from ripeness.attribution.scenario_file import Path, Scenario
+from ripeness.attribution.scenarios import tell
+from ripeness.attribution.slider_ticks import build_sliders
+from ripeness.attribution.what_if import build_panel, read_panel
+from ripeness.model.spec import ModelSpec
+
+TENTH = 0.001  # of a percentage point
+PATHS = {
+    "front-breaks": [Path(factor="front", value=35.0, from_week=1, to_week=3)],
+    "costs-climb": [Path(factor="cost", value=1900.0, from_week=2, to_week=13)],
+    "costs-in-units": [Path(factor="cost", units=2.0, from_week=2, to_week=9)],
+    "host-comes-and-goes": [
+        Path(factor="host", value=40.0, from_week=1, to_week=2),
+        Path(factor="host", value=4.0, from_week=6, to_week=30),
+        Path(factor="front", units=-2.5, from_week=3, to_week=3),
+    ],
+}
+SCENARIOS = [Scenario(name, name.replace("-", " ").capitalize(), "for a test", (), tuple(paths)) for name, paths in PATHS.items()]
+
+
+@pytest.fixture(scope="module")
+def origin(spec: ModelSpec) -> Origin:
+    return make_origin(spec)
+
+
+@pytest.fixture(scope="module")
+def payload(origin: Origin) -> Any:
+    return json.loads(json.dumps(build_panel(origin, SCENARIOS), allow_nan=False))
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda one: one.id)
+def test_the_panel_says_what_a_scenario_says(origin: Origin, payload: Any, scenario: Scenario) -> None:
+    told = tell(origin, scenario)
+    moves = next(one["moves"] for one in payload["scenarios"] if one["id"] == scenario.id)
+    found = read_panel(payload, moves)
+    assert found.within == pytest.approx([one.scenario for one in told.contrasts], abs=TENTH / 2)
+    assert found.by_week == pytest.approx(told.by_week[1], abs=TENTH / 2)
+    assert read_panel(payload).within == pytest.approx([one.forecast for one in told.contrasts], abs=TENTH / 2)
+    assert abs(told.contrasts[-1].change) > 1.0  # there is something to agree on
+
+
+def test_a_moved_condition_moves_its_log_odds_in_every_week(origin: Origin, payload: Any) -> None:
+    shifts = np.array([0.8, -1.4])
+    expected, opened = [], []
+    for futures in origin.futures.values():
+        odds = log_odds(origin.spec, futures) + shifts[:, None]
+        expected.append(with_log_odds(futures, odds).probabilities.within.mean(axis=0))
+        opened.append((1.0 / (1.0 + np.exp(-odds[..., :4]))).mean(axis=(0, 1, 3)))
+    found = read_panel(payload, (), shifts)
+    assert found.within == pytest.approx(np.mean(expected, axis=0), abs=TENTH / 2)
+    assert found.open == pytest.approx(np.mean(opened, axis=0), abs=TENTH)
+
+
+def test_the_war_has_all_that_could_go_wrong(payload: Any) -> None:
+    assert payload["first"] == 2 and payload["whole"][0] < 1 and payload["reach"][0][4] < 1  # the origin is a Wednesday
+    assert (
+        sum(shares[4] for shares in payload["exposure"]) > 0
+        and payload["sided"] == [0]
+        and payload["levels"] == [1]
+        and payload["pulsed"] == [0, 2]
+    )
+    assert len(payload["dormancy"]) == 3 and payload["horizons"] == [4, 13]
+
+
+def test_the_same_origin_gives_the_same_bytes(spec: ModelSpec, payload: Any) -> None:
+    assert json.dumps(build_panel(make_origin(spec), SCENARIOS)) == json.dumps(payload)
+
+
+def test_without_scenarios_there_is_nothing_to_choose(origin: Origin) -> None:
+    payload = build_panel(origin, [])
+    assert payload["scenarios"] == [] and all(len(one["stops"]) >= 20 for one in payload["factors"])
+
+
+def test_sliders_stand_at_round_values_and_wherever_a_scenario_holds(origin: Origin) -> None:
+    fits = list(origin.futures.values())
+    sliders = build_sliders(origin.spec, fits, [path for paths in PATHS.values() for path in paths])
+    front, cost, host = (sliders[name] for name in ("front", "cost", "host"))
+    assert 35.0 in [stop.value for stop in front.stops] and (None, -2.5) in [(stop.value, stop.units) for stop in front.stops]
+    assert {40.0, 4.0} <= {stop.value for stop in host.stops} and all((stop.value or 1.0) > 0 for stop in host.stops)
+    assert front.indicator == "Ground taken" and front.unit == "units"
+    last = np.concatenate([one.start.draws["path"][:, 0, -1] for one in fits])
+    assert front.now.value == pytest.approx(10 * np.median(last))  # in the unit of the indicator
+    for slider in (front, host):  # without a slow level units are in order by themselves
+        units = [stop.units for stop in slider.stops]
+        assert units == sorted(units) and abs(units[slider.rest] - slider.now.units) <= 0.25
+    values = [stop.value for stop in cost.stops if stop.value is not None]
+    assert values == sorted(set(values)) and min(values) < 500 < 2000 < max(values)

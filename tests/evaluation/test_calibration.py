@@ -1,0 +1,190 @@
+"""Simulated wars: drawn as the model says, ranked against their truth; a wrong model is found out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from ripeness import names
+from ripeness.evaluation import sbc
+from ripeness.evaluation.calibration import RANKED, RIGHT, WRONG, Simulation, calibrate_once, simulate_from_prior
+from ripeness.evaluation.posterior_sbc import YEAR, calibrate_future, simulate_future
+from ripeness.evaluation.predicted import calibration_said, enough, plot_calibration
+from ripeness.evaluation.resumed import ResumedTable
+from ripeness.evaluation.simulated_data import WeeklyTerms, silence_unread, simulate_record, simulate_war
+from ripeness.evaluation.stored import Stored
+from ripeness.evaluation.uniformity import p_value
+from ripeness.evaluation.zeroed import record_log_likelihood
+from ripeness.forecast.prior_predictive import sample_prior
+from ripeness.inference.gate import Criterion
+from ripeness.inference.predictive import row_moments
+from ripeness.model.spec import ModelSpec
+
+
+def test_a_simulated_war_has_the_pattern_of_the_real_one(war: ModelSpec) -> None:
+    simulated = simulate_from_prior(war, names.AS_WRITTEN, np.random.SeedSequence(1)).spec.panel
+    for name in ("indicator", "first", "last", "widening", "sampling"):
+        assert np.array_equal(getattr(simulated.measured, name), getattr(war.panel.measured, name))
+    for name in ("indicator", "week", "log_exposure", "era"):
+        assert np.array_equal(getattr(simulated.counted, name), getattr(war.panel.counted, name))
+    record = war.panel.record
+    assert np.array_equal(simulated.record.found[: record.start], record.found[: record.start])
+    assert np.array_equal(simulated.record.stretch, record.stretch)
+    assert not simulated.record.found[record.start :][record.stretch[record.start :] == -1].any()  # nobody looked there
+    assert not np.array_equal(simulated.measured.value, war.panel.measured.value)
+
+
+def test_rows_are_drawn_around_their_moments(war: ModelSpec) -> None:
+    truth = sample_prior(war, names.AS_WRITTEN, "conjunctive", 1, np.random.SeedSequence(2))
+    moments = row_moments(war, truth)
+    wars = [simulate_war(war, truth, np.random.default_rng(seed)).spec.panel for seed in range(300)]
+    values, counts = (
+        np.stack([getattr(getattr(one, part), name) for one in wars]) for part, name in (("measured", "value"), ("counted", "count"))
+    )
+    assert np.abs((np.median(values, axis=0) - moments.location[0]) / moments.spread[0]).max() < 0.35
+    mean = np.exp(moments.log_mean[0])
+    spread = np.sqrt((mean + mean**2 / moments.dispersion[0]) / 300)
+    assert np.abs((counts.mean(axis=0) - mean) / spread).max() < 5
+
+
+def test_rounds_are_held_as_the_hazard_says_and_missed_ones_reset_dormancy() -> None:
+    weeks, rng = 30, np.random.default_rng(3)
+    terms = WeeklyTerms(np.zeros(weeks), np.zeros(weeks))
+    outside = np.log(np.where(np.arange(1, weeks + 2) == 1, 3.0, 0.2))  # soon after a round another is likely
+    found = np.stack([simulate_record(terms, outside, np.full(weeks, 0.5), 1, rng) for _ in range(4000)])
+    held, alpha = np.zeros(weeks), np.array([1.0, 0.0])  # P(d = 1), P(d > 1)
+    for t in range(weeks):
+        chance = 1 - np.exp(-np.array([3.0, 0.2]))
+        held[t] = alpha @ chance
+        alpha = np.array([held[t], 1 - held[t]])
+    assert np.abs(found.mean(axis=0) - 0.5 * held).max() < 5 * np.sqrt(0.25 / 4000)
+
+
+def test_the_right_model_passes_where_the_wrong_one_fails(war: ModelSpec) -> None:
+    """At small scale: ranks of the hazard, of the headline and of the record's likelihood in a few wars."""
+    watched = ["hazard now", "headline[13 weeks]", "log-likelihood of the record"]
+    ranks: dict[str, dict[str, list[int]]] = {model: {name: [] for name in watched} for model in (RIGHT, WRONG)}
+    for number in range(8):
+        drawn, fitted = np.random.SeedSequence([5, number]).spawn(2)
+        simulated = simulate_from_prior(war, names.AS_WRITTEN, drawn)
+        for model in (RIGHT, WRONG):
+            found = calibrate_once(simulated, names.AS_WRITTEN, [], fitted, model)
+            for name in watched:
+                ranks[model][name].append(found.ranks[name])
+    values = {model: min(p_value(np.array(found), RANKED) for found in own.values()) for model, own in ranks.items()}
+    assert values[WRONG] < 1e-3 / len(watched)
+    assert values[RIGHT] > 0.01 / len(watched)
+
+
+def test_a_simulation_says_everything_that_the_forecast_uses(war: ModelSpec) -> None:
+    drawn, fitted = np.random.SeedSequence(6).spawn(2)
+    simulated = simulate_from_prior(war, names.AS_WRITTEN, drawn)
+    found = calibrate_once(simulated, names.AS_WRITTEN, [], fitted)
+    asked = [
+        "hazard now",
+        "headline[4 weeks]",
+        "headline[13 weeks]",
+        "log_war_level",
+        "inside view now",
+        "factor now[front]",
+        "half_life[cost]",
+    ]
+    assert {*asked, "share_open[north]", "kept[agreed]", "pulse[host]"} <= found.ranks.keys()
+    for start in ("weight[", "outside_knots[", "sensitivity[", "capture[", "loading["):
+        assert any(name.startswith(start) for name in found.ranks)
+    assert all(0 <= rank <= RANKED for rank in found.ranks.values())
+    assert all(0 <= share <= 1 for name, share in found.coverage.items() if not name.endswith(" r"))
+    assert found.forecast.shape == found.came.shape == (2,)
+    again = calibrate_once(simulated, names.AS_WRITTEN, [], np.random.SeedSequence(6).spawn(2)[1])
+    assert again.ranks == found.ranks
+
+
+def test_the_wrong_model_reads_silence_as_nothing(war: ModelSpec) -> None:
+    wrong = silence_unread(war).panel.record
+    silent = war.panel.record.found == 0
+    assert (wrong.stretch[silent] == -1).all() and np.array_equal(wrong.stretch[~silent], war.panel.record.stretch[~silent])
+
+
+def test_simulations_are_resumed_and_failed_fits_counted(war: ModelSpec, tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    drawn = simulate_from_prior(war, names.AS_WRITTEN, np.random.SeedSequence(7))
+    simulation = calibrate_once(drawn, names.AS_WRITTEN, [], np.random.SeedSequence(8))
+    sound = replace(simulation, failures=())
+    failed = replace(simulation, failures=(Criterion("rhat", 1.5, 1.05),))
+    calls: list[int] = []
+
+    def one(*_: object) -> Simulation:
+        calls.append(1)
+        return failed if len(calls) == 2 else sound
+
+    monkeypatch.setattr(sbc, "calibrate_once", one)
+    columns = sbc.simulation_columns(list(simulation.ranks), [4, 13])
+    path = tmp_path / "sbc_simulations.csv"
+    sbc.simulate_wars(war, [], ResumedTable(path, columns, "x"), RIGHT, 2, 1, lambda _: None)
+    sbc.simulate_wars(war, [], ResumedTable(path, columns, "x"), RIGHT, 3, 1, lambda _: None)
+    assert len(calls) == 3
+    rows = ResumedTable(path, columns, "x").rows
+    assert [row["reading"] for row in rows] == ["as_written", "tempered", "as_written"]
+    assert [row["failed"] for row in rows] == ["", "rhat", ""]
+    summary = sbc.summarise(rows, RIGHT)
+    assert {(row["simulations"], row["failed_fits"]) for row in summary} == {(3, 1)}
+    assert [row["quantity"] for row in summary] == list(simulation.ranks)
+    assert sbc.recovery(rows)["hazards 90"][0] == pytest.approx(simulation.coverage["hazards 90"], abs=1e-5)
+    said, came = sbc.predictions(rows, 13)
+    assert len(said) == len(came) == 3
+
+
+def whole_weeks(stored: Stored) -> ModelSpec:
+    """The made-up war with its origin on the Sunday."""
+    panel = stored.spec.panel
+    share = panel.record.share.copy()
+    share[-1] = 1.0
+    return replace(stored.spec, panel=replace(panel, origin=panel.weeks[-1], record=replace(panel.record, share=share)))
+
+
+def test_a_future_leaves_the_past_alone(stored: Stored) -> None:
+    spec = whole_weeks(stored)
+    theta = {name: values[[5]] for name, values in stored.draws(names.HEADLINE_FITS[0]).items()}
+    war = simulate_future(spec, theta, [], np.random.SeedSequence(3))
+    panel, real, weeks = war.spec.panel, spec.panel, len(spec.panel.weeks)
+    assert len(panel.weeks) == weeks + YEAR and panel.origin == panel.weeks[-1]
+    assert np.array_equal(panel.measured.value[: len(real.measured.value)], real.measured.value)
+    assert np.array_equal(panel.counted.count[: len(real.counted.count)], real.counted.count)
+    assert np.array_equal(panel.record.found[:weeks], real.record.found)
+    assert (panel.measured.first[len(real.measured.value) :] >= weeks).all() and len(panel.counted.count) > len(real.counted.count)
+    assert np.allclose(war.truth["path"][..., :weeks], theta["path"]) and war.truth["inside"].shape[1] == weeks + YEAR
+    assert (war.truth["level_path"][..., weeks:] == theta["level_path"][..., -1:]).all()
+    assert np.isfinite(record_log_likelihood(war.spec, war.truth)).all()
+
+
+def test_an_origin_inside_a_week_cannot_be_gone_on_from(stored: Stored) -> None:
+    theta = {name: values[[5]] for name, values in stored.draws(names.HEADLINE_FITS[0]).items()}
+    with pytest.raises(ValueError, match="an origin on a Sunday"):
+        simulate_future(stored.spec, theta, [], np.random.SeedSequence(3))
+
+
+def test_a_future_is_fitted_with_the_past_and_ranked(stored: Stored) -> None:
+    spec = whole_weeks(stored)
+    theta = {name: values[[9]] for name, values in stored.draws(names.HEADLINE_FITS[0]).items()}
+    found = calibrate_future(spec, theta, names.AS_WRITTEN, [], np.random.SeedSequence(4))
+    assert {"hazard now", "headline[13 weeks]", "factor now[host]"} <= found.ranks.keys()
+    assert all(0 <= rank <= RANKED for rank in found.ranks.values())
+
+
+def test_few_outcomes_give_a_sentence_and_many_a_curve() -> None:
+    rng = np.random.default_rng(1)
+    chances = rng.random(200)
+    outcomes = (rng.random(200) < chances).astype(int)
+    assert enough(outcomes) and "too few" not in calibration_said(chances, outcomes, "a round")
+    figure = plot_calibration(chances, outcomes, 1)
+    assert figure.viz["figure"].item() is not None
+    few = np.zeros(200, dtype=int)
+    few[:7] = 1
+    said = calibration_said(np.full(200, 0.05), few, "a round in a week")
+    assert said == (
+        "Of 200 predictions of a round in a week, 10 should have come (give or take 6) and 7 did: too few for a calibration curve, which needs "
+        "20 that came and 20 that did not."
+    )
+    with pytest.raises(ValueError, match="at least 20 outcomes"):
+        plot_calibration(np.full(200, 0.05), few, 1)

@@ -1,0 +1,183 @@
+"""Announced meetings: from when they count, where their odds fall, and when they lapse."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ripeness.data.events import read_events
+from ripeness.model.terms.announcements import CLASSES, Announcement, announced_weeks, find_announcements
+
+Row = tuple[str, str, str, str, bool]
+SUNDAYS = [date(2025, 5, 4) + timedelta(days=7 * i) for i in range(8)]
+BEFORE = [sunday - timedelta(days=7) for sunday in SUNDAYS]
+STRONGEST = next(iter(CLASSES))
+NAMED = 0.75
+
+
+def events(*rows: Row) -> pd.DataFrame:
+    frame = pd.DataFrame(rows, columns=["kind", "date", "end_date", "published_on", "round"])
+    return frame.astype(dict.fromkeys(("date", "end_date", "published_on"), "datetime64[ns]"))
+
+
+def meeting(kept: str, first: date, last: date, known: date, gone: date | None = None) -> Announcement:
+    return Announcement(kept, first, last, known, gone)
+
+
+def shares(
+    announcements: Sequence[Announcement], after: date | None = None, known_by: Sequence[date] | None = None
+) -> dict[str, list[float]]:
+    table = announced_weeks(announcements, SUNDAYS, known_by or BEFORE, NAMED, after)
+    return {name: row.tolist() for name, row in zip(CLASSES, table, strict=True) if row.any()}
+
+
+@pytest.mark.parametrize(("kept", "kind"), CLASSES.items())
+def test_each_kind_of_announcement_has_its_class(kept: str, kind: str) -> None:
+    found = find_announcements(
+        events((kind, "2025-05-15", "2025-05-16", "2025-05-11", False), ("contact", "2025-05-15", "2025-05-15", "2025-05-15", False))
+    )
+    assert found == [meeting(kept, date(2025, 5, 15), date(2025, 5, 16), date(2025, 5, 11))]
+
+
+@pytest.mark.parametrize(
+    ("event", "gone"),
+    [
+        (("meeting_postponed", "2025-05-15", "2025-05-15", "2025-05-14", False), date(2025, 5, 14)),
+        (("meeting_cancelled", "2025-05-10", "2025-05-31", "2025-05-13", False), date(2025, 5, 13)),
+        (("meeting_cancelled", "2025-05-17", "2025-05-18", "2025-05-13", False), None),
+        (("meeting_cancelled", "2025-05-15", "2025-05-15", "2025-05-10", False), None),  # of an earlier announcement
+        (("round", "2025-05-16", "2025-05-16", "2025-05-16", True), date(2025, 5, 16)),
+        (("round", "2025-05-14", "2025-05-14", "2025-05-14", True), date(2025, 5, 14)),  # a day early
+        (("round", "2025-05-23", "2025-05-23", "2025-05-24", True), date(2025, 5, 24)),  # within a week of the last day
+        (("round", "2025-05-24", "2025-05-24", "2025-05-24", True), None),
+        (("round", "2025-05-13", "2025-05-13", "2025-05-13", True), None),
+        (("round", "2025-05-16", "2025-05-16", "2025-05-16", False), None),  # no qualifying round
+    ],
+)
+def test_an_announcement_lapses_when_held_or_taken_back(event: Row, gone: date | None) -> None:
+    found = find_announcements(events(("meeting_agreed", "2025-05-15", "2025-05-16", "2025-05-11", False), event))
+    assert [each.gone for each in found] == [gone]
+
+
+@pytest.mark.parametrize(
+    ("held", "gone"),
+    [
+        ("2022-03-02", None),
+        ("2022-03-03", None),  # held on the day of the announcement, a day before the window
+        ("2022-03-04", date(2022, 3, 5)),
+        ("2022-03-17", date(2022, 3, 18)),
+        ("2022-03-24", date(2022, 3, 25)),
+        ("2022-03-25", None),
+    ],
+)
+def test_a_round_before_the_announcement_does_not_use_it_up(held: str, gone: date | None) -> None:
+    known = f"{date.fromisoformat(held) + timedelta(days=1)}"
+    for announced in ("2022-03-03", "2022-03-04"):
+        leaders = ("meeting_leaders", "2022-03-04", "2022-03-17", announced, False)
+        (found,) = find_announcements(events(leaders, ("round", held, held, known, True)))
+        assert found.gone == gone
+
+
+def test_a_round_in_the_window_but_before_the_announcement_does_not_use_it_up() -> None:
+    late = ("meeting_one_side", "2025-05-10", "2025-05-24", "2025-05-14", False)
+    for held, gone in (("2025-05-13", None), ("2025-05-14", date(2025, 5, 15)), ("2025-05-15", date(2025, 5, 15))):
+        (found,) = find_announcements(events(late, ("round", held, held, "2025-05-15", True)))
+        assert found.gone == gone
+
+
+def test_the_leaders_window_of_march_2022_outlives_the_round_before_it(root: Path) -> None:
+    """Proposed on 3 March, the day of the second round; ended when the third, of 7 March, became known."""
+    table = read_events(root / "data" / "events.csv", Path("events.csv"))
+    (found,) = [one for one in find_announcements(table) if (one.kept, one.first) == ("leaders", date(2022, 3, 4))]
+    assert found == meeting("leaders", date(2022, 3, 4), date(2022, 3, 17), date(2022, 3, 3), date(2022, 3, 8))
+
+
+def test_a_postponement_moves_the_meeting() -> None:
+    agreed = ("meeting_agreed", "2025-05-14", "2025-05-14", "2025-05-08", False)
+    postponed = ("meeting_postponed", "2025-05-14", "2025-05-14", "2025-05-11", False)
+    again = ("meeting_agreed", "2025-05-21", "2025-05-22", "2025-05-11", False)  # told in the same breath
+    found = find_announcements(events(agreed, postponed, again))
+    assert [each.gone for each in found] == [date(2025, 5, 11), None]
+    assert shares(found) == {"agreed": pytest.approx([0, 0, 0, 0.75 + 0.25 * 3 / 7, 0.25 * 4 / 7, 0, 0, 0])}
+    held = ("round", "2025-05-21", "2025-05-21", "2025-05-22", True)
+    assert [each.gone for each in find_announcements(events(agreed, postponed, again, held))] == [date(2025, 5, 11), date(2025, 5, 22)]
+
+
+def test_the_first_end_counts() -> None:
+    announcement = ("meeting_agreed", "2025-05-15", "2025-05-16", "2025-05-11", False)
+    held = ("round", "2025-05-16", "2025-05-16", "2025-05-16", True)
+    postponed = ("meeting_postponed", "2025-05-15", "2025-05-15", "2025-05-14", False)
+    (found,) = find_announcements(events(announcement, held, postponed))
+    assert found.gone == date(2025, 5, 14)
+
+
+def test_the_odds_fall_in_the_named_days_and_the_week_after() -> None:
+    # Thursday to Saturday of the week to Sunday 18 May; tail Sunday 18 to Saturday 24 May
+    found = shares([meeting(STRONGEST, date(2025, 5, 15), date(2025, 5, 17), date(2025, 5, 1))])
+    assert found == {STRONGEST: pytest.approx([0, 0, 0.75 + 0.25 / 7, 0.25 * 6 / 7, 0, 0, 0, 0])}
+
+
+@pytest.mark.parametrize("length", [0, 3, 13])
+@pytest.mark.parametrize("start", range(7))
+def test_the_shares_of_a_meeting_sum_to_one(start: int, length: int) -> None:
+    first = date(2025, 5, 12) + timedelta(days=start)
+    found = shares([meeting(STRONGEST, first, first + timedelta(days=length), date(2025, 4, 1))])
+    assert sum(found[STRONGEST]) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(("known", "counts"), [(date(2025, 5, 11), True), (date(2025, 5, 12), False)])
+def test_a_week_may_know_what_was_published_by_the_sunday_before(known: date, counts: bool) -> None:
+    found = shares([meeting(STRONGEST, date(2025, 5, 14), date(2025, 5, 14), known)])
+    assert (found[STRONGEST][2] > 0) == counts
+    assert found[STRONGEST][3] == pytest.approx(0.25 * 3 / 7)
+
+
+def test_nothing_falls_on_days_before_it_was_known() -> None:
+    # at an origin in mid-week the days up to the announcement are over
+    window = meeting(STRONGEST, date(2025, 5, 12), date(2025, 5, 18), date(2025, 5, 14))
+    found = shares([window], known_by=[date(2025, 5, 14)] * len(SUNDAYS))
+    assert found[STRONGEST][:3] == pytest.approx([0, 0, 0.75 * 4 / 7])
+
+
+def test_only_days_after_the_origin_count() -> None:
+    window = meeting(STRONGEST, date(2025, 5, 12), date(2025, 5, 18), date(2025, 5, 1))
+    origin = date(2025, 5, 16)
+    found = shares([window], after=origin, known_by=[origin] * len(SUNDAYS))
+    assert found[STRONGEST][:4] == pytest.approx([0, 0, 0.75 * 2 / 7, 0.25])
+
+
+@pytest.mark.parametrize(
+    ("gone", "weeks"), [(date(2025, 5, 18), [2]), (date(2025, 5, 19), [2, 3]), (date(2025, 5, 11), []), (None, [2, 3])]
+)
+def test_what_has_lapsed_counts_no_more_from_the_next_week_on(gone: date | None, weeks: list[int]) -> None:
+    table = announced_weeks([meeting(STRONGEST, date(2025, 5, 15), date(2025, 5, 17), date(2025, 5, 1), gone)], SUNDAYS, BEFORE, NAMED)
+    assert np.flatnonzero(table.sum(axis=0)).tolist() == weeks
+
+
+def test_only_the_strongest_class_of_a_week_counts() -> None:
+    order = list(CLASSES)
+    days = date(2025, 5, 15), date(2025, 5, 15), date(2025, 5, 1)
+    for weaker in order[1:]:
+        found = shares([meeting(weaker, *days), meeting(STRONGEST, *days)])
+        assert set(found) == {STRONGEST}
+    both = shares([meeting(order[1], *days), meeting(order[-1], date(2025, 6, 10), date(2025, 6, 10), date(2025, 5, 1))])
+    assert set(both) == {order[1], order[-1]}
+    table = announced_weeks([meeting(name, *days) for name in order], SUNDAYS, BEFORE, NAMED)
+    assert (table > 0).sum(axis=0).max() == 1
+
+
+def test_two_announcements_of_a_class_are_one_meeting() -> None:
+    one = meeting(STRONGEST, date(2025, 5, 15), date(2025, 5, 15), date(2025, 5, 1))
+    assert shares([one, one]) == shares([one])
+
+
+def test_a_stronger_class_that_speaks_of_no_day_of_the_week_gives_way() -> None:
+    order = list(CLASSES)
+    late = meeting(order[0], date(2025, 6, 10), date(2025, 6, 10), date(2025, 5, 1))
+    soon = meeting(order[1], date(2025, 5, 14), date(2025, 5, 14), date(2025, 5, 1))
+    assert shares([late, soon])[order[1]][2] > 0

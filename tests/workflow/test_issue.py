@@ -1,0 +1,80 @@
+"""Issuing: what `ripeness report` hands to the page and to the ledger, with a forecast made up instead of fitted."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from ripeness import results
+from ripeness import workflow as pipeline
+from ripeness.ledger import FILE, read_ledger
+from ripeness.report import page
+from ripeness.workflow import issue as issuing
+from ripeness.workspace import read_workspace
+
+
+@pytest.fixture
+def report(copied_workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Issue a forecast of one number for a day; returns the record that the page was given."""
+    question = read_workspace(copied_workspace).question
+
+    def run(origin: date, probability: float, run_id: str = "a" * 12) -> Any:
+        rows = [
+            {
+                "question": question.id,
+                "source": "mixture",
+                "horizon_weeks": weeks,
+                "target_end_date": target.isoformat(),
+                "probability": probability,
+                "lower": probability / 2,
+                "upper": 2 * probability,
+                "outside_view": 0.2,
+            }
+            for weeks, target in zip(question.horizons_weeks, question.targets(origin), strict=True)
+        ]
+        summary = {"run_id": run_id, "origin": origin.isoformat(), "essay": {"date": "2025-06-18"}, "forecasts": rows}
+        summary |= {"data_hash": "d", "priors_hash": "p", "code_version": "c", "method": "by hand"}
+        folder = copied_workspace / "reports" / origin.isoformat()
+        monkeypatch.setattr(issuing, "run_forecast", lambda *_: folder)
+        monkeypatch.setattr(results, "open_run", lambda _: SimpleNamespace(summary=summary, tree=None))
+        monkeypatch.setattr(issuing, "explain_forecast", lambda *_: {})
+        monkeypatch.setattr(page, "render_page", lambda _summary, _tree, record, *_: json.dumps(record))
+        issuing.run_report(copied_workspace, origin)
+        return json.loads((folder / results.PAGE).read_text("utf-8"))
+
+    return run
+
+
+def test_the_page_counts_the_forecast_that_is_being_issued(report: Any, copied_workspace: Path) -> None:
+    record = report(date(2026, 6, 28), 0.2)
+    assert record["counts"]["ahead"]["issued"] == len(read_ledger(copied_workspace / "reports")) == 4
+    assert [row["probability"] for row in record["history"]] == [0.2]
+
+
+def test_issuing_again_changes_neither_page_nor_ledger(report: Any, copied_workspace: Path) -> None:
+    first = report(date(2026, 6, 28), 0.2)
+    ledger = (copied_workspace / "reports" / FILE).read_bytes()
+    assert report(date(2026, 6, 28), 0.2, run_id="b" * 12) == first
+    assert (copied_workspace / "reports" / FILE).read_bytes() == ledger
+    assert report(date(2026, 6, 28), 0.3, run_id="b" * 12)["counts"]["ahead"]["issued"] == 8
+    assert {entry.differs for entry in read_ledger(copied_workspace / "reports")} == {"", "run"}
+
+
+def test_a_forecast_of_a_past_day_is_issued_in_hindsight(report: Any, copied_workspace: Path) -> None:
+    record = report(date(2025, 7, 6), 0.2)
+    assert (record["counts"]["ahead"]["issued"], record["counts"]["hindsight"]["issued"]) == (0, 4)
+    assert {entry.record_to for entry in read_ledger(copied_workspace / "reports")} == {date(2026, 6, 28)}
+
+
+def test_a_page_knows_only_what_was_resolved_by_its_day(report: Any, copied_workspace: Path) -> None:
+    report(date(2025, 7, 6), 0.2)
+    added, record = pipeline.run_resolve(copied_workspace)
+    assert {row.horizon_weeks: row.outcome for row in added} == {4: "yes", 13: "yes", 26: "yes"}
+    assert record["counts"]["hindsight"]["resolved"] == 3
+    assert report(date(2025, 7, 6), 0.2)["counts"]["hindsight"] == {"issued": 4, "open": 4, "resolved": 0, "void": 0, "due": 0}
+    assert report(date(2026, 6, 28), 0.2)["counts"]["hindsight"]["resolved"] == 3

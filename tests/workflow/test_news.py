@@ -1,0 +1,135 @@
+"""News between forecasts of the short run: the lines add up, say what changed and nothing else, and refuse what is no forecast."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ripeness import results
+from ripeness.errors import UsageError
+from ripeness.ledger import append_entries, read_ledger
+from ripeness.report.moves import news_said
+from ripeness.reweighting import refusals as reasons
+from ripeness.workflow import explained as explaining
+from ripeness.workflow.checked import check_workspace
+from ripeness.workflow.explained import explain_forecast
+from ripeness.workflow.forecasts import quiet
+from ripeness.workflow.issue import run_report
+from ripeness.workflow.news import NEWS, NEWS_FIGURE, run_news
+
+FROM, TO = "2025-06-18", "2025-06-29"
+
+
+@pytest.fixture(scope="module")
+def told(short_run: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """`ripeness news` over eleven days, in a copy of the short run's workspace; so few draws have an error that is let pass."""
+    root = tmp_path_factory.mktemp("news") / "workspace"
+    shutil.copytree(short_run.root, root)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reasons, "LARGEST_ERROR", 1.0)
+        run_report(root, as_of=date.fromisoformat(TO))
+        return root, run_news(root, FROM, TO, quiet)
+
+
+@pytest.fixture(autouse=True)
+def any_error_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So few draws have a Monte Carlo error that would ask for a new fit."""
+    monkeypatch.setattr(reasons, "LARGEST_ERROR", 1.0)
+
+
+def test_lines_and_residual_add_up(told: tuple[Path, dict[str, Any]]) -> None:
+    root, news = told
+    ends = [results.open_run(root / "reports" / day).summary["forecasts"] for day in (FROM, TO)]
+    before, after = (
+        next(row["probability"] for row in rows if row["source"] == "mixture" and row["horizon_weeks"] == 13 and row["question"] == "round")
+        for rows in ends
+    )
+    assert news["total_points"] == pytest.approx(100 * (after - before), abs=1e-9)
+    assert sum(line["points"] for line in news["lines"]) + news["residual_points"] == pytest.approx(news["total_points"], abs=1e-12)
+    # the same draws on either path: what is left is Monte Carlo error alone
+    assert abs(news["residual_points"]) < 3 * max(line["mcse"] for line in news["lines"]) * len(news["lines"]) ** 0.5
+
+
+def test_each_line_is_a_cause_with_its_two_parts(told: tuple[Path, dict[str, Any]]) -> None:
+    _, news = told
+    kinds = [line["kind"] for line in news["lines"]]
+    assert kinds.count("time") == 1 and "rows" in kinds and set(kinds) <= {"time", "rows", "revision", "events"}
+    for line in news["lines"]:
+        assert line["mcse"] > 0
+        if line["kind"] != "time":
+            assert line["factors"] + line["parameters"] == pytest.approx(line["points"], abs=1e-9)
+    assert len({line["label"] for line in news["lines"]}) == len(news["lines"])
+
+
+def test_it_is_stored_with_its_figure_and_told_in_a_paragraph(told: tuple[Path, dict[str, Any]]) -> None:
+    root, news = told
+    folder = root / "reports" / TO
+    stored = json.loads((folder / NEWS).read_text("utf-8"))
+    assert stored["total_points"] == pytest.approx(news["total_points"]) and len(stored["lines"]) == len(news["lines"])
+    assert (folder / NEWS_FIGURE).read_text("utf-8").count("<svg") == 1
+    said = " ".join(news_said(news))
+    assert said.startswith("From 18 June 2025 to 29 June 2025 the chance of a round within 13 weeks")
+    news = json.loads(json.dumps(news))
+    news["lines"][0]["points"], news["lines"][0]["mcse"] = 7.3, 0.1
+    assert "7.3" in " ".join(news_said(news)) and "7.3" not in said
+
+
+def test_a_report_explains_once_and_needs_no_fit(told: tuple[Path, dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> None:
+    root, news = told
+    folder = root / "reports" / TO
+    checked = check_workspace(root)
+    stored = {name: (folder / name).read_bytes() for name in (NEWS, "scenarios.json", "watch.json")}
+    with monkeypatch.context() as patch:  # unchanged: nothing is told again
+        patch.setattr(explaining, "open_folder", None)
+        patch.setattr(explaining, "news_without_fit", None)
+        assert explain_forecast(checked, folder, quiet)["news"]["total_points"] == pytest.approx(news["total_points"])
+    (folder / NEWS).unlink()
+    again = explain_forecast(checked, folder, quiet)  # since the ledger's last forecast of an earlier day, from the draws that are stored
+    assert {name: (folder / name).read_bytes() for name in stored} == stored
+    assert again["scenarios"]["reach"]["probability"] == 0.5 and again["watch"]["releases"]
+    path = root / "priors" / "scenarios.toml"
+    text = path.read_text("utf-8")
+    path.write_text(text.replace('Russia breaks through"', 'The front moves"'), "utf-8")
+    assert explain_forecast(checked, folder, quiet)["scenarios"]["scenarios"][0]["title"] == "The front moves"
+    path.unlink()
+    assert "scenarios" not in explain_forecast(checked, folder, quiet)
+    path.write_text(text, "utf-8")
+
+
+def test_the_same_again_moves_nothing(told: tuple[Path, dict[str, Any]]) -> None:
+    root, _ = told
+    news = run_news(root, TO, TO, quiet)
+    assert (news["lines"], news["total_points"], news["residual_points"]) == ([], 0.0, 0.0)
+
+
+def test_a_run_of_the_ledger_made_otherwise_has_a_line_for_that(told: tuple[Path, dict[str, Any]]) -> None:
+    root, plain = told
+    entries = [entry for entry in read_ledger(root / "reports") if entry.origin.isoformat() == TO]
+    append_entries(root / "reports", [replace_run(entry) for entry in entries])
+    news = run_news(root, FROM, "feedbeef", quiet)
+    made = [line for line in news["lines"] if line["kind"] == "made"]
+    assert len(made) == 1 and made[0]["points"] == pytest.approx(-100 * (plain["to"]["probability"] - 0.5), abs=1e-3)
+    assert news["to"] == {"origin": TO, "probability": 0.5, "run_id": "feedbeef0000"}
+    assert sum(line["points"] for line in news["lines"]) + news["residual_points"] == pytest.approx(news["total_points"], abs=1e-12)
+
+
+def replace_run(entry: Any) -> Any:
+    """The same forecast issued by another program, which gave every horizon one half."""
+    if hasattr(entry, "model_copy"):
+        return entry.model_copy(update={"run_id": "feedbeef0000", "probability": 0.5, "lower": 0.4, "upper": 0.6, "code_version": "0"})
+    return replace(entry, run_id="feedbeef0000", probability=0.5, lower=0.4, upper=0.6, code_version="0")
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later", "words"),
+    [("never", TO, "'never' is no day"), (TO, FROM, "name the earlier forecast first"), ("abcdef123456", TO, "no run of the ledger")],
+)
+def test_what_is_no_forecast_is_refused(told: tuple[Path, dict[str, Any]], earlier: str, later: str, words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        run_news(told[0], earlier, later, quiet)

@@ -1,0 +1,164 @@
+"""The whole way: fit, forecast, page, ledger; reuse, look-ahead, and the gate that closes."""
+
+from __future__ import annotations
+
+import csv
+import json
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ripeness import names, open_run
+from ripeness.errors import GateError, RipenessError, UsageError
+from ripeness.results import FORECAST_COLUMNS
+from ripeness.workflow.forecasts import run_forecast
+from ripeness.workflow.issue import run_report
+
+
+def test_forecast_table_has_the_headline_question_first(short_run: Any) -> None:
+    with (short_run.folder / "forecast.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert tuple(rows[0]) == FORECAST_COLUMNS
+    assert [row["question"] for row in rows] == ["round"] * 4 + ["sustained"] * 4
+    assert [int(row["horizon_weeks"]) for row in rows[:4]] == [4, 13, 26, 52]
+    assert rows[0]["target_end_date"] == "2025-07-16"
+    for question in ("round", "sustained"):
+        chances = [float(row["probability"]) for row in rows if row["question"] == question]
+        assert chances == sorted(chances)
+    for row in rows[:4]:
+        assert 0 < float(row["lower"]) < float(row["probability"]) < float(row["upper"]) < 1
+
+
+def test_headline_is_the_even_mixture_of_the_readings(short_run: Any) -> None:
+    summary = json.loads((short_run.folder / "forecast.json").read_text("utf-8"))
+    by_source = {
+        row["source"]: row["probability"] for row in summary["forecasts"] if row["question"] == "round" and row["horizon_weeks"] == 13
+    }
+    mean = np.mean([by_source[name] for name in names.HEADLINE_FITS])
+    assert by_source[names.MIXTURE] == pytest.approx(mean, abs=1e-9)
+    assert by_source["conjunctive_as_written"] != by_source["conjunctive_tempered"]
+    tree = open_run(short_run.folder).tree
+    drawn = [float(tree[f"forecast/{name}/within"].sel(horizon=13).mean()) for name in names.HEADLINE_FITS]
+    assert by_source[names.MIXTURE] == pytest.approx(np.mean(drawn), abs=1e-9)
+
+
+def test_no_row_published_after_the_origin_is_used(short_run: Any) -> None:
+    run = open_run(short_run.folder)
+    data = run.tree["data"].to_dataset()
+    assert (data["published_on"].values <= np.datetime64("2025-06-18")).all()
+    assert (data["observed_on"].values <= np.datetime64("2025-06-18")).all()
+    assert data.sizes["observation"] > 1000
+    assert run.summary["rounds"][-1] == "2025-06-02"
+    assert all(row["newest_published_on"] is None or row["newest_published_on"] <= "2025-06-18" for row in run.summary["indicators"])
+    assert all(one["known"] <= "2025-06-18" for one in run.summary["announcements"])
+
+
+def test_a_wednesday_origin_counts_its_week_by_shares(short_run: Any) -> None:
+    fit = open_run(short_run.folder).fit("outside")
+    shares = fit["constant_data"]["share_of_week"].values
+    assert shares[-1] == pytest.approx(3 / 7)
+    assert (shares[:-1] == 1).all()
+
+
+def test_stored_groups_and_variables_are_those_of_the_schema(short_run: Any) -> None:
+    run = open_run(short_run.folder)
+    assert run.tree.attrs["schema"] == 1
+    assert set(run.tree.children) == {name for name, _, _ in names.FITS} | {"forecast", "data"}
+    groups = {
+        "posterior",
+        "prior",
+        "prior_predictive",
+        "posterior_predictive",
+        "log_likelihood",
+        "sample_stats",
+        "observed_data",
+        "constant_data",
+    }
+    assert set(run.fit("conjunctive_tempered").children) == groups
+    assert set(run.fit("outside").children) == groups - {"prior_predictive"}
+    documented = open_schema()
+    posterior = run.fit("conjunctive_as_written")["posterior"].to_dataset()
+    for variable, dims in documented.items():
+        assert posterior[variable].dims[2:] == dims, variable
+    with pytest.raises(RipenessError, match="there are: conjunctive_as_written"):
+        run.fit("conjunctiv")
+
+
+def open_schema() -> dict[str, tuple[str, ...]]:
+    """Variables and dims of the table in docs/schema.md."""
+    from pathlib import Path
+
+    text = (Path(__file__).parents[2] / "docs" / "schema.md").read_text("utf-8")
+    table = text.split("| variable of `posterior` |")[1].split("\n\n")[0]
+    found: dict[str, tuple[str, ...]] = {}
+    for line in table.splitlines()[2:]:
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        dims = tuple(dim.strip() for dim in cells[1].split(",") if dim.strip())
+        for name in cells[0].split(","):
+            found[name.strip().strip("`")] = dims
+    assert len(found) > 15
+    return found
+
+
+def test_same_inputs_reuse_the_fit_and_add_nothing_to_the_ledger(short_run: Any) -> None:
+    before = {path.name: path.read_bytes() for path in short_run.folder.iterdir() if path.suffix != ".nc"}
+    ledger = (short_run.root / "reports" / "ledger.csv").read_bytes()
+    stamp = (short_run.folder / "posterior.nc").stat().st_mtime_ns
+    said: list[str] = []
+    run_report(short_run.root, as_of=date(2025, 6, 18), progress=said.append)
+    assert said[0] == "inputs unchanged: the stored fit is used"
+    assert (short_run.folder / "posterior.nc").stat().st_mtime_ns == stamp
+    assert {path.name: path.read_bytes() for path in short_run.folder.iterdir() if path.suffix != ".nc"} == before
+    assert (short_run.root / "reports" / "ledger.csv").read_bytes() == ledger
+    assert len(ledger.decode().splitlines()) == 1 + 8
+
+
+def test_a_fit_sampled_twice_is_recorded_and_weighs_no_more(short_run: Any) -> None:
+    run = open_run(short_run.folder)
+    attempts = {fit["fit"]: fit["attempts"] for fit in run.summary["gate"]["fits"]}
+    assert attempts == {"conjunctive_as_written": 1, "conjunctive_tempered": 2, "additive_as_written": 1, "outside": 1}
+    draws = {name: run.fit(name)["posterior"].sizes["draw"] for name in attempts}
+    assert set(draws.values()) == {120}
+    assert {run.tree[f"forecast/{name}"].sizes["draw"] for name in attempts} == {120}
+
+
+def test_page_shows_what_the_table_says(short_run: Any) -> None:
+    page = (short_run.folder / "index.html").read_text("utf-8")
+    assert len(page.encode()) < 3_000_000
+    assert page.count("<script") == 2 and "script-src 'sha256-" in page  # the panel's data, and what reads them
+    assert "18 June 2025" in page
+
+
+def test_log_density_groups_agree_with_what_the_sampler_saw(short_run: Any) -> None:
+    """The stored log-likelihoods, computed in NumPy, against the model's own, at a stored draw."""
+    run = open_run(short_run.folder)
+    fit = run.fit("conjunctive_as_written")
+    likelihood = fit["log_likelihood"].to_dataset()
+    assert set(likelihood.data_vars) == {"measured", "counted", "rounds"}
+    assert np.isfinite(likelihood["measured"].values).all()
+    assert np.isfinite(likelihood["counted"].values).all()
+    assert (likelihood["rounds"].values <= 0).all()
+
+
+def test_a_fit_that_fails_its_gate_publishes_nothing(short_run: Any) -> None:
+    kept = {path.name: path.read_bytes() for path in short_run.folder.iterdir() if path.suffix != ".nc"}
+    ledger = (short_run.root / "reports" / "ledger.csv").read_bytes()
+    with pytest.raises(GateError, match=r"no probability is published .*effective sample size"):
+        run_forecast(short_run.root, as_of=date(2025, 6, 18), refit=True)
+    assert (short_run.root / "reports" / "ledger.csv").read_bytes() == ledger
+    assert {name: (short_run.folder / name).read_bytes() for name in kept} == kept
+    page = (short_run.folder / "failure.html").read_text("utf-8")
+    failed = json.loads((short_run.folder / "failure.json").read_text("utf-8"))
+    assert failed["gate"]["passed"] is False
+    assert {row["source"] for row in failed["forecasts"]} <= {"outside"}
+    assert any(fit["attempts"] == 2 for fit in failed["gate"]["fits"])
+    assert "gate" in page
+
+
+def test_an_origin_nobody_searched_is_refused(short_run: Any) -> None:
+    with pytest.raises(UsageError, match="searched for up to"):
+        run_forecast(short_run.root, as_of=date(2030, 1, 1))
+    with pytest.raises(UsageError, match="the record begins on 2022-02-24"):
+        run_forecast(short_run.root, as_of=date(2021, 1, 1))

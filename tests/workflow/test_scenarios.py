@@ -1,0 +1,242 @@
+"""Scenarios on the short run: same random numbers in every arm, factors where they are held, rows that teach, and what a level would take."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ripeness.attribution import futures as simulated
+from ripeness.attribution.futures import Origin, seeds_of, simulate
+from ripeness.attribution.given import hypothetical_rows, tell_fit
+from ripeness.attribution.inverse_scenario import what_it_takes
+from ripeness.attribution.scenario_file import Path as HeldPath
+from ripeness.attribution.scenario_file import Scenario, read_scenarios
+from ripeness.attribution.scenarios import change_path, error_of_mean, hold_factors, targets_of, tell
+from ripeness.attribution.what_if import build_panel, read_panel
+from ripeness.errors import UsageError
+from ripeness.reweighting.reweighted import update_fit
+from ripeness.reweighting.stored import read_base
+from ripeness.workflow.checked import check_workspace
+from ripeness.workflow.counterfactual import run_would_have
+from ripeness.workflow.forecasts import quiet
+from ripeness.workflow.scenarios import SCENARIOS, run_scenarios
+
+BASE = "2025-06-18"
+
+
+@pytest.fixture(scope="module")
+def shipped(workspace: Path) -> dict[str, Scenario]:
+    checked = check_workspace(workspace)
+    return read_scenarios(checked.workspace, checked.claims, checked.store.contracts)
+
+
+def scenario_of(*paths: HeldPath) -> Scenario:
+    return Scenario("made-up", "Made up", "for a test", (), paths)
+
+
+def test_what_is_held_is_what_a_simulation_with_it_held_would_give(origin: Origin) -> None:
+    start = next(iter(origin.starts.values()))
+    path = HeldPath(factor="mediation", value=2.5, from_week=2, to_week=5)
+    ((k, value),) = targets_of(origin.spec, start.draws, [path])
+    contract = origin.spec.contracts["mediated_contacts"]
+    assert value == pytest.approx(np.log(2.5 / contract.centre) / contract.scale)
+
+    def hold(week: int, factors: Any) -> None:
+        if 2 <= week <= 5:
+            factors[:, :, k] = value[:, None]
+
+    plain, held = (simulate(origin.spec, origin.announcements, start, 2, one) for one in (None, hold))
+    changed = hold_factors(plain, [path], [(k, value)])
+    assert np.abs(changed - held.factors).max() < 1e-9
+    assert (changed[:, :, k, plain.stored + 1 : plain.stored + 5] == value[:, None, None]).all()
+    assert np.array_equal(np.delete(changed, k, axis=2), np.delete(plain.factors, k, axis=2))
+    told = simulated.with_factors(origin.spec, plain, changed)
+    assert np.abs(told.probabilities.within - held.probabilities.within).max() < 1e-9
+    same = simulated.with_factors(origin.spec, plain, plain.factors)
+    assert np.abs(same.probabilities.within - plain.probabilities.within).max() < 1e-12
+
+
+def test_fewer_futures_say_the_same_of_the_headline(origin: Origin, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(simulated, "DRAWS", 200)
+    h = origin.spec.workspace.question.horizons_weeks.index(13)
+    for name, futures in replace(origin).futures.items():
+        every = simulate(origin.spec, origin.announcements, origin.starts[name], 2).probabilities.within[:, h]
+        assert len(futures.factors) == 200 < len(every) and len(futures.start.draws["weight"]) == 200
+        assert futures.probabilities.within[:, h].mean() == pytest.approx(every.mean(), abs=0.001)
+        assert np.isin(futures.probabilities.within[:, h], every).all()  # the same ones, not others
+
+
+def test_the_error_of_a_mean_covers_what_choosing_some_draws_does() -> None:
+    rng, off, said = np.random.default_rng(8), [], []
+    for _ in range(400):
+        order, noise = rng.normal(size=1000), rng.normal(size=1000)
+        values = np.sort(order) + noise
+        some = np.arange(2, 1000, 5)
+        off.append(values[some].mean())
+        said.append(error_of_mean(values[some], np.sort(order)[some], 1000.0))
+    assert np.mean(said) == pytest.approx(np.std(off), rel=0.15)
+
+
+def test_a_level_is_taken_off_a_value(origin: Origin) -> None:
+    start = next(iter(origin.starts.values()))
+    usual, double = (
+        targets_of(origin.spec, start.draws, [HeldPath(factor="war_cost", value=value, from_week=1, to_week=1)])[0][1]
+        for value in (5000.0, 10000.0)
+    )
+    assert double - usual == pytest.approx(np.log(2.0) / origin.spec.contracts["personnel_losses"].scale)
+    assert usual.std() > 0  # levels differ from draw to draw
+
+
+def test_the_shipped_scenarios_do_what_the_essay_says(origin: Origin, shipped: dict[str, Scenario]) -> None:
+    found = {name: tell(origin, shipped[name]) for name in ("mediation", "ukrainian-breakthrough", "ukrainian-breakthrough-with-mediation")}
+    headline = {name: next(one for one in told.contrasts if one.weeks == 13) for name, told in found.items()}
+    assert len({one.forecast for one in headline.values()}) == 1  # the same draws and random numbers in every arm
+    assert headline["mediation"].change > 5 * headline["mediation"].mcse
+    both = headline["ukrainian-breakthrough-with-mediation"].change
+    assert both > max(headline["mediation"].change, headline["ukrainian-breakthrough"].change)
+    channel, willing = found["mediation"].conditions["channel_open"], found["ukrainian-breakthrough"].conditions["moscow_willing"]
+    assert channel[1] > channel[0] + 0.1 and willing[1] > willing[0]
+    for told in found.values():
+        assert 0.0 <= told.plausible < 0.05 and told.by_week.shape[0] == 2 and (np.diff(told.by_week, axis=1) >= 0).all()
+
+
+def test_the_further_the_path_the_less_plausible(origin: Origin) -> None:
+    shares = [
+        tell(origin, scenario_of(HeldPath(factor="momentum", units=units, from_week=1, to_week=4))).plausible for units in (1.5, 2.5, 4.0)
+    ]
+    assert 1.0 > shares[0] > shares[1] > shares[2]
+
+
+def test_rows_that_are_given_pull_the_factor_and_teach_about_the_rest(origin: Origin) -> None:
+    path = HeldPath(factor="momentum", value=-400.0, from_week=1, to_week=6)
+    done, given = tell(origin, scenario_of(path)), tell(origin, scenario_of(path), given=True)
+    name = "moscow_willing"
+    assert given.conditions[name][1] > given.conditions[name][0]  # rows say it of a noisy factor, doing it is certain
+    assert given.conditions[name][1] == pytest.approx(done.conditions[name][1], abs=0.12)
+    assert all(one.lower is None for one in given.contrasts) and all(one.lower is not None for one in done.contrasts)
+    with pytest.raises(ValueError, match="told in units"):
+        tell(origin, scenario_of(HeldPath(factor="distrust", units=1.0, from_week=1, to_week=2)), given=True)
+
+
+def test_told_rows_reach_back_into_the_record(origin: Origin) -> None:
+    """What rows say of the weeks ahead they say of the last weeks too, where hazards and rounds must read it."""
+    spec, name = origin.spec, "conjunctive_as_written"
+    fit, k = origin.base.fits[name], spec.workspace.factor_ids.index("oil_income")
+    paths = [HeldPath(factor="oil_income", value=45.0, from_week=1, to_week=8)]
+    seeds = [seeds_of(spec, name, 1)[0] for _ in range(3)]
+    plain, untold = update_fit(spec, spec, fit, seeds[0]), tell_fit(spec, spec, fit, [], seeds[1])
+    assert untold[1] == {} and np.array_equal(untold[0].log_ratio, plain.log_ratio)
+    assert np.array_equal(untold[0].draws["path"], plain.draws["path"])
+    updated, told = tell_fit(spec, spec, fit, paths, seeds[2])
+    last, ahead = updated.draws["path"][:, k, -1], told[k]
+    assert ahead.shape == (len(last), 8)
+    phi = 0.5 ** (1.0 / fit.draws["half_life"][:, k])
+    step = (ahead[:, 0] - phi * last) / np.sqrt(1 - phi**2)
+    beyond = (ahead[:, 0] - phi * plain.draws["path"][:, k, -1]) / np.sqrt(1 - phi**2)
+    assert np.mean(step**2) < 0.8 * np.mean(beyond**2)  # one path, not the end of one and the beginning of another
+    assert not np.array_equal(last, plain.draws["path"][:, k, -1])
+    assert not np.array_equal(updated.log_ratio[:, -1], plain.log_ratio[:, -1])  # the rounds are weighed on it
+    others = [j for j in range(len(spec.workspace.factors)) if j != k]
+    assert np.array_equal(updated.draws["path"][:, others], plain.draws["path"][:, others])
+
+
+def test_counts_that_are_given_keep_up_with_their_rate(origin: Origin) -> None:
+    for rate, held in ((0.2, 5), (2.5, 12)):
+        rows = hypothetical_rows(origin.spec, [HeldPath(factor="mediation", value=rate, from_week=1, to_week=20)])
+        counts = [said[0] for said in rows.values()]
+        assert sum(counts) == rate * 20 and max(counts) - min(counts) <= 1 and sum(counts[:held]) == pytest.approx(rate * held, abs=0.5)
+
+
+def test_what_a_level_takes_does_reach_it(origin: Origin) -> None:
+    h = origin.spec.workspace.question.horizons_weeks.index(26)
+    now = float(np.mean([one.probabilities.within[:, h].mean() for one in origin.futures.values()]))
+    level = now + 0.5 * (1.0 - now) * 0.4
+    needed = what_it_takes(origin, level, 26)
+    assert [one.condition for one in needed] == list(origin.spec.workspace.condition_ids)
+    for place, one in enumerate(needed):
+        if one.odds is None:
+            assert one.reached < level
+            continue
+        assert one.reached == pytest.approx(level, abs=1e-4) and one.odds > 1 and one.then > one.now
+        moved = []
+        for futures in origin.futures.values():
+            draws = dict(futures.start.draws)
+            draws["intercept_open"] = draws["intercept_open"] + np.log(one.odds) * (np.arange(len(needed)) == place)
+            opened = replace(futures, start=replace(futures.start, draws=draws))
+            moved.append(simulated.with_factors(origin.spec, opened, futures.factors).probabilities.within[:, h].mean())
+        assert float(np.mean(moved)) == pytest.approx(one.reached, abs=1e-9)  # by the whole way, instead of by log odds
+    assert all((a.odds or 1e9) <= (b.odds or 1e9) for a, b in zip(what_it_takes(origin, 0.5 * (now + level), 26), needed, strict=True))
+
+
+def test_the_command_writes_all_of_them(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(simulated, "DRAWS", 100)
+    found = run_scenarios(workspace, [], False, 0.5, read_origin(workspace), quiet)
+    stored = json.loads((workspace / "reports" / BASE / SCENARIOS).read_text("utf-8"))
+    assert [one["id"] for one in stored["scenarios"]] == [one["id"] for one in found["scenarios"]] and len(stored["scenarios"]) >= 8
+    assert stored["reach"]["weeks"] == 26 and all(one["claims"] for one in stored["scenarios"])
+    given = run_scenarios(workspace, ["mediation"], True, None, read_origin(workspace), quiet)
+    assert given["verb"] == "given" and stored == json.loads((workspace / "reports" / BASE / SCENARIOS).read_text("utf-8"))
+
+
+def read_origin(workspace: Path) -> Any:
+    return read_base(workspace / "reports" / BASE / "base.npz").panel.origin
+
+
+@pytest.mark.parametrize(
+    ("wanted", "given", "reach", "words"),
+    [
+        (["mediatoin"], False, None, "did you mean 'mediation'"),
+        (["shock-in-moscow"], True, None, "told in units"),
+        ([], False, 1.5, "a probability between 0 and 1"),
+    ],
+)
+def test_what_cannot_be_told_is_refused(workspace: Path, wanted: list[str], given: bool, reach: float | None, words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        run_scenarios(workspace, wanted, given, reach, read_origin(workspace), quiet)
+
+
+def test_a_past_path_keeps_every_shock_but_where_it_is_held() -> None:
+    rng = np.random.default_rng(2)
+    path, phi = rng.normal(size=(5, 2, 30)), np.array([[0.9, 0.5]] * 5)
+    held = HeldPath(factor="momentum", units=2.0, from_week=2, to_week=4)
+    changed = change_path(path, phi, [held], [(0, np.full(5, 2.0))], 9)
+    among = change_path(path[:, None].repeat(3, axis=1), phi, [held], [(0, np.full(5, 2.0))], 9)
+    assert np.array_equal(among, changed[:, None].repeat(3, axis=1))  # of several paths each draw's number goes to all
+    assert np.array_equal(changed[:, 1], path[:, 1]) and changed[:, 0, :11] == pytest.approx(path[:, 0, :11], abs=1e-12)
+    assert (changed[:, 0, 11:14] == 2.0).all()
+    left = changed[:, 0, 13:] - path[:, 0, 13:]
+    assert left == pytest.approx(left[:, :1] * 0.9 ** np.arange(17))  # what was done fades, the shocks stay
+    same = change_path(path, phi, [replace_weeks(held, 3, 3)], [(0, path[:, 0, 12])], 9)
+    assert same == pytest.approx(path)  # held at where it was anyway
+
+
+def replace_weeks(path: HeldPath, first: int, last: int) -> HeldPath:
+    return path.model_copy(update={"from_week": first, "to_week": last})
+
+
+def test_what_would_have_been_differs_by_the_path_alone(workspace: Path) -> None:
+    found = run_would_have(workspace, ["mediation", "status-quo"], date(2024, 6, 2), read_origin(workspace), quiet)
+    assert found["verb"] == "would have" and found["from"] == "2024-06-02"
+    by_id = {one["id"]: one["contrasts"] for one in found["scenarios"]}
+    assert [row["weeks"] for row in by_id["mediation"]] == [4, 13, 26]
+    for mediated, quo in zip(by_id["mediation"], by_id["status-quo"], strict=True):
+        assert mediated["forecast"] == quo["forecast"]  # as it was, whatever is asked
+        assert 0 < mediated["forecast"] < 1 and mediated["change"] > 3 * mediated["mcse"]
+    with pytest.raises(UsageError, match=r"and 20[0-9-]+, 26 weeks before it ends"):
+        run_would_have(workspace, ["mediation"], date(2025, 5, 4), read_origin(workspace), quiet)
+    with pytest.raises(UsageError, match="a day between"):
+        run_would_have(workspace, ["mediation"], date(2027, 1, 3), read_origin(workspace), quiet)
+
+
+def test_the_page_answers_as_the_command_does(origin: Origin, shipped: dict[str, Scenario]) -> None:
+    payload = json.loads(json.dumps(build_panel(origin, list(shipped.values()))))
+    assert payload["horizons"] == [13, 26]
+    for scenario, ready in zip(shipped.values(), payload["scenarios"], strict=True):
+        told = {one.weeks: one.scenario for one in tell(origin, scenario).contrasts}
+        assert read_panel(payload, ready["moves"]).within == pytest.approx([told[13], told[26]], abs=0.0005)
