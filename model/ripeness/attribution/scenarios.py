@@ -25,6 +25,7 @@ from ripeness.attribution.futures import Futures, Origin, log_odds, seeds_of, si
 from ripeness.attribution.given import tell_fit
 from ripeness.attribution.scenario_file import Path, Scenario
 from ripeness.data.indicators import Contract
+from ripeness.forecast.simulate import keep_shocks
 from ripeness.model.spec import ModelSpec
 from ripeness.model.terms.factor_paths import level_basis, persistence
 from ripeness.reweighting.stored import base_spec
@@ -163,12 +164,13 @@ def change_path(path: Array, phi: Array, paths: Sequence[Path], targets: Sequenc
     beside = (slice(None), *(None,) * (path.ndim - 3))  # a draw's number beside all its paths
     for k in dict.fromkeys(place for place, _ in targets):
         own = [(one, value[beside]) for one, (place, value) in zip(paths, targets, strict=True) if place == k]
-        kept = phi[:, k][beside]
-        for t in range(start + 1, path.shape[-1]):
-            changed[..., k, t] = kept * changed[..., k, t - 1] + (path[..., k, t] - kept * path[..., k, t - 1])
+
+        def hold(week: int, z: Array, own: list[tuple[Path, Array]] = own) -> None:
             for one, value in own:
-                if one.from_week <= t - start <= one.to_week:
-                    changed[..., k, t] = value
+                if one.from_week <= week <= one.to_week:
+                    z[...] = value
+
+        changed[..., k, :] = keep_shocks(path[..., k, :], phi[:, k][beside], start, hold)
     return changed
 
 

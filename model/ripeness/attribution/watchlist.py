@@ -17,7 +17,6 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaln
 from scipy.stats import t as student
 
 from ripeness.attribution.futures import Futures, Origin, simulate
@@ -27,8 +26,9 @@ from ripeness.attribution.tripwires import Tripwire, tripwires
 from ripeness.data.vintages import Vintage
 from ripeness.forecast.ahead import Ahead
 from ripeness.forecast.horizons import silence_of_paths
+from ripeness.inference.predictive import negative_binomial_log_density, student_t_log_density
 from ripeness.model.spec import ModelSpec
-from ripeness.reweighting.window import read_parameters
+from ripeness.reweighting.window import read_parameters, row_terms
 
 Array = NDArray[np.float64]
 PATHS: Final = 4
@@ -192,32 +192,23 @@ def after_release(futures: Sequence[Awaited], week: int, density: Sequence[Array
     return np.asarray(np.mean(masses, axis=0)), np.asarray(np.mean(chances, axis=0))
 
 
-def _strength(spec: ModelSpec, futures: Futures, release: Release) -> tuple[Array, Array]:
-    """What the indicator is expected to show, (draw, path), on the factor's scale, and its scale or dispersion, (draw, 1)."""
+def _moments(spec: ModelSpec, futures: Futures, release: Release) -> tuple[Array, Array]:
+    """Location and scale of the value, or of a count log mean and dispersion: (draw, path) and (draw, 1)."""
     i = spec.panel.indicators.index(release.indicator)
-    contract, draws = spec.contracts[release.indicator], futures.start.draws
-    k = spec.workspace.factor_ids.index(contract.factor)
-    parameters = read_parameters(spec, draws)
+    draws, k = futures.start.draws, spec.workspace.factor_ids.index(spec.contracts[release.indicator].factor)
+    offset, slope, precision, _ = row_terms(spec, read_parameters(spec, draws), i, (0.0, *release.said))
     first = len(spec.panel.weeks) - futures.stored
     begin, end = release.first - first, release.last - first
-    mean = futures.factors[:, :, k, max(begin, 0) : end + 1].mean(axis=2)
-    level = levels_of(spec, draws)[:, k]
-    strength = parameters.intercept[:, i, None] + parameters.loading[:, i, None] * (mean + level[:, None])
-    measured = len(spec.panel.measured.indicators)
-    if i < measured:
-        widening, sampling = release.said
-        return strength, np.hypot(parameters.spread[:, i] * widening, sampling)[:, None]
-    log_exposure, era = release.said
-    slope = contract.scale if contract.sign == "+" else -contract.scale
-    captured = parameters.log_captured[:, int(era)]
-    return np.log(contract.centre) + slope * strength + log_exposure + captured[:, None], parameters.dispersion[:, i - measured][:, None]
+    strength = futures.factors[:, :, k, max(begin, 0) : end + 1].mean(axis=2) + levels_of(spec, draws)[:, k, None]
+    is_count = spec.contracts[release.indicator].is_count
+    return offset[:, None] + slope[:, None] * strength, (precision if is_count else 1.0 / np.sqrt(precision))[:, None]
 
 
 def _values(spec: ModelSpec, futures: Sequence[Awaited], release: Release) -> Array:
     """Values on the indicator's own scale that are looked at: a grid, or counts."""
     ends = []
     for one in futures:
-        centre, spread = _strength(spec, one.futures, release)
+        centre, spread = _moments(spec, one.futures, release)
         if spec.contracts[release.indicator].is_count:
             mean = np.exp(centre)
             ends.append((0.0, float(np.quantile(mean + 4 * np.sqrt(mean + mean**2 / spread), 1 - REACH))))
@@ -230,17 +221,10 @@ def _values(spec: ModelSpec, futures: Sequence[Awaited], release: Release) -> Ar
 
 def _density(spec: ModelSpec, futures: Futures, release: Release, values: Array) -> Array:
     """How likely each value is in each future: (draw, path, value)."""
-    centre, spread = (one[..., None] for one in _strength(spec, futures, release))
-    if not spec.contracts[release.indicator].is_count:
-        return np.asarray(student.pdf((values - centre) / spread, spec.priors.files.noise_tails) / spread)
-    log_mean, alpha = centre, spread
-    log_density = (
-        gammaln(values + alpha) - gammaln(alpha) - gammaln(values + 1.0)
-        + alpha * (np.log(alpha) - np.logaddexp(np.log(alpha), log_mean))
-        + values * (log_mean - np.logaddexp(np.log(alpha), log_mean))
-    )  # fmt: skip
-    density: Array = np.exp(log_density)
-    return density
+    centre, spread = (one[..., None] for one in _moments(spec, futures, release))
+    if spec.contracts[release.indicator].is_count:
+        return np.asarray(np.exp(negative_binomial_log_density(values, centre, spread)))
+    return np.asarray(np.exp(student_t_log_density(values, centre, spread, spec.priors.files.noise_tails)))
 
 
 def _bits(after: Array, before: float) -> Array:

@@ -25,11 +25,12 @@ from ripeness.attribution.futures import Futures, Origin
 from ripeness.attribution.scenario_file import Scenario
 from ripeness.attribution.scenarios import levels_of, references_of
 from ripeness.attribution.slider_ticks import build_sliders, describe_slider, stop_of
-from ripeness.forecast.pulses import fading_pulses
+from ripeness.forecast.simulate import keep_shocks
 from ripeness.model.spec import ModelSpec, outside_basis
 from ripeness.model.terms import conditions as inner
 from ripeness.model.terms.announcements import announced_weeks
 from ripeness.model.terms.factor_paths import persistence
+from ripeness.model.terms.pulses import fading_pulses
 
 Array = NDArray[np.float64]
 Payload = Mapping[str, Any]
@@ -234,13 +235,13 @@ def _factors(fit: Payload, numbers: Mapping[str, Array], first: int, weeks: int)
 
 def _hold(payload: Payload, numbers: Mapping[str, Array], z: Array, k: int, moves: Sequence[Move]) -> None:
     """Move factor k, (draw, path, ahead), as it is held."""
-    phi, moved = numbers["persistence"][:, k, None], np.zeros(z.shape[:2])
-    for j in range(payload["first"], z.shape[2]):
-        week, moved = j - payload["first"] + 1, phi * moved
+    places = payload["levels"]
+    level = numbers["level"][:, places.index(k), None] if k in places else 0.0
+
+    def hold(week: int, now: Array) -> None:
         for move in moves:
             if move["first"] <= week <= move["last"]:
                 value, units = payload["factors"][k]["stops"][move["stop"]]
-                level = k in payload["levels"] and value is not None
-                target = units - (numbers["level"][:, payload["levels"].index(k), None] if level else 0.0)
-                moved = target - z[:, :, j]
-        z[:, :, j] += moved
+                now[...] = units - (level if value is not None else 0.0)
+
+    z[...] = keep_shocks(z, numbers["persistence"][:, k, None], payload["first"] - 1, hold)

@@ -1,6 +1,6 @@
 r"""Simulation-based calibration of the whole model (Talts, Betancourt, Simpson, Vehtari and Gelman 2018; Modrák and others 2023).
 
-A truth is drawn from the prior, a war from the truth (:mod:`ripeness.evaluation.simulated_data`), the posterior from the war by the engine
+A truth is drawn from the prior, a war from the truth (:mod:`ripeness.forecast.simulate`), the posterior from the war by the engine
 as it is; then the truth is one more draw of that posterior, and its rank among the others is uniform. Ranked is every quantity that the
 forecast uses, the headline of every horizon, and three that see the data as well: the log-likelihoods of the record and of the rows. The
 forecast of a draw is made with factor paths of its own, so truth and draws are alike in that too.
@@ -18,19 +18,18 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ripeness import names
-from ripeness.evaluation.simulated_data import SimulatedWar, sensitivity_by_week, silence_unread, simulate_war, weekly_terms
+from ripeness.data.panel import UNSEARCHED
 from ripeness.evaluation.stored import Draws
-from ripeness.evaluation.zeroed import record_log_likelihood
 from ripeness.forecast.ahead import build_ahead
+from ripeness.forecast.dormancy import whole_record
 from ripeness.forecast.horizons import forecast_probabilities
 from ripeness.forecast.prior_predictive import sample_prior
-from ripeness.forecast.simulate import simulate_rounds
+from ripeness.forecast.simulate import SimulatedWar, simulate_rounds, simulate_war
 from ripeness.inference.gate import Criterion, judge_fit
 from ripeness.inference.predictive import log_likelihoods, row_moments
 from ripeness.inference.sample import flatten_draws, sample_posterior
-from ripeness.model.spec import ModelSpec, model_coords, outside_basis
+from ripeness.model.spec import ModelSpec, model_coords
 from ripeness.model.terms.announcements import Announcement
-from ripeness.model.terms.record_kernel import filter_dormancy
 from ripeness.workspace import FitSettings
 
 Array = NDArray[np.float64]
@@ -187,7 +186,7 @@ def quantities(
     found["hazard now"] = probabilities.hazard[:, 0]
     for place, weeks in enumerate(spec.workspace.question.horizons_weeks):
         found[f"headline[{weeks} weeks]"] = probabilities.within[:, place]
-    found["log-likelihood of the record"] = record_log_likelihood(spec, draws)
+    found["log-likelihood of the record"] = whole_record(spec, draws).log_likelihood
     rows = log_likelihoods(spec, row_moments(spec, draws))
     for name, label in (("measured", "values"), ("counted", "counts")):
         if rows[name].shape[1]:
@@ -204,14 +203,11 @@ def labels_of(spec: ModelSpec) -> dict[str, list[str]]:
     return {dim: [str(label) for label in coords[dim]] for dim in (*VECTORS.values(), names.FACTOR, names.CONDITION)}
 
 
-def true_hazard(war: SimulatedWar) -> Array:
-    """P(round in the week | record before it) of each week at risk, by the truth."""
-    spec, truth = war.spec, war.truth
-    terms = weekly_terms(spec, truth)
+def silence_unread(spec: ModelSpec) -> ModelSpec:
+    """A deliberately wrong model of the same data: it reads weeks without a round as weeks that nobody searched."""
     record = spec.panel.record
-    outside = (truth["outside_knots"] @ outside_basis(spec, len(spec.panel.weeks) - record.start + 1).T)[0]
-    sensitivity = sensitivity_by_week(spec, truth)
-    return np.asarray(filter_dormancy(outside, terms.multiplier, terms.announced, sensitivity, record.found[record.start :])[1])
+    stretch = np.where(record.found > 0, record.stretch, UNSEARCHED)
+    return replace(spec, panel=replace(spec.panel, record=replace(record, stretch=stretch)))
 
 
 def coverage(war: SimulatedWar, draws: Draws) -> dict[str, float]:
@@ -220,7 +216,7 @@ def coverage(war: SimulatedWar, draws: Draws) -> dict[str, float]:
     observed = {spec.contracts[name].factor for name in spec.panel.indicators}
     seen = np.array([factor in observed for factor in spec.workspace.factor_ids], dtype=bool)
     compared = {
-        "hazards": (np.log(true_hazard(war)), np.log(draws["hazard"])),
+        "hazards": (np.log(whole_record(spec, war.truth).chance[0]), np.log(draws["hazard"])),
         "factors with indicators": (war.truth["path"][0, seen], draws["path"][:, seen]),
         "factors without": (war.truth["path"][0, ~seen], draws["path"][:, ~seen]),
     }

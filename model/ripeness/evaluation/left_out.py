@@ -1,4 +1,4 @@
-r"""Data removed: the headline without one indicator, without all of them, without the record of rounds, without both.
+r"""Data left out: the headline without one indicator, without all of them, without the record of rounds, without both.
 
 Without the record the factors are independent of each other, given their own indicators: what joins them is the hazard alone. So let
 :math:`b_k` be what the hazard reads of factor k (path, half-life, jump) and take from a fit without the record draws :math:`b_k'` of its
@@ -6,7 +6,7 @@ posterior given its indicators but one. Paired with draws of everything else fro
 
 .. math:: r_s = L(\text{record}\mid b_{k,s}', \theta_{-k,s})\,/\,L(\text{record}\mid b_{k,s}, \theta_{-k,s})
 
-they are draws of the posterior without that indicator: exact but for Monte Carlo error, and with as good a k̂ as muting a claim, where
+they are draws of the posterior without that indicator: exact but for Monte Carlo error, and with as good a k̂ as zeroing a claim, where
 dividing by the likelihoods of the rows fails (k̂ of 1 to 5). One fit without the record serves an indicator of every factor at once, and both
 readings, as they share the priors of the factors.
 
@@ -26,7 +26,8 @@ from numpy.typing import NDArray
 from ripeness import names
 from ripeness.data.panel import UNSEARCHED, Panel
 from ripeness.evaluation.stored import POINTS, Draws, Stored, error_of_mean
-from ripeness.evaluation.zeroed import Change, record_log_likelihood, rejoin, reweighted_change
+from ripeness.evaluation.zeroed import Change, rejoin, reweighted_change
+from ripeness.forecast.dormancy import whole_record
 from ripeness.forecast.prior_predictive import sample_prior
 from ripeness.inference.gate import Verdict, judge_fit
 from ripeness.inference.sample import flatten_draws, sample_posterior
@@ -37,11 +38,11 @@ PRIOR_DRAWS, AT_ONCE = 8_000, 2_000
 READ_BY_HAZARD = ("path", "half_life")  # of each factor; and the pulse, where it has one
 
 
-def without_rows(panel: Panel, removed: set[str]) -> Panel:
+def without_rows(panel: Panel, left_out: set[str]) -> Panel:
     """A panel without the rows of some indicators; the indicators themselves stay, with their parameters at their priors."""
     measured, counted = panel.measured, panel.counted
-    kept = np.array([name not in removed for name in measured.indicators], dtype=bool)[measured.indicator]
-    kept_counts = np.array([name not in removed for name in counted.indicators], dtype=bool)[counted.indicator]
+    kept = np.array([name not in left_out for name in measured.indicators], dtype=bool)[measured.indicator]
+    kept_counts = np.array([name not in left_out for name in counted.indicators], dtype=bool)[counted.indicator]
 
     def pick(rows: Any, mask: NDArray[np.bool_], columns: tuple[str, ...]) -> Any:
         return replace(rows, **{name: getattr(rows, name)[mask] for name in columns})
@@ -83,8 +84,8 @@ def refit(stored: Stored, panel: Panel, reading: str, seed: int) -> Refit:
     return Refit(draws, judge_fit("refit", looked_at, sampled["sample_stats"].to_dataset(), headline))
 
 
-def removal_plan(spec: ModelSpec) -> list[list[str]]:
-    """Which indicators are removed together: of each factor one at a time."""
+def leave_out_plan(spec: ModelSpec) -> list[list[str]]:
+    """Which indicators are left out together: of each factor one at a time."""
     by_factor: dict[str, list[str]] = {}
     for name in spec.panel.indicators:
         by_factor.setdefault(spec.contracts[name].factor, []).append(name)
@@ -121,7 +122,7 @@ def leave_out(stored: Stored, draws: Draws, now: Array, likelihood: Array, witho
     order = np.random.default_rng(stored.seed).permutation(len(without["half_life"]))[np.arange(len(now)) % len(without["half_life"])]
     swapped = factor_swapped(stored.spec, draws, without, stored.spec.contracts[indicator].factor, order)
     then = stored.headline(names.CONJUNCTIVE, swapped)
-    return reweighted_change(now, then, record_log_likelihood(stored.spec, swapped) - likelihood, stored.shape)
+    return reweighted_change(now, then, whole_record(stored.spec, swapped).log_likelihood - likelihood, stored.shape)
 
 
 def change_between(now: Array, then: Array, chains: int) -> Change:

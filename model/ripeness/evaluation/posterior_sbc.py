@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -21,17 +22,17 @@ from numpy.typing import NDArray
 
 from ripeness.data.panel import Panel
 from ripeness.evaluation.calibration import Simulation, rank_truth, short_settings
-from ripeness.evaluation.simulated_data import SimulatedWar, sensitivity_by_week, simulate_record, simulate_rows, weekly_terms
 from ripeness.evaluation.stored import Draws
 from ripeness.evaluation.zeroed import rejoin
 from ripeness.forecast.ahead import build_ahead
+from ripeness.forecast.simulate import SimulatedWar, simulate_found, simulate_rows
 from ripeness.inference.coordinates import build_coordinates
 from ripeness.inference.expand import expand_draws
 from ripeness.inference.model_data import build_problem
 from ripeness.inference.sample import CORES, TARGET_ACCEPT, VECTOR, as_nutpie_model
-from ripeness.model.spec import ModelSpec, outside_basis
+from ripeness.model.spec import ModelSpec
 from ripeness.model.terms.announcements import Announcement, announced_weeks
-from ripeness.model.terms.factor_paths import level_basis, persistence
+from ripeness.model.terms.factor_paths import heavy_tailed, level_basis, paths_onward, persistence, unit_innovations
 
 Array = NDArray[np.float64]
 YEAR = 52  # weeks simulated on
@@ -59,9 +60,9 @@ def simulate_future(spec: ModelSpec, theta: Draws, announcements: list[Announcem
         raise ValueError(f"an origin on a Sunday, not {spec.panel.origin}: a week that is half on record cannot be gone on from")
     paths, rows, events = (np.random.default_rng(child) for child in seed.spawn(3))
     longer = replace(spec, panel=_longer_panel(spec.panel), announced=_longer_announced(spec, announcements))
-    before, weeks = len(spec.panel.weeks), len(longer.panel.weeks)
+    before = len(spec.panel.weeks)
     truth = {name: values for name, values in theta.items() if name not in ("hazard", "rounds", "level_moves")}
-    truth["path"] = _longer_paths(spec, theta, paths)
+    truth["path"] = _longer_paths(longer, theta, paths)
     if "level_path" in theta:
         truth["level_path"] = np.concatenate([theta["level_path"], np.repeat(theta["level_path"][..., -1:], YEAR, axis=-1)], axis=-1)
     truth = rejoin(longer, truth)
@@ -74,12 +75,7 @@ def simulate_future(spec: ModelSpec, theta: Draws, announcements: list[Announcem
     # dormancy at the origin is not known where rounds may have been missed: drawn from what this draw says of it
     ahead = build_ahead(spec, "conjunctive", theta, announcements, 2, seed.spawn(1)[0])
     dormancy = int(events.choice(ahead.dormancy, p=ahead.state[0] / ahead.state[0].sum()))
-    record = longer.panel.record
-    terms, q = weekly_terms(longer, truth), sensitivity_by_week(longer, truth)
-    future = slice(before - record.start, weeks - record.start)
-    outside = (truth["outside_knots"] @ outside_basis(longer, weeks - record.start + 1).T)[0]
-    found = simulate_record(terms.part(future), outside, q[future], dormancy, events)
-    record = replace(record, found=np.concatenate([record.found[:before], found]))
+    record = replace(longer.panel.record, found=simulate_found(longer, truth, before, dormancy, events))
     panel = replace(
         simulated, record=record, measured=replace(simulated.measured, value=value), counted=replace(simulated.counted, count=count)
     )
@@ -158,15 +154,7 @@ def _longer_announced(spec: ModelSpec, announcements: list[Announcement]) -> Arr
 
 def _longer_paths(spec: ModelSpec, theta: Draws, rng: np.random.Generator) -> Array:
     """The draw's factor paths with a year more: (1, factor, week)."""
-    path = theta["path"]
-    phi = persistence(theta["half_life"])
-    heavy = np.array([factor.tails == "shocks" for factor in spec.workspace.factors])
-    df = spec.priors.files.factor_tails
-    innovation = rng.normal(size=(1, path.shape[1], YEAR))
-    innovation[:, heavy] /= np.sqrt(rng.chisquare(df, size=(1, int(heavy.sum()), YEAR)) / (df - 2))
-    more = np.empty_like(innovation)
-    last = path[..., -1]
-    for t in range(YEAR):
-        last = phi * last + np.sqrt(1 - phi**2) * innovation[..., t]
-        more[..., t] = last
-    return np.concatenate([path, more], axis=-1)
+    path, phi = theta["path"], persistence(theta["half_life"])
+    spread, heavy, df = np.sqrt(1 - phi**2), heavy_tailed(spec), spec.priors.files.factor_tails
+    onward = paths_onward(path[..., -1], phi, lambda: spread * unit_innovations(phi.shape, heavy, df, rng))
+    return np.concatenate([path, np.stack(list(islice(onward, YEAR)), axis=-1)], axis=-1)

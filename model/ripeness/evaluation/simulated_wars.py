@@ -16,16 +16,20 @@ Announced meetings, missed rounds and the error of parameters are left out. Noth
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import beta
 
-from ripeness.model.terms import conditions as inner
-from ripeness.model.terms.factor_paths import persistence
+from ripeness import names
+from ripeness.model.spec import ModelSpec
+from ripeness.model.terms.conditions import inside_view, with_inside_view
+from ripeness.model.terms.factor_paths import heavy_tailed, paths_onward, persistence, unit_innovations
+from ripeness.model.terms.record import rounds_in_week
 
 Array = NDArray[np.float64]
 FALSE_CLAIMS: Final = 0.05
@@ -39,45 +43,36 @@ class FixedWar:
 
     Parameters
     ----------
+    spec : ModelSpec
+        Whose factors and conditions they are.
     outside : ndarray (dormancy,)
         Log weekly hazard at d = 1, 2, …; longer dormancies count as the last.
-    matrix : ndarray (condition, regressor)
-    intercept : ndarray (condition,)
-    half_life : ndarray (factor,)
-    heavy : ndarray of bool (factor,)
-        Factors with heavy-tailed innovations.
-    tails : float
-        Their degrees of freedom.
-    structure : InsideStructure
+    means : mapping of ndarray
+        By the names of the posterior: weight (effect,), intercept_open (condition,) and half_life (factor,).
     start : int
         Weeks since the last round in the first week.
-    active_weeks : int
     """
 
+    spec: ModelSpec
     outside: Array
-    matrix: Array
-    intercept: Array
-    half_life: Array
-    heavy: NDArray[np.bool_]
-    tails: float
-    structure: inner.InsideStructure
+    means: Mapping[str, Array]
     start: int
-    active_weeks: int
+
+    @property
+    def active_weeks(self) -> int:
+        """Weeks after a round in which talks are active."""
+        return self.spec.workspace.question.active_weeks
 
     def inside(self, wars: int, rng: np.random.Generator) -> Iterator[Array]:
         """Log multiplier of the inside view, conjunctive, week by week: (war,)."""
-        phi = persistence(self.half_life)
-        spread = np.sqrt(1.0 - phi**2)
-        norm = inner.normaliser(self.matrix, self.intercept, self.structure, True, np)
-        z = rng.normal(size=(wars, len(phi)))
-        while True:
-            regressor = inner.regressors(z.T, self.structure.sided, np)  # the wars stand where weeks do
-            yield inner.inside_score(inner.openness(regressor, self.matrix, self.intercept), self.intercept, True, np) - norm
-            shock = rng.normal(size=z.shape)
-            if self.heavy.any():
-                mixing = rng.chisquare(self.tails, size=(wars, int(self.heavy.sum()))) / (self.tails - 2.0)
-                shock[:, self.heavy] /= np.sqrt(mixing)
-            z = phi * z + spread * shock
+        spec, phi = self.spec, persistence(self.means["half_life"])
+        draws = {name: self.means[name][None] for name in ("weight", "intercept_open")}
+        spread, heavy, df = np.sqrt(1.0 - phi**2), heavy_tailed(spec), spec.priors.files.factor_tails
+        start = rng.normal(size=(wars, len(phi)))
+        onward = paths_onward(start, phi, lambda: spread * unit_innovations(start.shape, heavy, df, rng))
+        draws = with_inside_view(spec, names.CONJUNCTIVE, draws, start.T[None])
+        for z in chain([start], onward):
+            yield inside_view(spec, names.CONJUNCTIVE, draws, z.T[None])[0]  # the wars stand where weeks do
 
 
 @dataclass(frozen=True)
@@ -123,10 +118,11 @@ def play_wars(war: FixedWar, wars: int, clusters: int, week: int, longest: int, 
     for t in range(1, longest + 1):
         base = np.exp(war.outside[np.minimum(dormancy, len(war.outside)) - 1])
         known = base * np.exp(next(paths))
-        held = rng.random(wars) < -np.expm1(-(known if perfect else base))
+        rounds, after = rounds_in_week(known if perfect else base, dormancy, rng)
+        held = rounds > 0
         total += np.where(held, np.log(np.expm1(-known) / np.expm1(-base)), base - known)
         begun += held & (dormancy > war.active_weeks)
-        dormancy = np.where(held, 1, dormancy + 1)
+        dormancy = after
         over = np.flatnonzero((dormancy == war.active_weeks + 1) & (ended < begun))
         ended[over] = begun[over]
         here = over[ended[over] <= clusters]

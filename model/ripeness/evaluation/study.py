@@ -19,7 +19,7 @@ from ripeness.calendar import weeks_between
 from ripeness.data.vintages import Store, Vintage
 from ripeness.elicitation.elicited import Priors
 from ripeness.evaluation import at_origin, baselines, origins, patterns, reused
-from ripeness.evaluation.at_origin import KHAT, PATTERNS, RECORD, AtOrigin, Task, Which
+from ripeness.evaluation.at_origin import KHAT, PARAMETERS, PATTERNS, RECORD, AtOrigin, Task, Which
 from ripeness.evaluation.backtest import (
     CORES,
     FINAL_FITS,
@@ -43,7 +43,6 @@ from ripeness.evaluation.simulated_wars import FixedWar
 from ripeness.evaluation.skill import measure_skill, power_table, simulate_reference
 from ripeness.evaluation.unit import WEEK
 from ripeness.model.spec import build_spec, outside_basis
-from ripeness.model.terms import conditions as inner
 from ripeness.workspace import FitSettings, Workspace
 
 Array = NDArray[np.float64]
@@ -236,19 +235,10 @@ def _kept(forecasts: pd.DataFrame, scored: pd.DataFrame, populations: Mapping[da
 def fixed_war(study: Study, tasks: Sequence[Task], fit: str) -> FixedWar:
     """The war of the simulations: the posterior means of a fit at the last origin, beginning as dormant as talks were at the first."""
     spec, _ = build_spec(study.workspace, tasks[-1].vintage, study.priors)
-    means = read_arrays(study.folder, AS_OF, tasks[-1].vintage.origin)
-    first = tasks[0].vintage
-    return FixedWar(
-        means[f"{fit}.outside_knots"] @ outside_basis(spec, OUTSIDE_WEEKS).T,
-        inner.weight_matrix(means[f"{fit}.weight"], spec.structure),
-        means[f"{fit}.intercept_open"],
-        means[f"{fit}.half_life"],
-        np.array([factor.tails == "shocks" for factor in study.workspace.factors]),
-        float(study.priors.files.factor_tails),
-        spec.structure,
-        weeks_between(first.rounds()[-1], first.origin) + 1,
-        study.workspace.question.active_weeks,
-    )
+    arrays, first = read_arrays(study.folder, AS_OF, tasks[-1].vintage.origin), tasks[0].vintage
+    means = {name: arrays[f"{fit}.{name}"] for name in PARAMETERS}
+    outside = means["outside_knots"] @ outside_basis(spec, OUTSIDE_WEEKS).T
+    return FixedWar(spec, outside, means, weeks_between(first.rounds()[-1], first.origin) + 1)
 
 
 def _leave_future_out(study: Study, tasks: Sequence[Task], scored: pd.DataFrame) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-r"""Claims muted: what the headline would be if one effect's weight were zero.
+r"""Claims zeroed: what the headline would be if one effect's weight were zero.
 
 The model without effect e has the posterior :math:`p(\theta_{-e}\mid y, w_e = 0)`. It is reached from stored draws without a fit: the
 priors of :math:`w_e` and of everything else are independent and no row reads a weight, so that under the importance weights
@@ -15,19 +15,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 
 from ripeness import names
-from ripeness.data.panel import UNSEARCHED
 from ripeness.evaluation.stored import POINTS, Draws, Stored, error_of_mean
-from ripeness.forecast.pulses import fading_pulses
-from ripeness.model.spec import ModelSpec, outside_basis
-from ripeness.model.terms import conditions as inner
-from ripeness.model.terms.record_kernel import filter_dormancy
+from ripeness.forecast.dormancy import whole_record
+from ripeness.model.spec import ModelSpec
+from ripeness.model.terms.conditions import with_inside_view
+from ripeness.model.terms.pulses import fading_pulses
+from ripeness.reweighting.weights import LARGEST_KHAT, smooth_weights
 
 Array = NDArray[np.float64]
-WORST_K = 0.7
 
 
 @dataclass(frozen=True)
@@ -51,23 +49,7 @@ class Change:
     @property
     def sound(self) -> bool:
         """Whether the weights may be used."""
-        return not self.k > WORST_K
-
-
-def smoothed_weights(log_ratio: Array) -> tuple[Array, float]:
-    """Pareto-smoothed importance weights, normalised to sum to 1, and k̂.
-
-    Parameters
-    ----------
-    log_ratio : ndarray (draw,)
-        Log of target over proposal, up to a constant.
-    """
-    centred = log_ratio - log_ratio.max()
-    if float(np.ptp(centred)) == 0.0:
-        return np.full(len(centred), 1.0 / len(centred)), float("-inf")
-    smoothed, k = xr.DataArray(-centred, dims=names.DRAW).azstats.psislw(dim=names.DRAW)
-    weights = np.exp(smoothed.values - smoothed.values.max())
-    return weights / weights.sum(), float(k)
+        return not self.k > LARGEST_KHAT
 
 
 def reweighted_change(now: Array, then: Array, log_ratio: Array, shape: tuple[int, int]) -> Change:
@@ -84,10 +66,10 @@ def reweighted_change(now: Array, then: Array, log_ratio: Array, shape: tuple[in
     -----
     The error is that of the mean of the difference's influence function, draws · weight · (then − its mean) − (now − its mean).
     """
-    weights, k = smoothed_weights(log_ratio)
-    mean_then, mean_now = float(weights @ then), float(now.mean())
-    influence = len(now) * weights * (then - mean_then) - (now - mean_now)
-    return Change(POINTS * (mean_then - mean_now), POINTS * error_of_mean(influence.reshape(shape)), k)
+    weights = smooth_weights(log_ratio)
+    mean_then, mean_now = float(weights.values @ then), float(now.mean())
+    influence = len(now) * weights.values * (then - mean_then) - (now - mean_now)
+    return Change(POINTS * (mean_then - mean_now), POINTS * error_of_mean(influence.reshape(shape)), weights.khat)
 
 
 def mix_changes(changes: list[Change]) -> Change:
@@ -97,45 +79,22 @@ def mix_changes(changes: list[Change]) -> Change:
     return Change(float(np.mean([change.points for change in changes])), error, max(used, default=float("nan")))
 
 
-def record_log_likelihood(spec: ModelSpec, draws: Draws) -> Array:
-    """Log-likelihood of the record of rounds, missed rounds summed out: (draw,), from outside_knots, inside, kept and sensitivity."""
-    record = spec.panel.record
-    at_risk = slice(record.start, len(spec.panel.weeks))
-    number = len(draws["outside_knots"])
-    outside = draws["outside_knots"] @ outside_basis(spec, len(spec.panel.weeks) - record.start + 1).T
-    multiplier = draws["inside"][:, record.start - 1 : len(spec.panel.weeks) - 1] + np.log(record.share[at_risk])
-    announced = -np.log1p(-draws["kept"]) @ spec.announced[:, at_risk]
-    # in weeks that nobody searched nothing is found by chance, and a round on record there is sure
-    ends = np.concatenate([draws.get("sensitivity", np.zeros((number, 0))), np.tile([0.0, 1.0], (number, 1))], axis=1)
-    stretch, found = record.stretch[at_risk], record.found[at_risk]
-    sensitivity = ends[:, np.where(stretch != UNSEARCHED, stretch, len(record.sensitivities) + (found > 0))]
-    return np.array(
-        [
-            filter_dormancy(outside[s], multiplier[s], announced[s], np.ascontiguousarray(sensitivity[s]), found)[0].sum()
-            for s in range(number)
-        ]
+def rejoin(spec: ModelSpec, draws: Draws) -> Draws:
+    """Draws whose inside view follows anew, in its conjunctive form, from their paths, pulses, weights and intercepts."""
+    panel = spec.panel
+    return with_inside_view(
+        spec, names.CONJUNCTIVE, draws, draws["path"] + fading_pulses(spec.workspace.factors, panel.weeks, panel.origin, draws)
     )
 
 
-def rejoin(spec: ModelSpec, draws: Draws) -> Draws:
-    """Draws whose inside view follows anew from their paths, jumps, weights and intercepts."""
-    structure, factors, panel = spec.structure, spec.workspace.factors, spec.panel
-    matrix, intercept = inner.weight_matrix(draws["weight"], structure), draws["intercept_open"]
-    norm = inner.normaliser(matrix, intercept, structure, True, np)
-    path = draws["path"] + fading_pulses(factors, panel.weeks, panel.origin, draws)
-    log_odds = inner.openness(inner.regressors(path, structure.sided, np), matrix, intercept)
-    inside = inner.inside_score(log_odds, intercept, True, np) - norm[:, None]
-    return draws | {"normaliser": norm, "log_odds_open": log_odds, "inside": inside}
-
-
-def mute(spec: ModelSpec, draws: Draws, effect: int) -> Draws:
+def zero_effect(spec: ModelSpec, draws: Draws, effect: int) -> Draws:
     """Draws with one effect's weight at zero, and the inside view that follows."""
     weight = draws["weight"].copy()
     weight[:, effect] = 0.0
     return rejoin(spec, draws | {"weight": weight})
 
 
-def mute_effect(stored: Stored, draws: Draws, now: Array, likelihood: Array, effect: int) -> Change:
+def zeroed_change(stored: Stored, draws: Draws, now: Array, likelihood: Array, effect: int) -> Change:
     """Change of one reading's headline if an effect's weight were zero.
 
     Parameters
@@ -148,6 +107,6 @@ def mute_effect(stored: Stored, draws: Draws, now: Array, likelihood: Array, eff
     effect : int
         Its place in the model's order.
     """
-    silent = mute(stored.spec, draws, effect)
-    then = stored.headline(names.CONJUNCTIVE, silent)
-    return reweighted_change(now, then, record_log_likelihood(stored.spec, silent) - likelihood, stored.shape)
+    zeroed = zero_effect(stored.spec, draws, effect)
+    then = stored.headline(names.CONJUNCTIVE, zeroed)
+    return reweighted_change(now, then, whole_record(stored.spec, zeroed).log_likelihood - likelihood, stored.shape)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Silence:
-    """What the rounds of a window say of each draw.
+    """What the rounds of some weeks say of each draw.
 
     Parameters
     ----------
@@ -69,13 +70,43 @@ def silence_of_record(spec: ModelSpec, draws: Mapping[str, Array], first: int, s
     inside : ndarray (draw, week)
         Inside view as the hazards of those weeks read it, that of the week before each; zero in the outside variant.
     """
-    record, span, number = spec.panel.record, slice(first, stop), len(state)
-    outside = np.ascontiguousarray(draws["outside_knots"] @ outside_basis(spec, state.shape[1] + stop - first + 1).T)
+    terms = record_terms(spec, draws, first, stop, inside, state.shape[1])
+    whole = stop < len(spec.panel.weeks) or not spec.panel.origin_inside_week
+    return Silence(*filter_onward(*terms, spec.panel.record.found[first:stop], state, whole))
+
+
+class RecordTerms(NamedTuple):
+    """What makes the hazards of some weeks, and what is found.
+
+    Parameters
+    ----------
+    outside : ndarray (draw, dormancy)
+        Log weekly hazard at d = 1, 2, …
+    multiplier, announced, found_if_held : ndarray (draw, week)
+        Log of what multiplies it, the share of the week on record included; hazard added by announced meetings; P(found | held).
+    """
+
+    outside: Array
+    multiplier: Array
+    announced: Array
+    found_if_held: Array
+
+
+def record_terms(spec: ModelSpec, draws: Mapping[str, Array], first: int, stop: int, inside: Array, dormancy: int) -> RecordTerms:
+    """Hazards of the weeks `first` to `stop`, and what is found in them; `dormancy` is the longest in the first of them."""
+    record, span, number = spec.panel.record, slice(first, stop), len(draws["outside_knots"])
+    outside = np.ascontiguousarray(draws["outside_knots"] @ outside_basis(spec, dormancy + stop - first + 1).T)
     announced = -np.log1p(-draws["kept"]) @ spec.announced[:, span]
     stretch, stretches = record.stretch[span], len(record.sensitivities)
     known = draws.get("sensitivity", np.zeros((number, 0)))[:, :stretches]
+    # where nobody searched nothing is found by chance, and a round on record there is sure
     found_if_held = np.concatenate([known, np.zeros((number, 1)), np.ones((number, 1))], axis=1)
     place = np.where(stretch != UNSEARCHED, stretch, stretches + (record.found[span] > 0))
-    whole = stop < len(spec.panel.weeks) or not spec.panel.origin_inside_week
-    multiplier = inside + np.log(record.share[span])
-    return Silence(*filter_onward(outside, multiplier, announced, found_if_held[:, place], record.found[span], state, whole))
+    return RecordTerms(outside, inside + np.log(record.share[span]), announced, found_if_held[:, place])
+
+
+def whole_record(spec: ModelSpec, draws: Mapping[str, Array]) -> Silence:
+    """Hold the whole record against draws that have `inside` (draw, week)."""
+    start, stop = spec.panel.record.start, len(spec.panel.weeks)
+    inside = np.asarray(draws["inside"][:, start - 1 : stop - 1], dtype=float)
+    return silence_of_record(spec, draws, start, stop, np.ones((len(inside), 1)), inside)

@@ -12,13 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ripeness import names
-from ripeness.forecast.pulses import fading_pulses
 from ripeness.model.spec import ModelSpec, Variant, normal_scale, reading_data, sensitivity_scale
-from ripeness.model.terms import conditions as inner
-from ripeness.model.terms.factor_paths import level_basis, persistence
+from ripeness.model.terms.conditions import inside_view, prior_draws, with_inside_view
+from ripeness.model.terms.factor_paths import heavy_tailed, level_basis, persistence, stationary_paths
+from ripeness.model.terms.pulses import fading_pulses
 
 Array = NDArray[np.float64]
-CONJUNCTIVE_FORMS = {names.CONJUNCTIVE: True, names.ADDITIVE: False}
 
 
 def _sigmoid(x: Array) -> Array:
@@ -79,48 +78,27 @@ def sample_prior(spec: ModelSpec, reading: str, variant: Variant, draws: int, se
         knots = result["level_start"][..., None] + result["level"][..., None] * (np.cumsum(moves, axis=2) - moves[..., :1])
         result["level_path"] = knots @ basis
     result["half_life"] = np.exp(normal("half_life", workspace.factor_ids))
-    result["path"] = _stationary_paths(spec, result["half_life"], rng)
+    phi = persistence(result["half_life"])
+    result["path"] = stationary_paths(phi, weeks, heavy_tailed(spec), priors.files.factor_tails, rng)
     pulsed = [factor.id for factor in factors if factor.pulse]
     if pulsed:
         result["pulse"] = np.exp(normal("pulse", pulsed))
     effective = result["path"] + fading_pulses(factors, panel.weeks, panel.origin, result)
-    result |= _inside_prior(spec, reading, variant, effective, draws, rng)
-    return result
+    return result | _inside_prior(spec, reading, variant, effective, rng)
 
 
-def _stationary_paths(spec: ModelSpec, half_life: Array, rng: np.random.Generator) -> Array:
-    factors, weeks = spec.workspace.factors, len(spec.panel.weeks)
-    df = spec.priors.files.factor_tails
-    phi = persistence(half_life)
-    spread = np.sqrt(1 - phi**2)
-    innovation = rng.normal(size=(*half_life.shape, weeks))
-    heavy = np.array([factor.tails == "shocks" for factor in factors])
-    innovation[:, heavy, 1:] /= np.sqrt(rng.chisquare(df, size=(len(half_life), int(heavy.sum()), weeks - 1)) / (df - 2))
-    path = np.empty_like(innovation)
-    path[..., 0] = innovation[..., 0]
-    for t in range(1, weeks):
-        path[..., t] = phi * path[..., t - 1] + spread * innovation[..., t]
-    return path
+def _inside_prior(spec: ModelSpec, reading: str, variant: Variant, z: Array, rng: np.random.Generator) -> dict[str, Array]:
+    """Draws of conditions and effects, and the inside view that follows from them on factors z (draw, factor, week)."""
+    drawn = _conditions(spec, reading, variant, len(z), int(rng.integers(2**31)))
+    return with_inside_view(spec, variant, drawn, z) | {"share_open": _sigmoid(drawn["intercept_open"])}
 
 
-def _inside_prior(spec: ModelSpec, reading: str, variant: Variant, path: Array, draws: int, rng: np.random.Generator) -> dict[str, Array]:
-    structure, conjunctive = spec.structure, CONJUNCTIVE_FORMS[variant]
+def _conditions(spec: ModelSpec, reading: str, variant: Variant, draws: int, seed: int) -> dict[str, Array]:
+    """Prior draws of what opens the conditions."""
     prior = reading_data(spec, reading, variant)
-    drawn = inner.prior_draws(prior, draws, seed=int(rng.integers(2**31)))
+    drawn = prior_draws(prior, draws, seed)
     weight = drawn["total"][:, None] * prior["leverage"] * drawn["effect"]
-    matrix, intercept = inner.weight_matrix(weight, structure), drawn["intercept"]
-    log_odds = inner.openness(inner.regressors(path, structure.sided, np), matrix, intercept)
-    norm = inner.normaliser(matrix, intercept, structure, conjunctive, np)
-    return {
-        "intercept_open": intercept,
-        "share_open": _sigmoid(intercept),
-        "log_best_to_worst": drawn["total"],
-        "effect_size": drawn["effect"],
-        "weight": weight,
-        "log_odds_open": log_odds,
-        "normaliser": norm,
-        "inside": inner.inside_score(log_odds, intercept, conjunctive, np) - norm[:, None],
-    }
+    return {"intercept_open": drawn["intercept"], "log_best_to_worst": drawn["total"], "effect_size": drawn["effect"], "weight": weight}
 
 
 @dataclass(frozen=True)
@@ -146,24 +124,16 @@ def check_directions(spec: ModelSpec, reading: str, draws: int, seed: np.random.
 
     An effect is tested on its own: the other weights of its factor are set to zero, so that a factor with two effects cannot hide one.
     """
-    structure = spec.structure
-    prior = reading_data(spec, reading, names.CONJUNCTIVE)
-    drawn = inner.prior_draws(prior, draws, seed=int(np.random.default_rng(seed).integers(2**31)))
-    weight = drawn["total"][:, None] * prior["leverage"] * drawn["effect"]
-    intercept = drawn["intercept"]
+    drawn = _conditions(spec, reading, names.CONJUNCTIVE, draws, int(np.random.default_rng(seed).integers(2**31)))
     ids = spec.workspace.factor_ids
     result = []
     for e, effect in enumerate(spec.priors.effects[reading]):
-        alone = np.zeros_like(weight)
-        alone[:, e] = weight[:, e]
-        matrix = inner.weight_matrix(alone, structure)
-        z = np.zeros((len(ids), 2))
-        z[ids.index(effect.factor), 1] = 1.0
-        score = inner.inside_score(inner.openness(inner.regressors(z, structure.sided, np), matrix, intercept), intercept, True, np)
-        rise = score[:, 1] - score[:, 0]
-        if effect.role:  # a one-sided factor: either sign, by the side that loses or wins ground
-            z[ids.index(effect.factor), 1] = 2.0
-            score = inner.inside_score(inner.openness(inner.regressors(z, structure.sided, np), matrix, intercept), intercept, True, np)
-            rise = score[:, 1] - score[:, 0]
+        alone = np.zeros_like(drawn["weight"])
+        alone[:, e] = drawn["weight"][:, e]
+        z = np.zeros((1, len(ids), 2))
+        # of a one-sided factor either sign will do, by the side that loses or wins ground
+        z[0, ids.index(effect.factor), 1] = 2.0 if effect.role else 1.0
+        inside = inside_view(spec, names.CONJUNCTIVE, drawn | {"weight": alone, "normaliser": np.zeros(draws)}, z)
+        rise = inside[:, 1] - inside[:, 0]
         result.append(Direction(effect.id, effect.direction, float(np.mean(rise < 0 if effect.direction == "-" else rise > 0))))
     return result

@@ -83,23 +83,33 @@ def _of_cells(values: Array, k: NDArray[np.intp], t: NDArray[np.int64]) -> Array
 
 def log_likelihoods(spec: ModelSpec, moments: RowMoments) -> dict[str, Array]:
     """Log-likelihood of every row: measured (draw, row) and counted (draw, count row)."""
-    df = spec.priors.files.noise_tails
-    count, alpha = spec.panel.counted.count, moments.dispersion
-    off = (spec.panel.measured.value - moments.location) / moments.spread
-    measured = -0.5 * (df + 1.0) * np.log1p(off * off / df) - np.log(moments.spread) + student.logpdf(0.0, df)
-    # Γ(n + α)/Γ(α) of many rows of few indicators: the logarithm and Γ of each α once
-    of_indicator, each = np.unique(spec.panel.counted.indicator, return_index=True)
-    place = np.searchsorted(of_indicator, spec.panel.counted.indicator)
-    log_alpha, gamma_alpha = (np.take(function(alpha[:, each]), place, axis=1) for function in (np.log, gammaln))
-    over = np.logaddexp(0.0, moments.log_mean - log_alpha)
-    counted = gammaln(count + alpha) - gamma_alpha - gammaln(count + 1) - alpha * over + count * (moments.log_mean - log_alpha - over)
+    counts = spec.panel.counted
+    measured = student_t_log_density(spec.panel.measured.value, moments.location, moments.spread, spec.priors.files.noise_tails)
+    counted = np.empty(moments.log_mean.shape)
+    for indicator in np.unique(counts.indicator):
+        own = np.flatnonzero(counts.indicator == indicator)
+        counted[:, own] = negative_binomial_log_density(counts.count[own], moments.log_mean[:, own], moments.dispersion[:, own[:1]])
     return {"measured": measured, "counted": counted}
 
 
-def replicate_rows(spec: ModelSpec, moments: RowMoments, rng: np.random.Generator) -> dict[str, Array]:
-    """Replicated rows: measured (draw, row) in units of scale and counted (draw, count row)."""
+def student_t_log_density(value: Array, location: Array, spread: Array, df: float) -> Array:
+    """Log density of a Student-t with `df` degrees of freedom; the arrays broadcast."""
+    off = (value - location) / spread
+    return np.asarray(-0.5 * (df + 1.0) * np.log1p(off * off / df) - np.log(spread) + student.logpdf(0.0, df))
+
+
+def negative_binomial_log_density(count: Array, log_mean: Array, dispersion: Array) -> Array:
+    """Log density of a negative binomial with variance mean + mean²/dispersion; the arrays broadcast."""
+    log_alpha = np.log(dispersion)
+    over = np.logaddexp(0.0, log_mean - log_alpha)
+    rise = gammaln(count + dispersion) - gammaln(dispersion) - gammaln(count + 1)
+    return np.asarray(rise - dispersion * over + count * (log_mean - log_alpha - over))
+
+
+def replicate_rows(spec: ModelSpec, moments: RowMoments, rng: np.random.Generator, largest: float = 12.0) -> dict[str, Array]:
+    """Replicated rows: measured (draw, row) in units of scale and counted (draw, count row), of log means up to `largest`."""
     measured = moments.location + moments.spread * rng.standard_t(spec.priors.files.noise_tails, moments.location.shape)
-    rate = rng.gamma(moments.dispersion, np.exp(np.clip(moments.log_mean, -50, 12)) / moments.dispersion)
+    rate = rng.gamma(moments.dispersion, np.exp(np.clip(moments.log_mean, -50, largest)) / moments.dispersion)
     return {"measured": measured, "counted": rng.poisson(rate).astype(float)}
 
 

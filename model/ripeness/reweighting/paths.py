@@ -32,6 +32,7 @@ from numpy.typing import NDArray
 from scipy.special import gammaln
 
 from ripeness.model.spec import ModelSpec
+from ripeness.model.terms.factor_paths import paths_onward, unit_innovations
 from ripeness.reweighting.integral import Sites, integrate
 from ripeness.reweighting.sites import Rows, settle
 from ripeness.reweighting.window import FactorWindow, Key, Parameters, Window, factor_window, read_parameters, rows_by_factor
@@ -122,13 +123,11 @@ def renew_path(
 
 def run_on(path: Array, more: int, rows: Rows, rng: np.random.Generator) -> None:
     """Fill the last `more` weeks of paths (draw, week) by their prior."""
-    phi, df = rows.persistence, rows.df[0]
-    spread = np.sqrt(1.0 - phi * phi)
-    for t in range(path.shape[1] - more, path.shape[1]):
-        shock = rng.normal(size=len(phi))
-        if df > 0.0:
-            shock /= np.sqrt(rng.gamma(0.5 * df, 2.0, size=len(phi)) / (df - 2.0))
-        path[:, t] = phi * path[:, t - 1] + spread * shock
+    phi, df, known = rows.persistence[:, None], rows.df[0], path.shape[1] - more
+    spread, heavy = np.sqrt(1.0 - phi * phi), np.array([df > 0.0])
+    onward = paths_onward(path[:, known - 1 : known], phi, lambda: spread * unit_innovations(phi.shape, heavy, df, rng))
+    for t in range(known, path.shape[1]):
+        path[:, t] = next(onward)[:, 0]
 
 
 def renew_factor(before: FactorWindow, after: FactorWindow, path: Array, rng: np.random.Generator) -> tuple[Array, Array]:

@@ -12,52 +12,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ripeness import names
 from ripeness.elicitation.elicited import elicit_quantiles
 from ripeness.forecast.dormancy import Silence, silence_of_record
-from ripeness.kernels.compilation import compiled
 from ripeness.model.spec import ModelSpec, Variant
-from ripeness.model.terms.conditions import weight_matrix
-from ripeness.model.terms.conditions_kernel import LARGEST_POWER, add_up, close_conjunctive, lay_out_regressors, log_sigmoids
+from ripeness.model.terms.conditions import inside_view
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 COVERAGE = "coverage.csv"
-
-
-@compiled
-def inside_of_paths(paths: Array, matrix: Array, intercept: Array, normaliser: Array, conjunctive: bool, sided: Index) -> Array:
-    """The normalised inside view on given paths.
-
-    Parameters
-    ----------
-    paths : ndarray (draw, factor, week)
-        Pulses included.
-    matrix, intercept, normaliser : ndarray (draw, condition, regressor), (draw, condition), (draw,)
-    conjunctive : bool
-    sided : ndarray of int
-        Indices of the one-sided factors.
-
-    Returns
-    -------
-    ndarray (draw, week)
-    """
-    draws, conditions, weeks = matrix.shape[0], matrix.shape[1], paths.shape[2]
-    found = np.zeros((draws, weeks))
-    lowest = -LARGEST_POWER / conditions
-    for s in range(draws):
-        log_odds = add_up(matrix[s], intercept[s], lay_out_regressors(paths[s], sided))
-        if conjunctive:
-            product, smallest, _ = close_conjunctive(log_odds)
-            for t in range(weeks):
-                found[s, t] = -np.log(product[t]) if smallest[t] > lowest else log_sigmoids(log_odds, t)
-        else:
-            for c in range(conditions):
-                closed = 1.0 / (1.0 + np.exp(intercept[s, c]))
-                for t in range(weeks):
-                    found[s, t] += closed * (log_odds[c, t] - intercept[s, c])
-        found[s] -= normaliser[s]
-    return found
 
 
 def match_sensitivity(base: ModelSpec, new: ModelSpec, sensitivity: Array, seed: np.random.SeedSequence) -> Array:
@@ -111,8 +73,5 @@ def rounds_in_window(
     weeks = len(spec.panel.weeks)
     inside = np.zeros((len(state), weeks - first))
     if path is not None:
-        matrix = np.ascontiguousarray(weight_matrix(draws["weight"], spec.structure))
-        intercept, normaliser = np.ascontiguousarray(draws["intercept_open"]), np.ascontiguousarray(draws["normaliser"])
-        sided = spec.structure.sided.astype(np.int64)
-        inside = inside_of_paths(np.ascontiguousarray(path), matrix, intercept, normaliser, variant == names.CONJUNCTIVE, sided)
+        inside = inside_view(spec, variant, draws, path)
     return silence_of_record(spec, draws, first, weeks, state, inside)

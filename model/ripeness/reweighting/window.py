@@ -194,8 +194,9 @@ def factor_window(
         known = knots @ base_basis[:, min(latest, window.weeks - 1)]
         if earliest < start:
             known = known + path[:, k, earliest - window.stored : start - window.stored].sum(axis=1) / (latest - earliest + 1)
-        lay_out = _measured if i < measured else _counted
-        target[:, j], slope[:, j], precision[:, j], own = lay_out(spec, parameters, i, said, known)
+        offset, slope[:, j], precision[:, j], own = row_terms(spec, parameters, i, said)
+        level = offset + slope[:, j] * known
+        target[:, j] = said[0] - level if i < measured else level
         constant += own
     first, last = (np.array([key[place] - start for key in says], dtype=np.int64) for place in (1, 2))
     first = np.maximum(first, 0)
@@ -219,25 +220,37 @@ def factor_window(
     return FactorWindow(laid_out, says, moved)
 
 
-def _measured(spec: ModelSpec, parameters: Parameters, i: int, said: tuple[float, ...], known: Array) -> tuple[Array, Array, Array, Array]:
-    """Target, slope, precision and constant of a continuous row, (draw,) each; `known` is the strength that the states do not add."""
-    value, widening, sampling = said
-    loading = parameters.loading[:, i]
-    precision = 1.0 / ((parameters.spread[:, i] * widening) ** 2 + sampling**2)
-    return value - parameters.intercept[:, i] - loading * known, loading, precision, 0.5 * np.log(precision)
+def row_terms(spec: ModelSpec, parameters: Parameters, i: int, row: tuple[float, ...]) -> tuple[Array, Array, Array, Array]:
+    """The likelihood of a row as a function of its strength s, the factor with its slow level, in the weeks that it describes.
 
+    Parameters
+    ----------
+    spec : ModelSpec
+    parameters : Parameters
+    i : int
+        Its indicator.
+    row : tuple of float
+        As :func:`rows_by_factor` gives it.
 
-def _counted(spec: ModelSpec, parameters: Parameters, i: int, said: tuple[float, ...], known: Array) -> tuple[Array, Array, Array, Array]:
-    """The same of a count."""
-    count, log_exposure, era = said
-    contract = spec.contracts[spec.panel.indicators[i]]
+    Returns
+    -------
+    offset, slope : ndarray (draw,)
+        Its location, or of a count its log mean, is offset + slope · s.
+    precision : ndarray (draw,)
+        Continuous: one over the squared scale. Count: its dispersion α.
+    constant : ndarray (draw,)
+        Terms of the log density that depend on the parameters alone.
+    """
+    loading, intercept, measured = parameters.loading[:, i], parameters.intercept[:, i], len(spec.panel.measured.indicators)
+    if i < measured:
+        _, widening, sampling = row
+        precision = 1.0 / ((parameters.spread[:, i] * widening) ** 2 + sampling**2)
+        return intercept, loading, precision, 0.5 * np.log(precision)
+    count, log_exposure, era = row
+    contract, alpha = spec.contracts[spec.panel.indicators[i]], parameters.dispersion[:, i - measured]
     scale = contract.scale if contract.sign == "+" else -contract.scale
-    alpha = parameters.dispersion[:, i - len(spec.panel.measured.indicators)]
-    slope = scale * parameters.loading[:, i]
-    log_mean = (
-        np.log(contract.centre) + scale * parameters.intercept[:, i] + slope * known + log_exposure + parameters.log_captured[:, int(era)]
-    )
-    return log_mean, slope, alpha, gammaln(count + alpha) - gammaln(alpha) + alpha * np.log(alpha)
+    offset = np.log(contract.centre) + scale * intercept + log_exposure + parameters.log_captured[:, int(era)]
+    return offset, scale * loading, alpha, gammaln(count + alpha) - gammaln(alpha) + alpha * np.log(alpha)
 
 
 def rows_by_factor(spec: ModelSpec) -> list[dict[Key, tuple[float, ...]]]:

@@ -10,18 +10,71 @@ array namespace: `pytensor.tensor` in the model, else `numpy`.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Iterator
+from itertools import count, islice
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln
 
+if TYPE_CHECKING:
+    from ripeness.model.spec import ModelSpec
+
+Array = NDArray[np.float64]
+Hold = Callable[[int, Array], None]
 WEEKS_PER_KNOT = 26
 
 
 def persistence(half_life: Any, xp: Any = np) -> Any:
     """φ of an AR(1) series whose shocks fade by half in `half_life` weeks: 2^(−1/half-life)."""
     return xp.exp(-np.log(2.0) / half_life)
+
+
+def heavy_tailed(spec: ModelSpec) -> NDArray[np.bool_]:
+    """Which factors have Student-t innovations: (factor,)."""
+    return np.array([factor.tails == "shocks" for factor in spec.workspace.factors], dtype=bool)
+
+
+def unit_innovations(shape: tuple[int, ...], heavy: NDArray[np.bool_], df: float, rng: np.random.Generator) -> Array:
+    """Innovations of unit variance, normal or Student-t by factor: (..., factor), as `shape`."""
+    innovation = rng.normal(size=shape)
+    if heavy.any():
+        mixing = rng.chisquare(df, size=(*shape[:-1], int(heavy.sum()))) / (df - 2)
+        innovation[..., heavy] /= np.sqrt(mixing)
+    return innovation
+
+
+def paths_onward(z: Array, phi: Array, shocks: Callable[[], Array], hold: Hold | None = None) -> Iterator[Array]:
+    """Factors week after week, without end: z_t = φ z_{t−1} + shock_t.
+
+    Parameters
+    ----------
+    z : ndarray (..., factor)
+        In the week before the first.
+    phi : ndarray
+        Persistence; broadcasts against `z`.
+    shocks : callable
+        Gives the shocks of the next week, √(1 − φ²) ε_t, as `z`.
+    hold : callable, optional
+        Given the number of a week, from 1, and the factors at its end, which it may overwrite: they go on from there.
+
+    Yields
+    ------
+    ndarray (..., factor)
+    """
+    for week in count(1):
+        z = phi * z + shocks()
+        if hold is not None:
+            hold(week, z)
+        yield z
+
+
+def stationary_paths(phi: Array, weeks: int, heavy: NDArray[np.bool_], df: float, rng: np.random.Generator) -> Array:
+    """Paths from the stationary distribution on: (..., factor, week), from φ (..., factor)."""
+    spread, start = np.sqrt(1.0 - phi**2), rng.normal(size=phi.shape)
+    onward = paths_onward(start, phi, lambda: spread * unit_innovations(phi.shape, heavy, df, rng))
+    return np.stack([start, *islice(onward, weeks - 1)], axis=-1)
 
 
 def innovation_log_density(path: Any, phi: Any, heavy: NDArray[np.bool_], df: float, xp: Any = np) -> Any:

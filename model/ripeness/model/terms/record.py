@@ -23,6 +23,7 @@ from ripeness.kernels.compilation import compiled
 from ripeness.kernels.exponential import exponential, exponential_and_rest
 
 Array = NDArray[np.float64]
+Index = NDArray[np.int64]
 
 
 @compiled
@@ -94,3 +95,50 @@ def filter_onward(
             alpha[:size] /= kept + missed
         after[s] = alpha[:reach]
     return log_likelihood, after, chance
+
+
+def rounds_in_week(hazard: Array, dormancy: Index, rng: np.random.Generator) -> tuple[Index, Index]:
+    """Hold the rounds of one week: their number is Poisson(λ), so that P(at least one) = 1 − exp(−λ).
+
+    Parameters
+    ----------
+    hazard : ndarray
+        λ of each future in this week.
+    dormancy : ndarray of int
+        Weeks since the week of the last round.
+    rng : Generator
+
+    Returns
+    -------
+    rounds, dormancy : ndarray of int
+        Rounds held, and dormancy in the week after: 1 after a week with a round, found or not.
+    """
+    rounds = rng.poisson(hazard)
+    return rounds, np.where(rounds > 0, 1, dormancy + 1)
+
+
+def simulate_record(
+    outside: Array, multiplier: Array, announced: Array, found_if_held: Array, rng: np.random.Generator, dormancy: int = 1
+) -> Array:
+    """Draw which weeks have a round on record: rounds are held week by week, missed ones included, and found with the weeks' sensitivity.
+
+    Parameters
+    ----------
+    outside : ndarray (dormancy,)
+        Log weekly hazard at d = 1, 2, …
+    multiplier, announced, found_if_held : ndarray (week,)
+        As in :func:`filter_onward`.
+    rng : Generator
+    dormancy : int
+        d in the first week.
+
+    Returns
+    -------
+    ndarray (week,)
+        1 where a round is on record, else 0.
+    """
+    held, since = np.zeros(len(multiplier)), np.array(dormancy)
+    for t in range(len(multiplier)):
+        rounds, since = rounds_in_week(np.exp(outside[since - 1] + multiplier[t]) + announced[t], since, rng)
+        held[t] = rounds > 0
+    return np.asarray(held * (rng.random(len(held)) < found_if_held))

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from ripeness import names
 from ripeness.essay import Claims
-from ripeness.forecast.pulses import fading_pulses
 from ripeness.ledger import Entry
-from ripeness.model.terms import conditions as inner
+from ripeness.model.terms.conditions import condition_log_odds
+from ripeness.model.terms.pulses import fading_pulses
 from ripeness.workflow.reweight_run import Carried, CarriedRun
 from ripeness.workflow.summary.draws import interval
 from ripeness.workflow.summary.known import head_of, pending, record_of
@@ -113,11 +113,9 @@ def _effective_paths(made: CarriedRun, fit: Carried) -> Array:
 
 
 def _conditions(made: CarriedRun) -> list[dict[str, Any]]:
-    structure = made.spec.structure
     now = {}
     for fit in _headline(made):
-        regressors = inner.regressors(_effective_paths(made, fit)[:, :, -1:], structure.sided, np)
-        log_odds = inner.openness(regressors, inner.weight_matrix(fit.draws["weight"], structure), fit.draws["intercept_open"])
+        log_odds = condition_log_odds(made.spec, fit.draws, _effective_paths(made, fit)[:, :, -1:])
         now[fit.reading] = 1.0 / (1.0 + np.exp(-log_odds[..., 0]))
     return [
         condition
