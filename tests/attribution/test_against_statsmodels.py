@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 from statsmodels.tsa.statespace.mlemodel import MLEModel
 
-from ripeness.attribution.shapley import share_out
+from ripeness.attribution.news import share_out
 from ripeness.reweighting.paths import renew_factor
 from ripeness.reweighting.sites import CONTINUOUS, Rows
 from ripeness.reweighting.window import FactorWindow

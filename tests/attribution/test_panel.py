@@ -12,8 +12,7 @@ from made_up_war import make_origin
 from ripeness.attribution.futures import Origin, log_odds, with_log_odds
 from ripeness.attribution.scenario_file import Path, Scenario
 from ripeness.attribution.scenarios import tell
-from ripeness.attribution.slider_ticks import build_sliders
-from ripeness.attribution.what_if import build_panel, read_panel
+from ripeness.attribution.what_if import build_panel, build_sliders, read_panel
 from ripeness.model.spec import ModelSpec
 
 TENTH = 0.001  # of a percentage point

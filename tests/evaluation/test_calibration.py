@@ -9,12 +9,21 @@ import pytest
 
 from ripeness import names
 from ripeness.evaluation import sbc
-from ripeness.evaluation.calibration import RANKED, RIGHT, WRONG, Simulation, calibrate_once, silence_unread, simulate_from_prior
-from ripeness.evaluation.posterior_sbc import YEAR, calibrate_future, simulate_future
-from ripeness.evaluation.predicted import calibration_said, enough, plot_calibration
+from ripeness.evaluation.calibration import (
+    RANKED,
+    RIGHT,
+    WRONG,
+    YEAR,
+    Simulation,
+    calibrate_future,
+    calibrate_once,
+    silence_unread,
+    simulate_from_prior,
+    simulate_future,
+)
 from ripeness.evaluation.resumed import ResumedTable
+from ripeness.evaluation.sbc import calibration_said, enough, p_value, plot_calibration
 from ripeness.evaluation.stored import Stored
-from ripeness.evaluation.uniformity import p_value
 from ripeness.forecast.dormancy import whole_record
 from ripeness.forecast.prior_predictive import sample_prior
 from ripeness.forecast.simulate import simulate_war

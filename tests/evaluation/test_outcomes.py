@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from ripeness.data.vintages import Store, read_store
-from ripeness.evaluation.outcomes import settled
+from ripeness.evaluation.origins import settled
 from ripeness.evaluation.unit import WEEK
 from ripeness.workspace import Workspace, read_workspace
 

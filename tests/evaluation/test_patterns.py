@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ripeness.evaluation.patterns import pattern_probabilities, week_given
-from ripeness.evaluation.unit import history
+from ripeness.evaluation.unit import history, pattern_probabilities, week_given
 from ripeness.forecast.ahead import Ahead
 from ripeness.forecast.horizons import forecast_probabilities
 from ripeness.forecast.simulate import simulate_rounds

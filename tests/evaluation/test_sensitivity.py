@@ -10,19 +10,24 @@ import numpy as np
 import pytest
 
 from ripeness import names
-from ripeness.evaluation.left_out import factor_swapped, leave_out, leave_out_plan, refit, without_rounds, without_rows
+from ripeness.evaluation.left_out import (
+    Change,
+    factor_swapped,
+    leave_out,
+    leave_out_plan,
+    mix_changes,
+    refit,
+    rejoin,
+    reweighted_change,
+    without_rounds,
+    without_rows,
+    zero_effect,
+    zeroed_change,
+)
 from ripeness.evaluation.power import PRIOR_GROUPS, log_priors, scale_powers
 from ripeness.evaluation.resumed import ResumedTable
 from ripeness.evaluation.sensitivity import CLAIM, DETAILS, EVIDENCE, EVIDENCE_KIND, INDICATOR, open_headline, study_sensitivity, usable
 from ripeness.evaluation.stored import Stored
-from ripeness.evaluation.zeroed import (
-    Change,
-    mix_changes,
-    rejoin,
-    reweighted_change,
-    zero_effect,
-    zeroed_change,
-)
 from ripeness.forecast.dormancy import whole_record
 from ripeness.inference.coordinates import PARTS
 from ripeness.inference.sample import flatten_draws, sample_posterior

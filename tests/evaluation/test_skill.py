@@ -13,8 +13,17 @@ import pytest
 
 from ripeness.evaluation.origins import find_clusters
 from ripeness.evaluation.scores import score_rows
-from ripeness.evaluation.simulated_wars import VILLE, FixedWar, play_wars, threshold
-from ripeness.evaluation.skill import Reference, measure_skill, power_table, simulate_reference, weeks_of
+from ripeness.evaluation.skill import (
+    VILLE,
+    FixedWar,
+    Reference,
+    measure_skill,
+    play_wars,
+    power_table,
+    simulate_reference,
+    threshold,
+    weeks_of,
+)
 from ripeness.model.terms.conditions import build_inside
 from ripeness.workspace.question import Question
 

@@ -16,7 +16,7 @@ from ripeness.model.spec import ModelSpec, outside_basis
 from ripeness.model.terms import conditions as inner
 from ripeness.model.terms.record import filter_onward
 from ripeness.model.terms.record_kernel import filter_dormancy
-from ripeness.reweighting.rounds import inside_of_paths, match_sensitivity, rounds_in_window
+from ripeness.reweighting.reweighted import inside_of_paths, match_sensitivity, rounds_in_window
 
 Array = NDArray[np.float64]
 Maker = Callable[..., ModelSpec]

@@ -13,11 +13,10 @@ import pytest
 
 from ripeness.attribution import futures as simulated
 from ripeness.attribution.futures import Origin, seeds_of, simulate
-from ripeness.attribution.given import hypothetical_rows, tell_fit
 from ripeness.attribution.inverse_scenario import what_it_takes
 from ripeness.attribution.scenario_file import Path as HeldPath
 from ripeness.attribution.scenario_file import Scenario, read_scenarios
-from ripeness.attribution.scenarios import change_path, error_of_mean, hold_factors, targets_of, tell
+from ripeness.attribution.scenarios import change_path, error_of_mean, hold_factors, hypothetical_rows, targets_of, tell, tell_fit
 from ripeness.attribution.what_if import build_panel, read_panel
 from ripeness.errors import UsageError
 from ripeness.reweighting.reweighted import update_fit

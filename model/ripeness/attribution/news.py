@@ -8,21 +8,27 @@ A cause is an indicator's new values, its revised ones, or new announcements of 
 factors now (other paths, the draws' weights held) and what it teaches about parameters (other weights, paths held), either first, averaged. What is left
 between v(all) and the later forecast is Monte Carlo error, or, where that has a fit of its own, the new fit with it. After the news of Bańbura and
 Modugno 2014 ("Maximum likelihood estimation of factor models on datasets with arbitrary pattern of missing data"), for a model that is not linear.
+
+Shapley values: a change shared among its causes, each credited with what it adds, averaged over the orders in which they could have come.
+
+Shapley 1953, "A value for n-person games". For few causes all orders are gone through; for many, random orders and their reverses (Castro,
+Gómez and Tejada 2009, "Polynomial calculation of the Shapley value based on sampling"). Within an order the parts add up to the whole, and so
+they do on average.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import permutations
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ripeness import names
-from ripeness.attribution.shapley import share_out
 from ripeness.data.vintages import Vintage
 from ripeness.elicitation.elicited import Priors
 from ripeness.model.spec import ModelSpec, build_spec
@@ -289,3 +295,55 @@ def _line(label: str, kind: str, change: Array, sampled: Array) -> Line:
     """A line from the change by all draws and by batches, and the error of not going through all orders."""
     error = change[1:].std(ddof=1) / np.sqrt(BATCHES)
     return Line(label, kind, POINTS * float(change[0]), POINTS * float(np.hypot(error, sampled[0])))
+
+
+@dataclass(frozen=True)
+class Shares:
+    """What each cause is credited with.
+
+    Parameters
+    ----------
+    values : ndarray (cause, …)
+    errors : ndarray (cause, …)
+        Standard errors from not going through all orders; zero where all were.
+    """
+
+    values: Array
+    errors: Array
+
+
+def share_out(causes: int, step: Callable[[frozenset[int], int], Array], few: int, orders: int, seed: np.random.SeedSequence) -> Shares:
+    """Share a change among causes.
+
+    Parameters
+    ----------
+    causes : int
+        At least one.
+    step : callable
+        What cause g adds where those of a set are there already, an array of any shape.
+    few : int
+        Up to so many causes all orders are gone through.
+    orders : int
+        Of more causes, how many; even, at least four.
+    seed : SeedSequence
+    """
+    exact = causes <= few
+    added = []
+    for order in permutations(range(causes)) if exact else _random_orders(causes, orders, np.random.default_rng(seed)):
+        parts: dict[int, Array] = {}
+        for place, cause in enumerate(order):
+            parts[cause] = step(frozenset(order[:place]), cause)
+        added.append(np.stack([parts[cause] for cause in range(causes)]))
+    values = np.array(added)
+    if exact:
+        return Shares(values.mean(axis=0), np.zeros(values.shape[1:]))
+    pairs = 0.5 * (values[::2] + values[1::2])
+    return Shares(pairs.mean(axis=0), pairs.std(axis=0, ddof=1) / np.sqrt(len(pairs)))
+
+
+def _random_orders(causes: int, orders: int, rng: np.random.Generator) -> Iterator[tuple[int, ...]]:
+    """Random orders, each followed by its reverse."""
+    for _ in range(orders // 2):
+        order = tuple(int(cause) for cause in rng.permutation(causes))
+        yield order
+        yield order[::-1]

@@ -30,9 +30,8 @@ from ripeness.data.indicators import FILE as CONTRACTS_FILE
 from ripeness.data.vintages import Store, Vintage
 from ripeness.elicitation.elicited import Priors
 from ripeness.errors import UsageError
-from ripeness.evaluation.at_origin import AtOrigin, Task, Which, by_fitting, forecast_at
+from ripeness.evaluation.at_origin import AtOrigin, Task, Which, by_fitting, by_weighting, forecast_at
 from ripeness.evaluation.origins import AS_OF, FINAL, final_vintage
-from ripeness.evaluation.reused import by_weighting
 from ripeness.evaluation.unit import PASSED, read_units, write_units
 from ripeness.reweighting.stored import read_base, write_base
 from ripeness.workspace import FitSettings, Workspace

@@ -19,8 +19,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ripeness import names
+from ripeness.evaluation.left_out import Change, reweighted_change
 from ripeness.evaluation.stored import Draws, Stored
-from ripeness.evaluation.zeroed import Change, reweighted_change
 from ripeness.inference.coordinates import LOG, LOG_ODDS, PARTS, prior_scales
 from ripeness.model.spec import ModelSpec, Variant
 

@@ -15,12 +15,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ripeness import names
-from ripeness.evaluation.left_out import change_between, headline_of_priors, leave_out, leave_out_plan, refit, without_rounds, without_rows
+from ripeness.evaluation.left_out import (
+    Change,
+    change_between,
+    headline_of_priors,
+    leave_out,
+    leave_out_plan,
+    mix_changes,
+    refit,
+    without_rounds,
+    without_rows,
+    zeroed_change,
+)
 from ripeness.evaluation.power import POWERS, Scaling, scale_powers
 from ripeness.evaluation.resumed import ResumedTable
 from ripeness.evaluation.scorecard import claims_of
 from ripeness.evaluation.stored import CONJUNCTIVE_READINGS, POINTS, Draws, Stored, error_of_mean, error_of_mixture
-from ripeness.evaluation.zeroed import Change, mix_changes, zeroed_change
 from ripeness.forecast.dormancy import whole_record
 from ripeness.reweighting.weights import LARGEST_KHAT
 

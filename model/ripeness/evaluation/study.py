@@ -18,7 +18,7 @@ from ripeness import names, results
 from ripeness.calendar import weeks_between
 from ripeness.data.vintages import Store, Vintage
 from ripeness.elicitation.elicited import Priors
-from ripeness.evaluation import at_origin, baselines, origins, patterns, reused
+from ripeness.evaluation import at_origin, baselines, origins, unit
 from ripeness.evaluation.at_origin import KHAT, PARAMETERS, PATTERNS, RECORD, AtOrigin, Task, Which
 from ripeness.evaluation.backtest import (
     CORES,
@@ -34,21 +34,18 @@ from ripeness.evaluation.backtest import (
     read_tables,
     run_tasks,
 )
-from ripeness.evaluation.lfo import happened, leave_future_out
-from ripeness.evaluation.origins import AS_OF, BLOCK_WEEKS, FINAL, backtest_origins, is_recorded, populations_of, spread_evenly
-from ripeness.evaluation.outcomes import settled
+from ripeness.evaluation.origins import AS_OF, FINAL, backtest_origins, is_recorded, populations_of, settled, spread_evenly
 from ripeness.evaluation.published import ABOUT, FORECASTS, GAP, LFO, SCORES, SKILL, SKILL_POWER, STUDIES, WEEKLY
-from ripeness.evaluation.scores import score_populations, score_rows, vintage_gap
-from ripeness.evaluation.simulated_wars import FixedWar
-from ripeness.evaluation.skill import measure_skill, power_table, simulate_reference
-from ripeness.evaluation.unit import WEEK
+from ripeness.evaluation.scores import happened, leave_future_out, score_populations, score_rows, vintage_gap
+from ripeness.evaluation.skill import FixedWar, measure_skill, power_table, simulate_reference
+from ripeness.evaluation.unit import BLOCK_WEEKS, WEEK
 from ripeness.model.spec import build_spec, outside_basis
 from ripeness.workspace import FitSettings, Workspace
 
 Array = NDArray[np.float64]
 QUICK: Final = 12  # origins
 VERSIONED: Final = ("nutpie", "numba", "arviz", "scoringrules", "preliz", "numpy", "scipy", "pandas", "xarray")
-MAKERS: Final = (at_origin, baselines, origins, patterns, reused)  # of this room: what forecasts are made by
+MAKERS: Final = (at_origin, baselines, origins, unit)  # of this room: what forecasts are made by
 OUTSIDE_WEEKS: Final = 600  # dormancies beyond count as this one
 KEPT: Final = (
     "question",

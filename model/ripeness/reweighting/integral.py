@@ -19,8 +19,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ripeness.kernels.compilation import compiled
-from ripeness.reweighting.envelope import factorise, find_noise, place_states, solve_onward, terms_of
-from ripeness.reweighting.sites import Rows, add_innovation, add_site, assemble, innovation_scale, strength_of
+from ripeness.reweighting.sites import (
+    Rows,
+    add_innovation,
+    add_site,
+    assemble,
+    factorise,
+    find_noise,
+    innovation_scale,
+    place_states,
+    solve_onward,
+    strength_of,
+    terms_of,
+)
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]

@@ -7,7 +7,7 @@ so that factors are taken one by one, and the draw's weight is the product of
 .. math:: \frac{p(\text{rows of the new vintage that touch the window} \mid \theta, z_{\le W})}
                {p(\text{rows of the base vintage that touch the window} \mid \theta, z_{\le W})}
 
-times the same ratio for the rounds (:mod:`ripeness.reweighting.rounds`), which needs the paths that are drawn here.
+times the same ratio for the rounds (:mod:`ripeness.reweighting.reweighted`), which needs the paths that are drawn here.
 
 **Unbiased, not approximate.** Neither probability is known in closed form: rows and innovations are Student-t, counts negative binomial. Both
 are estimated without bias by importance sampling from a Gaussian (:mod:`ripeness.reweighting.integral`), with the stiffnesses of Student-t terms

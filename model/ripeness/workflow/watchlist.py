@@ -55,8 +55,7 @@ def write_watch(checked: Checked, origin: Origin, folder: Path) -> dict[str, Any
         Of that forecast.
     folder : Path
     """
-    from ripeness.attribution.tripwires import FAR, crossed
-    from ripeness.attribution.watchlist import watch
+    from ripeness.attribution.watchlist import FAR, crossed, watch
 
     start, question = end_of(checked, folder), checked.workspace.question
     vintage = checked.vintage(start.origin)
