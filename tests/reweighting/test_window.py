@@ -117,7 +117,7 @@ def test_rows_have_the_moments_that_whole_paths_give_them(k: int, kept: int, mak
     moments = row_moments(spec, draws)
     strength = strengths(found, draws["path"][:, k, kept + 1 :])
     measured, counted = spec.panel.measured, spec.panel.counted
-    for j, ((i, first, last), said) in enumerate(found.says.items()):
+    for j, ((i, first, last), said) in enumerate(found.contents.items()):
         if i < len(measured.indicators):
             row = np.flatnonzero((measured.indicator == i) & (measured.first == first) & (measured.last == last))[0]
             residual = found.rows.target[:, j] - found.rows.slope[:, j] * strength[:, j]
@@ -131,7 +131,7 @@ def test_rows_have_the_moments_that_whole_paths_give_them(k: int, kept: int, mak
             )
             np.testing.assert_array_equal(found.rows.precision[:, j], moments.dispersion[:, row])
             assert found.rows.counted[j] == said[0] == counted.count[row]
-    assert len(found.says) == sum(key[2] > kept for key in rows_by_factor(spec)[k]) > 0
+    assert len(found.contents) == sum(key[2] > kept for key in rows_by_factor(spec)[k]) > 0
     np.testing.assert_array_equal(found.rows.before, draws["path"][:, k, kept])
     np.testing.assert_allclose(found.rows.persistence, 0.5 ** (1 / draws["half_life"][:, k]))
     assert found.rows.df[0] == (0.0 if k == COST else 4.0), "only shocks are heavy-tailed"
@@ -175,7 +175,7 @@ def test_a_new_knot_moves_the_level_of_all_weeks_after_the_last_one(make_spec: M
     residual = found.rows.target - found.rows.slope * (strengths(found, draws["path"][:, COST, 27:]) + added)
     moments = row_moments(new, draws)
     measured = new.panel.measured
-    for j, (i, first, last) in enumerate(found.says):
+    for j, (i, first, last) in enumerate(found.contents):
         row = np.flatnonzero((measured.indicator == i) & (measured.first == first) & (measured.last == last))[0]
         np.testing.assert_allclose(residual[:, j], measured.value[row] - moments.location[:, row], rtol=1e-10, atol=1e-12)
     np.testing.assert_allclose(found.rows.step, draws["level"][:, 0])

@@ -121,19 +121,19 @@ class Origin:
 
 
 def open_origin(workspace: Workspace, priors: Priors, base: Base, vintage: Vintage, seed: int) -> Origin:
-    """The fits of the headline carried to a vintage, with their draws chosen by weight."""
+    """The fits of the headline reweighted for a vintage, with their draws chosen by weight."""
     spec, announcements = build_spec(workspace, vintage, priors)
     old, starts = base_spec(spec, base), {}
     for name in names.HEADLINE_FITS:
         fit = base.fits[name]
-        renewed, choice, forward = seeds_of(spec, name, seed)
-        updated = update_fit(old, spec, fit, renewed)
+        redraw, choice, forward = seeds_of(spec, name, seed)
+        updated = update_fit(old, spec, fit, redraw)
         starts[name] = start_from(fit.variant, fit.within[:, -1], updated.draws, updated.state, updated.weights, choice, forward)
     return Origin(spec, announcements, base, starts, seed)
 
 
 def seeds_of(spec: ModelSpec, name: str, seed: int) -> list[np.random.SeedSequence]:
-    """For a fit of the headline the seeds of its renewal, of the choice among its draws, and of the weeks ahead."""
+    """For a fit of the headline the seeds of its reweighting, of the choice among its draws, and of the weeks ahead."""
     return np.random.SeedSequence([seed, spec.panel.origin.toordinal(), names.HEADLINE_FITS.index(name)]).spawn(3)
 
 

@@ -33,7 +33,7 @@ from ripeness.data.vintages import Vintage
 from ripeness.elicitation.elicited import Priors
 from ripeness.model.spec import ModelSpec, build_spec
 from ripeness.model.terms.announcements import Announcement
-from ripeness.reweighting.paths import Renewed, renew_path
+from ripeness.reweighting.paths import Redrawn, redraw_path
 from ripeness.reweighting.refusals import beyond_window
 from ripeness.reweighting.reweighted import StoredFit, look_ahead, weigh
 from ripeness.reweighting.stored import CORES, Base, base_spec
@@ -148,16 +148,18 @@ def explain_move(workspace: Workspace, priors: Priors, base: Base, earlier: Vint
     workspace = replace(workspace, question=shorter)
     started, found = build_spec(workspace, earlier, priors)
     known = replace(later, events=earlier.events if later.rounds() != earlier.rounds() else later.events)
-    silent, _ = build_spec(workspace, replace(later, values=earlier.values, events=earlier.events), priors)
-    told, announcements = build_spec(workspace, known, priors)
-    old = base_spec(told, base)
+    uninformed, _ = build_spec(workspace, replace(later, values=earlier.values, events=earlier.events), priors)
+    informed, announcements = build_spec(workspace, known, priors)
+    old = base_spec(informed, base)
     window = next(iter(base.fits.values())).window
-    reasons = beyond_window(old, told, window) + beyond_window(old, started, window)
+    reasons = beyond_window(old, informed, window) + beyond_window(old, started, window)
     if reasons:
         raise NotCarried(list(dict.fromkeys(reasons)))
-    causes = find_causes(silent, told, announcements != found)
+    causes = find_causes(uninformed, informed, announcements != found)
     own = [
-        _FromDraws(old, silent, told, (found, announcements), base.fits[name], headline, causes, np.random.SeedSequence([seed, place]))
+        _FromDraws(
+            old, uninformed, informed, (found, announcements), base.fits[name], headline, causes, np.random.SeedSequence([seed, place])
+        )
         for place, name in enumerate(names.HEADLINE_FITS)
     ]
     ends = [
@@ -190,17 +192,17 @@ def time_label(days: int, held: bool) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}{', had no round been found' if held else ' in which nothing was found'}"
 
 
-def find_causes(silent: ModelSpec, told: ModelSpec, announced: bool) -> list[Cause]:
+def find_causes(uninformed: ModelSpec, informed: ModelSpec, announced: bool) -> list[Cause]:
     """What became known between two layouts of the same weeks, in the order of indicators.toml; announcements last."""
     found: dict[tuple[int, str], dict[int, set[Key]]] = {}
-    for k, (before, after) in enumerate(zip(rows_by_factor(silent), rows_by_factor(told), strict=True)):
+    for k, (before, after) in enumerate(zip(rows_by_factor(uninformed), rows_by_factor(informed), strict=True)):
         for key in {**before, **after}:
             if before.get(key) != after.get(key):
                 kind = REVISED if key in before else ROWS
                 found.setdefault((key[0], kind), {}).setdefault(k, set()).add(key)
     causes = []
     for (indicator, kind), keys in sorted(found.items()):
-        title = told.contracts[told.panel.indicators[indicator]].title
+        title = informed.contracts[informed.panel.indicators[indicator]].title
         label = title if kind == ROWS else f"{title}, revised"
         causes.append(Cause(label, kind, {k: frozenset(some) for k, some in keys.items()}))
     return causes + ([Cause("meetings announced or called off", EVENTS, {})] if announced else [])
@@ -211,7 +213,7 @@ class _FromDraws:
 
     Parameters
     ----------
-    old, silent, told : ModelSpec
+    old, uninformed, informed : ModelSpec
         What the fit saw; the later day without and with all causes.
     announcements : tuple of list
         Without and with all causes.
@@ -224,16 +226,16 @@ class _FromDraws:
     """
 
     def __init__(
-        self, old: ModelSpec, silent: ModelSpec, told: ModelSpec, announcements: tuple[list[Announcement], list[Announcement]],
+        self, old: ModelSpec, uninformed: ModelSpec, informed: ModelSpec, announcements: tuple[list[Announcement], list[Announcement]],
         fit: StoredFit, headline: int, causes: Sequence[Cause], seed: np.random.SeedSequence,
     ) -> None:  # fmt: skip
-        self.old, self.silent, self.told, self.announcements = old, silent, told, announcements
+        self.old, self.uninformed, self.informed, self.announcements = old, uninformed, informed, announcements
         self.fit, self.headline, self.causes = fit, headline, causes
         paths, self.stretches, self.forward = seed.spawn(3)
         self.seeds = paths.spawn(len(old.workspace.factors))
         self.path = np.asarray(fit.draws["path"], dtype=float)
         self.parameters = read_parameters(old, fit.draws)
-        self.rows = rows_by_factor(old), rows_by_factor(silent), rows_by_factor(told)
+        self.rows = rows_by_factor(old), rows_by_factor(uninformed), rows_by_factor(informed)
         self.factors: dict[tuple[int, frozenset[int]], tuple[Array, Array]] = {}
         self.known: dict[frozenset[int], tuple[Array, Weights]] = {}
         self.answers: dict[tuple[frozenset[int], frozenset[int]], Array] = {}
@@ -242,23 +244,23 @@ class _FromDraws:
         """One factor's log ratio, (draw,), and path, (draw, week), where some of its causes are known."""
         relevant = frozenset(cause for cause in causes if k in self.causes[cause].keys)
         if (k, relevant) not in self.factors:
-            said = dict(self.rows[1][k])
+            known = dict(self.rows[1][k])
             for key in (key for cause in relevant for key in self.causes[cause].keys[k]):
-                said.pop(key, None)
+                known.pop(key, None)
                 if key in self.rows[2][k]:
-                    said[key] = self.rows[2][k][key]
-            rows, rng = (self.rows[0][k], dict(sorted(said.items()))), np.random.default_rng(self.seeds[k])
-            self.factors[k, relevant] = renew_path(self.old, self.told, self.fit.window, k, rows, self.path, self.parameters, rng)
+                    known[key] = self.rows[2][k][key]
+            rows, rng = (self.rows[0][k], dict(sorted(known.items()))), np.random.default_rng(self.seeds[k])
+            self.factors[k, relevant] = redraw_path(self.old, self.informed, self.fit.window, k, rows, self.path, self.parameters, rng)
         return self.factors[k, relevant]
 
     def at(self, causes: frozenset[int]) -> tuple[Array, Weights]:
         """P_s of each draw, (draw,), and the weights of the draws where these causes are known."""
         if causes not in self.known:
             parts = [self.factor(k, causes) for k in range(self.path.shape[1])]
-            renewed = Renewed(np.stack([ratio for ratio, _ in parts], axis=1), np.stack([path for _, path in parts], axis=1))
+            redrawn = Redrawn(np.stack([ratio for ratio, _ in parts], axis=1), np.stack([path for _, path in parts], axis=1))
             announced = any(self.causes[cause].kind == EVENTS for cause in causes)
-            spec = replace(self.silent, announced=(self.told if announced else self.silent).announced)
-            updated = weigh(self.old, spec, self.fit, renewed, self.stretches)
+            spec = replace(self.uninformed, announced=(self.informed if announced else self.uninformed).announced)
+            updated = weigh(self.old, spec, self.fit, redrawn, self.stretches)
             _, found = look_ahead(spec, self.fit, updated, self.announcements[int(announced)], PATHS, self.forward)
             self.known[causes] = found.within[:, 0], updated.weights
         return self.known[causes]

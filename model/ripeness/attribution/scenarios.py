@@ -13,7 +13,7 @@ How plausible a scenario is: the share of simulated futures that stray as far by
 
 *Given*: rows of indicators that are made up as a scenario tells them, and what they say of a stored fit's draws.
 
-Made-up rows come in as real ones would: each factor they speak of is renewed under them, from the window on, so that what they say reaches back into
+Made-up rows come in as real ones would: each factor they speak of is drawn anew under them, from the window on, so that what they say reaches back into
 the record's last weeks, to the rounds there and to every parameter through the draws' weights.
 """
 
@@ -33,7 +33,7 @@ from ripeness.data.indicators import Contract
 from ripeness.forecast.simulate import keep_shocks
 from ripeness.model.spec import ModelSpec
 from ripeness.model.terms.factor_paths import level_basis, persistence
-from ripeness.reweighting.paths import Renewed, renew_path
+from ripeness.reweighting.paths import Redrawn, redraw_path
 from ripeness.reweighting.reweighted import StoredFit, Updated, weigh
 from ripeness.reweighting.stored import base_spec
 from ripeness.reweighting.window import Key, read_parameters, rows_by_factor
@@ -72,8 +72,8 @@ class Contrast:
 
 
 @dataclass(frozen=True)
-class Told:
-    """What a scenario does.
+class ScenarioResult:
+    """What follows from a scenario.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ class Told:
     plausible: float
 
 
-def tell(origin: Origin, scenario: Scenario, given: bool = False) -> Told:
+def run_scenario(origin: Origin, scenario: Scenario, given: bool = False) -> ScenarioResult:
     """What follows from a scenario.
 
     Parameters
@@ -114,13 +114,13 @@ def tell(origin: Origin, scenario: Scenario, given: bool = False) -> Told:
         targets = targets_of(spec, as_is.start.draws, scenario.paths)
         other = _given(origin, name, scenario) if given else with_factors(spec, as_is, hold_factors(as_is, scenario.paths, targets))
         arms.append((as_is, other))
-        reached.append(as_far(as_is, scenario.paths, targets))
+        reached.append(tail_probability(as_is, scenario.paths, targets))
         opened.append([mean_chances(spec, one, last) for one in (as_is, other)])
     contrasts = [_contrast(spec, arms, h, not given) for h in range(len(spec.workspace.question.horizons_weeks))]
     by_week = np.array([np.mean([pair[arm].probabilities.by_week.mean(axis=0) for pair in arms], axis=0) for arm in range(2)])
     before, after = np.mean(opened, axis=0)
     conditions = {name: (float(before[c]), float(after[c])) for c, name in enumerate(spec.workspace.condition_ids)}
-    return Told(contrasts, by_week, conditions, float(np.mean(reached)))
+    return ScenarioResult(contrasts, by_week, conditions, float(np.mean(reached)))
 
 
 def targets_of(spec: ModelSpec, draws: Draws, paths: Sequence[Path], week: int = -1) -> list[tuple[int, Array]]:
@@ -187,7 +187,7 @@ def hold_factors(futures: Futures, paths: Sequence[Path], targets: Sequence[tupl
     return change_path(futures.factors, phi, paths, targets, futures.stored - 1)
 
 
-def as_far(futures: Futures, paths: Sequence[Path], targets: Sequence[tuple[int, Array]]) -> float:
+def tail_probability(futures: Futures, paths: Sequence[Path], targets: Sequence[tuple[int, Array]]) -> float:
     """Share of futures whose means over the weeks of the paths lie, all together, at least as far from where they are expected as the targets do.
 
     Far in units of how much such means differ between futures (Mahalanobis 1936, "On the generalised distance in statistics").
@@ -259,26 +259,26 @@ def _contrast(spec: ModelSpec, arms: Sequence[tuple[Futures, Futures]], h: int, 
 
 
 def _given(origin: Origin, name: str, scenario: Scenario) -> Futures:
-    """Futures of a fit whose draws have been told rows, with the factors of these rows on the paths that they were told."""
+    """Futures of a fit reweighted by made-up rows, with the factors of these rows on the paths drawn under them."""
     spec, fit = origin.spec, origin.base.fits[name]
-    renewed, choice, forward = seeds_of(spec, name, origin.seed)
-    updated, told = tell_fit(base_spec(spec, origin.base), spec, fit, scenario.paths, renewed)
-    draws = dict(updated.draws) | {f"told {k}": states for k, states in told.items()}
+    redrawn, choice, forward = seeds_of(spec, name, origin.seed)
+    updated, held = update_given(base_spec(spec, origin.base), spec, fit, scenario.paths, redrawn)
+    draws = dict(updated.draws) | {f"held {k}": states for k, states in held.items()}
     start = start_from(fit.variant, fit.within[:, -1], draws, updated.state, updated.weights, choice, forward)
 
     def hold(week: int, factors: Array) -> None:
-        for k in told:
-            states = start.draws[f"told {k}"]
+        for k in held:
+            states = start.draws[f"held {k}"]
             if week <= states.shape[1]:
                 factors[:, :, k] = states[:, week - 1][:, None]
 
     return simulate(spec, origin.announcements, start, GIVEN_PATHS, hold)
 
 
-def tell_fit(
+def update_given(
     old: ModelSpec, new: ModelSpec, fit: StoredFit, paths: Sequence[Path], seed: np.random.SeedSequence
 ) -> tuple[Updated, dict[int, Array]]:
-    """A stored fit under a vintage and rows told for the weeks after it; without a path, what :func:`update_fit` gives, to the last bit.
+    """A stored fit under a vintage and made-up rows for the weeks after it; without a path, what :func:`update_fit` gives, to the last bit.
 
     Parameters
     ----------
@@ -292,7 +292,7 @@ def tell_fit(
     -------
     updated : Updated
         Weighted by the made-up rows too; paths reach to the vintage's last week.
-    told : dict of ndarray (draw, ahead)
+    held : dict of ndarray (draw, ahead)
         By factor its path through the weeks ahead that it has made-up rows of.
 
     Raises
@@ -304,18 +304,18 @@ def tell_fit(
     path, parameters = np.asarray(fit.draws["path"], dtype=float), read_parameters(old, fit.draws)
     before, after = rows_by_factor(old), rows_by_factor(new)
     known = len(new.panel.weeks) - fit.window.stored
-    ratios, renewed, told = [], [], dict[int, Array]()
+    ratios, redrawn, held_paths = [], [], dict[int, Array]()
     for k, seed_of_factor in enumerate(own.spawn(path.shape[1])):
         held = [one for one in paths if one.factor == new.workspace.factor_ids[k]]
         spec = _with_weeks(new, max((one.to_week for one in held), default=0))
         rows = dict(sorted({**after[k], **hypothetical_rows(new, held)}.items()))
         rng = np.random.default_rng(seed_of_factor)
-        ratio, states = renew_path(old, spec, fit.window, k, (before[k], rows), path, parameters, rng)
+        ratio, states = redraw_path(old, spec, fit.window, k, (before[k], rows), path, parameters, rng)
         ratios.append(ratio)
-        renewed.append(states[:, :known])
+        redrawn.append(states[:, :known])
         if held:
-            told[k] = states[:, known:]
-    return weigh(old, new, fit, Renewed(np.stack(ratios, axis=1), np.stack(renewed, axis=1)), stretches), told
+            held_paths[k] = states[:, known:]
+    return weigh(old, new, fit, Redrawn(np.stack(ratios, axis=1), np.stack(redrawn, axis=1)), stretches), held_paths
 
 
 def hypothetical_rows(spec: ModelSpec, paths: Sequence[Path]) -> dict[Key, tuple[float, ...]]:

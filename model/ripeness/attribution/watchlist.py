@@ -38,7 +38,7 @@ from ripeness.reweighting.window import Key, read_parameters, row_terms, rows_by
 Array = NDArray[np.float64]
 PATHS: Final = 4
 GRID: Final = 81  # values of a release that are looked at
-REACH: Final = 5e-4  # of the predictive distribution, beyond which no value is looked at
+TAIL: Final = 5e-4  # of the predictive distribution, beyond which no value is looked at
 POINTS: Final = 100.0
 IRREGULAR: Final = "irregular"
 FAR: Final = 5.0  # points of a tripwire
@@ -220,9 +220,9 @@ def _values(spec: ModelSpec, futures: Sequence[Awaited], release: Release) -> Ar
         centre, spread = _moments(spec, one.futures, release)
         if spec.contracts[release.indicator].is_count:
             mean = np.exp(centre)
-            ends.append((0.0, float(np.quantile(mean + 4 * np.sqrt(mean + mean**2 / spread), 1 - REACH))))
+            ends.append((0.0, float(np.quantile(mean + 4 * np.sqrt(mean + mean**2 / spread), 1 - TAIL))))
         else:
-            out = float(student.ppf(1 - REACH, spec.priors.files.noise_tails)) * spread
+            out = float(student.ppf(1 - TAIL, spec.priors.files.noise_tails)) * spread
             ends.append((float(np.quantile(centre - out, 0.1)), float(np.quantile(centre + out, 0.9))))
     low, high = min(end[0] for end in ends), max(end[1] for end in ends)
     return np.arange(np.ceil(high) + 1) if spec.contracts[release.indicator].is_count else np.linspace(low, high, GRID)

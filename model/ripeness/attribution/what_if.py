@@ -36,11 +36,11 @@ from ripeness.model.terms.pulses import fading_pulses
 
 Array = NDArray[np.float64]
 Payload = Mapping[str, Any]
-Move = Mapping[str, int]  # places of a factor and of its stop, first and last week ahead
+Move = Mapping[str, int]  # places of a factor and of its tick, first and last week ahead
 FINE: Final = 65535  # steps of a number of a draw
 COARSE: Final = 127  # steps of a departure, to either side
 DECIMALS: Final = 9
-WIDEST, STEP = 3.0, 0.25  # typical departures to either side of the slow level, and between stops
+WIDEST, STEP = 3.0, 0.25  # typical departures to either side of the slow level, and between ticks
 DIGITS: Final = 2  # of a value
 
 
@@ -123,7 +123,7 @@ def _moves(spec: ModelSpec, scenario: Scenario, sliders: Mapping[str, Any]) -> l
     return [
         {
             "factor": ids.index(path.factor),
-            "stop": sliders[path.factor].stops.index(stop_of(path, references.get(path.factor))),
+            "stop": sliders[path.factor].ticks.index(tick_of(path, references.get(path.factor))),
             "first": path.from_week,
             "last": path.to_week,
         }
@@ -179,7 +179,7 @@ def read_panel(payload: Payload, moves: Sequence[Move] = (), shifts: Sequence[fl
     payload : mapping
         From :func:`build_panel`.
     moves : sequence of mapping
-        Which factors are held, at which of their stops, from which week ahead to which; no two of a factor in one week.
+        Which factors are held, at which of their ticks, from which week ahead to which; no two of a factor in one week.
     shifts : sequence of float, optional
         By condition what is added to its log odds in all weeks ahead.
     """
@@ -252,7 +252,7 @@ def _hold(payload: Payload, numbers: Mapping[str, Array], z: Array, k: int, move
 
 
 @dataclass(frozen=True)
-class Stop:
+class Tick:
     """A place to hold a factor at.
 
     Parameters
@@ -269,31 +269,31 @@ class Stop:
 
 @dataclass(frozen=True)
 class Slider:
-    """The stops of one factor, rising.
+    """The ticks of one factor, rising.
 
     Parameters
     ----------
     indicator, unit : str
         Title and unit of the reference indicator; empty where there is none.
-    stops : tuple of Stop
-    now : Stop
+    ticks : tuple of Tick
+    now : Tick
         Where the factor is: the median of all draws in the record's last week.
     rest : int
-        The stop nearest to that.
+        The tick nearest to that.
     """
 
     indicator: str
     unit: str
-    stops: tuple[Stop, ...]
-    now: Stop
+    ticks: tuple[Tick, ...]
+    now: Tick
     rest: int
 
 
-def stop_of(path: Path, reference: Contract | None) -> Stop:
-    """The stop at which a scenario's path holds its factor."""
+def tick_of(path: Path, reference: Contract | None) -> Tick:
+    """The tick at which a scenario's path holds its factor."""
     if path.value is None or reference is None:
-        return Stop(None, path.units or 0.0)
-    return Stop(path.value, in_units(reference, path.value))
+        return Tick(None, path.units or 0.0)
+    return Tick(path.value, in_units(reference, path.value))
 
 
 def build_sliders(spec: ModelSpec, fits: Sequence[Futures], paths: Sequence[Path]) -> dict[str, Slider]:
@@ -312,34 +312,34 @@ def build_sliders(spec: ModelSpec, fits: Sequence[Futures], paths: Sequence[Path
     found = {}
     for k, factor in enumerate(spec.workspace.factor_ids):
         reference, middle = references.get(factor), float(level[:, k].mean())
-        stops = {stop_of(path, reference) for path in paths if path.factor == factor}
+        ticks = {tick_of(path, reference) for path in paths if path.factor == factor}
         for departure in np.arange(-WIDEST, WIDEST + STEP / 2, STEP):
-            stops.add(_round_stop(reference, middle, float(departure)))
-        rising = tuple(sorted(stops, key=lambda stop, middle=middle: _departure(stop, middle)))  # type: ignore[misc]
+            ticks.add(_round_tick(reference, middle, float(departure)))
+        rising = tuple(sorted(ticks, key=lambda tick, middle=middle: _departure(tick, middle)))  # type: ignore[misc]
         median = float(np.median(last[:, k] + (level[:, k] if reference else 0.0)))
-        now = Stop(float(reference.natural(median)) if reference else None, median)
-        rest = int(np.argmin([abs(_departure(stop, middle) - _departure(now, middle)) for stop in rising]))
+        now = Tick(float(reference.natural(median)) if reference else None, median)
+        rest = int(np.argmin([abs(_departure(tick, middle) - _departure(now, middle)) for tick in rising]))
         found[factor] = Slider(reference.title if reference else "", reference.unit if reference else "", rising, now, rest)
     return found
 
 
-def _round_stop(reference: Contract | None, level: float, departure: float) -> Stop:
+def _round_tick(reference: Contract | None, level: float, departure: float) -> Tick:
     if reference is None:
-        return Stop(None, departure)
+        return Tick(None, departure)
     low, high = reference.plausible
     value = min(max(float(f"{float(reference.natural(level + departure)):.{DIGITS}g}"), low), high)
     if not reference.in_domain(value) or (reference.is_count and value == 0.0):
-        return Stop(None, departure)
-    return Stop(value, in_units(reference, value))
+        return Tick(None, departure)
+    return Tick(value, in_units(reference, value))
 
 
-def _departure(stop: Stop, level: float) -> float:
-    return stop.units - (0.0 if stop.value is None else level)
+def _departure(tick: Tick, level: float) -> float:
+    return tick.units - (0.0 if tick.value is None else level)
 
 
 def describe_slider(slider: Slider) -> Mapping[str, object]:
-    """A slider as plain values: stops as pairs of value and units."""
-    pairs = [[stop.value, round(stop.units, 9)] for stop in slider.stops]
+    """A slider as plain values: ticks as pairs of value and units."""
+    pairs = [[tick.value, round(tick.units, 9)] for tick in slider.ticks]
     return {
         "indicator": slider.indicator,
         "unit": slider.unit,

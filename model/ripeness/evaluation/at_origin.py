@@ -1,7 +1,7 @@
 """The forecasts of one origin: every fit, the mixture and the baselines, from what was known by then and from nothing else.
 
 Where the draws come from is a seam: a `Sampler` gives equally weighted draws of one posterior and what the gate says of them. `by_fitting`
-samples; :func:`ripeness.evaluation.at_origin.by_weighting` chooses among the draws of a fit that saw a little less.
+samples; :func:`by_weighting` chooses among the draws of a fit that saw a little less.
 
 Forecasts of one vintage from the draws of a fit to another one of the same origin.
 
@@ -170,12 +170,12 @@ def by_fitting(cores: int = 1) -> Sampler:
         stats = tree["sample_stats"].to_dataset()
         judged = posterior.drop_vars(names.NOT_STORED, errors="ignore")
         shape = (posterior.sizes[names.CHAIN], posterior.sizes[names.DRAW])
-        return Sampled(flatten_draws(posterior), shape, lambda headline: said_of(judge_fit(name, judged, stats, headline)))
+        return Sampled(flatten_draws(posterior), shape, lambda headline: gate_in_words(judge_fit(name, judged, stats, headline)))
 
     return sample
 
 
-def said_of(verdict: Verdict) -> str:
+def gate_in_words(verdict: Verdict) -> str:
     """What the gate says, as it stands in the table."""
     return PASSED if verdict.passed else f"{FAILED}: {'; '.join(map(str, verdict.failures))}"
 
@@ -340,8 +340,8 @@ def by_weighting(base: Base, otherwise: Sampler) -> Sampler:
         fit, old = base.fits[which[0]], base_spec(spec, base)
         if beyond_window(old, spec, fit.window):
             return otherwise(spec, which, settings, seed)
-        renewed, choice = np.random.SeedSequence(seed).spawn(2)
-        updated = update_fit(old, spec, fit, renewed)
+        redraw, choice = np.random.SeedSequence(seed).spawn(2)
+        updated = update_fit(old, spec, fit, redraw)
         if untrustworthy(updated.weights, 0.0):
             return otherwise(spec, which, settings, seed)
         question = spec.workspace.question

@@ -148,7 +148,7 @@ def find_clusters(rounds: Sequence[date], question: Question) -> list[Cluster]:
     return clusters
 
 
-def settled(frame: pd.DataFrame, question: Question, store: Store) -> pd.DataFrame:
+def with_outcomes(frame: pd.DataFrame, question: Question, store: Store) -> pd.DataFrame:
     """The rows whose outcome is known, with it.
 
     A horizon is settled if its target lies within the record and is not void. Of the rows of a week those of the first four are kept

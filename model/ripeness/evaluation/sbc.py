@@ -22,7 +22,7 @@ Gneiting and Jordan 2021). With fewer a curve would be a few steps of chance, an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -46,13 +46,12 @@ from ripeness.evaluation.calibration import (
     calibrate_once,
     simulate_from_prior,
 )
-from ripeness.evaluation.resumed import ResumedTable
+from ripeness.evaluation.resumed import Progress, ResumedTable
 from ripeness.model.spec import ModelSpec
 from ripeness.model.terms.announcements import Announcement
 from ripeness.results import hash_text
 
 Array = NDArray[np.float64]
-Progress = Callable[[str], None]
 FUTURE = "future"
 COLUMNS = ("quantity", "simulations", "p_value", "failed_fits")
 HEAD = ("simulation", "model", "reading", "failed")

@@ -7,7 +7,7 @@ them by the size of the change.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,14 +28,13 @@ from ripeness.evaluation.left_out import (
     zeroed_change,
 )
 from ripeness.evaluation.power import POWERS, Scaling, scale_powers
-from ripeness.evaluation.resumed import ResumedTable
+from ripeness.evaluation.resumed import Progress, ResumedTable
 from ripeness.evaluation.scorecard import claims_of
 from ripeness.evaluation.stored import CONJUNCTIVE_READINGS, POINTS, Draws, Stored, error_of_mean, error_of_mixture
 from ripeness.forecast.dormancy import whole_record
 from ripeness.reweighting.weights import LARGEST_KHAT
 
 Array = NDArray[np.float64]
-Progress = Callable[[str], None]
 COLUMNS = ("kind", "what", "change_points")
 DETAILS = ("kind", "what", "change_points", "error_points", "probability", "k_hat", "gradient", "how")
 CLAIM, INDICATOR, READING, VARIANT, EVIDENCE_KIND = "claim muted", "indicator removed", "reading alone", "variant", "evidence"

@@ -26,7 +26,7 @@ from ripeness.evaluation.backtest import (
     FOLDER,
     VINTAGES,
     Opener,
-    Told,
+    OriginDone,
     joined,
     make_forecasts,
     plan,
@@ -34,7 +34,7 @@ from ripeness.evaluation.backtest import (
     read_tables,
     run_tasks,
 )
-from ripeness.evaluation.origins import AS_OF, FINAL, backtest_origins, is_recorded, populations_of, settled, spread_evenly
+from ripeness.evaluation.origins import AS_OF, FINAL, backtest_origins, is_recorded, populations_of, spread_evenly, with_outcomes
 from ripeness.evaluation.published import ABOUT, FORECASTS, GAP, LFO, SCORES, SKILL, SKILL_POWER, STUDIES, WEEKLY
 from ripeness.evaluation.scores import happened, leave_future_out, score_populations, score_rows, vintage_gap
 from ripeness.evaluation.skill import FixedWar, measure_skill, power_table, simulate_reference
@@ -136,7 +136,7 @@ class Study:
 
 
 def run_study(
-    study: Study, executor: Opener, told: Told, about: Mapping[str, Any], make: Callable[[Task], AtOrigin] = make_forecasts
+    study: Study, executor: Opener, origin_done: OriginDone, about: Mapping[str, Any], make: Callable[[Task], AtOrigin] = make_forecasts
 ) -> dict[str, pd.DataFrame]:
     """Make the forecasts that are missing, score all, and write the tables.
 
@@ -145,7 +145,7 @@ def run_study(
     study : Study
     executor : callable
         Opens what the tasks run on; not called if nothing is missing.
-    told : callable
+    origin_done : callable
         As `run_tasks` has it.
     about : mapping
         What stands in backtest.json beside what the study knows: command and date.
@@ -159,7 +159,7 @@ def run_study(
     """
     tasks = study.plan()
     everything = [task for kind in study.vintages for task in tasks[kind]]
-    run_tasks(everything, study.folder, executor, told, make)
+    run_tasks(everything, study.folder, executor, origin_done, make)
     tables = assess(study, tasks)
     for name, table in tables.items():
         results.write_whole(study.tables / name, table.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
@@ -190,7 +190,7 @@ def assess(study: Study, tasks: Mapping[str, Sequence[Task]]) -> dict[str, pd.Da
     everything = read_tables([task for kind in study.vintages for task in tasks[kind]], study.folder)
     left_out = {name for name, _, _ in names.FITS} - {name for name, _, _ in study.fits}
     forecasts = everything[~everything["forecaster"].isin(left_out)]
-    scored = score_rows(settled(forecasts, question, study.store))
+    scored = score_rows(with_outcomes(forecasts, question, study.store))
     populations = {task.vintage.origin: _populations(study, task.vintage) for task in tasks[AS_OF]}
     as_of = scored[scored["vintage"] == AS_OF]
     scores, weekly = score_populations(as_of, populations)

@@ -28,7 +28,7 @@ from ripeness.model.spec import ModelSpec, Variant
 from ripeness.model.terms.announcements import Announcement
 from ripeness.model.terms.conditions import inside_view
 from ripeness.model.terms.pulses import fading_pulses
-from ripeness.reweighting.paths import Renewed, renew_paths
+from ripeness.reweighting.paths import Redrawn, redraw_paths
 from ripeness.reweighting.weights import Anchor, Weights, choose_evenly, smooth_weights
 from ripeness.reweighting.window import Window, choose_window
 
@@ -144,17 +144,17 @@ def update_fit(base: ModelSpec, new: ModelSpec, fit: StoredFit, seed: np.random.
     paths, stretches = seed.spawn(2)
     if fit.variant == names.OUTSIDE:
         return weigh(base, new, fit, None, stretches)
-    return weigh(base, new, fit, renew_paths(base, new, fit.window, fit.draws, paths), stretches)
+    return weigh(base, new, fit, redraw_paths(base, new, fit.window, fit.draws, paths), stretches)
 
 
-def weigh(base: ModelSpec, new: ModelSpec, fit: StoredFit, renewed: Renewed | None, seed: np.random.SeedSequence) -> Updated:
-    """Hold renewed paths against the rounds, and weight the draws.
+def weigh(base: ModelSpec, new: ModelSpec, fit: StoredFit, redrawn: Redrawn | None, seed: np.random.SeedSequence) -> Updated:
+    """Hold redrawn paths against the rounds, and weight the draws.
 
     Parameters
     ----------
     base, new : ModelSpec
     fit : StoredFit
-    renewed : Renewed or None
+    redrawn : Redrawn or None
         None of a variant without factors.
     seed : SeedSequence
         Of the sensitivities of stretches that are new.
@@ -162,10 +162,10 @@ def weigh(base: ModelSpec, new: ModelSpec, fit: StoredFit, renewed: Renewed | No
     first, draws = fit.window.first, dict(fit.draws)
     log_ratio = np.zeros((len(fit.state), 0))
     read: list[Array | None] = [None, None]
-    if renewed is not None:
-        log_ratio = renewed.log_ratio
-        read = [_as_read(spec, fit, draws, path) for spec, path in ((base, draws["path"]), (new, renewed.path))]
-        draws["path"] = renewed.path
+    if redrawn is not None:
+        log_ratio = redrawn.log_ratio
+        read = [_as_read(spec, fit, draws, path) for spec, path in ((base, draws["path"]), (new, redrawn.path))]
+        draws["path"] = redrawn.path
     before = rounds_in_window(base, fit.variant, draws, first, fit.state, read[0])
     if "sensitivity" in draws or new.panel.record.sensitivities:
         known = draws.get("sensitivity", np.zeros((len(fit.state), 0)))

@@ -1,8 +1,8 @@
-r"""One factor's window as a Gaussian: its rows as sites, counts by Newton steps, Student-t terms by their stiffness.
+r"""One factor's window as a Gaussian: its rows as sites, counts by Newton steps, Student-t terms by their mixing precision.
 
 The states x are the factor's weeks after the last kept one and, where the record has crossed a new knot of the slow level, the move at
-that knot, a standard normal. A Student-t is a normal whose precision is multiplied by a *stiffness* λ ~ Gamma(ν/2, ν/2): given the
-stiffnesses, continuous rows and heavy-tailed innovations are exactly Gaussian in x. A count n with log mean η(x) becomes the Gaussian site of
+that knot, a standard normal. A Student-t is a normal whose precision is multiplied by a *mixing precision* λ ~ Gamma(ν/2, ν/2): given the
+mixing precisions, continuous rows and heavy-tailed innovations are exactly Gaussian in x. A count n with log mean η(x) becomes the Gaussian site of
 its Newton step at the mode.
 
 A positive definite matrix that is nearly tridiagonal, factorised: A = B D Bᵀ, B with ones on its diagonal.
@@ -81,7 +81,7 @@ class Rows(NamedTuple):
 
 @compiled
 def innovation_scale(phi: float, df: float) -> float:
-    """Precision of z_t − φ z_{t−1} at a stiffness of one."""
+    """Precision of z_t − φ z_{t−1} at a mixing precision of one."""
     tight = 1.0 / (1.0 - phi * phi)
     return tight * df / (df - 2.0) if df > 0.0 else tight
 
@@ -159,12 +159,12 @@ def place_count(count: float, alpha: float, log_mean: float, slope: float, stren
 
 
 @compiled
-def settle(
+def fit_sites(
     rows: Rows, held_rows: Array, held_weeks: Array, free_rows: Index, free_weeks: Index
 ) -> tuple[Array, Array, Array, Array, Array, Array]:
-    """Sites of the counts and mean-field stiffnesses of what is redrawn.
+    """Sites of the counts and mean-field mixing precisions of what is redrawn.
 
-    The mean-field fixed point of a stiffness is (ν + 1)/(ν + E[r²] · precision), r the residual. Beside it stands how far the residual is
+    The mean-field fixed point of a mixing precision is (ν + 1)/(ν + E[r²] · precision), r the residual. Beside it stands how far the residual is
     known: one less its variance times the precision, zero where no row says anything.
 
     Parameters
@@ -173,13 +173,13 @@ def settle(
     held_rows, held_weeks : ndarray (draw, row), (draw, week)
         Stiffnesses; of what is redrawn and of counts they are not read.
     free_rows, free_weeks : ndarray of int
-        Indices of the rows and weeks whose stiffness is redrawn.
+        Indices of the rows and weeks whose mixing precision is redrawn.
 
     Returns
     -------
     targets, weights : ndarray (draw, row)
-        Sites of counts; continuous rows have their own target, and stiffness times precision.
-    row_stiffness, week_stiffness : ndarray (draw, row), (draw, week)
+        Sites of counts; continuous rows have their own target, and mixing precision times precision.
+    row_mixing, week_mixing : ndarray (draw, row), (draw, week)
         Mean-field means where redrawn, as held elsewhere.
     row_known, week_known : ndarray (draw, row), (draw, week)
     """
@@ -187,14 +187,14 @@ def settle(
     envelope, first, last, share, count = rows.envelope, rows.first, rows.last, rows.share, rows.counted
     states, weeks, df, row_df = envelope.shape[0], rows.weeks[0], rows.df[0], rows.df[1]
     targets, weights = rows.target.copy(), np.empty((draws, number))
-    row_stiffness, week_stiffness = held_rows.copy(), held_weeks.copy()
+    row_mixing, week_mixing = held_rows.copy(), held_weeks.copy()
     row_known, week_known = np.zeros((draws, number)), np.zeros((draws, weeks))
     a, b, x, unit = np.zeros((states, states)), np.empty(states), np.empty(states), np.empty(states)
     spread, innovations = np.empty(states), np.empty(weeks)
     for s in range(draws):
         phi, before, moved = rows.persistence[s], rows.before[s], rows.ramp * rows.step[s]
         slope, precision, level, target, weight = rows.slope[s], rows.precision[s], rows.target[s], targets[s], weights[s]
-        by_row, by_week, knows_row, knows_week = row_stiffness[s], week_stiffness[s], row_known[s], week_known[s]
+        by_row, by_week, knows_row, knows_week = row_mixing[s], week_mixing[s], row_known[s], week_known[s]
         scale = innovation_scale(phi, df)
         by_row[free_rows], by_week[free_weeks] = 1.0, 1.0
         for j in range(number):
@@ -237,7 +237,7 @@ def settle(
                 knows_week[t] = max(0.0, 1.0 - variance * innovations[t])
                 by_week[t] = (df + 1.0) / (df + (off * off + variance) * scale)
                 innovations[t] = scale * by_week[t]
-    return targets, weights, row_stiffness, week_stiffness, row_known, week_known
+    return targets, weights, row_mixing, week_mixing, row_known, week_known
 
 
 @compiled

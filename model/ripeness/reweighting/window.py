@@ -151,7 +151,7 @@ class FactorWindow:
     Parameters
     ----------
     rows : Rows
-    says : dict of (indicator, first week, last week) to tuple
+    contents : dict of (indicator, first week, last week) to tuple
         All that each row says, in the order of `rows`: value, widening and sampling error, or count, log exposure and era. No two rows of
         an indicator describe the same weeks.
     moved : bool
@@ -182,23 +182,23 @@ def factor_window(
     """
     factor, files = spec.workspace.factors[k], spec.priors.files
     start, weeks, measured = int(window.kept[k]) + 1, len(spec.panel.weeks), len(spec.panel.measured.indicators)
-    says = {key: said for key, said in rows.items() if key[2] >= start}
+    contents = {key: row for key, row in rows.items() if key[2] >= start}
     knots, ramp = parameters.level[:, k], np.zeros(weeks)
     basis = level_basis(weeks)
     moved = factor.level and len(basis) > knots.shape[1]
     if moved:
         ramp = basis[-1]
-    target, slope, precision = (np.empty((len(path), len(says))) for _ in range(3))
+    target, slope, precision = (np.empty((len(path), len(contents))) for _ in range(3))
     constant, base_basis = np.zeros(len(path)), level_basis(window.weeks)
-    for j, ((i, earliest, latest), said) in enumerate(says.items()):
+    for j, ((i, earliest, latest), row) in enumerate(contents.items()):
         known = knots @ base_basis[:, min(latest, window.weeks - 1)]
         if earliest < start:
             known = known + path[:, k, earliest - window.stored : start - window.stored].sum(axis=1) / (latest - earliest + 1)
-        offset, slope[:, j], precision[:, j], own = row_terms(spec, parameters, i, said)
+        offset, slope[:, j], precision[:, j], own = row_terms(spec, parameters, i, row)
         level = offset + slope[:, j] * known
-        target[:, j] = said[0] - level if i < measured else level
+        target[:, j] = row[0] - level if i < measured else level
         constant += own
-    first, last = (np.array([key[place] - start for key in says], dtype=np.int64) for place in (1, 2))
+    first, last = (np.array([key[place] - start for key in contents], dtype=np.int64) for place in (1, 2))
     first = np.maximum(first, 0)
     laid_out = Rows(
         persistence=np.ascontiguousarray(parameters.persistence[:, k]),
@@ -209,15 +209,15 @@ def factor_window(
         step=np.ascontiguousarray(parameters.step[:, k]),
         first=first,
         last=last,
-        share=np.array([1.0 / (latest - earliest + 1) for _, earliest, latest in says], dtype=float),
-        ramp=np.array([ramp[latest] for _, _, latest in says], dtype=float),
-        counted=np.array([said[0] if key[0] >= measured else CONTINUOUS for key, said in says.items()], dtype=float),
+        share=np.array([1.0 / (latest - earliest + 1) for _, earliest, latest in contents], dtype=float),
+        ramp=np.array([ramp[latest] for _, _, latest in contents], dtype=float),
+        counted=np.array([row[0] if key[0] >= measured else CONTINUOUS for key, row in contents.items()], dtype=float),
         target=target,
         slope=slope,
         precision=precision,
         constant=constant,
     )
-    return FactorWindow(laid_out, says, moved)
+    return FactorWindow(laid_out, contents, moved)
 
 
 def row_terms(spec: ModelSpec, parameters: Parameters, i: int, row: tuple[float, ...]) -> tuple[Array, Array, Array, Array]:
@@ -260,8 +260,8 @@ def rows_by_factor(spec: ModelSpec) -> list[dict[Key, tuple[float, ...]]]:
     rows, counts, measured = panel.measured, panel.counted, len(panel.measured.indicators)
     found: list[dict[Key, tuple[float, ...]]] = [{} for _ in spec.workspace.factors]
     columns: list[list[Any]] = [one.tolist() for one in (rows.indicator, rows.first, rows.last, rows.value, rows.widening, rows.sampling)]
-    for i, first, last, *said in zip(*columns, strict=True):
-        found[factor[i]][i, first, last] = tuple(said)
+    for i, first, last, *row in zip(*columns, strict=True):
+        found[factor[i]][i, first, last] = tuple(row)
     columns = [one.tolist() for one in (counts.indicator, counts.week, counts.count, counts.log_exposure, counts.era)]
     for i, week, count, log_exposure, era in zip(*columns, strict=True):
         found[factor[measured + i]][measured + i, week, week] = (count, log_exposure, float(era))

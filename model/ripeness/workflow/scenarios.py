@@ -17,7 +17,7 @@ from ripeness.workflow.endpoints import Progress, end_of, hash_of, make_end, ope
 if TYPE_CHECKING:
     from ripeness.attribution.futures import Origin
     from ripeness.attribution.scenario_file import Scenario
-    from ripeness.attribution.scenarios import Told
+    from ripeness.attribution.scenarios import ScenarioResult
 
 SCENARIOS = "scenarios.json"
 REACH = 0.5  # the probability that a report says how to come to
@@ -110,7 +110,6 @@ def tell_scenarios(
     reach : float, optional
     progress : callable
     """
-    from ripeness.attribution.scenarios import tell
     from ripeness.reweighting.stored import CORES
 
     start, question = end_of(checked, folder), checked.workspace.question
@@ -125,7 +124,7 @@ def tell_scenarios(
     }
     with ThreadPoolExecutor(CORES) as pool:  # loops over arrays let go of Python's lock
         needed = None if reach is None else pool.submit(_reach, origin, reach)
-        told = [pool.submit(tell, origin, one, given) for one in chosen]
+        told = [pool.submit(run_scenario, origin, one, given) for one in chosen]
         for one, future in zip(chosen, told, strict=True):
             progress(one.title)
             found["scenarios"].append(_shown(one, future.result()))
@@ -134,7 +133,7 @@ def tell_scenarios(
     return found
 
 
-def _shown(scenario: Scenario, told: Told) -> dict[str, Any]:
+def _shown(scenario: Scenario, told: ScenarioResult) -> dict[str, Any]:
     return {
         "id": scenario.id,
         "title": scenario.title,
@@ -151,8 +150,8 @@ def _shown(scenario: Scenario, told: Told) -> dict[str, Any]:
 
 def _reach(origin: Origin, level: float) -> dict[str, Any]:
     """What each condition by itself would need for a probability over the next longer horizon than the headline's."""
-    from ripeness.attribution.inverse_scenario import what_it_takes
+    from ripeness.attribution.inverse_scenario import inverse_scenario
 
     question = origin.spec.workspace.question
     weeks = next((weeks for weeks in question.horizons_weeks if weeks > question.headline_weeks), question.headline_weeks)
-    return {"probability": level, "weeks": weeks, "conditions": [asdict(one) for one in what_it_takes(origin, level, weeks)]}
+    return {"probability": level, "weeks": weeks, "conditions": [asdict(one) for one in inverse_scenario(origin, level, weeks)]}
