@@ -110,6 +110,7 @@ def tell_scenarios(
     reach : float, optional
     progress : callable
     """
+    from ripeness.attribution.scenarios import run_scenario
     from ripeness.reweighting.stored import CORES
 
     start, question = end_of(checked, folder), checked.workspace.question
