@@ -176,7 +176,7 @@ def test_a_study_goes_on_where_it_stopped(stored: Stored, tmp_path: Path) -> Non
         pass
 
     def stop_at_the_first_indicator(step: str) -> None:
-        if step.startswith("removed"):
+        if step.startswith("left out"):
             raise Enough
 
     path = tmp_path / "sensitivity_details.csv"

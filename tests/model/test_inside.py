@@ -230,12 +230,13 @@ def test_prior_draws_follow_their_priors() -> None:
     assert np.median(drawn["total"]) == pytest.approx(np.log(8.0), rel=0.01)
 
 
-def test_the_view_of_many_draws_is_put_together_from_the_same_pieces(structure: InsideStructure) -> None:
-    """Draws of two paths each, by both forms, and each effect's own regressor."""
+@pytest.mark.parametrize("size", [1.0, 400.0])
+def test_the_view_of_many_draws_is_put_together_from_the_same_pieces(structure: InsideStructure, size: float) -> None:
+    """Draws of two paths each, by both forms, however far the log odds go, and each effect's own regressor."""
     rng = np.random.default_rng(5)
     spec: Any = SimpleNamespace(structure=structure)
     draws = {
-        "weight": rng.normal(size=(4, len(structure.effects))),
+        "weight": rng.normal(0.0, size, (4, len(structure.effects))),
         "intercept_open": rng.normal(size=(4, structure.conditions)),
         "normaliser": rng.normal(size=4),
     }
