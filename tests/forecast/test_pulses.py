@@ -7,7 +7,7 @@ from datetime import date, timedelta
 import numpy as np
 import pytest
 
-from ripeness.forecast.pulses import fading_pulses
+from ripeness.model.terms.pulses import fading_pulses
 from ripeness.workspace import Factor
 
 WEEKS = [date(2025, 6, 1) + timedelta(days=7 * t) for t in range(6)]

@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from ripeness.model.terms.record_kernel import filter_dormancy
 from scipy import stats
 
 from ripeness import names
-from ripeness.model.spec import ModelSpec, outside_basis
+from ripeness.model.spec import ModelSpec
 from ripeness.model.terms import conditions as inner
+from ripeness.model.terms.outside import outside_basis
 from ripeness.model.terms.record import filter_onward
-from ripeness.model.terms.record_kernel import filter_dormancy
 from ripeness.reweighting.rounds import inside_of_paths, match_sensitivity, rounds_in_window
 
 Array = NDArray[np.float64]

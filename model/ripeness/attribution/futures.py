@@ -20,10 +20,10 @@ from ripeness.data.vintages import Vintage
 from ripeness.elicitation.elicited import Priors
 from ripeness.forecast.ahead import Ahead, Hold, build_ahead
 from ripeness.forecast.horizons import Probabilities, forecast_probabilities
-from ripeness.forecast.pulses import fading_pulses
 from ripeness.model.spec import ModelSpec, Variant, build_spec
 from ripeness.model.terms import conditions as inner
 from ripeness.model.terms.announcements import Announcement
+from ripeness.model.terms.pulses import fading_pulses
 from ripeness.reweighting.reweighted import update_fit
 from ripeness.reweighting.stored import Base, base_spec
 from ripeness.reweighting.weights import Weights, choose_by_weight, choose_evenly

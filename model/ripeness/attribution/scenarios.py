@@ -26,7 +26,8 @@ from ripeness.attribution.given import tell_fit
 from ripeness.attribution.scenario_file import Path, Scenario
 from ripeness.data.indicators import Contract
 from ripeness.model.spec import ModelSpec
-from ripeness.model.terms.factor_paths import level_basis, persistence
+from ripeness.model.terms.factor_paths import persistence
+from ripeness.model.terms.slow_levels import level_basis
 from ripeness.reweighting.stored import base_spec
 from ripeness.reweighting.window import read_parameters
 

@@ -25,11 +25,12 @@ from ripeness.attribution.futures import Futures, Origin
 from ripeness.attribution.scenario_file import Scenario
 from ripeness.attribution.scenarios import levels_of, references_of
 from ripeness.attribution.slider_ticks import build_sliders, describe_slider, stop_of
-from ripeness.forecast.pulses import fading_pulses
-from ripeness.model.spec import ModelSpec, outside_basis
+from ripeness.model.spec import ModelSpec
 from ripeness.model.terms import conditions as inner
 from ripeness.model.terms.announcements import announced_weeks
 from ripeness.model.terms.factor_paths import persistence
+from ripeness.model.terms.outside import outside_basis
+from ripeness.model.terms.pulses import fading_pulses
 
 Array = NDArray[np.float64]
 Payload = Mapping[str, Any]

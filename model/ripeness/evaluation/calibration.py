@@ -28,9 +28,11 @@ from ripeness.forecast.simulate import simulate_rounds
 from ripeness.inference.gate import Criterion, judge_fit
 from ripeness.inference.predictive import log_likelihoods, row_moments
 from ripeness.inference.sample import flatten_draws, sample_posterior
-from ripeness.model.spec import ModelSpec, model_coords, outside_basis
+from ripeness.model.build import model_coords
+from ripeness.model.spec import ModelSpec
 from ripeness.model.terms.announcements import Announcement
-from ripeness.model.terms.record_kernel import filter_dormancy
+from ripeness.model.terms.outside import outside_basis
+from ripeness.model.terms.dormancy_filter import filter_dormancy
 from ripeness.workspace import FitSettings
 
 Array = NDArray[np.float64]

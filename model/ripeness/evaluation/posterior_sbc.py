@@ -29,9 +29,11 @@ from ripeness.inference.coordinates import build_coordinates
 from ripeness.inference.expand import expand_draws
 from ripeness.inference.model_data import build_problem
 from ripeness.inference.sample import CORES, TARGET_ACCEPT, VECTOR, as_nutpie_model
-from ripeness.model.spec import ModelSpec, outside_basis
+from ripeness.model.spec import ModelSpec
 from ripeness.model.terms.announcements import Announcement, announced_weeks
-from ripeness.model.terms.factor_paths import level_basis, persistence
+from ripeness.model.terms.factor_paths import persistence
+from ripeness.model.terms.outside import outside_basis
+from ripeness.model.terms.slow_levels import level_basis
 
 Array = NDArray[np.float64]
 YEAR = 52  # weeks simulated on

@@ -22,8 +22,8 @@ from ripeness import names
 from ripeness.elicitation.readings import EffectPrior
 from ripeness.essay import Claim
 from ripeness.evaluation.stored import Draws, Stored, error_of_mean
-from ripeness.forecast.pulses import fading_pulses
 from ripeness.model.terms.conditions import regressors
+from ripeness.model.terms.pulses import fading_pulses
 
 Array = NDArray[np.float64]
 SUPPORTED, CONTRADICTED, UNMOVED = "supported", "contradicted", "unmoved"

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from ripeness.data.panel import UNSEARCHED, Panel
 from ripeness.evaluation.stored import Draws
 from ripeness.inference.predictive import row_moments
-from ripeness.model.spec import ModelSpec, outside_basis
+from ripeness.model.spec import ModelSpec
+from ripeness.model.terms.outside import outside_basis
 
 Array = NDArray[np.float64]
 LARGEST_LOG_MEAN = 30.0  # a count of 10¹³: beyond any that a kernel can tell apart, and within what can be drawn

@@ -42,8 +42,9 @@ from ripeness.evaluation.scores import score_populations, score_rows, vintage_ga
 from ripeness.evaluation.simulated_wars import FixedWar
 from ripeness.evaluation.skill import measure_skill, power_table, simulate_reference
 from ripeness.evaluation.unit import WEEK
-from ripeness.model.spec import build_spec, outside_basis
+from ripeness.model.spec import build_spec
 from ripeness.model.terms import conditions as inner
+from ripeness.model.terms.outside import outside_basis
 from ripeness.workspace import FitSettings, Workspace
 
 Array = NDArray[np.float64]

@@ -21,10 +21,11 @@ from numpy.typing import NDArray
 from ripeness import names
 from ripeness.data.panel import UNSEARCHED
 from ripeness.evaluation.stored import POINTS, Draws, Stored, error_of_mean
-from ripeness.forecast.pulses import fading_pulses
-from ripeness.model.spec import ModelSpec, outside_basis
+from ripeness.model.spec import ModelSpec
 from ripeness.model.terms import conditions as inner
-from ripeness.model.terms.record_kernel import filter_dormancy
+from ripeness.model.terms.outside import outside_basis
+from ripeness.model.terms.pulses import fading_pulses
+from ripeness.model.terms.dormancy_filter import filter_dormancy
 
 Array = NDArray[np.float64]
 WORST_K = 0.7

@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 from ripeness import names
 from ripeness.calendar import horizon_span
 from ripeness.forecast.dormancy import dormancy_in_week
-from ripeness.forecast.pulses import fading_pulses
-from ripeness.model.spec import ModelSpec, Variant, outside_basis
+from ripeness.model.spec import ModelSpec, Variant
 from ripeness.model.terms import conditions as inner
 from ripeness.model.terms.announcements import Announcement, announced_weeks
 from ripeness.model.terms.factor_paths import persistence
+from ripeness.model.terms.outside import outside_basis
+from ripeness.model.terms.pulses import fading_pulses
 
 Array = NDArray[np.float64]
 Hold = Callable[[int, Array], None]

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ripeness.data.panel import UNSEARCHED
-from ripeness.model.spec import ModelSpec, outside_basis
+from ripeness.model.spec import ModelSpec
+from ripeness.model.terms.outside import outside_basis
 from ripeness.model.terms.record import filter_onward
 
 Array = NDArray[np.float64]

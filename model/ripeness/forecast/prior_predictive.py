@@ -12,10 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ripeness import names
-from ripeness.forecast.pulses import fading_pulses
-from ripeness.model.spec import ModelSpec, Variant, normal_scale, reading_data, sensitivity_scale
+from ripeness.model.spec import ModelSpec, Variant, normal_scale, sensitivity_scale
 from ripeness.model.terms import conditions as inner
-from ripeness.model.terms.factor_paths import level_basis, persistence
+from ripeness.model.terms.conditions import reading_data
+from ripeness.model.terms.factor_paths import persistence
+from ripeness.model.terms.pulses import fading_pulses
+from ripeness.model.terms.slow_levels import level_basis
 
 Array = NDArray[np.float64]
 CONJUNCTIVE_FORMS = {names.CONJUNCTIVE: True, names.ADDITIVE: False}

@@ -17,9 +17,9 @@ from ripeness.data.vintages import Vintage
 from ripeness.forecast.ahead import Ahead, build_ahead
 from ripeness.forecast.dormancy import dormancy_in_week
 from ripeness.forecast.horizons import Probabilities, forecast_probabilities
-from ripeness.forecast.pulses import fading_pulses
 from ripeness.model.spec import ModelSpec, Variant
 from ripeness.model.terms.announcements import Announcement
+from ripeness.model.terms.pulses import fading_pulses
 from ripeness.reweighting.paths import Renewed, renew_paths
 from ripeness.reweighting.rounds import match_sensitivity, rounds_in_window
 from ripeness.reweighting.weights import Anchor, Weights, choose_evenly, smooth_weights

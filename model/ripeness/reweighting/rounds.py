@@ -18,7 +18,7 @@ from ripeness.forecast.dormancy import Silence, silence_of_record
 from ripeness.kernels.compilation import compiled
 from ripeness.model.spec import ModelSpec, Variant
 from ripeness.model.terms.conditions import weight_matrix
-from ripeness.model.terms.conditions_kernel import LARGEST_POWER, add_up, close_conjunctive, lay_out_regressors, log_sigmoids
+from ripeness.model.terms.conditions import LARGEST_POWER, add_up, close_conjunctive, lay_out_regressors, log_sigmoids
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ripeness import names
-from ripeness.forecast.pulses import fading_pulses
+from ripeness.model.terms.pulses import fading_pulses
 from ripeness.workflow.new_run import Fitted, MadeRun
 from ripeness.workflow.summary.draws import LOWER, UPPER, interval, median_range
 

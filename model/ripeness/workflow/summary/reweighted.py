@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from ripeness import names
 from ripeness.essay import Claims
-from ripeness.forecast.pulses import fading_pulses
 from ripeness.ledger import Entry
 from ripeness.model.terms import conditions as inner
+from ripeness.model.terms.pulses import fading_pulses
 from ripeness.workflow.reweight_run import Carried, CarriedRun
 from ripeness.workflow.summary.draws import interval
 from ripeness.workflow.summary.known import head_of, pending, record_of
