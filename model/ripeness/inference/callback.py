@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from ripeness.inference.density import log_density, write_after
 from ripeness.inference.model_data import Problem
 from ripeness.inference.rotation import Turned, turn, turn_back, turn_gradient
-from ripeness.kernels.compilation import OPTIONS, inlined, inner, kept
+from ripeness.kernels.compilation import callback, inlined, inner
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -102,12 +102,8 @@ def vector_behind_pointers(size: int, _: int, at: Any, kept_at: Any, table_at: A
 def c_functions() -> tuple[Any, Any]:
     """The two functions above, compiled: density and vector. The first call after a change of the source takes its time."""
     table = types.CPointer(types.int64)
-    signatures = (
-        types.int64(types.uint64, NUMBERS, NUMBERS, NUMBERS, table),
-        types.int64(types.uint64, types.uint64, NUMBERS, NUMBERS, table),
-    )
-    functions = (density_behind_pointers, vector_behind_pointers)
-    density, vector = (kept(numba.cfunc, own, cache=True, **OPTIONS)(function) for own, function in zip(signatures, functions, strict=True))
+    density = callback(density_behind_pointers, types.int64(types.uint64, NUMBERS, NUMBERS, NUMBERS, table))
+    vector = callback(vector_behind_pointers, types.int64(types.uint64, types.uint64, NUMBERS, NUMBERS, table))
     return density, vector
 
 
