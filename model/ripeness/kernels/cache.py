@@ -10,13 +10,13 @@ current one. What it loads it unpickles, which can run anything. So every kernel
 
 from __future__ import annotations
 
-import dis
 import logging
 import os
 import re
 import stat
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cache, cached_property
 from hashlib import sha256
 from pathlib import Path
@@ -53,7 +53,12 @@ def meaning_of(function: Any) -> str:
     TypeError
         If it names an object that is no function, type, module, number, text, array or collection of such.
     """
-    return sha256(_describe(function, []).encode()).hexdigest()
+    reached, parts = [function], []
+    for each in reached:  # grows
+        own, followed = _describe(each)
+        reached += [other for other in followed if not any(other is known for known in reached)]
+        parts.append(f"{own} {[next(i for i, known in enumerate(reached) if known is other) for other in followed]}")
+    return sha256("\n".join(parts).encode()).hexdigest()
 
 
 def canonical(value: Any) -> str:
@@ -87,29 +92,28 @@ def canonical(value: Any) -> str:
     raise TypeError(f"a kernel names an object of type {kind}, of whose meaning no digest can be taken: {value!r}")
 
 
-def _describe(value: Any, seen: list[Any]) -> str:
-    """What is behind a name in a kernel."""
-    function = getattr(value, "__wrapped__", value) if type(value).__module__.startswith("numba.") else value
-    if not isinstance(function, FunctionType):
-        return canonical(value)
-    if function in seen:
-        return f"function {seen.index(function)}"
-    seen.append(function)
-    found = [_describe_code(function.__code__), canonical(getattr(value, "targetoptions", None))]
+@cache
+def _describe(made: Any) -> tuple[str, tuple[Any, ...]]:
+    """A function's own meaning, and what else has to be described: the functions among what it names."""
+    function = getattr(made, "__wrapped__", made)
+    scope, names = function.__globals__, _names_of(function.__code__)
     used = [*(function.__defaults__ or ()), *(cell.cell_contents for cell in function.__closure__ or ())]
-    for name in _names_of(function.__code__):
-        there = function.__globals__.get(name)
-        used.append(there)
-        if isinstance(there, ModuleType) and _root(there.__name__) == _root(function.__module__):  # a module of the same package: what is taken from it
-            used += [vars(there)[attribute] for attribute in function.__code__.co_names if attribute in vars(there)]
-    return "\n".join(found + [_describe(each, seen) if _is_followed(each, function) else canonical(each) for each in used])
+    for name in names:  # attributes too, which at worst adds what is not needed
+        if name in scope:
+            used.append(scope[name])
+        if isinstance(scope.get(name), ModuleType) and _root(scope[name].__name__) == _root(function.__module__):
+            used += [vars(scope[name])[attribute] for attribute in names if attribute in vars(scope[name])]
+    texts = [_describe_code(function.__code__), type(made).__qualname__, canonical(getattr(made, "targetoptions", None))]
+    followed = tuple(value for value in used if _is_followed(value, function))
+    texts += ["followed" if _is_followed(value, function) else canonical(value) for value in used]
+    return sha256("\n".join(texts).encode()).hexdigest(), followed
 
 
 def _is_followed(value: Any, function: FunctionType) -> bool:
     """Whether what a name stands for becomes part of the compiled function: all that numba compiled, and functions of the same package."""
-    return type(value).__module__.startswith("numba.") or (
-        isinstance(value, FunctionType) and _root(value.__module__) == _root(function.__module__)
-    )
+    if isinstance(value, FunctionType):
+        return _root(value.__module__) == _root(function.__module__)
+    return _root(type(value).__module__) == "numba" and isinstance(getattr(value, "__wrapped__", None), FunctionType)
 
 
 def _root(module: str | None) -> str:
@@ -117,9 +121,9 @@ def _root(module: str | None) -> str:
 
 
 def _names_of(code: CodeType) -> list[str]:
-    """The global names that bytecode reads, that of functions within it too."""
-    own = [each.argval for each in dis.get_instructions(code) if each.opname in ("LOAD_GLOBAL", "LOAD_NAME")]
-    return list(dict.fromkeys(own + [name for each in code.co_consts if isinstance(each, CodeType) for name in _names_of(each)]))
+    """The names of globals and attributes that bytecode reads, that of functions within it too."""
+    inside = [name for each in code.co_consts if isinstance(each, CodeType) for name in _names_of(each)]
+    return list(dict.fromkeys([*code.co_names, *inside]))
 
 
 def _describe_code(code: CodeType) -> str:
@@ -240,21 +244,23 @@ def _is_own_group(number: int) -> bool:
     return group.gr_name == user.pw_name and set(group.gr_mem) <= {user.pw_name}
 
 
-class KernelCache(FunctionCache):  # type: ignore[misc]
+class KernelCache(FunctionCache):
     """Numba's cache of one function's compiled code, in :func:`cache_folder`; it is opened when the function is first compiled.
 
     What cannot be read counts as not there; what cannot be written is not kept.
     """
 
-    def __init__(self, function: FunctionType) -> None:
-        self._py_func, self._name = function, repr(function)
-        self._impl = _KernelCacheImpl(function)
+    def __init__(self, made: Any) -> None:
+        self._made, self._py_func, self._name = made, made.__wrapped__, made.__name__
+        self._impl = _KernelCacheImpl(made.__wrapped__)
         self.enable()
 
     @staticmethod
-    def takes(function: Any) -> bool:
-        """Whether a function has a name of its own, by which its compiled code can be told from others': no lambda, no function in a function."""
-        return "<" not in function.__qualname__
+    def open(made: Any) -> Any:
+        """Give a dispatcher or CFunc its cache, if its function has a name of its own (no lambda, no function in a function)."""
+        if hasattr(made, "_cache") and "<" not in made.__qualname__:
+            made._cache = KernelCache(made)
+        return made
 
     @property
     def cache_path(self) -> str | None:
@@ -264,43 +270,42 @@ class KernelCache(FunctionCache):  # type: ignore[misc]
 
     @cached_property
     def _cache_file(self) -> Any:
-        stamp = meaning_of(self._py_func)
+        stamp = meaning_of(self._made)
         name = f"{self._py_func.__module__.rpartition('.')[2]}.{self._py_func.__qualname__}"
         return _KernelCacheFile(self.cache_path, f"{name}-{stamp[:16]}.{TAG}", stamp)
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """Compiled code for a signature, or None."""
-        if self.cache_path is None:
+        if not self._can_keep():
             return None
         try:
             return super().load_overload(sig, target_context)
         except Exception as error:  # a torn or foreign file can raise anything
             log.warning("compiled code of %s could not be read and is made anew (%s: %s)", self._name, type(error).__name__, error)
-            self._flush_quietly()
+            with suppress(OSError):
+                self.flush()
             return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
         """Keep compiled code for a signature."""
-        if self.cache_path is None:
+        if not self._can_keep():
             return
         try:
             super().save_overload(sig, data)
-        except (OSError, TypeError) as error:
-            log.warning("compiled code of %s is not kept (%s: %s)", self._name, type(error).__name__, error)
+        except OSError as error:
+            log.warning("compiled code of %s is not kept (%s)", self._name, error)
 
-    def flush(self) -> None:
-        """Forget what is kept."""
-        if self.cache_path is not None:
-            self._cache_file.flush()
-
-    def _flush_quietly(self) -> None:
-        try:
-            self.flush()
-        except (OSError, TypeError):
-            self.disable()
+    def _can_keep(self) -> bool:
+        if self._enabled and cache_folder() is not None:
+            try:
+                return self._cache_file is not None
+            except TypeError as error:
+                log.warning("compiled code of %s is not kept: %s", self._name, error)
+        self.disable()
+        return False
 
 
-class _KernelCacheImpl(CompileResultCacheImpl):  # type: ignore[misc]
+class _KernelCacheImpl(CompileResultCacheImpl):
     """How a compile result becomes bytes, without numba's search for a folder."""
 
     def __init__(self, function: FunctionType) -> None:
@@ -308,7 +313,7 @@ class _KernelCacheImpl(CompileResultCacheImpl):  # type: ignore[misc]
         self._locator = _Locator(function)
 
 
-class _Locator(_CacheLocator):  # type: ignore[misc]
+class _Locator(_CacheLocator):
     """The one folder."""
 
     def __init__(self, function: FunctionType) -> None:
@@ -331,7 +336,7 @@ class _Locator(_CacheLocator):  # type: ignore[misc]
     get_disambiguator = get_source_stamp
 
 
-class _KernelCacheFile(IndexDataCacheFile):  # type: ignore[misc]
+class _KernelCacheFile(IndexDataCacheFile):
     """An index and its files of compiled code, named by what they hold: of two processes that write at once, none takes the other's name."""
 
     def save(self, key: Any, data: Any) -> None:

@@ -35,10 +35,7 @@ def compiled(function: Callable[..., Any], **options: Any) -> Any:
     **options
         Numba's options where they differ from :data:`OPTIONS`.
     """
-    dispatcher = numba.njit(**OPTIONS | options)(function)
-    if hasattr(dispatcher, "_cache") and KernelCache.takes(function):
-        dispatcher._cache = KernelCache(function)
-    return dispatcher
+    return KernelCache.open(numba.njit(**OPTIONS | options)(function))
 
 
 def inner(function: Callable[..., Any]) -> Any:
@@ -65,9 +62,7 @@ def callback(function: Callable[..., Any], signature: Any) -> CFunc:
     CFunc
         `address` and `ctypes` are the compiled function.
     """
-    result = CFunc(function, sigutils.normalize_signature(signature), locals={}, options=dict(OPTIONS))
-    if KernelCache.takes(function):
-        result._cache = KernelCache(function)
+    result = KernelCache.open(CFunc(function, sigutils.normalize_signature(signature), locals={}, options=dict(OPTIONS)))
     result.compile()
     return result
 
