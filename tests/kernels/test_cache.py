@@ -51,7 +51,7 @@ CHILD = """
     opened = []
     here = os.getcwd() + os.sep
     def watch(event, arguments):
-        if event in ("open", "os.listdir", "os.scandir", "os.mkdir", "import") and os.path.abspath(str(arguments[0])).startswith(here):
+        if event in ("open", "os.listdir", "os.scandir", "os.mkdir") and os.path.abspath(str(arguments[0])).startswith(here):
             opened.append(f"{event} {arguments[0]}")
     settings = dict(vars(config))
     told = []
@@ -144,11 +144,14 @@ def test_a_package_that_cannot_be_written_keeps_its_code_with_the_user_and_never
 
 @posix
 def test_without_a_home_it_compiles_and_says_once_that_it_keeps_nothing(place: Path, package: Path) -> None:
-    relative = {"XDG_CACHE_HOME": ".", "NUMBA_CACHE_DIR": "."}
+    relative = {"HOME": "/nonexistent", "XDG_CACHE_HOME": ".", "NUMBA_CACHE_DIR": "."}
     for environment in ({"HOME": "/nonexistent"}, {"HOME": ""}, relative):
         found = run(place, **environment)
         assert (found["value"], found["folder"], found["opened"], found["settings"]) == (9.0, None, [], True)
         assert len(found["told"]) == 1 and "NUMBA_CACHE_DIR" in found["told"][0]
+    (place / "here" / ".numba_config.yaml").write_text(f"cache_dir: {place / 'here'}\n")  # numba takes it for settings of its own
+    assert run(place, HOME="/nonexistent")["folder"] is None
+    assert [path.name for path in (place / "here").iterdir()] == [".numba_config.yaml"]
     named = {"HOME": "/nonexistent", "NUMBA_CACHE_DIR": str(place / "own")}
     assert (run(place, **named)["hits"], run(place, **named)["hits"]) == (0, 1)
     assert Path(run(place, **named)["folder"]).is_relative_to(place / "own")
@@ -189,7 +192,6 @@ def test_threads_share_one_folder_and_nothing_planted_in_the_current_folder_is_o
         planted.mkdir(exist_ok=True)
         for name, line in (("kernel", 11), ("called", 6), ("total", 1)):
             (planted / f"{path.stem}.{name}-{line}.{cache.TAG}.nbi").write_bytes(b"cos\nsystem\n(S'touch PWNED'\ntR.")
-    (place / "here" / ".numba_config.yaml").write_text(f"cache_dir: {place / 'here'}\n")
     found = run(place, THREADS)
     assert found["values"] == [[6.0, 4.0, 6.0]] * 2
     assert found["opened"] == [] and not (place / "here" / "PWNED").exists()
