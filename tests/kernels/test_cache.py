@@ -313,10 +313,13 @@ def test_a_torn_file_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 def test_two_processes_that_write_at_once_never_take_each_others_code(tmp_path: Path) -> None:
     one, two = (cache._KernelCacheFile(str(tmp_path), "kernel", "stamp") for _ in range(2))
-    late = one._load_index  # both look before either has written
-    index = late()
-    two.save("key of two", "code of two")
-    one._load_index = lambda: index
+    write = one._save_index
+
+    def write_late(overloads: Any) -> None:  # the other process comes between code and index
+        two.save("key of two", "code of two")
+        write(overloads)
+
+    one._save_index = write_late
     one.save("key of one", "code of one")
     reader = cache._KernelCacheFile(str(tmp_path), "kernel", "stamp")
     assert reader.load("key of one") == "code of one"
