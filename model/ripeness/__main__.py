@@ -24,7 +24,7 @@ def find_home() -> None:
     Some of them stop at import without it; and with an empty or relative HOME they look for code in the current folder. The folder is the one
     that NUMBA_CACHE_DIR names, or else a temporary one.
     """
-    home, named = Path(os.path.expanduser("~")), Path(os.environ.get("NUMBA_CACHE_DIR", ""))
+    home, named = Path(os.environ.get("HOME", os.path.expanduser("~"))), Path(os.environ.get("NUMBA_CACHE_DIR", ""))
     if os.name == "nt" or (home.is_absolute() and os.access(home, os.W_OK | os.X_OK)):
         return
     if not named.is_absolute():
