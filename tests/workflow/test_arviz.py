@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import arviz as az
+import h5py
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -71,9 +72,9 @@ def test_loo_of_rounds_is_the_expected_density_of_each_week(fit: xr.DataTree) ->
     likelihood = flat(fit, "log_likelihood", "rounds")
     by_hand = np.empty(likelihood.shape[1])
     for week in range(likelihood.shape[1]):
-        smoothed = smoothed_weights(-likelihood[:, week], (4, 120))
-        by_hand[week] = np.log(np.sum(smoothed.weights * np.exp(likelihood[:, week])))
-    assert found.elpd == pytest.approx(by_hand.sum(), abs=0.3)
+        weights, _ = smoothed_weights(-likelihood[:, week])
+        by_hand[week] = np.log(np.sum(weights * np.exp(likelihood[:, week])))
+    assert found.elpd == pytest.approx(by_hand.sum(), abs=0.05)
 
 
 @pytest.mark.parametrize("name", ["measured", "counted"])
@@ -104,23 +105,33 @@ def test_power_scaling_sees_that_the_prior_leads(fit: xr.DataTree) -> None:
 
 def test_loo_pit_lies_between_0_and_1_and_is_drawn(fit: xr.DataTree) -> None:
     pit = az.loo_pit(fit, var_names="measured")["measured"].values
-    assert ((pit >= 0) & (pit <= 1)).all() and abs(pit.mean() - 0.5) < 0.05
+    assert ((pit >= 0) & (pit <= 1 + 1e-12)).all() and abs(pit.mean() - 0.5) < 0.05
     drawn = az.plot_loo_pit(fit, var_names="measured", backend="matplotlib")
     assert set(drawn.viz["ecdf_lines"].data_vars) == {"measured"}
 
 
+# where draws in a tail are all one count, ArviZ divides by their spread before it falls back on them
+@pytest.mark.filterwarnings("ignore:invalid value encountered in :RuntimeWarning")
 @pytest.mark.parametrize("name", ["counted", "rounds"])
 def test_loo_pit_takes_counts_and_weeks(fit: xr.DataTree, name: str) -> None:
     assert name in az.plot_loo_pit(fit, var_names=name, backend="matplotlib").viz["ecdf_lines"]
 
 
-@pytest.mark.parametrize("name", ["measured", "counted", "rounds"])
-def test_predictive_draws_are_drawn_over_the_data(fit: xr.DataTree, name: str) -> None:
-    drawn = az.plot_ppc_dist(fit, var_names=name, num_samples=20, backend="matplotlib")
-    assert drawn.viz["predictive_dist"][name].size == 20
-    line = drawn.viz["observed_dist"][name].item()
-    assert np.isfinite(np.asarray(line.get_xdata(), float)).all()
-    assert np.nanmax(np.asarray(line.get_xdata(), float)) >= 0.9 * float(fit.observed_data[name].max())
+def test_predictive_draws_are_drawn_over_the_data(fit: xr.DataTree) -> None:
+    drawn = az.plot_ppc_dist(fit, var_names="measured", num_samples=20, backend="matplotlib")
+    assert drawn.viz["predictive_dist"]["measured"].size == 20
+    line = np.asarray(drawn.viz["observed_dist"]["measured"].item().get_xdata(), float)
+    data = fit.observed_data["measured"].values
+    assert np.allclose([line.min(), line.max()], [data.min(), data.max()], atol=np.ptp(data) / 400)  # the steps of its grid
+
+
+def test_counts_and_weeks_are_integers_and_drawn_as_such(fit: xr.DataTree) -> None:
+    for group in ("posterior_predictive", "observed_data"):
+        assert fit[group]["counted"].dtype.kind == fit[group]["rounds"].dtype.kind == "i"
+    assert "counted" in az.plot_ppc_rootogram(fit, var_names="counted", backend="matplotlib").viz["observed_markers"]
+    assert "rounds" in az.plot_ppc_pava(fit, var_names="rounds", backend="matplotlib").viz["lines"]
+    with pytest.warns(UserWarning, match="plot_ppc_rootogram"):
+        az.plot_ppc_dist(fit, var_names="counted", num_samples=5, backend="matplotlib")
 
 
 def test_the_prior_stands_beside_the_posterior(fit: xr.DataTree) -> None:
@@ -138,9 +149,11 @@ def test_traces_have_a_line_for_each_chain(fit: xr.DataTree) -> None:
 
 def test_energy_is_drawn_with_its_bfmi(fit: xr.DataTree) -> None:
     drawn = az.plot_energy(fit, backend="matplotlib")
-    assert {"energy_marginal", "energy_transition"} <= {str(name) for name in np.ravel(drawn.viz["dist"].to_dataset().coords["energy"])} or drawn
+    assert drawn.viz["dist"]["Energy"].coords["energy"].values.tolist() == ["marginal", "transition"]
+    points = drawn.viz["bfmi_points"]["bfmi"].item().get_offsets()
     bfmi = az.bfmi(fit)["energy"].values
     energy = fit.sample_stats["energy"].values
+    assert np.isclose(np.asarray(points), bfmi[:, None]).any(axis=1).all()
     assert np.allclose(bfmi, (np.diff(energy, axis=1) ** 2).mean(axis=1) / energy.var(axis=1, ddof=1), rtol=0.02)
 
 
@@ -256,8 +269,16 @@ def test_the_same_tree_gives_the_same_bytes(run: Run, tmp_path: Path) -> None:
     assert digests[0] == digests[1]
 
 
-def test_a_draw_takes_few_bytes(run: Run) -> None:
-    """150 MB for 4,000 draws of the shipped workspace; short chains carry more of the file's own structure."""
-    draws = 4 * run.fit(FIT).posterior.sizes[names.DRAW]
-    size = (run.folder / "posterior.nc").stat().st_size
-    assert size / draws < 150e6 / 4000 * 1.2
+def test_four_thousand_draws_take_at_most_150_mb(run: Run) -> None:
+    """By the bytes of the groups that grow with the draws, and all of the others."""
+    growing, others = 0, 0
+    with h5py.File(run.folder / "posterior.nc", "r") as file:
+
+        def add(place: str, content: Any) -> None:
+            nonlocal growing, others
+            size = content.id.get_storage_size() if isinstance(content, h5py.Dataset) else 0
+            of_prior = "/prior" in place or place.startswith(names.DATA_GROUP)
+            growing, others = (growing, others + size) if of_prior else (growing + size, others)
+
+        file.visititems(add)
+    assert others + growing * 4000 / 480 < 150e6

@@ -21,7 +21,7 @@ STATS = ("diverging", "energy", "n_steps", "step_size", "tree_accept", "acceptan
 ROW_DIMS = {"measured": (names.ROW,), "counted": (names.COUNT_ROW,), "rounds": (names.RISK,)}
 SAMPLER = ("inference_library", "inference_library_version", "inference_library_settings")
 COMPARED = names.ADDITIVE  # a variant beside the headline, stored for comparison
-NOT_COMPARED = ("path", "level_path", "log_odds_open")
+OF_FACTORS = ("path", "level_path", "log_odds_open")  # large, and of use in a posterior that is asked about its factors
 
 
 def build_groups(
@@ -64,16 +64,18 @@ def build_groups(
     replicated["rounds"] = replicate_rounds(flat["hazard"], rng)
     if variant == COMPARED:
         densities = {}  # with the record alone beside them they would make power-scaling mislead
-        posterior = posterior.drop_vars(NOT_COMPARED, errors="ignore")
+        posterior = posterior.drop_vars(OF_FACTORS, errors="ignore")
     coords = {name: posterior.coords[name] for name in posterior.coords if name not in (names.CHAIN, names.DRAW)}
     sample_stats = sampled["sample_stats"].to_dataset()
     groups = {
         "posterior": posterior.drop_vars("rounds"),
-        "prior": _like_posterior({name: values[None] for name, values in prior.items()}, posterior),
+        "prior": _like_posterior({name: values[None] for name, values in prior.items() if name not in OF_FACTORS}, posterior),
         "prior_predictive": _by_row(prior_replicated, 1, coords),
         "posterior_predictive": _by_row(replicated, chains, coords),
         "log_likelihood": _by_row(likelihood, chains, coords),
-        "log_prior": _like_posterior({name: values.reshape(chains, draws, *values.shape[1:]) for name, values in densities.items()}, posterior),
+        "log_prior": _like_posterior(
+            {name: values.reshape(chains, draws, *values.shape[1:]) for name, values in densities.items()}, posterior
+        ),
         "sample_stats": sample_stats[[name for name in STATS if name in sample_stats]].drop_attrs(),
         "observed_data": _rows({name: value for name, value in observed(spec).items() if name in likelihood}, coords),
         "constant_data": _constant(spec, coords, rows=bool(prior_replicated)),

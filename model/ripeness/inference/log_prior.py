@@ -29,7 +29,9 @@ class NormalPrior(NamedTuple):
 def normal_priors(spec: ModelSpec, variant: Variant, reading: str) -> dict[str, NormalPrior]:
     """The prior of each quantity that a variant has, by name; the process's innovations left out."""
     scales = prior_scales(spec, variant, reading)
-    return {part.name: NormalPrior(part.stands_by, *scales[part.name]) for part in PARTS if part.name in scales and part.name not in PROCESS}
+    return {
+        part.name: NormalPrior(part.stands_by, *scales[part.name]) for part in PARTS if part.name in scales and part.name not in PROCESS
+    }
 
 
 def normal_log_density(spec: ModelSpec, variant: Variant, reading: str, draws: Mapping[str, Array]) -> dict[str, Array]:
