@@ -24,7 +24,7 @@ BARE_DIM = b"This is a netCDF dimension but not a netCDF variable"
 class StoredArray(BackendArray):
     """Numbers of one variable, read when they are asked for; may be copied and pickled, as the file is opened again where it is used."""
 
-    def __init__(self, files: CachingFileManager, content: h5py.Dataset) -> None:
+    def __init__(self, files: CachingFileManager[h5py.File], content: h5py.Dataset) -> None:
         self.files, self.name, self.shape, self.dtype = files, content.name, content.shape, content.dtype
 
     def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
@@ -65,7 +65,7 @@ def open_lazily(path: Path) -> xr.DataTree:
     return tree
 
 
-def _values(files: CachingFileManager, content: h5py.Dataset) -> Any:
+def _values(files: CachingFileManager[h5py.File], content: h5py.Dataset) -> Any:
     """Numbers are left where they are; labels, which are few, are read."""
     if h5py.check_string_dtype(content.dtype) is None:
         return indexing.LazilyIndexedArray(StoredArray(files, content))

@@ -179,7 +179,7 @@ def test_log_prior_is_the_density_of_each_quantity_in_natural_units(run: Run, fi
         own = priors[f"half_life.{factor}"]
         by_hand = stats.lognorm.logpdf(draws["half_life"][..., number], own.sigma, scale=np.exp(own.mu))
         assert np.allclose(found["half_life"][..., number], by_hand, atol=2**-9)
-    free = set(draws.data_vars) & {part for part in found.data_vars}
+    free = set(draws.data_vars) & set(found.data_vars)
     assert free == set(found.data_vars) >= {"kept", "sensitivity", "effect_size", "loading", "noise", "dispersion", "capture"}
     assert all(found[name].dims == draws[name].dims for name in found.data_vars)
 

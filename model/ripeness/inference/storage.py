@@ -92,8 +92,8 @@ def as_stored(group: str, content: xr.Dataset, attributes: Mapping[str, Any] | N
         To be written as it is: what is packed stands there as integers, with the attribute `scale_factor` that a reader multiplies by.
     """
     result = content.copy()
-    for name, variable in content.data_vars.items():
-        result[name] = _as_written(group, str(name), variable.variable)
+    for name, array in content.data_vars.items():
+        result[name] = _as_written(group, str(name), array.variable)
     for variable in result.variables.values():
         variable.encoding = _compressed(variable)
     return result.assign_attrs({**content.attrs, **(attributes or {})})
