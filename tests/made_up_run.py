@@ -296,7 +296,7 @@ def made_up_tree() -> xr.DataTree:
             coords={names.WEEK: weeks, names.LEVEL: ["supply"], names.RELATIVE: ["coal"]},
         )
     for fit in names.HEADLINE_FITS:
-        groups[f"{names.FORECAST_GROUP}/{fit}"] = xr.Dataset(
+        groups[f"{fit}/{names.PREDICTIONS}"] = xr.Dataset(
             {"within": ((*sampled, names.HORIZON), rng.uniform(size=(chains, draws, 4)))}, coords={names.HORIZON: list(HORIZONS)}
         )
     groups["data"] = xr.Dataset(

@@ -56,7 +56,7 @@ FITS: Final = (
     ("outside", OUTSIDE, AS_WRITTEN),
 )
 HEADLINE_FITS: Final = ("conjunctive_as_written", "conjunctive_tempered")  # mixed evenly
-FORECAST_GROUP: Final = "forecast"
+PREDICTIONS: Final = "predictions"  # of each fit: what its draws say of the weeks ahead
 CARRIED_GROUP: Final = "carried"  # forecasts from an older fit's draws
 DATA_GROUP: Final = "data"
 FIT: Final = "fit"

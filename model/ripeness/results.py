@@ -60,7 +60,7 @@ class Run:
 
     @cached_property
     def tree(self) -> xr.DataTree:
-        """All draws: a tree with a group for each fit, and the groups forecast and data.
+        """All draws: a tree with a group for each fit, and the group data. Nothing is loaded before it is asked for.
 
         An update has the fits of its base, their forecasts as of the base's day, the group carried for its own ones, and its own data.
 
@@ -104,12 +104,14 @@ class Run:
         RipenessError
             If there is no such fit.
         """
-        fits = [child for child in self.tree.children if child not in ("forecast", "carried", "data")]
+        fits = [child for child in self.tree.children if child not in ("carried", "data")]
         if name not in fits:
             raise RipenessError(f"no fit '{name}' in {self.folder.name}; there are: {', '.join(fits)}")
         import xarray as xr
 
-        return xr.DataTree.from_dict({group: node.to_dataset() for group, node in self.tree[name].children.items()}, name=name)
+        fit = self.tree[name]
+        groups = {group: node.to_dataset() for group, node in fit.children.items()}
+        return xr.DataTree.from_dict({"/": fit.to_dataset(), **groups}, name=name)
 
 
 def open_run(folder: Path | str) -> Run:
@@ -137,11 +139,12 @@ def open_run(folder: Path | str) -> Run:
 
 
 def _open_tree(path: Path) -> xr.DataTree:
-    import xarray as xr
+    from ripeness.lazy_netcdf import open_lazily
 
-    tree: xr.DataTree = xr.open_datatree(path, engine="h5netcdf")
+    tree = open_lazily(path)
     found = int(tree.attrs.get("schema", 0))
     if found != SCHEMA:
+        tree.close()
         raise RipenessError(_of_another_schema(path.parent.name, path.name, found))
     return tree
 

@@ -112,10 +112,10 @@ def _readings(stored: Stored, headline: Headline, table: ResumedTable) -> Found:
         if not table.has(kind=READING, what=what):
             change = Change(POINTS * (float(headline.now[fit].mean()) - headline.mean), error)
             yield f"reading: {what}", [_row(headline, READING, what, change, "read off")]
-    for name, variant, _ in names.FITS:
+    for name, _, _ in names.FITS:
         if name in names.HEADLINE_FITS or table.has(kind=VARIANT, what=name):
             continue
-        then = stored.headline(variant, stored.draws(name))
+        then = stored.forecast(name)
         own = POINTS * error_of_mean(then.reshape(stored.shape))
         change = Change(POINTS * (float(then.mean()) - headline.mean), float(np.hypot(own, error)))
         yield f"variant: {name}", [_row(headline, VARIANT, name, change, "read off")]

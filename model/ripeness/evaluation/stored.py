@@ -71,6 +71,12 @@ class Stored:
         """Posterior draws of a fit, flattened over chains: (draw, …) by variable."""
         return flatten_draws(self.tree[f"{fit}/posterior"].to_dataset())
 
+    def forecast(self, fit: str) -> Array:
+        """P_s of the headline horizon as the run forecast it: (draw,), in [0, 1]."""
+        weeks = self.spec.workspace.question.headline_weeks
+        within = self.tree[f"{fit}/{names.PREDICTIONS}"].to_dataset()["within"].sel({names.HORIZON: weeks})
+        return np.asarray(within.transpose(names.CHAIN, names.DRAW), dtype=float).ravel()
+
     def headline(self, variant: str, draws: Draws) -> Array:
         """P_s of the headline horizon that draws imply at the origin: (draw,), in [0, 1]."""
         seed = np.random.SeedSequence(self.seed)

@@ -203,8 +203,8 @@ def rank_figures(tree: xr.DataTree, headline_weeks: int) -> Markup | None:
             if variable in posterior:
                 quantities[f"{label}, {reading.replace('_', ' ')}"] = posterior[variable].transpose(names.CHAIN, names.DRAW).values
     for reading in names.READINGS:
-        place = f"{names.FORECAST_GROUP}/{names.CONJUNCTIVE}_{reading}"
-        if names.FORECAST_GROUP in tree.children and f"/{place}" in tree.groups:
+        place = f"{names.CONJUNCTIVE}_{reading}/{names.PREDICTIONS}"
+        if f"/{place}" in tree.groups:
             within = tree[place].to_dataset()["within"].sel({names.HORIZON: headline_weeks})
             quantities[f"headline, {reading.replace('_', ' ')}"] = within.transpose(names.CHAIN, names.DRAW).values
     if not quantities:

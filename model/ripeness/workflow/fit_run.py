@@ -103,7 +103,7 @@ def _fit(
     # a share of few simulated futures: its binomial noise is taken out like that of the paths
     sustained = without_path_noise(counted, counted * (1.0 - counted) / (rounds.shape[1] - 1)).reshape(*shape, -1)
     prior = sample_prior(spec, reading, variant, PRIOR_DRAWS, prior_seed)  # type: ignore[arg-type]
-    groups = build_groups(spec, sampled, prior, predictive)
+    groups = build_groups(spec, variant, reading, sampled, prior, predictive)  # type: ignore[arg-type]
     base = _for_updates(spec, vintage, (name, variant, reading), sampled, probabilities.within.reshape(within.shape), horizon)
     return Fitted(name, variant, reading, groups, verdict, attempt, ahead, probabilities, within, sustained, base)
 

@@ -206,5 +206,6 @@ def build_carried_tree(made: CarriedRun, attributes: Mapping[str, Any]) -> xr.Da
             {question: ((names.DRAW, names.HORIZON), answer.draws) for question, answer in fit.answers.items()}
             | {variable: ((names.DRAW, names.AHEAD), values.astype("float32")) for variable, values in by_week.items()},
             coords={names.HORIZON: horizons, names.AHEAD: to_datetime64(fit.ahead.weeks)},
+            attrs={"variant": fit.variant, "reading": fit.reading},
         )
     return xr.DataTree.from_dict(content)
