@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import arviz_stats
 import numpy as np
 import xarray as xr
 from markupsafe import Markup
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from ripeness import names
 from ripeness.report import charts
-from ripeness.report.graph import plot_graph
+from ripeness.report.drawing import both_widths, render_svg
 from ripeness.report.sentences import PER_CENT, count, day, forecast_of, interval, join, number, percent, sentence, signed, spread
-from ripeness.report.svg import render_svg
 
 Array = NDArray[np.float64]
 COUNTS_TOGETHER = 8  # weeks
-
-
-def both_widths(name: str, text: str, plot: Callable[[float], Figure]) -> Markup:
-    """A chart drawn twice, for wide and for narrow pages; the style sheet shows one of them."""
-    wide = render_svg(plot(charts.WIDE), f"{name}-w", text)
-    narrow = render_svg(plot(charts.NARROW), f"{name}-n", text)
-    return Markup('<div class="wide">{}</div><div class="narrow">{}</div>').format(wide, narrow)
 
 
 def headline_figures(summary: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str, Markup]:
@@ -223,4 +214,6 @@ def graph_figure(graph: Mapping[str, Any]) -> Markup | None:
     for node in graph["nodes"]:
         kinds.setdefault(node["kind"], []).append(node["id"])
     text = f"Graph of {count(len(graph['nodes']), 'quantity', 'quantities')} and {count(len(graph['edges']), 'arrow')}. "
-    return render_svg(plot_graph(graph), "graph", text + " ".join(f"{kind.capitalize()}: {join(ids)}." for kind, ids in kinds.items()))
+    return render_svg(
+        charts.plot_graph(graph), "graph", text + " ".join(f"{kind.capitalize()}: {join(ids)}." for kind, ids in kinds.items())
+    )

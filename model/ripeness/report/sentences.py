@@ -15,6 +15,8 @@ FRACTIONS = (
     *((2, 5), (3, 5), (2, 3), (3, 4), (4, 5), (9, 10), (19, 20), (99, 100)),
 )
 PER_CENT = "\u00a0%"  # number and sign stay on one line
+RARE = 0.001  # a share below which no finer number is given
+LEAST_POINTS = 0.05  # of a change that is worth a number
 NUMBERS = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
 
 
@@ -92,6 +94,13 @@ def tenths(probability: float) -> str:
     return f"{100 * probability:.1f}{PER_CENT}" if 0.0005 <= probability <= 0.9995 else percent(probability)
 
 
+def share(value: float) -> str:
+    """A share that may be small: "under 0.1 %", "0.2 %", "16 %"."""
+    if value < RARE:
+        return f"under {number(100 * RARE, 1)}{PER_CENT}"
+    return f"{number(100 * value, 1)}{PER_CENT}" if value < 0.1 else percent(value)
+
+
 def points(change: float, digits: int = 1) -> str:
     """A change in percentage points, without its sign: "1.9 points", "1 point"."""
     text = f"{abs(change):.{digits}f}"
@@ -102,6 +111,11 @@ def signed_points(change: float, digits: int = 1) -> str:
     """The same with its sign and without the word: "+1.9", "−0.4", "0"."""
     text = f"{change:+.{digits}f}".replace("-", "−")
     return text if float(text[1:]) else "0"
+
+
+def least_points(change: float) -> str:
+    """The size of a change in points, without the word: "0.5", "under 0.1"."""
+    return f"{change:.1f}" if change >= LEAST_POINTS else "under 0.1"
 
 
 def quoted(title: str) -> str:
@@ -139,6 +153,11 @@ def general(value: float | None) -> str:
     return "undefined" if value is None or not isfinite(value) else f"{value:.4g}".replace("-", "−")
 
 
+def short(value: float) -> str:
+    """A round value without empty decimals: "0.086", "45", "2,300"."""
+    return (f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}").replace("-", "−")
+
+
 def hundredths(value: float | None) -> str:
     """A signed number to two decimals, for columns: "+0.34", "−0.01", "0.00"."""
     if value is None or not isfinite(value):
@@ -166,6 +185,11 @@ def observed_value(value: float | None, unit: str) -> str:
     return f"{text.replace('-', '−')} {unit}".strip()
 
 
+def bare_value(value: float) -> str:
+    """A value without its unit; a whole one without decimals."""
+    return f"{value:,.0f}".replace("-", "−") if float(value).is_integer() else observed_value(value, "")
+
+
 def forecast_of(summary: Mapping[str, Any], question: str, source: str, horizon: int) -> Mapping[str, Any] | None:
     """The forecast of one question, source and horizon, or None."""
     for row in summary["forecasts"]:
@@ -187,7 +211,7 @@ def answer(summary: Mapping[str, Any], row: Mapping[str, Any]) -> str:
 def why(row: Mapping[str, Any]) -> str:
     """Where the number comes from, in one sentence."""
     outside, error = row["outside_view"], row["mc_error"]
-    text = f"The outside view, which knows only how long talks have slept and what has been announced, gives {percent(outside, error)}"
+    text = f"The outside view, which knows only how long talks have been dormant and which meetings are announced, gives {percent(outside, error)}"
     inside, level = row.get("inside_multiplier"), row.get("level_only")
     if inside is None or level is None:
         return text + "."

@@ -11,7 +11,7 @@ import pytest
 import xarray as xr
 
 from ripeness.report import render_page
-from ripeness.report.trust import population_table, read_studies, score_table, trust_section
+from ripeness.report.studies import population_table, read_studies, score_table, trust_section
 
 WEEKS = 13
 MADE = {
