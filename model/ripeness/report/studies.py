@@ -438,7 +438,8 @@ def plot_sbc(simulations: Sequence[Row], notes: Mapping[str, Any], width: float 
     draws = len(lower)
     expected = np.arange(1, draws + 1) / (draws + 1)
     quantities = [name for name in own[0] if name.startswith(RANK) and name.removeprefix(RANK).startswith(SHOWN_RANKS)]
-    with charts(width, 3.4, columns=2) as (figure, grid):
+    rows_of_charts = 1 if width > 6 else 2
+    with charts(width, 3.4 * rows_of_charts, rows_of_charts, 2 // rows_of_charts) as (figure, grid):
         panels = grid.flat
         for axes, rows, title in ((panels[0], own, "The model"), (panels[1], wrong, "A model made wrong on purpose")):
             for name in quantities if rows else []:
