@@ -1,4 +1,4 @@
-"""Numbers into plain English: every sentence of the page that says a number is made here, from the number itself."""
+"""Numbers into plain English: what the page writes of a number is formatted here, and the sentences of the first screen and of its limits stand here."""
 
 from __future__ import annotations
 
@@ -263,70 +263,58 @@ def clusters(rounds: Sequence[str], apart: int) -> list[list[date]]:
 
 
 def limits(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What the forecast cannot know: a heading and a sentence each, from the run's own numbers."""
-    said: list[tuple[str, str]] = []
+    """What the forecast cannot know: a heading and a text each, from the run's own numbers."""
+    found: dict[str, str] = {}
     groups = clusters(summary["rounds"], summary["question"]["active_weeks"])
-    spans = [f"{MONTHS[g[0].month - 1]} {g[0].year}" for g in groups]
-    rounds = sentence(count(len(summary["rounds"]), "round"))
-    text = f"{rounds} on record fall into {count(len(groups), 'cluster')}, beginning in {join(spans)}. "
-    said.append(("Few events", text + "No method can learn many weights from so few; rounds within a cluster follow from each other."))
+    beginnings = join([f"{MONTHS[g[0].month - 1]} {g[0].year}" for g in groups])
+    found["Few events"] = (
+        f"{sentence(count(len(summary['rounds']), 'round'))} on record fall into {count(len(groups), 'cluster')}, beginning in {beginnings}. "
+        "No method can learn many weights from so few; rounds within a cluster follow from each other."
+    )
     drivers = [*summary["drivers"], *summary["effects"]]
     if drivers:
         still = sum(not driver["moved"] for driver in drivers)
-        text = (
-            f"Of {count(len(drivers), 'quantity', 'quantities')} that drive the answer the data moved {len(drivers) - still} noticeably. "
+        found["The prior leads"] = (
+            f"Of {count(len(drivers), 'quantity', 'quantities')} that drive the answer the data moved {len(drivers) - still} noticeably. The other "
+            f"{still} ({percent(still / len(drivers))}) stand about where they were put beforehand and carry the badge “assumed”."
         )
-        text += (
-            f"The other {still} ({percent(still / len(drivers))}) stand about where they were put beforehand and carry the badge “assumed”."
-        )
-        said.append(("The prior leads", text))
     unseen = [factor["label"] for factor in summary["factors"] if not factor["observed"]]
     if unseen:
-        said.append(("Factors nobody measures", f"{join(unseen)}: no indicator, so the path is the prior’s and widens the interval only."))
+        found["Factors nobody measures"] = f"{join(unseen)}: no indicator, so the path is the prior’s and widens the interval only."
     levels = [factor["label"] for factor in summary["factors"] if factor["level"]]
     if levels:
-        text = f"{join(levels)}: the indicators trend for years. A slow level takes the trend up, and only departures "
-        text += "from it move the chance; "
-        said.append(("Slow trends", text + "if the trend itself brings talks nearer, the model does not see it."))
+        found["Slow trends"] = (
+            f"{join(levels)}: the indicators trend for years. A slow level takes the trend up, and only departures from it move the chance; "
+            "if the trend itself brings talks nearer, the model does not see it."
+        )
     families: dict[str, list[str]] = {}
     for indicator in summary["indicators"]:
         families.setdefault(indicator["family"], []).append(indicator["title"])
-    polls = families.get("public", [])
+    polls, contacts = families.get("public", []), families.get("diplomacy", [])
     if polls:
-        text = f"{sentence(count(len(polls), 'indicator'))} of public opinion {'comes' if len(polls) == 1 else 'come'} "
-        text += "from what pollsters and the press published, at uneven intervals and "
-        said.append(
-            (
-                "Polls at second hand",
-                text + "with changing questions; where a sample size was not printed, the contract’s default stands in.",
-            )
+        found["Polls at second hand"] = (
+            f"{sentence(count(len(polls), 'indicator'))} of public opinion {'comes' if len(polls) == 1 else 'come'} from what pollsters and the "
+            "press published, at uneven intervals and with changing questions; where a sample size was not printed, the contract’s default "
+            "stands in."
         )
-    contacts = families.get("diplomacy", [])
     if contacts:
-        text = f"{join(contacts)}: counts of what chroniclers noticed, not of what took place. A thinner record is not a "
-        text += "quieter world; the share captured "
-        said.append(("Contacts are a sample", text + "is elicited for each stretch of the record."))
-    missed = summary["dormancy"]["missed_round_probability"]
-    text = "Talks that neither side nor a mediator confirms are no rounds here. A confirmed round that the search "
-    text += f"missed has a chance of {percent(missed)}."
-    said.append(("Unreported talks", text))
-    said.append(
-        (
-            "Odds of announced meetings",
-            "How often announced meetings are kept was judged by people who knew this very record, so it profits from hindsight; forecasts "
-            "of past weeks would look better than they could have been.",
+        found["Contacts are a sample"] = (
+            f"{join(contacts)}: counts of what chroniclers noticed, not of what took place. A thinner record is not a quieter world; the share "
+            "captured is elicited for each stretch of the record."
         )
+    found["Unreported talks"] = (
+        "Talks that neither side nor a mediator confirms are no rounds here. A confirmed round that the search missed has a chance of "
+        f"{percent(summary['dormancy']['missed_round_probability'])}."
+    )
+    found["Odds of announced meetings"] = (
+        "How often announced meetings are kept was judged by people who knew this very record, so it profits from hindsight; forecasts "
+        "of past weeks would look better than they could have been."
     )
     late = [indicator["title"] for indicator in summary["indicators"] if indicator["overdue"]]
     if late:
-        said.append(
-            ("Late data", f"Overdue on the day of the forecast: {'; '.join(late)}. Their last values stand in, with growing uncertainty.")
-        )
-    said.append(
-        (
-            "One essay",
-            f"The causal argument is one author’s, of {day(summary['essay']['date'])}. What it does not mention, the model does not know: "
-            "a death, a coup, a change of guarantor enter only through the width of the interval.",
-        )
+        found["Late data"] = f"Overdue on the day of the forecast: {'; '.join(late)}. Their last values stand in, with growing uncertainty."
+    found["One essay"] = (
+        f"The causal argument is one author’s, of {day(summary['essay']['date'])}. What it does not mention, the model does not know: "
+        "a death, a coup, a change of guarantor enter only through the width of the interval."
     )
-    return said
+    return list(found.items())
