@@ -94,6 +94,11 @@ def tenths(probability: float) -> str:
     return f"{100 * probability:.1f}{PER_CENT}" if 0.0005 <= probability <= 0.9995 else percent(probability)
 
 
+def fine_percent(probability: float) -> str:
+    """A probability in per cent to two significant digits, for weekly chances: "1.4 %"."""
+    return number(100 * probability) + PER_CENT
+
+
 def share(value: float) -> str:
     """A share that may be small: "under 0.1 %", "0.2 %", "16 %"."""
     if value < RARE:
