@@ -6,7 +6,7 @@ An SVG has the same bytes every time, ids that cannot clash, colours that follow
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import StringIO
 from pathlib import Path
@@ -104,7 +104,7 @@ def charts(width: float, height: float, rows: int = 1, columns: int = 1, **share
         yield figure, figure.subplots(rows, columns, squeeze=False, **shared)  # type: ignore[call-overload]
 
 
-def dates_of(days: Sequence[Any]) -> NDArray[np.datetime64]:
+def dates_of(days: Iterable[Any]) -> NDArray[np.datetime64]:
     """Days as matplotlib takes them."""
     return np.array([str(day)[:10] for day in days], dtype="datetime64[D]")
 

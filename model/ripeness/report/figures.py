@@ -149,7 +149,8 @@ def factor_points(tree: xr.DataTree, factor: Mapping[str, Any], titles: Mapping[
             )
         if "level_path" in centre and factor["id"] in centre["level_path"][names.LEVEL].values:
             level = centre["level_path"].sel({names.LEVEL: factor["id"]})
-            values = values - np.interp(*(dates_of(days).astype(float) for days in (weeks, level[names.WEEK].values)), level.values)
+            seen, known = (dates_of(days).astype(float) for days in (weeks, level[names.WEEK].values))
+            values = values - np.interp(seen, known, level.values)
         kept = np.isfinite(values)
         points[title] = ([week for week, keep in zip(weeks, kept, strict=True) if keep], values[kept])
     return points
