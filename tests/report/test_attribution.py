@@ -38,7 +38,7 @@ UNSAID = (
     r"scenarios\.scenarios\.\d+\.contrasts\.(0|3)\..*",
     r"scenarios\.scenarios\.\d+\.contrasts\.\d\.mcse",
     r"scenarios\.scenarios\.\d+\.contrasts\.2\.forecast",  # of the next horizon, that of the first in the table is said
-    r"scenarios\.reach\.conditions\.0\.reached",  # the level itself
+    r"scenarios\.inverse\.conditions\.0\.reached",  # the level itself
     r"watch\.releases\.1\.probability_if_silent",
 )
 
@@ -79,7 +79,7 @@ def test_every_stored_number_is_said_or_named_as_unsaid(explained: dict[str, Any
     before = say(explained)
     silent, seen = [], set()
     for place, value in numbers_in(explained):
-        if place[-1] in ("headline_weeks", "weeks") and place != ("scenarios", "reach", "weeks"):
+        if place[-1] in ("headline_weeks", "weeks") and place != ("scenarios", "inverse", "weeks"):
             continue  # names of horizons: other numbers hang on them
         name = ".".join(map(str, place))
         unsaid = [pattern for pattern in UNSAID if re.fullmatch(pattern, name)]
@@ -105,11 +105,11 @@ def test_every_stored_number_is_said_or_named_as_unsaid(explained: dict[str, Any
         (("scenarios", "scenarios", 2, "contrasts", 1, "scenario"), 0.033, f"from 17{NB}% to 3{NB}%"),
         (("scenarios", "scenarios", 0, "plausible"), 0.31, f">31{NB}%<"),
         (
-            ("scenarios", "reach", "conditions", 0, "then"),
+            ("scenarios", "inverse", "conditions", 0, "then"),
             0.777,
             f"on the mean of 26 weeks it would have to hold 78{NB}% of the time, instead of 33{NB}% as forecast",
         ),
-        (("scenarios", "reach", "probability"), 0.25, f"What 25{NB}% within 26 weeks would take"),
+        (("scenarios", "inverse", "probability"), 0.25, f"What 25{NB}% within 26 weeks would take"),
         (("watch", "releases", 0, "expected_points"), 2.96, "may move it most: by 3.0 points on average"),
         (("watch", "releases", 0, "expected"), "2031-04-05", "expected on 5 April 2031"),
         (
@@ -264,20 +264,20 @@ def test_time_is_imagined_where_rounds_were_held(explained: dict[str, Any]) -> N
 
 
 def test_a_level_below_the_forecast_asks_conditions_to_shut(explained: dict[str, Any], summary: dict[str, Any]) -> None:
-    reach = explained["scenarios"]["reach"]
-    east, west = reach["conditions"]
-    assert "is to open “" in inverse_section(reach, summary)["sentence"]
-    assert "however far it opened." in inverse_section(reach | {"conditions": [west]}, summary)["sentence"]
+    inverse = explained["scenarios"]["inverse"]
+    east, west = inverse["conditions"]
+    assert "is to open “" in inverse_section(inverse, summary)["sentence"]
+    assert "however far it opened." in inverse_section(inverse | {"conditions": [west]}, summary)["sentence"]
     below = [east | {"odds": 0.4, "then": 0.167}, west | {"then": 0.0}]
-    assert "is to shut “" in inverse_section(reach | {"conditions": below}, summary)["sentence"]
-    assert "however far it shut." in inverse_section(reach | {"conditions": below[1:]}, summary)["sentence"]
+    assert "is to shut “" in inverse_section(inverse | {"conditions": below}, summary)["sentence"]
+    assert "however far it shut." in inverse_section(inverse | {"conditions": below[1:]}, summary)["sentence"]
 
 
-def test_page_and_command_tell_reach_and_plausibility_alike(
+def test_page_and_command_tell_the_inverse_and_plausibility_alike(
     explained: dict[str, Any], say: Callable[[dict[str, Any]], str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     told = explained["scenarios"]
-    told["reach"]["weeks"] = 39
+    told["inverse"]["weeks"] = 39
     monkeypatch.setattr("ripeness.workflow.scenarios.run_scenarios", lambda *_: told)
     show_scenarios(Path(), [], False, 0.5, None, False)
     printed = capsys.readouterr().out

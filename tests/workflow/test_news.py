@@ -92,7 +92,7 @@ def test_a_report_explains_once_and_needs_no_fit(told: tuple[Path, dict[str, Any
     (folder / NEWS).unlink()
     again = explain_forecast(checked, folder, quiet)  # since the ledger's last forecast of an earlier day, from the draws that are stored
     assert {name: (folder / name).read_bytes() for name in stored} == stored
-    assert again["scenarios"]["reach"]["probability"] == 0.5 and again["watch"]["releases"]
+    assert again["scenarios"]["inverse"]["probability"] == 0.5 and again["watch"]["releases"]
     path = root / "priors" / "scenarios.toml"
     text = path.read_text("utf-8")
     path.write_text(text.replace('Russia breaks through"', 'The front moves"'), "utf-8")

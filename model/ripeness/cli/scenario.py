@@ -53,8 +53,8 @@ def show_scenarios(root: Path, wanted: list[str], given: bool, reach: float | No
             "Changes in percentage points, ± their Monte Carlo error. “Goes as far by itself”: the share of the model's own futures that do."
         )
     )
-    if "reach" in found:
-        _show_reach(found["reach"])
+    if "inverse" in found:
+        _show_reach(found["inverse"])
 
 
 def show_would_have(root: Path, wanted: list[str], start: date, as_of: date | None, json: bool) -> None:

@@ -247,7 +247,7 @@ def scenarios_section(stored: Json, summary: Json) -> dict[str, Any]:
         "as_forecast": [percent(at(ranked[0], horizon)["forecast"]) for horizon in weeks],
         "rows": rows,
         "figure": both_widths("scenarios", text, lambda width: plot_scenarios(stored, width)),
-        "inverse": inverse_section(stored["reach"], summary) if "reach" in stored else None,
+        "inverse": inverse_section(stored["inverse"], summary) if "inverse" in stored else None,
     }
 
 

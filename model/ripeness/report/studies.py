@@ -51,7 +51,7 @@ POPULATIONS: Final = {
     origins.RECONSTRUCTED: "data put together afterwards",
     origins.RECORDED: "data recorded as it came",
 }
-CLAIM, INDICATOR, EVIDENCE, PRIOR, LIKELIHOOD = "claim muted", "indicator removed", "evidence", "prior scaled", "likelihood scaled"
+CLAIM, INDICATOR, EVIDENCE, PRIOR, LIKELIHOOD = "claim zeroed", "indicator left out", "evidence", "prior scaled", "likelihood scaled"
 EVIDENCE_WORDS = {
     "priors alone": "the priors by themselves give",
     "indicators only": "with the indicators alone it would be",

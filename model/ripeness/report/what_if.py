@@ -43,7 +43,7 @@ def what_if_section(payload: Mapping[str, Any]) -> dict[str, Any]:
     factors = [
         {
             **factor,
-            "texts": [tick_text(factor, tick) for tick in factor["stops"]],
+            "texts": [tick_text(factor, tick) for tick in factor["ticks"]],
             "rest_text": rest_text(factor),
             "scale": factor["indicator"] or f"high means: {factor['plus']}",
         }
