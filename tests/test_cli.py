@@ -183,7 +183,7 @@ def called(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[Any, .
     folder = tmp_path / "2026-06-28"
     folder.mkdir()
     (folder / MANIFEST).write_text('{"schema": 1}', "utf-8")
-    (folder / FORECAST_JSON).write_text('{"question": {"text": "Will they?"}, "origin": "2026-06-28", "renewed": null}', "utf-8")
+    (folder / FORECAST_JSON).write_text('{"question": {"text": "Will they?"}, "origin": "2026-06-28", "reweighted": null}', "utf-8")
     header = "question,origin,horizon_weeks,target_end_date,probability,lower,upper,outside_view\n"
     (folder / FORECAST_CSV).write_text(header + "round,2026-06-28,4,2026-07-26,0.0649,0.004,0.1751,0.061\n", "utf-8")
 

@@ -57,7 +57,7 @@ FITS: Final = (
 )
 HEADLINE_FITS: Final = ("conjunctive_as_written", "conjunctive_tempered")  # mixed evenly
 PREDICTIONS: Final = "predictions"  # of each fit: what its draws say of the weeks ahead
-CARRIED_GROUP: Final = "carried"  # forecasts from an older fit's draws
+REWEIGHTED_GROUP: Final = "reweighted"  # forecasts from an older fit's draws
 DATA_GROUP: Final = "data"
 FIT: Final = "fit"
 OBSERVATION: Final = "observation"

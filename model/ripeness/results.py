@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 SCHEMA: Final = 1
 POSTERIOR: Final = "posterior.nc"
 BASE: Final = "base.npz"  # what an update of a fit needs of it
-CARRIED: Final = "carried.nc"  # draws of an update
+REWEIGHTED: Final = "reweighted.nc"  # draws of an update
 MANIFEST: Final = "manifest.json"
 FORECAST_JSON: Final = "forecast.json"
 FORECAST_CSV: Final = "forecast.csv"
@@ -79,7 +79,7 @@ class Run:
         if tree is None or tree.attrs["run_id"] != base["run_id"]:
             found = f"{base['origin']}/{POSTERIOR} is not that of run {base['run_id']}, whose draws {self.folder.name} uses"
             raise RipenessError(f"{found}. To mend: run 'ripeness report --as-of {self.folder.name}' again, or with --refit")
-        own = _open_tree(self.folder / CARRIED)
+        own = _open_tree(self.folder / REWEIGHTED)
         nodes = {node.path: node.to_dataset(inherit=False) for whole in (tree, own) for node in whole.subtree}
         return xr.DataTree.from_dict(nodes)
 
@@ -104,7 +104,7 @@ class Run:
         RipenessError
             If there is no such fit.
         """
-        fits = [child for child in self.tree.children if child not in ("carried", "data")]
+        fits = [child for child in self.tree.children if child not in ("reweighted", "data")]
         if name not in fits:
             raise RipenessError(f"no fit '{name}' in {self.folder.name}; there are: {', '.join(fits)}")
         import xarray as xr

@@ -1,6 +1,6 @@
 """What a study of one origin starts from: the spec, the announcements and the stored draws of its run.
 
-Studies ask what else the same draws say (a claim muted, a prior narrowed, an indicator left out), so they read stored fits and sample
+Studies ask what else the same draws say (a claim zeroed, a prior narrowed, an indicator left out), so they read stored fits and sample
 anew only where reweighting cannot answer. The headline is always that of the method: the even mixture of the readings' conjunctive
 forecasts for the headline horizon.
 """

@@ -125,7 +125,7 @@ def _carry(asked: _Asked, progress: Progress) -> Path | None:
         return None
     path, base_run_id = found
     meta, folder = identify_update(asked.meta, base_run_id), asked.folder
-    if _is_stored(folder, meta["run_id"], results.CARRIED):
+    if _is_stored(folder, meta["run_id"], results.REWEIGHTED):
         progress("inputs unchanged: the stored forecast is used")
         return folder
     from ripeness.elicitation.elicited import Priors
@@ -145,7 +145,7 @@ def _carry(asked: _Asked, progress: Progress) -> Path | None:
     summary = build_carried_summary(made, checked.claims, meta, asked.previous(meta["run_id"]))
     folder.mkdir(parents=True, exist_ok=True)
     (folder / results.MANIFEST).unlink(missing_ok=True)
-    results.write_tree(folder / results.CARRIED, build_carried_tree(made, _attributes(asked, meta)))
+    results.write_tree(folder / results.REWEIGHTED, build_carried_tree(made, _attributes(asked, meta)))
     results.write_json(folder / results.FORECAST_JSON, summary)
     manifest = {"schema": results.SCHEMA, **meta, "base": {"run_id": base_run_id, "origin": base.panel.origin.isoformat()}}
     results.write_json(folder / results.MANIFEST, manifest)

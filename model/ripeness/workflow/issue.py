@@ -29,7 +29,7 @@ def run_report(root: Path, as_of: date | None = None, seed: int | None = None, r
     explained = explain_forecast(checked, folder, progress)
     progress("drawing the page")
     from ripeness.report.page import render_page
-    from ripeness.report.trust import read_studies
+    from ripeness.report.studies import read_studies
 
     run, workspace = results.open_run(folder), checked.workspace
     entries = _ledger_entries(run.summary, checked.store.default_origin())

@@ -133,10 +133,10 @@ def _store(checked: Checked, start: End, end: End, lines: list[Line]) -> dict[st
         "made_from": _made_from(start.shown(), end.shown()),
     }
     results.write_json(folder / NEWS, found)
-    from ripeness.report.moves import plot_news
-    from ripeness.report.scrutiny import write_figure
+    from ripeness.report.attribution import plot_news
+    from ripeness.report.drawing import write_chart
 
-    write_figure(folder / NEWS_FIGURE, plot_news(found))
+    write_chart(folder / NEWS_FIGURE, plot_news(found))
     return found
 
 

@@ -130,7 +130,7 @@ def tell_scenarios(
             progress(one.title)
             found["scenarios"].append(_shown(one, future.result()))
         if needed is not None:
-            found["reach"] = needed.result()
+            found["inverse"] = needed.result()
     return found
 
 
