@@ -5,17 +5,15 @@ The names of files, groups and variables are public: docs/schema.md.
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ripeness.errors import ContentError, Fault, RipenessError
+from ripeness.files import replacing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -153,46 +151,7 @@ def _of_another_schema(folder: str, file: str, found: object) -> str:
     return f"{folder}/{file} was written with schema {found}, this version reads schema {SCHEMA}. To mend: run 'ripeness fit --refit'"
 
 
-def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write JSON with keys in the order given, one byte sequence for one content; floats to ten significant digits."""
-    write_whole(path, json.dumps(rounded(content), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
-
-
-def rounded(content: Any) -> Any:
-    """Floats to ten significant digits, containers alike; anything not finite becomes None."""
-    if isinstance(content, float):
-        return float(f"{content:.10g}") if content == content and abs(content) != float("inf") else None
-    if isinstance(content, Mapping):
-        return {str(key): rounded(value) for key, value in content.items()}
-    if isinstance(content, list | tuple):
-        return [rounded(value) for value in content]
-    return content
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A file to write that takes the place of another at the end; whoever reads that one sees the old or the new, never a part."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.new")
-    try:
-        yield temporary
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Replace a file by a new text, whole."""
-    with replacing(path) as temporary:
-        temporary.write_text(text, "utf-8", newline="\n")
-
-
 def write_tree(path: Path, tree: xr.DataTree) -> None:
     """Replace a file of draws by a new one, whole."""
     with replacing(path) as temporary:
         tree.to_netcdf(temporary, engine="h5netcdf")
-
-
-def hash_text(*parts: str) -> str:
-    """SHA-256 over parts, each ended by a NUL."""
-    return hashlib.sha256("".join(f"{part}\0" for part in parts).encode()).hexdigest()

@@ -12,12 +12,12 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from ripeness import results
+from ripeness import files, results
 from ripeness.errors import UsageError
 from ripeness.evaluation import published
+from ripeness.files import hash_text
 from ripeness.report import studies
 from ripeness.report.drawing import write_chart
-from ripeness.results import hash_text
 from ripeness.workflow.checked import Checked, check_workspace
 from ripeness.workflow.forecasts import run_fit
 from ripeness.workflow.identity import code_version
@@ -228,4 +228,4 @@ def _note(checked: Checked, study: str, command: str, seed: int | None, day: dat
         "code_version": code_version(),
         "versions": library_versions(),
     }
-    results.write_json(checked.workspace.reports / published.STUDIES / f"{study}.json", made | more)
+    files.write_json(checked.workspace.reports / published.STUDIES / f"{study}.json", made | more)
