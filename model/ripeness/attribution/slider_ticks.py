@@ -110,7 +110,7 @@ def describe_slider(slider: Slider) -> Mapping[str, object]:
     return {
         "indicator": slider.indicator,
         "unit": slider.unit,
-        "stops": pairs,
+        "ticks": pairs,
         "now": [slider.now.value, slider.now.units],
         "rest": slider.rest,
     }

@@ -240,7 +240,7 @@ def _hold(payload: Payload, numbers: Mapping[str, Array], z: Array, k: int, move
         week, moved = j - payload["first"] + 1, phi * moved
         for move in moves:
             if move["first"] <= week <= move["last"]:
-                value, units = payload["factors"][k]["stops"][move["stop"]]
+                value, units = payload["factors"][k]["ticks"][move["stop"]]
                 level = k in payload["levels"] and value is not None
                 target = units - (numbers["level"][:, payload["levels"].index(k), None] if level else 0.0)
                 moved = target - z[:, :, j]

@@ -20,19 +20,18 @@ from numpy.typing import NDArray
 from ripeness import names
 from ripeness.evaluation.simulated_data import SimulatedWar, sensitivity_by_week, silence_unread, simulate_war, weekly_terms
 from ripeness.evaluation.stored import Draws
-from ripeness.evaluation.zeroed import record_log_likelihood
 from ripeness.forecast.ahead import build_ahead
 from ripeness.forecast.horizons import forecast_probabilities
 from ripeness.forecast.prior_predictive import sample_prior
 from ripeness.forecast.simulate import simulate_rounds
 from ripeness.inference.gate import Criterion, judge_fit
-from ripeness.inference.predictive import log_likelihoods, row_moments
+from ripeness.inference.predictive import log_likelihoods
 from ripeness.inference.sample import flatten_draws, sample_posterior
 from ripeness.model.build import model_coords
 from ripeness.model.spec import ModelSpec
 from ripeness.model.terms.announcements import Announcement
-from ripeness.model.terms.outside import outside_basis
 from ripeness.model.terms.dormancy_filter import filter_dormancy
+from ripeness.model.terms.outside import outside_basis
 from ripeness.workspace import FitSettings
 
 Array = NDArray[np.float64]
@@ -58,6 +57,7 @@ VECTORS = {
     "kept": names.KEPT,
     "sensitivity": names.STRETCH,
 }
+OBSERVED = {"rounds": "record", "measured": "values", "counted": "counts"}
 SCALARS = ("log_best_to_worst", "log_war_level", "normaliser")
 
 
@@ -132,7 +132,7 @@ def rank_truth(
     announcements : list of Announcement
     seed : SeedSequence
     """
-    posterior = sampled["posterior"].to_dataset().drop_vars(names.NOT_STORED, errors="ignore")
+    posterior = sampled["posterior"].to_dataset()
     draws = flatten_draws(posterior)
     thin = np.linspace(0, len(draws["outside_knots"]) - 1, RANKED).astype(np.intp)
     used = [name for name in draws if name in war.truth]
@@ -150,8 +150,7 @@ def rank_truth(
 def _failures(posterior: xr.Dataset, sampled: xr.DataTree) -> tuple[Criterion, ...]:
     shape = (posterior.sizes[names.CHAIN], posterior.sizes[names.DRAW])
     stand_in = xr.DataArray(posterior["log_war_level"].values.reshape(shape), dims=(names.CHAIN, names.DRAW))
-    asked_of = posterior.drop_vars("rounds")  # of a week that nobody searched it is the same in every draw
-    verdict = judge_fit("simulated", asked_of, sampled["sample_stats"].to_dataset(), stand_in)
+    verdict = judge_fit("simulated", posterior, sampled["sample_stats"].to_dataset(), stand_in)
     asked = [replace(criterion, limit=SHORT_LIMITS[criterion.name]) for criterion in verdict.criteria if criterion.name in SHORT_LIMITS]
     return tuple(criterion for criterion in asked if not criterion.passed)
 
@@ -189,11 +188,9 @@ def quantities(
     found["hazard now"] = probabilities.hazard[:, 0]
     for place, weeks in enumerate(spec.workspace.question.horizons_weeks):
         found[f"headline[{weeks} weeks]"] = probabilities.within[:, place]
-    found["log-likelihood of the record"] = record_log_likelihood(spec, draws)
-    rows = log_likelihoods(spec, row_moments(spec, draws))
-    for name, label in (("measured", "values"), ("counted", "counts")):
-        if rows[name].shape[1]:
-            found[f"log-likelihood of the {label}"] = rows[name].sum(axis=1)
+    for name, density in log_likelihoods(spec, "conjunctive", draws).items():
+        if density.shape[1]:
+            found[f"log-likelihood of the {OBSERVED.get(name, name)}"] = density.sum(axis=1)
     rounds = simulate_rounds(ahead, event_seed)[0, 0]
     # a week belongs to a horizon if at least half of it does, as for the sustained process
     came = np.array([int(rounds[reach >= 0.5].sum() > 0) for reach in ahead.reach])

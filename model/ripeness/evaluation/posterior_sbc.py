@@ -25,9 +25,9 @@ from ripeness.evaluation.simulated_data import SimulatedWar, sensitivity_by_week
 from ripeness.evaluation.stored import Draws
 from ripeness.evaluation.zeroed import rejoin
 from ripeness.forecast.ahead import build_ahead
+from ripeness.inference.compiled import build_data, program_of
 from ripeness.inference.coordinates import build_coordinates
 from ripeness.inference.expand import expand_draws
-from ripeness.inference.model_data import build_problem
 from ripeness.inference.sample import CORES, TARGET_ACCEPT, VECTOR, as_nutpie_model
 from ripeness.model.spec import ModelSpec
 from ripeness.model.terms.announcements import Announcement, announced_weeks
@@ -102,13 +102,13 @@ def sample_with_flat_levels(spec: ModelSpec, weeks: int, reading: str, seed: int
     """A short fit whose slow levels have their knots in the first weeks alone and stay where they are from then on."""
     settings = short_settings(spec)
     coordinates = build_coordinates(spec, "conjunctive", reading)
-    problem = build_problem(spec, "conjunctive", reading, coordinates)
-    basis = np.zeros_like(problem.basis)
+    program, data = program_of(spec, "conjunctive", reading), build_data(spec, "conjunctive", reading, coordinates)
+    basis = np.zeros_like(data.arrays["level_basis"])
     own = level_basis(weeks)
     basis[: len(own), :weeks], basis[: len(own), weeks:] = own, own[:, -1:]
-    problem = problem._replace(basis=basis)  # later knots move nothing
+    data = data.with_arrays(level_basis=basis)  # later knots move nothing
     sampled = nutpie.sample(
-        as_nutpie_model(problem, coordinates),
+        as_nutpie_model(program, data, coordinates),
         draws=settings.draws,
         tune=settings.tune,
         chains=settings.chains,
@@ -118,7 +118,7 @@ def sample_with_flat_levels(spec: ModelSpec, weeks: int, reading: str, seed: int
         save_warmup=False,
         progress_bar=False,
     )
-    posterior = expand_draws(spec, "conjunctive", coordinates, problem, np.asarray(sampled["posterior"].to_dataset()[VECTOR]))
+    posterior = expand_draws(spec, "conjunctive", coordinates, program, data, np.asarray(sampled["posterior"].to_dataset()[VECTOR]))
     return xr.DataTree.from_dict({"posterior": posterior, "sample_stats": sampled["sample_stats"].to_dataset()})
 
 

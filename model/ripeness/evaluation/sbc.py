@@ -29,9 +29,9 @@ from ripeness.evaluation.calibration import (
 from ripeness.evaluation.posterior_sbc import calibrate_future
 from ripeness.evaluation.resumed import ResumedTable
 from ripeness.evaluation.uniformity import holm, p_value
+from ripeness.files import hash_text
 from ripeness.model.spec import ModelSpec
 from ripeness.model.terms.announcements import Announcement
-from ripeness.results import hash_text
 
 Array = NDArray[np.float64]
 Progress = Callable[[str], None]

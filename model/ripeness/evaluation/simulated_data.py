@@ -12,14 +12,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ripeness import names
 from ripeness.data.panel import UNSEARCHED, Panel
 from ripeness.evaluation.stored import Draws
-from ripeness.inference.predictive import row_moments
+from ripeness.inference.predictive import replicates
 from ripeness.model.spec import ModelSpec
 from ripeness.model.terms.outside import outside_basis
 
 Array = NDArray[np.float64]
-LARGEST_LOG_MEAN = 30.0  # a count of 10¹³: beyond any that a kernel can tell apart, and within what can be drawn
 
 
 @dataclass(frozen=True)
@@ -58,13 +58,10 @@ def simulate_war(spec: ModelSpec, truth: Draws, rng: np.random.Generator) -> Sim
 
 def simulate_rows(spec: ModelSpec, truth: Draws, rng: np.random.Generator) -> Panel:
     """The panel with simulated values and counts."""
-    moments, panel = row_moments(spec, truth), spec.panel
-    values = moments.location[0] + moments.spread[0] * rng.standard_t(spec.priors.files.noise_tails, moments.location.shape[1])
-    counts = panel.counted.count
-    if counts.size:
-        mean, alpha = np.exp(np.minimum(moments.log_mean[0], LARGEST_LOG_MEAN)), moments.dispersion[0]
-        counts = rng.poisson(rng.gamma(alpha, mean / alpha)).astype(float)
-    return replace(panel, measured=replace(panel.measured, value=values), counted=replace(panel.counted, count=counts))
+    panel = spec.panel
+    found = replicates(spec, names.CONJUNCTIVE, {name: values for name, values in truth.items() if name != "hazard"}, rng)
+    measured, counted = replace(panel.measured, value=found["measured"][0]), replace(panel.counted, count=found["counted"][0])
+    return replace(panel, measured=measured, counted=counted)
 
 
 @dataclass(frozen=True)

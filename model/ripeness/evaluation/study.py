@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ripeness import names, results
+from ripeness import files, names
 from ripeness.calendar import weeks_between
 from ripeness.data.vintages import Store, Vintage
 from ripeness.elicitation.elicited import Priors
@@ -128,7 +128,7 @@ class Study:
     def plan(self) -> dict[str, list[Task]]:
         """The tasks of each vintage."""
         sources = [Path(str(module.__file__)).read_text("utf-8") for module in MAKERS]
-        made_by = results.hash_text(self.made_by, str({name: version(name) for name in VERSIONED}), *sources)
+        made_by = files.hash_text(self.made_by, str({name: version(name) for name in VERSIONED}), *sources)
         tasks = {
             kind: plan(self.workspace, self.store, self.priors, self.origins, kind, self.settings, self.seed, made_by)
             for kind in self.vintages
@@ -167,7 +167,7 @@ def run_study(
     run_tasks(everything, study.folder, executor, told, make)
     tables = assess(study, tasks)
     for name, table in tables.items():
-        results.write_whole(study.tables / name, table.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
+        files.write_whole(study.tables / name, table.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
     known = {
         **about,
         "seed": study.seed,
@@ -178,7 +178,7 @@ def run_study(
         "settings": study.settings.model_dump(),
         "versions": {name: version(name) for name in VERSIONED},
     }
-    results.write_json(study.tables / ABOUT, known)
+    files.write_json(study.tables / ABOUT, known)
     return tables
 
 

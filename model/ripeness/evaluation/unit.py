@@ -21,7 +21,7 @@ from typing import Final
 
 import pandas as pd
 
-from ripeness.results import write_whole
+from ripeness.files import write_whole
 
 WEEK: Final = "week"  # the question of one week's rows
 SILENT: Final = "silent"

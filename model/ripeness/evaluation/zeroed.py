@@ -19,13 +19,11 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ripeness import names
-from ripeness.data.panel import UNSEARCHED
 from ripeness.evaluation.stored import POINTS, Draws, Stored, error_of_mean
 from ripeness.model.spec import ModelSpec
 from ripeness.model.terms import conditions as inner
-from ripeness.model.terms.outside import outside_basis
 from ripeness.model.terms.pulses import fading_pulses
-from ripeness.model.terms.dormancy_filter import filter_dormancy
+from ripeness.model.terms.record import Record
 
 Array = NDArray[np.float64]
 WORST_K = 0.7
@@ -100,22 +98,7 @@ def mix_changes(changes: list[Change]) -> Change:
 
 def record_log_likelihood(spec: ModelSpec, draws: Draws) -> Array:
     """Log-likelihood of the record of rounds, missed rounds summed out: (draw,), from outside_knots, inside, kept and sensitivity."""
-    record = spec.panel.record
-    at_risk = slice(record.start, len(spec.panel.weeks))
-    number = len(draws["outside_knots"])
-    outside = draws["outside_knots"] @ outside_basis(spec, len(spec.panel.weeks) - record.start + 1).T
-    multiplier = draws["inside"][:, record.start - 1 : len(spec.panel.weeks) - 1] + np.log(record.share[at_risk])
-    announced = -np.log1p(-draws["kept"]) @ spec.announced[:, at_risk]
-    # in weeks that nobody searched nothing is found by chance, and a round on record there is sure
-    ends = np.concatenate([draws.get("sensitivity", np.zeros((number, 0))), np.tile([0.0, 1.0], (number, 1))], axis=1)
-    stretch, found = record.stretch[at_risk], record.found[at_risk]
-    sensitivity = ends[:, np.where(stretch != UNSEARCHED, stretch, len(record.sensitivities) + (found > 0))]
-    return np.array(
-        [
-            filter_dormancy(outside[s], multiplier[s], announced[s], np.ascontiguousarray(sensitivity[s]), found)[0].sum()
-            for s in range(number)
-        ]
-    )
+    return Record().log_likelihood(spec, draws).sum(axis=1)
 
 
 def rejoin(spec: ModelSpec, draws: Draws) -> Draws:

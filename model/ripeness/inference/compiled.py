@@ -14,14 +14,13 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
-import numba
 import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
 from ripeness.inference import runtime
 from ripeness.inference.coordinates import Coordinates
-from ripeness.kernels.compilation import OPTIONS
+from ripeness.kernels.compilation import callback, compile_source
 from ripeness.model.spec import ModelSpec
 from ripeness.model.term import Derived, Kernel, Term
 from ripeness.model.terms import terms_of
@@ -255,27 +254,12 @@ def keep_vector(size: int, _: int, at: Any, kept_at: Any, table_at: Any) -> int:
 
 @cache
 def _vector_function() -> Any:
-    return kept_cfunc(VECTOR)(keep_vector)
-
-
-_compiled: dict[str, Any] = {}
-
-
-def kept_cfunc(sig):
-    return numba.cfunc(sig, **OPTIONS)
-
-def compile_source(source, name, namespace, sig):
-    if source not in _compiled:
-        ns = dict(namespace)
-        exec(compile(source, "<ripeness generated>", "exec"), ns)
-        _compiled[source] = numba.cfunc(sig, **OPTIONS)(ns[name])
-    return _compiled[source]
-
+    return callback(keep_vector, VECTOR)
 
 
 def c_functions(program: Program) -> tuple[Any, Any]:
     """The C functions that nutpie calls: density of a program, and vector. The first call after a change of a term takes its time."""
-    return compile_source(program.source, NAME, program.namespace, DENSITY), _vector_function()
+    return compile_source(program.source, NAME, DENSITY, program.namespace), _vector_function()
 
 
 class Density:

@@ -151,12 +151,15 @@ class Term:
     derived : tuple of Derived
     observed : Observed or None
         What of it is data.
+    replicated_from : set of str
+        Draws that replicated data need.
     """
 
     parameters: tuple[Parameter, ...] = ()
     kernels: tuple[Kernel, ...] = ()
     derived: tuple[Derived, ...] = ()
     observed: Observed | None = None
+    replicated_from: frozenset[str] = frozenset()
 
     def coords(self, spec: ModelSpec) -> dict[str, Any]:
         """Coordinate values of the dims that the term brings, by dim."""

@@ -17,8 +17,7 @@ from ripeness.elicitation.elicited import elicit_quantiles
 from ripeness.forecast.dormancy import Silence, silence_of_record
 from ripeness.kernels.compilation import compiled
 from ripeness.model.spec import ModelSpec, Variant
-from ripeness.model.terms.conditions import weight_matrix
-from ripeness.model.terms.conditions import LARGEST_POWER, add_up, close_conjunctive, lay_out_regressors, log_sigmoids
+from ripeness.model.terms.conditions import LARGEST_POWER, add_up, close_conjunctive, lay_out_regressors, log_sigmoids, weight_matrix
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]

@@ -177,7 +177,9 @@ def adjoint_announced(kept: Array, share: Array, added: Array, added_bar: Array)
 class Announcements(Term):
     """Announced meetings."""
 
-    parameters = (Parameter("kept", (names.KEPT,), "logit", elicited("kept", class_ids), "probability that an announced meeting is kept", "kept"),)
+    parameters = (
+        Parameter("kept", (names.KEPT,), "logit", elicited("kept", class_ids), "probability that an announced meeting is kept", "kept"),
+    )
     kernels = (Kernel(lay_announced, adjoint_announced, ("kept", "announced_share"), {"announced": "vector"}, ("kept",)),)
 
     def coords(self, spec: ModelSpec) -> dict[str, Any]:

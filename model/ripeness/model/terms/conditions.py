@@ -41,6 +41,7 @@ from ripeness.kernels.compilation import compiled, inner
 from ripeness.kernels.exponential import exponential
 from ripeness.kernels.reductions import dot, sum_of
 from ripeness.model.term import Derived, Draws, Kernel, Parameter, Scales, Scope, Term, elicited
+from ripeness.model.terms.pulses import fading_pulses
 
 if TYPE_CHECKING:
     from ripeness.model.spec import ModelSpec
@@ -555,8 +556,17 @@ class Conditions(Term):
     """Log odds that each condition is open."""
 
     parameters = (
-        Parameter("intercept_open", (names.CONDITION,), "identity", elicited("share_open", condition_ids), "log odds open, usually", "share_open"),
-        Parameter("log_best_to_worst", (), "log", total_prior, "log of how many times likelier a round is in the best tenth of weeks", "best_to_worst"),
+        Parameter(
+            "intercept_open", (names.CONDITION,), "identity", elicited("share_open", condition_ids), "log odds open, usually", "share_open"
+        ),
+        Parameter(
+            "log_best_to_worst",
+            (),
+            "log",
+            total_prior,
+            "log of how many times likelier a round is in the best tenth of weeks",
+            "best_to_worst",
+        ),
         Parameter("effect_size", (names.EFFECT,), "identity", effect_prior, "size of an effect, in units of the total", "readings.toml"),
     )
     kernels = (
@@ -641,3 +651,11 @@ class InsideView(Term):
         score = inside_score(scope["log_odds_at_points"], intercept, conjunctive, pt)
         norm_of = pm.Deterministic("normaliser", log_mean_exp(score, pt))
         scope["inside"] = pm.Deterministic("inside", inside_score(log_odds, intercept, conjunctive, pt) - norm_of, dims=names.WEEK)
+
+    def simulate(self, spec: ModelSpec, reading: str, variant: str, draws: Draws, rng: np.random.Generator) -> None:
+        structure, conjunctive = spec.structure, variant == names.CONJUNCTIVE
+        matrix, intercept = weight_matrix(draws["weight"], structure), draws["intercept_open"]
+        factor = draws["path"] + fading_pulses(spec.workspace.factors, spec.panel.weeks, spec.panel.origin, draws)
+        draws["log_odds_open"] = openness(regressors(factor, structure.sided, np), matrix, intercept)
+        draws["normaliser"] = normaliser(matrix, intercept, structure, conjunctive, np)
+        draws["inside"] = inside_score(draws["log_odds_open"], intercept, conjunctive, np) - draws["normaliser"][:, None]

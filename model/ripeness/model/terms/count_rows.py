@@ -296,6 +296,7 @@ class CountRows(Term):
         ),
     )  # fmt: skip
     observed = Observed("counted", (names.COUNT_ROW,))
+    replicated_from = frozenset({"path"})
 
     def coords(self, spec: ModelSpec) -> dict[str, Any]:
         return {

@@ -103,7 +103,9 @@ class FactorPaths(Term):
     """Half-lives and paths of the factors."""
 
     parameters = (
-        Parameter("half_life", (names.FACTOR,), "log", elicited("half_life", factor_ids), "weeks in which a shock fades by half", "half_life"),
+        Parameter(
+            "half_life", (names.FACTOR,), "log", elicited("half_life", factor_ids), "weeks in which a shock fades by half", "half_life"
+        ),
         Parameter("white_noise", (names.FACTOR, names.WEEK), "identity", white_prior, "whitened coordinates of the paths", stored=False),
     )
     kernels = (
@@ -160,7 +162,6 @@ class FactorPaths(Term):
             scope["path"] = pm.Deterministic("path", carry_onward(phi, innovation), dims=dims)
 
     def simulate(self, spec: ModelSpec, reading: str, variant: str, draws: Draws, rng: np.random.Generator) -> None:
-        del draws["white_noise"]
         phi = persistence(draws["half_life"])
         draws["path"] = stationary_paths(phi, len(spec.panel.weeks), heavy_tailed(spec), spec.priors.files.factor_tails, rng)
 

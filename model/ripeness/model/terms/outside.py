@@ -102,7 +102,15 @@ def lay_curve(rhythm: Array, level: Array, deviation: Array, log_rate: Array, kn
 
 @inner
 def adjoint_curve(
-    rhythm: Array, level: Array, deviation: Array, log_rate: Array, knot: Index, share: Array, outside: Array, knots: Array, outside_bar: Array
+    rhythm: Array,
+    level: Array,
+    deviation: Array,
+    log_rate: Array,
+    knot: Index,
+    share: Array,
+    outside: Array,
+    knots: Array,
+    outside_bar: Array,
 ) -> tuple[Array, Array, Array]:
     """Cotangents of rhythm, level and deviation."""
     rhythms = rhythm.shape[0]
@@ -120,7 +128,14 @@ class OutsideCurve(Term):
     """Log weekly hazard by dormancy."""
 
     parameters = (
-        Parameter("log_rhythm", (names.RHYTHM,), "identity", elicited("rhythm", rhythm_ids), "log weekly hazard in the process's own rhythm", "rhythm"),
+        Parameter(
+            "log_rhythm",
+            (names.RHYTHM,),
+            "identity",
+            elicited("rhythm", rhythm_ids),
+            "log weekly hazard in the process's own rhythm",
+            "rhythm",
+        ),
         Parameter("log_war_level", (), "identity", level_prior, "log of this war's level against the reference class", "war_level"),
         Parameter("deviation", (names.CLASS,), "identity", deviation_prior, "deviation of a class of dormancy", "reference_class.csv"),
     )

@@ -179,6 +179,7 @@ class Record(Term):
     )  # fmt: skip
     derived = (Derived("hazard", (names.RISK,)),)
     observed = Observed("rounds", (names.RISK,))
+    replicated_from = frozenset({"hazard"})
 
     def coords(self, spec: ModelSpec) -> dict[str, Any]:
         record = spec.panel.record
@@ -216,7 +217,12 @@ class Record(Term):
         ends = pt.concatenate([scope["sensitivity"], np.array([0.0, 1.0])])  # nobody looked; a round is on record where nobody looked
         inside = scope["inside"] if "inside" in scope else data["inside"]
         multiplier = inside[spec.panel.record.start - 1 : len(spec.panel.weeks) - 1] + data["log_days"]
-        inputs = {"outside": scope["outside"], "multiplier": multiplier, "announced": scope["announced"], "found_if_held": ends[data["stretch_place"]]}
+        inputs = {
+            "outside": scope["outside"],
+            "multiplier": multiplier,
+            "announced": scope["announced"],
+            "found_if_held": ends[data["stretch_place"]],
+        }
         pm.Deterministic("hazard", kernel(inputs | {"found": data["found"]})["hazard"], dims=names.RISK)
 
         def log_density(found: Any, *given: Any) -> Any:

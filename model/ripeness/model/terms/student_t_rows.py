@@ -247,6 +247,7 @@ class StudentTRows(Term):
         ),
     )  # fmt: skip
     observed = Observed("measured", (names.ROW,))
+    replicated_from = frozenset({"path"})
 
     def coords(self, spec: ModelSpec) -> dict[str, Any]:
         return {names.MEASURED: list(indicators(spec)), names.ROW: np.arange(len(spec.panel.measured.value))}

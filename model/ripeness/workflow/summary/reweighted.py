@@ -54,7 +54,7 @@ def build_carried_summary(made: CarriedRun, claims: Claims, meta: Mapping[str, A
     ]
     return {
         **head_of(spec, made.vintage, claims, meta, previous, missed_round(_headline(made))),
-        "renewed": _update(made),
+        "reweighted": _update(made),
         "forecasts": forecast_rows(spec, made.fits, sources),
         "gate": base["gate"],
         "flags": [asdict(flag) for flag in made.flags],
