@@ -16,8 +16,10 @@ from ripeness import names
 from ripeness.calendar import week_of
 from ripeness.data.panel import UNSEARCHED
 from ripeness.elicitation.elicited import elicit_quantiles
-from ripeness.model.build import Form, build_model
-from ripeness.model.spec import ModelSpec, Variant, reading_data
+from ripeness.model.build import build_model
+from ripeness.model.spec import ModelSpec, Variant
+from ripeness.model.term import Form
+from ripeness.model.terms.conditions import reading_data
 
 Array = NDArray[np.float64]
 Point = dict[str, Array]

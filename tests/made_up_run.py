@@ -275,7 +275,7 @@ def made_up_summary() -> dict[str, Any]:
             "edges": [["half_life", "path"], ["path", "hazard"], ["log_war_level", "hazard"], ["hazard", "rounds_density"]],
         },
         "previous": None,
-        "renewed": None,
+        "reweighted": None,
     }
 
 
@@ -296,7 +296,7 @@ def made_up_tree() -> xr.DataTree:
             coords={names.WEEK: weeks, names.LEVEL: ["supply"], names.RELATIVE: ["coal"]},
         )
     for fit in names.HEADLINE_FITS:
-        groups[f"{names.FORECAST_GROUP}/{fit}"] = xr.Dataset(
+        groups[f"{fit}/{names.PREDICTIONS}"] = xr.Dataset(
             {"within": ((*sampled, names.HORIZON), rng.uniform(size=(chains, draws, 4)))}, coords={names.HORIZON: list(HORIZONS)}
         )
     groups["data"] = xr.Dataset(
@@ -409,7 +409,7 @@ def made_up_explained() -> dict[str, Any]:
             ("both", "A famine while old friends write", ["famine", "letters"], (9.5, 22.6, 23.7, 21.8), 0.0),
         )
     ]
-    reach = [
+    inverse = [
         {"condition": "east", "odds": 3.74, "now": 0.334, "then": 0.582, "reached": 0.5},
         {"condition": "west", "odds": None, "now": 0.461, "then": 1.0, "reached": 0.421},
     ]
@@ -445,6 +445,6 @@ def made_up_explained() -> dict[str, Any]:
     return {
         "news": news,
         "scenarios": told
-        | {"scenarios": scenarios, "reach": {"probability": 0.5, "weeks": 26, "conditions": reach}, "made_from": "f" * 64},
+        | {"scenarios": scenarios, "inverse": {"probability": 0.5, "weeks": 26, "conditions": inverse}, "made_from": "f" * 64},
         "watch": watch,
     }

@@ -183,7 +183,7 @@ def called(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[Any, .
     folder = tmp_path / "2026-06-28"
     folder.mkdir()
     (folder / MANIFEST).write_text('{"schema": 1}', "utf-8")
-    (folder / FORECAST_JSON).write_text('{"question": {"text": "Will they?"}, "origin": "2026-06-28", "renewed": null}', "utf-8")
+    (folder / FORECAST_JSON).write_text('{"question": {"text": "Will they?"}, "origin": "2026-06-28", "reweighted": null}', "utf-8")
     header = "question,origin,horizon_weeks,target_end_date,probability,lower,upper,outside_view\n"
     (folder / FORECAST_CSV).write_text(header + "round,2026-06-28,4,2026-07-26,0.0649,0.004,0.1751,0.061\n", "utf-8")
 
@@ -235,3 +235,26 @@ def test_gate_refuses_with_its_words(root: Path, monkeypatch: pytest.MonkeyPatch
 
 def _indicator_files(workspace: Path) -> list[Path]:
     return [path for path in (workspace / "data").glob("*.csv") if path.stem not in ("events", "coverage")]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a profile is always there")
+@pytest.mark.parametrize("home", ["/nonexistent", "", "."])
+def test_without_a_home_libraries_get_a_folder_that_is_never_the_current_one(
+    home: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    import os
+
+    from ripeness.__main__ import find_home
+
+    monkeypatch.setenv("HOME", home)
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    find_home()
+    assert os.environ["HOME"] == str(tmp_path) and not caplog.records
+    monkeypatch.setenv("HOME", home)
+    monkeypatch.setenv("NUMBA_CACHE_DIR", ".")
+    find_home()
+    assert Path(os.environ["HOME"]).is_absolute() and "NUMBA_CACHE_DIR" not in os.environ and "not kept" in caplog.text
+    monkeypatch.setenv("NUMBA_CACHE_DIR", ".")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    find_home()
+    assert os.environ["HOME"] == str(tmp_path)

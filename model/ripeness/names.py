@@ -45,9 +45,6 @@ MIXTURE: Final = "mixture"  # the headline: the even mixture of the readings' co
 # What a person calls the readings on a page
 READING_LABELS: Final = {AS_WRITTEN: "as written", TEMPERED: "tempered by published findings"}
 
-# Sampled but of no use to anybody: the whitened coordinates of the paths
-NOT_STORED: Final = ("white_noise",)
-
 # Fits, in the order in which they are stored: name, variant, reading
 FITS: Final = (
     ("conjunctive_as_written", CONJUNCTIVE, AS_WRITTEN),
@@ -56,8 +53,8 @@ FITS: Final = (
     ("outside", OUTSIDE, AS_WRITTEN),
 )
 HEADLINE_FITS: Final = ("conjunctive_as_written", "conjunctive_tempered")  # mixed evenly
-FORECAST_GROUP: Final = "forecast"
-CARRIED_GROUP: Final = "carried"  # forecasts from an older fit's draws
+PREDICTIONS: Final = "predictions"  # of each fit: what its draws say of the weeks ahead
+REWEIGHTED_GROUP: Final = "reweighted"  # forecasts from an older fit's draws
 DATA_GROUP: Final = "data"
 FIT: Final = "fit"
 OBSERVATION: Final = "observation"

@@ -5,17 +5,15 @@ The names of files, groups and variables are public: docs/schema.md.
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ripeness.errors import ContentError, Fault, RipenessError
+from ripeness.files import replacing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,7 +22,7 @@ if TYPE_CHECKING:
 SCHEMA: Final = 1
 POSTERIOR: Final = "posterior.nc"
 BASE: Final = "base.npz"  # what an update of a fit needs of it
-CARRIED: Final = "carried.nc"  # draws of an update
+REWEIGHTED: Final = "reweighted.nc"  # draws of an update
 MANIFEST: Final = "manifest.json"
 FORECAST_JSON: Final = "forecast.json"
 FORECAST_CSV: Final = "forecast.csv"
@@ -60,7 +58,7 @@ class Run:
 
     @cached_property
     def tree(self) -> xr.DataTree:
-        """All draws: a tree with a group for each fit, and the groups forecast and data.
+        """All draws: a tree with a group for each fit, and the group data. Nothing is loaded before it is asked for.
 
         An update has the fits of its base, their forecasts as of the base's day, the group carried for its own ones, and its own data.
 
@@ -79,7 +77,7 @@ class Run:
         if tree is None or tree.attrs["run_id"] != base["run_id"]:
             found = f"{base['origin']}/{POSTERIOR} is not that of run {base['run_id']}, whose draws {self.folder.name} uses"
             raise RipenessError(f"{found}. To mend: run 'ripeness report --as-of {self.folder.name}' again, or with --refit")
-        own = _open_tree(self.folder / CARRIED)
+        own = _open_tree(self.folder / REWEIGHTED)
         nodes = {node.path: node.to_dataset(inherit=False) for whole in (tree, own) for node in whole.subtree}
         return xr.DataTree.from_dict(nodes)
 
@@ -104,12 +102,14 @@ class Run:
         RipenessError
             If there is no such fit.
         """
-        fits = [child for child in self.tree.children if child not in ("forecast", "carried", "data")]
+        fits = [child for child in self.tree.children if child not in ("reweighted", "data")]
         if name not in fits:
             raise RipenessError(f"no fit '{name}' in {self.folder.name}; there are: {', '.join(fits)}")
         import xarray as xr
 
-        return xr.DataTree.from_dict({group: node.to_dataset() for group, node in self.tree[name].children.items()}, name=name)
+        fit = self.tree[name]
+        groups = {group: node.to_dataset() for group, node in fit.children.items()}
+        return xr.DataTree.from_dict({"/": fit.to_dataset(), **groups}, name=name)
 
 
 def open_run(folder: Path | str) -> Run:
@@ -137,11 +137,12 @@ def open_run(folder: Path | str) -> Run:
 
 
 def _open_tree(path: Path) -> xr.DataTree:
-    import xarray as xr
+    from ripeness.lazy_netcdf import open_lazily
 
-    tree: xr.DataTree = xr.open_datatree(path, engine="h5netcdf")
+    tree = open_lazily(path)
     found = int(tree.attrs.get("schema", 0))
     if found != SCHEMA:
+        tree.close()
         raise RipenessError(_of_another_schema(path.parent.name, path.name, found))
     return tree
 
@@ -150,46 +151,7 @@ def _of_another_schema(folder: str, file: str, found: object) -> str:
     return f"{folder}/{file} was written with schema {found}, this version reads schema {SCHEMA}. To mend: run 'ripeness fit --refit'"
 
 
-def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write JSON with keys in the order given, one byte sequence for one content; floats to ten significant digits."""
-    write_whole(path, json.dumps(rounded(content), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
-
-
-def rounded(content: Any) -> Any:
-    """Floats to ten significant digits, containers alike; anything not finite becomes None."""
-    if isinstance(content, float):
-        return float(f"{content:.10g}") if content == content and abs(content) != float("inf") else None
-    if isinstance(content, Mapping):
-        return {str(key): rounded(value) for key, value in content.items()}
-    if isinstance(content, list | tuple):
-        return [rounded(value) for value in content]
-    return content
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A file to write that takes the place of another at the end; whoever reads that one sees the old or the new, never a part."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.new")
-    try:
-        yield temporary
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Replace a file by a new text, whole."""
-    with replacing(path) as temporary:
-        temporary.write_text(text, "utf-8", newline="\n")
-
-
 def write_tree(path: Path, tree: xr.DataTree) -> None:
     """Replace a file of draws by a new one, whole."""
     with replacing(path) as temporary:
         tree.to_netcdf(temporary, engine="h5netcdf")
-
-
-def hash_text(*parts: str) -> str:
-    """SHA-256 over parts, each ended by a NUL."""
-    return hashlib.sha256("".join(f"{part}\0" for part in parts).encode()).hexdigest()

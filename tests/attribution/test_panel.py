@@ -79,7 +79,7 @@ def test_the_same_origin_gives_the_same_bytes(spec: ModelSpec, payload: Any) -> 
 
 def test_without_scenarios_there_is_nothing_to_choose(origin: Origin) -> None:
     payload = build_panel(origin, [])
-    assert payload["scenarios"] == [] and all(len(one["stops"]) >= 20 for one in payload["factors"])
+    assert payload["scenarios"] == [] and all(len(one["ticks"]) >= 20 for one in payload["factors"])
 
 
 def test_sliders_stand_at_round_values_and_wherever_a_scenario_holds(origin: Origin) -> None:

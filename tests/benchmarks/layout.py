@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from problem import BLOCKS, Problem
+from ripeness.inference.model_data import build_problem
 
 from ripeness import names
 from ripeness.elicitation.elicit import elicit_priors
 from ripeness.inference.coordinates import PARTS, build_coordinates
-from ripeness.inference.model_data import build_problem
-from ripeness.model.spec import ModelSpec, Variant, build_spec, outside_basis
+from ripeness.model.spec import ModelSpec, Variant, build_spec
+from ripeness.model.terms.outside import outside_basis
 from ripeness.workflow.checked import check_workspace
 
 Array = NDArray[np.float64]

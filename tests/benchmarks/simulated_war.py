@@ -24,11 +24,11 @@ from ripeness import names
 from ripeness.data.indicators import read_contracts
 from ripeness.data.panel import Counted, Measured, Panel, Record
 from ripeness.elicitation.elicit import Priors
-from ripeness.model.spec import ModelSpec, outside_knots, reading_data
+from ripeness.model.spec import ModelSpec
 from ripeness.model.terms.announcements import CLASSES
-from ripeness.model.terms.conditions import build_inside, inside_score, normaliser, openness, regressors, weight_matrix
-from ripeness.model.terms.factor_paths import level_basis
-from ripeness.model.terms.outside import hat_matrix
+from ripeness.model.terms.conditions import build_inside, inside_score, normaliser, openness, reading_data, regressors, weight_matrix
+from ripeness.model.terms.outside import hat_matrix, outside_knots
+from ripeness.model.terms.slow_levels import level_basis
 from ripeness.workspace import read_workspace
 
 Array = NDArray[np.float64]

@@ -35,7 +35,7 @@ def folder(root: Path, tmp_path: Path) -> Path:
         "mixture,all,8,2,2,0.4,,,0.9,no,0.3,0.2,17,15\n",
         "utf-8",
     )
-    (tables / "sensitivity.csv").write_text("kind,what,change_points\nclaim muted,some-claim,-2.5\n", "utf-8")
+    (tables / "sensitivity.csv").write_text("kind,what,change_points\nclaim zeroed,some-claim,-2.5\n", "utf-8")
     (tables / "scorecard.csv").write_text("claim,as_of,odds_ratio,verdict\nsome-claim,2031-03-30,3.4,supported\n", "utf-8")
     (tables / "sbc.csv").write_text("quantity,simulations,p_value,failed_fits\nheadline[13 weeks],200,0.4,3\n", "utf-8")
     for name in ("sensitivity", "scorecard", "sbc", "backtest"):

@@ -12,9 +12,11 @@ import xarray as xr
 
 from ripeness import names
 from ripeness.evaluation.stored import Stored
+from ripeness.forecast.ahead import build_ahead
+from ripeness.forecast.horizons import forecast_probabilities
 from ripeness.forecast.prior_predictive import sample_prior
 from ripeness.inference.inference_data import build_groups
-from ripeness.inference.sample import sample_posterior
+from ripeness.inference.sample import flatten_draws, sample_posterior
 from ripeness.model.spec import ModelSpec
 
 CLAIMS = {
@@ -48,8 +50,14 @@ def stored(war: ModelSpec) -> Stored:
     for number, (name, variant, reading) in enumerate(names.FITS):
         sampled = sample_posterior(war, variant, reading, war.workspace.fit, 40 + number)
         prior = sample_prior(war, reading, variant, 200, np.random.SeedSequence(1))
-        for group, dataset in build_groups(war, sampled, prior, np.random.SeedSequence(2)).items():
+        for group, dataset in build_groups(war, variant, reading, sampled, prior, np.random.SeedSequence(2)).items():
             content[f"/{name}/{group}"] = dataset
+        ahead = build_ahead(war, variant, flatten_draws(sampled["posterior"].to_dataset()), [], 8, np.random.SeedSequence(3))
+        horizons = war.workspace.question.horizons_weeks
+        within = forecast_probabilities(ahead).within.reshape(war.workspace.fit.chains, -1, len(horizons))
+        content[f"/{name}/{names.PREDICTIONS}"] = xr.Dataset(
+            {"within": ((names.CHAIN, names.DRAW, names.HORIZON), within)}, coords={names.HORIZON: list(horizons)}
+        )
     claims: Any = SimpleNamespace(by_id=CLAIMS)
     vintage: Any = None
     return Stored(war, claims, vintage, [], xr.DataTree.from_dict(content), 7)

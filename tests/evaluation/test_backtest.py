@@ -33,8 +33,8 @@ from ripeness.evaluation.unit import COLUMNS, WEEK, read_units
 from ripeness.forecast.prior_predictive import sample_prior
 from ripeness.inference.gate import Criterion, Verdict
 from ripeness.model.spec import ModelSpec
-from ripeness.report.scrutiny import write_figure
-from ripeness.report.trust import plot_backtest
+from ripeness.report.drawing import write_chart
+from ripeness.report.studies import plot_backtest
 from ripeness.workflow.backtesting import Backtest
 from ripeness.workflow.checked import Checked, check_workspace
 from ripeness.workspace import FitSettings
@@ -234,7 +234,7 @@ def test_the_study_is_scored_to_the_end_and_its_tables_speak(
     assert made.folder.is_relative_to(tmp_path)
     tables = study.run_study(made, one_thread, nobody, {"command": "ripeness backtest --quick", "date": "2026-11-23"}, without_fitting)
     figure = plot_backtest(published.read_rows(made.tables, published.FORECASTS), made.workspace.question.headline_weeks)
-    write_figure(made.tables / published.FIGURE, figure)
+    write_chart(made.tables / published.FIGURE, figure)
     assert set(tables) == {
         "backtest.csv",
         "backtest_scores.csv",

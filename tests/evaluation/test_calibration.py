@@ -28,8 +28,8 @@ from ripeness.forecast.dormancy import whole_record
 from ripeness.forecast.prior_predictive import sample_prior
 from ripeness.forecast.simulate import simulate_war
 from ripeness.inference.gate import Criterion
-from ripeness.inference.predictive import row_moments
 from ripeness.model.spec import ModelSpec
+from ripeness.model.terms import count_rows, student_t_rows
 from ripeness.model.terms.record import simulate_record
 
 
@@ -48,15 +48,15 @@ def test_a_simulated_war_has_the_pattern_of_the_real_one(war: ModelSpec) -> None
 
 def test_rows_are_drawn_around_their_moments(war: ModelSpec) -> None:
     truth = sample_prior(war, names.AS_WRITTEN, "conjunctive", 1, np.random.SeedSequence(2))
-    moments = row_moments(war, truth)
+    (location, spread), (log_mean, dispersion) = student_t_rows.moments(war, truth), count_rows.moments(war, truth)
     wars = [simulate_war(war, truth, np.random.default_rng(seed)).spec.panel for seed in range(300)]
     values, counts = (
         np.stack([getattr(getattr(one, part), name) for one in wars]) for part, name in (("measured", "value"), ("counted", "count"))
     )
-    assert np.abs((np.median(values, axis=0) - moments.location[0]) / moments.spread[0]).max() < 0.35
-    mean = np.exp(moments.log_mean[0])
-    spread = np.sqrt((mean + mean**2 / moments.dispersion[0]) / 300)
-    assert np.abs((counts.mean(axis=0) - mean) / spread).max() < 5
+    assert np.abs((np.median(values, axis=0) - location[0]) / spread[0]).max() < 0.35
+    mean = np.exp(log_mean[0])
+    error = np.sqrt((mean + mean**2 / dispersion[0]) / 300)
+    assert np.abs((counts.mean(axis=0) - mean) / error).max() < 5
 
 
 def test_rounds_are_held_as_the_hazard_says_and_missed_ones_reset_dormancy() -> None:

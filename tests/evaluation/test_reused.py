@@ -21,7 +21,7 @@ from ripeness.evaluation.backtest import base_of, is_done, joined, make_forecast
 from ripeness.evaluation.origins import AS_OF, FINAL
 from ripeness.forecast.prior_predictive import sample_prior
 from ripeness.model.spec import ModelSpec
-from ripeness.model.terms.factor_paths import level_basis
+from ripeness.model.terms.slow_levels import level_basis
 from ripeness.reweighting import refusals as reasons
 from ripeness.reweighting.stored import Base, read_base
 from ripeness.workflow.checked import check_workspace

@@ -24,13 +24,14 @@ from ripeness.evaluation.left_out import (
     zero_effect,
     zeroed_change,
 )
-from ripeness.evaluation.power import PRIOR_GROUPS, log_priors, scale_powers
+from ripeness.evaluation.power import PRIOR_GROUPS, scale_powers
 from ripeness.evaluation.resumed import ResumedTable
 from ripeness.evaluation.sensitivity import CLAIM, DETAILS, EVIDENCE, EVIDENCE_KIND, INDICATOR, open_headline, study_sensitivity, usable
 from ripeness.evaluation.stored import Stored
 from ripeness.forecast.dormancy import whole_record
-from ripeness.inference.coordinates import PARTS
+from ripeness.inference.log_prior import normal_log_density
 from ripeness.inference.sample import flatten_draws, sample_posterior
+from ripeness.model.build import parameters_of
 
 FIT = names.HEADLINE_FITS[0]
 
@@ -156,11 +157,11 @@ def test_a_swapped_factor_is_that_of_the_other_fit(stored: Stored) -> None:
 
 def test_log_priors_are_normal_where_they_are_scaled(stored: Stored) -> None:
     draws = stored.draws(FIT)
-    found = log_priors(stored.spec, "conjunctive", names.AS_WRITTEN, draws)
+    found = normal_log_density(stored.spec, "conjunctive", names.AS_WRITTEN, draws)
     named = {name for group in PRIOR_GROUPS.values() for name in group}
-    assert named <= {part.name for part in PARTS} and named & found.keys() == named
+    assert named <= {parameter.name for parameter in parameters_of("conjunctive")} and named & found.keys() == named
     z = (np.log(draws["half_life"]) - np.log(10.0)) / 0.4
-    assert np.allclose(found["half_life"], (-0.5 * z**2 - np.log(0.4 * np.sqrt(2 * np.pi))).sum(axis=1))
+    assert np.allclose(found["half_life"], -0.5 * z**2 - np.log(0.4 * np.sqrt(2 * np.pi)))
 
 
 def test_powers_on_a_level_move_the_headline(stored: Stored) -> None:

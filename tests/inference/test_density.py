@@ -7,51 +7,51 @@ import pytest
 from by_hand import Array, Point, by_hand, random_points
 
 from ripeness import names
-from ripeness.inference.callback import Density, open_problem, table_of
-from ripeness.inference.coordinates import LOG, LOG_ODDS, PARTS, PLAIN, Coordinates, build_coordinates
+from ripeness.inference.compiled import Density, ModelData, NoKernel, Program, build_data, compose, program_of
+from ripeness.inference.coordinates import Coordinates, build_coordinates
 from ripeness.inference.expand import expand_draws
-from ripeness.inference.model_data import build_problem
-from ripeness.inference.parameter_views import Parts, take_apart
 from ripeness.model.build import build_model
 from ripeness.model.spec import ModelSpec, Variant
+from ripeness.model.term import Parameter, Term
+from ripeness.model.terms import terms_of
+
+
+def lay_out(spec: ModelSpec, variant: Variant) -> tuple[Coordinates, Program, ModelData]:
+    coordinates = build_coordinates(spec, variant, names.AS_WRITTEN)
+    return coordinates, program_of(spec, variant, names.AS_WRITTEN), build_data(spec, variant, names.AS_WRITTEN, coordinates)
 
 
 def as_vector(coordinates: Coordinates, point: Point) -> Array:
     """A point of the whitened form in the engine's coordinates."""
-    logs = {LOG: "{}_log__", LOG_ODDS: "logit_{}", PLAIN: "{}"}
-    parts = [
-        point[logs[part.stands_by].format(part.name)] for part, shape in zip(PARTS, coordinates.shapes, strict=True) if shape is not None
-    ]
-    return np.concatenate([np.ravel(part) for part in parts])
+    named = {"log": "{}_log__", "logit": "logit_{}", "identity": "{}"}
+    return np.concatenate([np.ravel(point[named[one.transform].format(one.name)]) for one in coordinates.parameters])
 
 
-def test_parts_of_x_stand_where_the_coordinates_say(spec: ModelSpec, variant: Variant) -> None:
+def test_parameters_stand_in_x_one_behind_the_other(spec: ModelSpec, variant: Variant) -> None:
     coordinates = build_coordinates(spec, variant, names.AS_WRITTEN)
-    assert Parts._fields == tuple(part.name for part in PARTS)
-    x = np.arange(coordinates.start[-1], dtype=float)
-    for part, shape, taken in zip(PARTS, coordinates.shapes, take_apart(x, coordinates.start), strict=True):
-        expected = coordinates.start[PARTS.index(part)] + np.arange(np.prod(shape) if shape is not None else 0)
-        np.testing.assert_array_equal(taken, expected)
+    x = np.random.default_rng(1).normal(size=coordinates.start[-1])
+    taken = coordinates.take(x)
+    assert list(taken) == [parameter.name for term in terms_of(variant) for parameter in term.parameters]
+    assert sum(values.size for values in taken.values()) == len(x)
+    np.testing.assert_allclose(coordinates.join(taken), x, rtol=1e-12)
 
 
 def test_the_engine_has_the_density_of_the_model(spec: ModelSpec, variant: Variant) -> None:
     """Equal up to a constant: the normalisation of the priors in x, and the white noise's own density."""
-    coordinates = build_coordinates(spec, variant, names.AS_WRITTEN)
-    problem = build_problem(spec, variant, names.AS_WRITTEN, coordinates)
+    coordinates, program, data = lay_out(spec, variant)
     points = random_points(spec, variant)
     constants = []
     for point in points:
         x = as_vector(coordinates, point)
-        constants.append(Density(problem)(x)[0] - by_hand(spec, point, variant))
+        constants.append(Density(program, data)(x)[0] - by_hand(spec, point, variant))
     assert np.ptp(constants) < 1e-8 * abs(by_hand(spec, points[0], variant))
     assert np.ptp([by_hand(spec, point, variant) for point in points]) > 1
 
 
 def test_the_engines_gradient_in_every_coordinate(spec: ModelSpec, variant: Variant) -> None:
-    coordinates = build_coordinates(spec, variant, names.AS_WRITTEN)
-    problem = build_problem(spec, variant, names.AS_WRITTEN, coordinates)
+    coordinates, program, data = lay_out(spec, variant)
     x = as_vector(coordinates, random_points(spec, variant)[0])
-    density = Density(problem)
+    density = Density(program, data)
     gradient = density(x)[1]
     step = 1e-5
     for i in range(len(x)):
@@ -63,12 +63,12 @@ def test_the_engines_gradient_in_every_coordinate(spec: ModelSpec, variant: Vari
 def test_what_follows_from_x_is_what_the_model_says(spec: ModelSpec, variant: Variant) -> None:
     """Names, dims and values of everything that is stored."""
     model = build_model(spec, variant, form="whitened")
-    wanted = [variable for variable in model.unobserved_RVs if variable.name not in names.NOT_STORED]
+    unstored = {parameter.name for term in terms_of(variant) for parameter in term.parameters if not parameter.stored}
+    wanted = [variable for variable in model.unobserved_RVs if variable.name not in unstored]
     evaluate = model.compile_fn(model.replace_rvs_by_values(wanted), mode="FAST_COMPILE", point_fn=True)
-    coordinates = build_coordinates(spec, variant, names.AS_WRITTEN)
-    problem = build_problem(spec, variant, names.AS_WRITTEN, coordinates)
+    coordinates, program, data = lay_out(spec, variant)
     points = random_points(spec, variant)
-    found = expand_draws(spec, variant, coordinates, problem, np.stack([as_vector(coordinates, point) for point in points])[None])
+    found = expand_draws(spec, variant, coordinates, program, data, np.stack([as_vector(coordinates, point) for point in points])[None])
     by_name = {variable.name: variable for variable in wanted if not str(variable.name).startswith("logit_")}
     assert set(found.data_vars) == set(by_name)
     for draw, point in enumerate(points):
@@ -82,18 +82,29 @@ def test_what_follows_from_x_is_what_the_model_says(spec: ModelSpec, variant: Va
             assert list(found.coords[dim].values) == list(model.coords[dim])
 
 
-def test_a_problem_travels_whole(spec: ModelSpec) -> None:
-    coordinates = build_coordinates(spec, "conjunctive", names.AS_WRITTEN)
-    problem = build_problem(spec, "conjunctive", names.AS_WRITTEN, coordinates)
-    for ours, theirs in zip(open_problem(table_of(problem)), problem, strict=True):
-        assert ours.dtype == theirs.dtype
-        np.testing.assert_array_equal(ours, theirs)
-
-
 def test_a_density_that_is_no_number_is_told(spec: ModelSpec) -> None:
-    coordinates = build_coordinates(spec, "outside", names.AS_WRITTEN)
-    density = Density(build_problem(spec, "outside", names.AS_WRITTEN, coordinates))
+    coordinates, program, data = lay_out(spec, "outside")
+    density = Density(program, data)
     value, gradient, known = density.evaluate(coordinates.mean)
     assert known and np.isfinite(value) and np.isfinite(gradient).all()
     value, _, known = density.evaluate(np.full(len(coordinates.mean), np.nan))
     assert not known and np.isnan(value)
+
+
+def test_one_source_serves_every_form_and_every_war(spec: ModelSpec) -> None:
+    """What differs between forms, readings and wars is data."""
+    assert lay_out(spec, "conjunctive")[1].source == lay_out(spec, "additive")[1].source
+
+
+def test_a_quantity_given_by_several_kernels_is_their_sum(spec: ModelSpec) -> None:
+    source = lay_out(spec, "conjunctive")[1].source
+    assert source.count("add_to(v_precision, ") == 1
+    assert source.count("b_precision.copy()") == 2
+
+
+def test_a_term_without_a_kernel_is_refused_with_what_to_do() -> None:
+    class Silent(Term):
+        parameters = (Parameter("silent", (), "identity", lambda spec, reading: (np.zeros(()), np.ones(())), "nothing"),)
+
+    with pytest.raises(NoKernel, match="Silent has no kernel; sample it with --sampler"):
+        compose([Silent()], {})

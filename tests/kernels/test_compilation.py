@@ -92,7 +92,8 @@ def test_other_dimensions_are_refused(value: Any) -> None:
 
 def test_the_digest_covers_what_a_kernel_calls() -> None:
     inner = compiled(lambda x: x + 1.0)
-    from ripeness.model.terms import record as coverage
+    caller, other = compiled(lambda x: inner(x)), compiled(lambda x: scaled_exponential(x))
 
-    assert source_digest(scaled_exponential) == source_digest(pull_back_exponential, scaled_exponential)
-    assert source_digest(coverage.filter_onward) != source_digest(inner)
+    assert source_digest(caller) == source_digest(compiled(lambda x: inner(x)))
+    assert source_digest(caller) != source_digest(other)
+    assert source_digest(scaled_exponential, pull_back_exponential) != source_digest(scaled_exponential)

@@ -9,8 +9,11 @@ from made_up_war import WEEKS
 
 from ripeness import names
 from ripeness.data.panel import UNSEARCHED
-from ripeness.model.build import Form, build_model
-from ripeness.model.spec import ModelSpec, Variant, outside_basis, reading_data
+from ripeness.model.build import build_model
+from ripeness.model.spec import ModelSpec, Variant
+from ripeness.model.term import Form
+from ripeness.model.terms.conditions import reading_data
+from ripeness.model.terms.outside import outside_basis
 
 
 def test_the_made_up_war_exercises_every_part(spec: ModelSpec) -> None:

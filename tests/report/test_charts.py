@@ -12,8 +12,8 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from ripeness.report import charts, figures
-from ripeness.report.graph import layers_of, place_nodes, plot_graph
-from ripeness.report.svg import render_svg, strip
+from ripeness.report.charts import layers_of, place_nodes, plot_graph
+from ripeness.report.drawing import render_svg, strip
 
 
 def lines(figure: Figure, label: str) -> np.ndarray:

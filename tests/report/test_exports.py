@@ -10,9 +10,7 @@ from typing import Any
 
 import pytest
 
-from ripeness.report.brief import write_brief
-from ripeness.report.files import write_charts
-from ripeness.report.hub import COLUMNS, Row, faults_of, hub_files, rows_of, tasks_of
+from ripeness.report.exports import COLUMNS, Row, faults_of, hub_files, rows_of, tasks_of, write_brief, write_charts
 
 PATH = "model-output/ripeness-mixture/2031-03-30-ripeness-mixture.csv"
 

@@ -9,7 +9,7 @@ import pytest
 import xarray as xr
 
 from ripeness.report import render_page
-from ripeness.report.record import history_words, plot_history, record_section, said_of
+from ripeness.report.record import history_words, plot_history, record_section, record_sentences
 
 PERCENT = "\u00a0%"
 
@@ -24,7 +24,7 @@ def emptied(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_counts_are_said_apart(record: dict[str, Any]) -> None:
-    said = said_of(record)
+    said = record_sentences(record)
     assert said[0] == "22 forecasts issued ahead up to 30 March 2031: four open, 17 resolved and one void."
     assert said[1].startswith("Four forecasts in hindsight") and "none open, four resolved and none void" in said[1]
     assert said[2].startswith("One open forecast is past the target")
@@ -34,20 +34,20 @@ def test_with_nothing_resolved_one_sentence_says_so(record: dict[str, Any], summ
     record["counts"]["ahead"] |= {"open": 22, "resolved": 0, "void": 0, "due": 0}
     record["counts"]["hindsight"] = dict.fromkeys(record["counts"]["hindsight"], 0)
     record |= {"scores": [], "resolved": []}
-    assert said_of(record)[1:] == ["None of those issued ahead is resolved yet, so nothing can be said about how good they are."]
+    assert record_sentences(record)[1:] == ["None of those issued ahead is resolved yet, so nothing can be said about how good they are."]
     section = section_of(render_page(summary, tree, record))
     assert "<table" not in section and "<svg" in section
 
 
 def test_an_empty_ledger_has_no_chart(record: dict[str, Any], summary: dict[str, Any], tree: xr.DataTree) -> None:
-    assert said_of(emptied(record)) == ["No forecast was issued up to 30 March 2031."]
+    assert record_sentences(emptied(record)) == ["No forecast was issued up to 30 March 2031."]
     assert record_section(emptied(record))["figure"] is None
     assert "<svg" not in section_of(render_page(summary, tree, emptied(record)))
 
 
 def test_hindsight_alone_is_no_proof(record: dict[str, Any]) -> None:
     record["counts"]["ahead"] = dict.fromkeys(record["counts"]["ahead"], 0)
-    said = said_of(record)
+    said = record_sentences(record)
     assert said[0] == "No forecast was issued ahead up to 30 March 2031."
     assert "They are no proof of foresight" in said[2]
 

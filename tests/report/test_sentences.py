@@ -100,7 +100,7 @@ def test_headline_sentences(summary: dict[str, Any]) -> None:
     assert f"comes out at 21{SPACE}%, and the factors as they stand lower it (× 0.82)" in say.why(row)
     assert "raise it (× 1.4)" in say.why(row | {"inside_multiplier": 1.4})
     assert "about where it was" in say.why(row | {"inside_multiplier": 1.02})
-    assert "talks have slept and what has been announced" in say.why(row | {"inside_multiplier": None})
+    assert "talks have been dormant and which meetings are announced" in say.why(row | {"inside_multiplier": None})
 
 
 def test_change_since_the_last_forecast(summary: dict[str, Any]) -> None:

@@ -17,7 +17,8 @@ from ripeness import names
 from ripeness.data.vintages import Vintage
 from ripeness.elicitation.elicit import elicit_priors
 from ripeness.elicitation.elicited import Priors
-from ripeness.model.spec import ModelSpec, build_spec, outside_basis
+from ripeness.model.spec import ModelSpec, build_spec
+from ripeness.model.terms.outside import outside_basis
 from ripeness.reweighting.refusals import beyond_window
 from ripeness.reweighting.reweighted import STORED, StoredFit, store_fit, update_fit, with_draws
 from ripeness.reweighting.weights import Anchor

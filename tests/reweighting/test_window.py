@@ -17,7 +17,7 @@ from scipy.special import gammaln
 from ripeness.data.vintages import Vintage
 from ripeness.inference.predictive import row_moments
 from ripeness.model.spec import ModelSpec
-from ripeness.model.terms.factor_paths import level_basis
+from ripeness.model.terms.slow_levels import level_basis
 from ripeness.reweighting.sites import CONTINUOUS
 from ripeness.reweighting.window import (
     LATELY,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from ripeness.workflow.identity import SHOWS_ONLY, code_version, digest_of_code
+from ripeness.workflow.checked import check_workspace
+from ripeness.workflow.identity import SHOWS_ONLY, code_version, digest_of_code, identify
 
 FILES = (
     "__init__.py",
@@ -76,3 +78,16 @@ def test_the_version_ends_with_the_digest_of_this_package(root: Path) -> None:
 def test_the_schema_page_lists_what_is_not_in_the_digest(root: Path) -> None:
     said = (root / "docs/schema.md").read_text("utf-8").split("all but ")[1].split(", which")[0]
     assert sorted(re.findall(r"`([\w/]+(?:\.py)?)`", said)) == sorted(name if name.endswith(".py") else f"{name}/" for name in SHOWS_ONLY)
+
+
+def test_a_workspace_checked_out_with_other_line_ends_is_the_same(copied_workspace: Path) -> None:
+    def named() -> dict[str, Any]:
+        checked = check_workspace(copied_workspace)
+        return identify(checked, checked.vintage(None), seed=1)
+
+    before = named()
+    texts = [path for path in copied_workspace.rglob("*") if path.suffix in (".toml", ".csv")]
+    assert len(texts) > 20
+    for path in texts:
+        path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    assert named() == before

@@ -14,7 +14,7 @@ import pytest
 from ripeness import results
 from ripeness.errors import UsageError
 from ripeness.ledger import append_entries, read_ledger
-from ripeness.report.moves import news_said
+from ripeness.report.attribution import news_sentences
 from ripeness.reweighting import refusals as reasons
 from ripeness.workflow import explained as explaining
 from ripeness.workflow.checked import check_workspace
@@ -73,11 +73,11 @@ def test_it_is_stored_with_its_figure_and_told_in_a_paragraph(told: tuple[Path, 
     stored = json.loads((folder / NEWS).read_text("utf-8"))
     assert stored["total_points"] == pytest.approx(news["total_points"]) and len(stored["lines"]) == len(news["lines"])
     assert (folder / NEWS_FIGURE).read_text("utf-8").count("<svg") == 1
-    said = " ".join(news_said(news))
+    said = " ".join(news_sentences(news))
     assert said.startswith("From 18 June 2025 to 29 June 2025 the chance of a round within 13 weeks")
     news = json.loads(json.dumps(news))
     news["lines"][0]["points"], news["lines"][0]["mcse"] = 7.3, 0.1
-    assert "7.3" in " ".join(news_said(news)) and "7.3" not in said
+    assert "7.3" in " ".join(news_sentences(news)) and "7.3" not in said
 
 
 def test_a_report_explains_once_and_needs_no_fit(told: tuple[Path, dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,7 +92,7 @@ def test_a_report_explains_once_and_needs_no_fit(told: tuple[Path, dict[str, Any
     (folder / NEWS).unlink()
     again = explain_forecast(checked, folder, quiet)  # since the ledger's last forecast of an earlier day, from the draws that are stored
     assert {name: (folder / name).read_bytes() for name in stored} == stored
-    assert again["scenarios"]["reach"]["probability"] == 0.5 and again["watch"]["releases"]
+    assert again["scenarios"]["inverse"]["probability"] == 0.5 and again["watch"]["releases"]
     path = root / "priors" / "scenarios.toml"
     text = path.read_text("utf-8")
     path.write_text(text.replace('Russia breaks through"', 'The front moves"'), "utf-8")

@@ -40,7 +40,7 @@ def test_headline_is_the_even_mixture_of_the_readings(short_run: Any) -> None:
     assert by_source[names.MIXTURE] == pytest.approx(mean, abs=1e-9)
     assert by_source["conjunctive_as_written"] != by_source["conjunctive_tempered"]
     tree = open_run(short_run.folder).tree
-    drawn = [float(tree[f"forecast/{name}/within"].sel(horizon=13).mean()) for name in names.HEADLINE_FITS]
+    drawn = [float(tree[f"{name}/predictions/within"].sel(horizon=13).mean()) for name in names.HEADLINE_FITS]
     assert by_source[names.MIXTURE] == pytest.approx(np.mean(drawn), abs=1e-9)
 
 
@@ -65,19 +65,23 @@ def test_a_wednesday_origin_counts_its_week_by_shares(short_run: Any) -> None:
 def test_stored_groups_and_variables_are_those_of_the_schema(short_run: Any) -> None:
     run = open_run(short_run.folder)
     assert run.tree.attrs["schema"] == 1
-    assert set(run.tree.children) == {name for name, _, _ in names.FITS} | {"forecast", "data"}
+    assert set(run.tree.children) == {name for name, _, _ in names.FITS} | {"data"}
     groups = {
         "posterior",
         "prior",
         "prior_predictive",
         "posterior_predictive",
         "log_likelihood",
+        "log_prior",
         "sample_stats",
         "observed_data",
         "constant_data",
+        "predictions",
+        "predictions_constant_data",
     }
     assert set(run.fit("conjunctive_tempered").children) == groups
     assert set(run.fit("outside").children) == groups - {"prior_predictive"}
+    assert set(run.fit("additive_as_written").children) == groups - {"prior_predictive", "log_prior"}
     documented = open_schema()
     posterior = run.fit("conjunctive_as_written")["posterior"].to_dataset()
     for variable, dims in documented.items():
@@ -121,7 +125,7 @@ def test_a_fit_sampled_twice_is_recorded_and_weighs_no_more(short_run: Any) -> N
     assert attempts == {"conjunctive_as_written": 1, "conjunctive_tempered": 2, "additive_as_written": 1, "outside": 1}
     draws = {name: run.fit(name)["posterior"].sizes["draw"] for name in attempts}
     assert set(draws.values()) == {120}
-    assert {run.tree[f"forecast/{name}"].sizes["draw"] for name in attempts} == {120}
+    assert {run.tree[f"{name}/predictions"].sizes["draw"] for name in attempts} == {120}
 
 
 def test_page_shows_what_the_table_says(short_run: Any) -> None:

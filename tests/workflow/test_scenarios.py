@@ -190,7 +190,7 @@ def test_the_command_writes_all_of_them(workspace: Path, monkeypatch: pytest.Mon
     found = run_scenarios(workspace, [], False, 0.5, read_origin(workspace), quiet)
     stored = json.loads((workspace / "reports" / BASE / SCENARIOS).read_text("utf-8"))
     assert [one["id"] for one in stored["scenarios"]] == [one["id"] for one in found["scenarios"]] and len(stored["scenarios"]) >= 8
-    assert stored["reach"]["weeks"] == 26 and all(one["claims"] for one in stored["scenarios"])
+    assert stored["inverse"]["weeks"] == 26 and all(one["claims"] for one in stored["scenarios"])
     given = run_scenarios(workspace, ["mediation"], True, None, read_origin(workspace), quiet)
     assert given["verb"] == "given" and stored == json.loads((workspace / "reports" / BASE / SCENARIOS).read_text("utf-8"))
 

@@ -47,7 +47,7 @@ def test_the_path_is_told_in_words(updated: tuple[Path, list[str]]) -> None:
     assert told.startswith("the draws of the fit of 18 June 2025, reweighted for ") and "; k-hat " in told
     assert not any("sampling" in line for line in said)
     run = results.open_run(root / "reports" / LATER.isoformat())
-    assert run.summary["renewed"]["words"] == told
+    assert run.summary["reweighted"]["words"] == told
     page = (run.folder / results.PAGE).read_text("utf-8")
     assert told in page and "fit of 18 June 2025" in page
 
@@ -70,7 +70,7 @@ def test_an_update_again_is_the_stored_one_and_anew_has_the_same_bytes(updated: 
     shutil.copytree(root, copy)
     shutil.rmtree(copy / "reports" / LATER.isoformat())
     again = run_forecast(copy, as_of=LATER)
-    for name in (results.FORECAST_JSON, results.FORECAST_CSV, results.MANIFEST, results.CARRIED):
+    for name in (results.FORECAST_JSON, results.FORECAST_CSV, results.MANIFEST, results.REWEIGHTED):
         assert (again / name).read_bytes() == (folder / name).read_bytes(), name
 
 
@@ -78,7 +78,7 @@ def test_a_chain_of_updates_begins_with_the_fit(updated: tuple[Path, list[str]])
     root, _ = updated
     assert not (root / "reports" / LATER.isoformat() / results.BASE).exists()
     folder = run_forecast(root, as_of=date(2025, 7, 6))
-    assert results.open_run(folder).summary["renewed"]["base_origin"] == "2025-06-18"
+    assert results.open_run(folder).summary["reweighted"]["base_origin"] == "2025-06-18"
 
 
 def test_the_summary_has_all_that_a_fit_has(updated: tuple[Path, list[str]]) -> None:
@@ -94,7 +94,7 @@ def test_the_summary_has_all_that_a_fit_has(updated: tuple[Path, list[str]]) -> 
     )
     for old, new in zip(base.summary["factors"], run.summary["factors"], strict=True):
         assert len(new["path"]["median"]) == len(new["path"]["weeks"]) == len(old["path"]["weeks"]) + 1
-    assert {one["fit"] for one in run.summary["renewed"]["fits"]} == {name for name, *_ in names.FITS}
+    assert {one["fit"] for one in run.summary["reweighted"]["fits"]} == {name for name, *_ in names.FITS}
     assert run.summary["effects"] == base.summary["effects"], "prior against posterior is the fit's"
     checks = [[flag for flag in summary["flags"] if flag["name"] == "check"] for summary in (base.summary, run.summary)]
     assert checks[0] == checks[1], "what the fit cannot reproduce is the fit's"
@@ -104,7 +104,7 @@ def test_the_tree_of_an_update_has_the_fits_of_its_base_and_its_own_data(updated
     root, _ = updated
     base, run = (results.open_run(root / "reports" / day.isoformat()) for day in (BASE, LATER))
     assert "posterior" in run.fit("outside").children
-    within = run.tree["carried/outside/within"]
+    within = run.tree["reweighted/outside/within"]
     assert float(within.mean(names.DRAW).sel({names.HORIZON: 13})) == pytest.approx(_probability(run, names.OUTSIDE), abs=0.01)
     assert run.tree["data"].sizes[names.OBSERVATION] > base.tree["data"].sizes[names.OBSERVATION]
 

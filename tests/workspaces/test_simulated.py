@@ -117,7 +117,7 @@ def test_what_would_move_it_is_told_without_any_slow_level(run: Run, truth: dict
         "utf-8",
     )
     told = run_scenarios(root, [], False, 0.5, None, quiet)
-    assert told["scenarios"][0]["contrasts"][0]["change"] != 0.0 and len(told["reach"]["conditions"]) >= 2
+    assert told["scenarios"][0]["contrasts"][0]["change"] != 0.0 and len(told["inverse"]["conditions"]) >= 2
     assert run_watch(root, None, quiet)["releases"]
 
 

@@ -22,9 +22,10 @@ from ripeness import names
 from ripeness.attribution.scenario_file import Scenario
 from ripeness.attribution.scenarios import Contrast, change_path, contrast_of, targets_of
 from ripeness.errors import UsageError
-from ripeness.model.spec import ModelSpec, outside_basis
+from ripeness.model.spec import ModelSpec
 from ripeness.model.terms.conditions import inside_view
 from ripeness.model.terms.factor_paths import persistence
+from ripeness.model.terms.outside import outside_basis
 from ripeness.model.terms.pulses import fading_pulses
 
 Array = NDArray[np.float64]

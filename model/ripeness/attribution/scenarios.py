@@ -32,7 +32,8 @@ from ripeness.attribution.scenario_file import Path, Scenario
 from ripeness.data.indicators import Contract
 from ripeness.forecast.simulate import keep_shocks
 from ripeness.model.spec import ModelSpec
-from ripeness.model.terms.factor_paths import level_basis, persistence
+from ripeness.model.terms.factor_paths import persistence
+from ripeness.model.terms.slow_levels import level_basis
 from ripeness.reweighting.paths import Redrawn, redraw_path
 from ripeness.reweighting.reweighted import StoredFit, Updated, weigh
 from ripeness.reweighting.stored import base_spec

@@ -31,8 +31,9 @@ from ripeness.data.indicators import Contract
 from ripeness.data.vintages import PERIOD_DAYS, Vintage
 from ripeness.forecast.ahead import Ahead
 from ripeness.forecast.horizons import silence_of_paths
-from ripeness.inference.predictive import negative_binomial_log_density, student_t_log_density
 from ripeness.model.spec import ModelSpec
+from ripeness.model.terms.count_rows import negative_binomial_log_density
+from ripeness.model.terms.student_t_rows import student_t_log_density
 from ripeness.reweighting.window import Key, read_parameters, row_terms, rows_by_factor
 
 Array = NDArray[np.float64]

@@ -28,10 +28,11 @@ from ripeness.attribution.scenario_file import Path, Scenario
 from ripeness.attribution.scenarios import in_units, levels_of, references_of
 from ripeness.data.indicators import Contract
 from ripeness.forecast.simulate import keep_shocks
-from ripeness.model.spec import ModelSpec, outside_basis
+from ripeness.model.spec import ModelSpec
 from ripeness.model.terms import conditions as inner
 from ripeness.model.terms.announcements import announced_weeks
 from ripeness.model.terms.factor_paths import persistence
+from ripeness.model.terms.outside import outside_basis
 from ripeness.model.terms.pulses import fading_pulses
 
 Array = NDArray[np.float64]
@@ -245,7 +246,7 @@ def _hold(payload: Payload, numbers: Mapping[str, Array], z: Array, k: int, move
     def hold(week: int, now: Array) -> None:
         for move in moves:
             if move["first"] <= week <= move["last"]:
-                value, units = payload["factors"][k]["stops"][move["stop"]]
+                value, units = payload["factors"][k]["ticks"][move["stop"]]
                 now[...] = units - (level if value is not None else 0.0)
 
     z[...] = keep_shocks(z, numbers["persistence"][:, k, None], payload["first"] - 1, hold)
@@ -343,7 +344,7 @@ def describe_slider(slider: Slider) -> Mapping[str, object]:
     return {
         "indicator": slider.indicator,
         "unit": slider.unit,
-        "stops": pairs,
+        "ticks": pairs,
         "now": [slider.now.value, slider.now.units],
         "rest": slider.rest,
     }

@@ -370,7 +370,7 @@ def scorecard(seed: Seed = None, day: RunOn = None, workspace: Workspace = None)
 def sensitivity(as_of: AsOf = None, seed: Seed = None, day: RunOn = None, workspace: Workspace = None) -> None:
     """Show what the headline leans on.
 
-    Every claim muted, every indicator removed, priors and likelihoods scaled; takes minutes.
+    Every claim zeroed, every indicator left out, priors and likelihoods scaled; takes minutes.
     """
     from ripeness.cli.study import study_sensitivity
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.text import Text
 
-from ripeness import results
+from ripeness import files, results
 from ripeness.cli.screen import open_console, show_progress
 
 HUB, BRIEF, FIGURES = "hub", "brief", "figures"
@@ -36,20 +36,20 @@ def export_run(root: Path, kinds: list[str], out: Path | None, as_of: date | Non
     written: list[Path] = []
     for kind in dict.fromkeys(kinds or KINDS):
         if kind == HUB:
-            from ripeness.report.hub import hub_files
+            from ripeness.report.exports import hub_files
 
             for name, text in hub_files(summary).items():
-                results.write_whole(out / "hub" / name, text)
+                files.write_whole(out / "hub" / name, text)
                 written.append(out / "hub" / name)
         elif kind == BRIEF:
             from ripeness.evaluation.published import STUDIES, say_verdict
-            from ripeness.report.brief import write_brief
+            from ripeness.report.exports import write_brief
             from ripeness.workflow.explained import read_explained
 
-            results.write_whole(out / "brief.md", write_brief(summary, read_explained(folder), say_verdict(folder.parent / STUDIES)))
+            files.write_whole(out / "brief.md", write_brief(summary, read_explained(folder), say_verdict(folder.parent / STUDIES)))
             written.append(out / "brief.md")
         else:
-            from ripeness.report.files import write_charts
+            from ripeness.report.exports import write_charts
 
             written += write_charts(summary, out / "figures")
     console = open_console()

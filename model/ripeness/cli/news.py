@@ -18,7 +18,7 @@ def show_news(root: Path, earlier: str, later: str, json: bool) -> None:
     UsageError
         If an end is neither a day nor a run of the ledger.
     """
-    from ripeness.report.moves import news_said
+    from ripeness.report.attribution import news_sentences
     from ripeness.workflow.news import run_news
 
     with show_progress() as progress:
@@ -38,4 +38,4 @@ def show_news(root: Path, earlier: str, later: str, json: bool) -> None:
     table.add_section()
     table.add_row(Text("in all"), f"{news['total_points']:+.2f}", "", "", "")
     console.print(table)
-    console.print(Text(" ".join(news_said(news))))
+    console.print(Text(" ".join(news_sentences(news))))

@@ -60,7 +60,7 @@ def make_forecast(root: Path, as_of: date | None, seed: int | None, refit: bool,
         )
     console = open_console()
     console.print(table)
-    if run.summary["renewed"]:
+    if run.summary["reweighted"]:
         console.print(Text(f"From {run.summary['renewed']['words']}."), soft_wrap=True)
 
 

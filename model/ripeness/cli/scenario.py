@@ -20,7 +20,7 @@ def show_scenarios(root: Path, wanted: list[str], given: bool, reach: float | No
     UsageError
         If there is no such scenario, or nothing could say one that is to be given.
     """
-    from ripeness.report.scenarios import plausible
+    from ripeness.report.sentences import share
     from ripeness.workflow.scenarios import run_scenarios
 
     with show_progress() as progress:
@@ -44,7 +44,7 @@ def show_scenarios(root: Path, wanted: list[str], given: bool, reach: float | No
                 f"{100 * row['scenario']:.0f} %",
                 f"{row['change']:+.1f} ± {row['mcse']:.1f}",
                 spread,
-                plausible(one["plausible"]) if place == 0 else "",
+                share(one["plausible"]) if place == 0 else "",
             )
         table.add_section()
     console.print(table)
@@ -53,8 +53,8 @@ def show_scenarios(root: Path, wanted: list[str], given: bool, reach: float | No
             "Changes in percentage points, ± their Monte Carlo error. “Goes as far by itself”: the share of the model's own futures that do."
         )
     )
-    if "reach" in found:
-        _show_reach(found["reach"])
+    if "inverse" in found:
+        _show_reach(found["inverse"])
 
 
 def show_would_have(root: Path, wanted: list[str], start: date, as_of: date | None, json: bool) -> None:

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from ripeness.cli.screen import open_console, show_progress
 from ripeness.evaluation import published
-from ripeness.report import scrutiny
+from ripeness.report import studies
 
 
 def study_scorecard(root: Path, seed: int | None, day: date | None) -> None:
@@ -19,7 +19,7 @@ def study_scorecard(root: Path, seed: int | None, day: date | None) -> None:
 
     with show_progress() as progress:
         path = run_scorecard(root, seed, day or date.today(), progress)
-    _tell(scrutiny.scorecard_said(published.read_rows(path.parent, path.name)), path, root)
+    _tell(studies.scorecard_sentences(published.read_rows(path.parent, path.name)), path, root)
 
 
 def study_sensitivity(root: Path, as_of: date | None, seed: int | None, day: date | None) -> None:
@@ -29,7 +29,7 @@ def study_sensitivity(root: Path, as_of: date | None, seed: int | None, day: dat
     with show_progress() as progress:
         path = run_sensitivity(root, as_of, seed, day or date.today(), progress)
     headline = float(_notes(path)["headline"])
-    _tell(scrutiny.sensitivity_said(published.read_rows(path.parent, path.name), headline), path, root)
+    _tell(studies.sensitivity_sentences(published.read_rows(path.parent, path.name), headline), path, root)
 
 
 def study_sbc(root: Path, simulations: int, wrong: int, futures: int, as_of: date | None, seed: int | None, day: date | None) -> None:
@@ -38,7 +38,7 @@ def study_sbc(root: Path, simulations: int, wrong: int, futures: int, as_of: dat
 
     with show_progress() as progress:
         path = run_sbc(root, simulations, wrong, futures, as_of, seed, day or date.today(), progress)
-    _tell(scrutiny.sbc_said(published.read_rows(path.parent, path.name), _notes(path)), path, root)
+    _tell(studies.sbc_sentences(published.read_rows(path.parent, path.name), _notes(path)), path, root)
 
 
 def _notes(path: Path) -> dict[str, Any]:

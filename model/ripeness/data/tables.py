@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -167,11 +166,6 @@ def read_table(path: Path, shown: Path, required: Sequence[str], optional: Seque
     for name in optional:
         columns.setdefault(name, [""] * len(records))
     return Table(shown, columns, lines, faults)
-
-
-def hash_file(path: Path) -> str:
-    """SHA-256 of a file's bytes, in hexadecimal."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _read_text(path: Path, shown: Path) -> str:

@@ -28,8 +28,8 @@ from ripeness.data.indicators import FILE as CONTRACTS_FILE
 from ripeness.data.indicators import Contract, read_contract_file
 from ripeness.data.journal import reading
 from ripeness.data.rows import read_rows
-from ripeness.data.tables import hash_file
 from ripeness.errors import ContentError, Fault, RipenessError, UsageError, did_you_mean
+from ripeness.files import hash_file
 from ripeness.workspace import Workspace
 
 VALUE_COLUMNS = ["observed_on", "value", "published_on", "grade", "sample_size", "line", "source"]
@@ -165,7 +165,7 @@ class Store:
         All rows of each indicator, revisions and withdrawals included, as `read_rows` gives them.
     events, coverage : DataFrame (row)
     hashes : dict of str
-        File name to SHA-256 of its bytes.
+        File name to SHA-256 of its text, blind to the kind of line ends.
     recovered : str or None
         What was done, before reading, about an update that had been interrupted.
     batches : DataFrame (row)

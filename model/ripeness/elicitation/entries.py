@@ -16,6 +16,7 @@ from ripeness.elicitation.tables import Announced, Grades, Placed, TableReader, 
 from ripeness.elicitation.words import Strengths, read_strengths
 from ripeness.errors import ContentError, Fault, did_you_mean
 from ripeness.essay import Claims
+from ripeness.files import with_lf
 from ripeness.workspace import Workspace
 from ripeness.workspace.toml import Key, TomlFile, read_toml
 
@@ -50,7 +51,7 @@ class PriorFiles:
     named_week_share : float
         Share of an announced meeting's odds that falls in the week it is set for.
     hash : str
-        SHA-256 over the bytes of the files.
+        SHA-256 over the texts of the files.
     """
 
     entries: Mapping[str, Placed]
@@ -119,10 +120,10 @@ def read_priors(workspace: Workspace, claims: Claims, contracts: Mapping[str, Co
 
 
 def hash_priors(workspace: Workspace) -> str:
-    """SHA-256 over the names and bytes of the files of priors/, in the order of their names."""
+    """SHA-256 over the names and texts of the files of priors/, in the order of their names; blind to the kind of line ends."""
     digest = sha256()
     for name in FILES:
-        content = (workspace.priors / name).read_bytes()
+        content = with_lf((workspace.priors / name).read_bytes())
         digest.update(f"{name}\n{len(content)}\n".encode())
         digest.update(content)
     return digest.hexdigest()

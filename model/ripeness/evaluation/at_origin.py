@@ -34,6 +34,7 @@ from ripeness.inference.gate import Verdict, judge_fit
 from ripeness.inference.sample import flatten_draws, sample_posterior
 from ripeness.model.spec import ModelSpec, build_spec
 from ripeness.model.terms.announcements import Announcement
+from ripeness.model.terms.record import Record
 from ripeness.reweighting.refusals import beyond_window, untrustworthy
 from ripeness.reweighting.reweighted import StoredFit, store_fit, update_fit
 from ripeness.reweighting.stored import Base, base_spec
@@ -168,7 +169,7 @@ def by_fitting(cores: int = 1) -> Sampler:
         tree = sample_posterior(spec, variant, reading, settings, seed, cores=cores)  # type: ignore[arg-type]
         posterior = tree["posterior"].to_dataset()
         stats = tree["sample_stats"].to_dataset()
-        judged = posterior.drop_vars(names.NOT_STORED, errors="ignore")
+        judged = posterior
         shape = (posterior.sizes[names.CHAIN], posterior.sizes[names.DRAW])
         return Sampled(flatten_draws(posterior), shape, lambda headline: gate_in_words(judge_fit(name, judged, stats, headline)))
 
@@ -273,8 +274,8 @@ def _forecast_fit(
     gate = sampled.judge(xr.DataArray(headline, dims=(names.CHAIN, names.DRAW)))
     patterns = pattern_probabilities(ahead)
     arrays[f"{name}.{PATTERNS}"] = patterns.reshape(*sampled.shape, *patterns.shape[1:]).astype(np.float32)
-    if "rounds" in draws:
-        arrays[f"{name}.{RECORD}"] = _by_block(draws["rounds"]).reshape(*sampled.shape, -1).astype(np.float32)
+    if "hazard" in draws:
+        arrays[f"{name}.{RECORD}"] = _by_block(Record().log_likelihood(spec, draws)).reshape(*sampled.shape, -1).astype(np.float32)
     if sampled.khat is not None:
         arrays[f"{name}.{KHAT}"] = np.array(sampled.khat)
     arrays |= {f"{name}.{parameter}": draws[parameter].mean(axis=0) for parameter in PARAMETERS if parameter in draws}

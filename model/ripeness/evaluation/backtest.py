@@ -25,7 +25,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ripeness import names, results
+from ripeness import files, names
 from ripeness.data.indicators import FILE as CONTRACTS_FILE
 from ripeness.data.vintages import Store, Vintage
 from ripeness.elicitation.elicited import Priors
@@ -80,7 +80,7 @@ def plan(
 
 def joined(as_of: Sequence[Task], final: Sequence[Task]) -> tuple[list[Task], list[Task]]:
     """The same tasks, the first leaving draws of their fits and the second making use of these."""
-    inputs = [results.hash_text(later.inputs, known.inputs)[:16] for known, later in zip(as_of, final, strict=True)]
+    inputs = [files.hash_text(later.inputs, known.inputs)[:16] for known, later in zip(as_of, final, strict=True)]
     return [replace(task, keep=True) for task in as_of], [
         replace(task, reuse=True, inputs=own) for task, own in zip(final, inputs, strict=True)
     ]
@@ -94,7 +94,7 @@ def make_forecasts(task: Task) -> AtOrigin:
 
 def _hash_inputs(vintage: Vintage, store: Store, kind: str, fits: Sequence[Which], settings: FitSettings, seed: int, made_by: str) -> str:
     contracts = store.hashes.get(CONTRACTS_FILE, "")
-    return results.hash_text(
+    return files.hash_text(
         vintage.origin.isoformat(), vintage.hash, contracts, kind, str(fits), settings.model_dump_json(), str(seed), made_by
     )[:16]
 

@@ -39,15 +39,17 @@ from ripeness.forecast.dormancy import whole_record
 from ripeness.forecast.horizons import forecast_probabilities
 from ripeness.forecast.prior_predictive import sample_prior
 from ripeness.forecast.simulate import SimulatedWar, simulate_found, simulate_rounds, simulate_rows, simulate_war
+from ripeness.inference.compiled import build_data, program_of
 from ripeness.inference.coordinates import build_coordinates
 from ripeness.inference.expand import expand_draws
 from ripeness.inference.gate import Criterion, judge_fit
-from ripeness.inference.model_data import build_problem
-from ripeness.inference.predictive import log_likelihoods, row_moments
+from ripeness.inference.predictive import log_likelihoods
 from ripeness.inference.sample import CORES, TARGET_ACCEPT, VECTOR, as_nutpie_model, flatten_draws, sample_posterior
-from ripeness.model.spec import ModelSpec, model_coords
+from ripeness.model.build import model_coords
+from ripeness.model.spec import ModelSpec
 from ripeness.model.terms.announcements import Announcement, announced_weeks
-from ripeness.model.terms.factor_paths import heavy_tailed, level_basis, paths_onward, persistence, unit_innovations
+from ripeness.model.terms.factor_paths import heavy_tailed, paths_onward, persistence, unit_innovations
+from ripeness.model.terms.slow_levels import level_basis
 from ripeness.workspace import FitSettings
 
 Array = NDArray[np.float64]
@@ -73,6 +75,7 @@ VECTORS = {
     "kept": names.KEPT,
     "sensitivity": names.STRETCH,
 }
+OBSERVED = {"rounds": "record", "measured": "values", "counted": "counts"}
 SCALARS = ("log_best_to_worst", "log_war_level", "normaliser")
 YEAR = 52  # weeks simulated on
 
@@ -148,7 +151,7 @@ def rank_truth(
     announcements : list of Announcement
     seed : SeedSequence
     """
-    posterior = sampled["posterior"].to_dataset().drop_vars(names.NOT_STORED, errors="ignore")
+    posterior = sampled["posterior"].to_dataset()
     draws = flatten_draws(posterior)
     thin = np.linspace(0, len(draws["outside_knots"]) - 1, RANKED).astype(np.intp)
     used = [name for name in draws if name in war.truth]
@@ -166,8 +169,7 @@ def rank_truth(
 def _failures(posterior: xr.Dataset, sampled: xr.DataTree) -> tuple[Criterion, ...]:
     shape = (posterior.sizes[names.CHAIN], posterior.sizes[names.DRAW])
     stand_in = xr.DataArray(posterior["log_war_level"].values.reshape(shape), dims=(names.CHAIN, names.DRAW))
-    asked_of = posterior.drop_vars("rounds")  # of a week that nobody searched it is the same in every draw
-    verdict = judge_fit("simulated", asked_of, sampled["sample_stats"].to_dataset(), stand_in)
+    verdict = judge_fit("simulated", posterior, sampled["sample_stats"].to_dataset(), stand_in)
     asked = [replace(criterion, limit=SHORT_LIMITS[criterion.name]) for criterion in verdict.criteria if criterion.name in SHORT_LIMITS]
     return tuple(criterion for criterion in asked if not criterion.passed)
 
@@ -205,11 +207,9 @@ def quantities(
     found["hazard now"] = probabilities.hazard[:, 0]
     for place, weeks in enumerate(spec.workspace.question.horizons_weeks):
         found[f"headline[{weeks} weeks]"] = probabilities.within[:, place]
-    found["log-likelihood of the record"] = whole_record(spec, draws).log_likelihood
-    rows = log_likelihoods(spec, row_moments(spec, draws))
-    for name, label in (("measured", "values"), ("counted", "counts")):
-        if rows[name].shape[1]:
-            found[f"log-likelihood of the {label}"] = rows[name].sum(axis=1)
+    for name, density in log_likelihoods(spec, "conjunctive", draws).items():
+        if density.shape[1]:
+            found[f"log-likelihood of the {OBSERVED.get(name, name)}"] = density.sum(axis=1)
     rounds = simulate_rounds(ahead, event_seed)[0, 0]
     # a week belongs to a horizon if at least half of it does, as for the sustained process
     came = np.array([int(rounds[reach >= 0.5].sum() > 0) for reach in ahead.reach])
@@ -308,13 +308,13 @@ def sample_with_flat_levels(spec: ModelSpec, weeks: int, reading: str, seed: int
     """A short fit whose slow levels have their knots in the first weeks alone and stay where they are from then on."""
     settings = short_settings(spec)
     coordinates = build_coordinates(spec, "conjunctive", reading)
-    problem = build_problem(spec, "conjunctive", reading, coordinates)
-    basis = np.zeros_like(problem.basis)
+    program, data = program_of(spec, "conjunctive", reading), build_data(spec, "conjunctive", reading, coordinates)
+    basis = np.zeros_like(data.arrays["level_basis"])
     own = level_basis(weeks)
     basis[: len(own), :weeks], basis[: len(own), weeks:] = own, own[:, -1:]
-    problem = problem._replace(basis=basis)  # later knots move nothing
+    data = data.with_arrays(level_basis=basis)  # later knots move nothing
     sampled = nutpie.sample(
-        as_nutpie_model(problem, coordinates),
+        as_nutpie_model(program, data, coordinates),
         draws=settings.draws,
         tune=settings.tune,
         chains=settings.chains,
@@ -324,7 +324,7 @@ def sample_with_flat_levels(spec: ModelSpec, weeks: int, reading: str, seed: int
         save_warmup=False,
         progress_bar=False,
     )
-    posterior = expand_draws(spec, "conjunctive", coordinates, problem, np.asarray(sampled["posterior"].to_dataset()[VECTOR]))
+    posterior = expand_draws(spec, "conjunctive", coordinates, program, data, np.asarray(sampled["posterior"].to_dataset()[VECTOR]))
     return xr.DataTree.from_dict({"posterior": posterior, "sample_stats": sampled["sample_stats"].to_dataset()})
 
 

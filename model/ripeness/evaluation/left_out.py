@@ -89,11 +89,11 @@ def refit(stored: Stored, panel: Panel, reading: str, seed: int) -> Refit:
     """Sample the conjunctive posterior of another panel, with the workspace's settings; the gate looks at its headline at the real origin."""
     spec: ModelSpec = replace(stored.spec, panel=panel)
     sampled = sample_posterior(spec, "conjunctive", reading, spec.workspace.fit, seed)
-    posterior = sampled["posterior"].to_dataset().drop_vars(names.NOT_STORED, errors="ignore")
+    posterior = sampled["posterior"].to_dataset()
     draws = flatten_draws(posterior)
     shape = (posterior.sizes[names.CHAIN], posterior.sizes[names.DRAW])
     headline = xr.DataArray(stored.headline(names.CONJUNCTIVE, draws).reshape(shape), dims=(names.CHAIN, names.DRAW))
-    looked_at = posterior.drop_vars(("rounds", "hazard"))  # of a week that nobody searched they are the same in every draw, or of no use
+    looked_at = posterior.drop_vars("hazard")  # of a week that nobody searched they are the same in every draw, or of no use
     return Refit(draws, judge_fit("refit", looked_at, sampled["sample_stats"].to_dataset(), headline))
 
 

@@ -5,8 +5,8 @@ Priors or likelihoods are raised to powers near one by importance weights, and A
 look. For a plain number the headline at powers 0.8 and 1.25 is given too, with k̂ of the weights.
 
 Priors are scaled where they are Normal (the log of a half-life, the log odds of a share), so a power α multiplies the standard deviation by
-:math:`1/\sqrt\alpha` and leaves the median alone. White noise and slow levels make the factors' paths; their priors are no opinions and are
-not scaled.
+:math:`1/\sqrt\alpha` and leaves the median alone (`az.psense_summary` on a stored fit scales the density in natural units instead, which moves a
+LogNormal's median as well). White noise and slow levels make the factors' paths; their priors are no opinions and are not scaled.
 """
 
 from __future__ import annotations
@@ -21,8 +21,7 @@ from numpy.typing import NDArray
 from ripeness import names
 from ripeness.evaluation.left_out import Change, reweighted_change
 from ripeness.evaluation.stored import Draws, Stored
-from ripeness.inference.coordinates import LOG, LOG_ODDS, PARTS, prior_scales
-from ripeness.model.spec import ModelSpec, Variant
+from ripeness.inference.log_prior import normal_log_density
 
 Array = NDArray[np.float64]
 POWERS = (0.8, 1.25)
@@ -64,24 +63,6 @@ class Scaling:
     stronger: Change
 
 
-def log_priors(spec: ModelSpec, variant: Variant, reading: str, draws: Draws) -> dict[str, Array]:
-    """Log prior density of each elicited part, summed over its elements, on the scale where it is Normal: (draw,) by name."""
-    result = {}
-    scales = prior_scales(spec, variant, reading)
-    for part in PARTS:
-        if part.name not in scales or part.name not in draws:
-            continue
-        mean, sd = scales[part.name]
-        value = draws[part.name]
-        if part.stands_by == LOG:
-            value = np.log(value)
-        elif part.stands_by == LOG_ODDS:
-            value = np.log(value) - np.log1p(-value)
-        density = -0.5 * ((value - mean) / sd) ** 2 - np.log(sd) - 0.5 * np.log(2 * np.pi)
-        result[part.name] = np.asarray(density.reshape(len(value), -1).sum(axis=1))
-    return result
-
-
 def scale_powers(stored: Stored, fit: str, reading: str, draws: Draws, headline: Array) -> list[Scaling]:
     """Power-scale each group of priors and each part of the likelihood, on the headline of one conjunctive fit.
 
@@ -93,7 +74,8 @@ def scale_powers(stored: Stored, fit: str, reading: str, draws: Draws, headline:
     headline : ndarray (draw,)
         P_s of the headline horizon.
     """
-    priors = log_priors(stored.spec, names.CONJUNCTIVE, reading, draws)
+    elements = normal_log_density(stored.spec, names.CONJUNCTIVE, reading, draws)
+    priors = {name: density.reshape(len(headline), -1).sum(axis=1) for name, density in elements.items()}
     rows = stored.tree[f"{fit}/log_likelihood"].to_dataset()
     likelihoods = {
         str(name): np.asarray(rows[name], dtype=float).reshape(len(headline), -1).sum(axis=1) for name in rows.data_vars if rows[name].size

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ripeness.results import write_whole
+from ripeness.files import write_whole
 
 MADE_FROM = "made_from"
 Progress = Callable[[str], None]  # given in a few words what begins

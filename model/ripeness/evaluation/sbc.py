@@ -47,9 +47,9 @@ from ripeness.evaluation.calibration import (
     simulate_from_prior,
 )
 from ripeness.evaluation.resumed import Progress, ResumedTable
+from ripeness.files import hash_text
 from ripeness.model.spec import ModelSpec
 from ripeness.model.terms.announcements import Announcement
-from ripeness.results import hash_text
 
 Array = NDArray[np.float64]
 FUTURE = "future"

@@ -1,6 +1,6 @@
 """Sensitivity of the headline: by how many percentage points it would differ if one thing were otherwise.
 
-One row each for every claim muted, every indicator removed, every reading and variant by itself, every kind of evidence by itself, and
+One row each for every claim zeroed, every indicator left out, every reading and variant by itself, every kind of evidence by itself, and
 every group of priors and part of the data weakened or strengthened by power-scaling. Rows are written as they are found; the table ranks
 them by the size of the change.
 """
@@ -37,7 +37,7 @@ from ripeness.reweighting.weights import LARGEST_KHAT
 Array = NDArray[np.float64]
 COLUMNS = ("kind", "what", "change_points")
 DETAILS = ("kind", "what", "change_points", "error_points", "probability", "k_hat", "gradient", "how")
-CLAIM, INDICATOR, READING, VARIANT, EVIDENCE_KIND = "claim muted", "indicator removed", "reading alone", "variant", "evidence"
+CLAIM, INDICATOR, READING, VARIANT, EVIDENCE_KIND = "claim zeroed", "indicator left out", "reading alone", "variant", "evidence"
 PRIOR, LIKELIHOOD = "prior scaled", "likelihood scaled"
 REWEIGHTED, REFITTED = "reweighted", "fitted anew"
 PRIORS_ALONE, ROUNDS_ONLY, INDICATORS_ONLY = "priors alone", "rounds only", "indicators only"
@@ -123,17 +123,17 @@ def _readings(stored: Stored, headline: Headline, table: ResumedTable) -> Found:
         if not table.has(kind=READING, what=what):
             change = Change(POINTS * (float(headline.now[fit].mean()) - headline.mean), error)
             yield f"reading: {what}", [_row(headline, READING, what, change, "read off")]
-    for name, variant, _ in names.FITS:
+    for name, _, _ in names.FITS:
         if name in names.HEADLINE_FITS or table.has(kind=VARIANT, what=name):
             continue
-        then = stored.headline(variant, stored.draws(name))
+        then = stored.forecast(name)
         own = POINTS * error_of_mean(then.reshape(stored.shape))
         change = Change(POINTS * (float(then.mean()) - headline.mean), float(np.hypot(own, error)))
         yield f"variant: {name}", [_row(headline, VARIANT, name, change, "read off")]
 
 
 def _claims(stored: Stored, headline: Headline, table: ResumedTable) -> Found:
-    """Every claim muted; claims of one effect share its weight, and so the change."""
+    """Every claim zeroed; claims of one effect share its weight, and so the change."""
     likelihood: dict[str, Array] = {}
     for e, effect in enumerate(stored.spec.priors.effects[names.AS_WRITTEN]):
         claims = claims_of(stored, effect)
@@ -189,7 +189,7 @@ def _evidence(stored: Stored, headline: Headline, table: ResumedTable) -> Found:
 
 
 def _indicators(stored: Stored, headline: Headline, table: ResumedTable) -> Found:
-    """Every indicator removed, one of each factor at a time."""
+    """Every indicator left out, one of each factor at a time."""
     likelihood: dict[str, Array] = {}
     for turn, left_out in enumerate(leave_out_plan(stored.spec)):
         if all(table.has(kind=INDICATOR, what=indicator) for indicator in left_out):

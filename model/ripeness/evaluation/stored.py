@@ -1,6 +1,6 @@
 """What a study of one origin starts from: the spec, the announcements and the stored draws of its run.
 
-Studies ask what else the same draws say (a claim muted, a prior narrowed, an indicator left out), so they read stored fits and sample
+Studies ask what else the same draws say (a claim zeroed, a prior narrowed, an indicator left out), so they read stored fits and sample
 anew only where reweighting cannot answer. The headline is always that of the method: the even mixture of the readings' conjunctive
 forecasts for the headline horizon.
 """
@@ -70,6 +70,12 @@ class Stored:
     def draws(self, fit: str) -> Draws:
         """Posterior draws of a fit, flattened over chains: (draw, …) by variable."""
         return flatten_draws(self.tree[f"{fit}/posterior"].to_dataset())
+
+    def forecast(self, fit: str) -> Array:
+        """P_s of the headline horizon as the run forecast it: (draw,), in [0, 1]."""
+        weeks = self.spec.workspace.question.headline_weeks
+        within = self.tree[f"{fit}/{names.PREDICTIONS}"].to_dataset()["within"].sel({names.HORIZON: weeks})
+        return np.asarray(within.transpose(names.CHAIN, names.DRAW), dtype=float).ravel()
 
     def headline(self, variant: str, draws: Draws) -> Array:
         """P_s of the headline horizon that draws imply at the origin: (draw,), in [0, 1]."""

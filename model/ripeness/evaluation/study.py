@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ripeness import names, results
+from ripeness import files, names
 from ripeness.calendar import weeks_between
 from ripeness.data.vintages import Store, Vintage
 from ripeness.elicitation.elicited import Priors
@@ -39,7 +39,8 @@ from ripeness.evaluation.published import ABOUT, FORECASTS, GAP, LFO, SCORES, SK
 from ripeness.evaluation.scores import happened, leave_future_out, score_populations, score_rows, vintage_gap
 from ripeness.evaluation.skill import FixedWar, measure_skill, power_table, simulate_reference
 from ripeness.evaluation.unit import BLOCK_WEEKS, WEEK
-from ripeness.model.spec import build_spec, outside_basis
+from ripeness.model.spec import build_spec
+from ripeness.model.terms.outside import outside_basis
 from ripeness.workspace import FitSettings, Workspace
 
 Array = NDArray[np.float64]
@@ -123,7 +124,7 @@ class Study:
     def plan(self) -> dict[str, list[Task]]:
         """The tasks of each vintage."""
         sources = [Path(str(module.__file__)).read_text("utf-8") for module in MAKERS]
-        made_by = results.hash_text(self.made_by, str({name: version(name) for name in VERSIONED}), *sources)
+        made_by = files.hash_text(self.made_by, str({name: version(name) for name in VERSIONED}), *sources)
         tasks = {
             kind: plan(self.workspace, self.store, self.priors, self.origins, kind, self.settings, self.seed, made_by)
             for kind in self.vintages
@@ -162,7 +163,7 @@ def run_study(
     run_tasks(everything, study.folder, executor, origin_done, make)
     tables = assess(study, tasks)
     for name, table in tables.items():
-        results.write_whole(study.tables / name, table.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
+        files.write_whole(study.tables / name, table.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
     known = {
         **about,
         "seed": study.seed,
@@ -173,7 +174,7 @@ def run_study(
         "settings": study.settings.model_dump(),
         "versions": {name: version(name) for name in VERSIONED},
     }
-    results.write_json(study.tables / ABOUT, known)
+    files.write_json(study.tables / ABOUT, known)
     return tables
 
 

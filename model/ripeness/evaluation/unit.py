@@ -30,7 +30,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ripeness.results import write_whole
+from ripeness.files import write_whole
 
 if TYPE_CHECKING:
     from ripeness.forecast.ahead import Ahead

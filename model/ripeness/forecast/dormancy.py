@@ -7,14 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ripeness.data.panel import UNSEARCHED
-from ripeness.model.spec import ModelSpec, outside_basis
-from ripeness.model.terms.record import filter_onward
+from ripeness.model.spec import ModelSpec
+from ripeness.model.terms.record import filter_onward, record_terms
 
 Array = NDArray[np.float64]
 
@@ -25,16 +23,22 @@ class Silence:
 
     Parameters
     ----------
-    log_likelihood : ndarray (draw,)
+    by_week : ndarray (draw, week)
+        Log-likelihood of what is on record in each week, given the record before it.
     state : ndarray (draw, state)
         Probability that d = 1, 2, … in what comes next.
     chance : ndarray (draw, week)
         Probability of a round in each week, given the record before it.
     """
 
-    log_likelihood: Array
+    by_week: Array
     state: Array
     chance: Array
+
+    @property
+    def log_likelihood(self) -> Array:
+        """Of the record of all these weeks: (draw,)."""
+        return np.asarray(self.by_week.sum(axis=1))
 
 
 def dormancy_in_week(spec: ModelSpec, draws: Mapping[str, Array], week: int) -> Array:
@@ -73,36 +77,6 @@ def silence_of_record(spec: ModelSpec, draws: Mapping[str, Array], first: int, s
     terms = record_terms(spec, draws, first, stop, inside, state.shape[1])
     whole = stop < len(spec.panel.weeks) or not spec.panel.origin_inside_week
     return Silence(*filter_onward(*terms, spec.panel.record.found[first:stop], state, whole))
-
-
-class RecordTerms(NamedTuple):
-    """What makes the hazards of some weeks, and what is found.
-
-    Parameters
-    ----------
-    outside : ndarray (draw, dormancy)
-        Log weekly hazard at d = 1, 2, …
-    multiplier, announced, found_if_held : ndarray (draw, week)
-        Log of what multiplies it, the share of the week on record included; hazard added by announced meetings; P(found | held).
-    """
-
-    outside: Array
-    multiplier: Array
-    announced: Array
-    found_if_held: Array
-
-
-def record_terms(spec: ModelSpec, draws: Mapping[str, Array], first: int, stop: int, inside: Array, dormancy: int) -> RecordTerms:
-    """Hazards of the weeks `first` to `stop`, and what is found in them; `dormancy` is the longest in the first of them."""
-    record, span, number = spec.panel.record, slice(first, stop), len(draws["outside_knots"])
-    outside = np.ascontiguousarray(draws["outside_knots"] @ outside_basis(spec, dormancy + stop - first + 1).T)
-    announced = -np.log1p(-draws["kept"]) @ spec.announced[:, span]
-    stretch, stretches = record.stretch[span], len(record.sensitivities)
-    known = draws.get("sensitivity", np.zeros((number, 0)))[:, :stretches]
-    # where nobody searched nothing is found by chance, and a round on record there is sure
-    found_if_held = np.concatenate([known, np.zeros((number, 1)), np.ones((number, 1))], axis=1)
-    place = np.where(stretch != UNSEARCHED, stretch, stretches + (record.found[span] > 0))
-    return RecordTerms(outside, inside + np.log(record.share[span]), announced, found_if_held[:, place])
 
 
 def whole_record(spec: ModelSpec, draws: Mapping[str, Array]) -> Silence:

@@ -12,20 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ripeness import names
-from ripeness.model.spec import ModelSpec, Variant, normal_scale, reading_data, sensitivity_scale
-from ripeness.model.terms.conditions import inside_view, prior_draws, with_inside_view
-from ripeness.model.terms.factor_paths import heavy_tailed, level_basis, persistence, stationary_paths
-from ripeness.model.terms.pulses import fading_pulses
+from ripeness.model.build import parameters_of
+from ripeness.model.spec import ModelSpec, Variant
+from ripeness.model.terms import terms_of
+from ripeness.model.terms.conditions import inside_view, prior_draws, reading_data
 
 Array = NDArray[np.float64]
 
 
-def _sigmoid(x: Array) -> Array:
-    return 1.0 / (1.0 + np.exp(-x))
-
-
 def sample_prior(spec: ModelSpec, reading: str, variant: Variant, draws: int, seed: np.random.SeedSequence) -> dict[str, Array]:
-    """Draw every quantity of the model from its prior.
+    """Draw every quantity of the model from its prior, term by term.
 
     Parameters
     ----------
@@ -40,65 +36,15 @@ def sample_prior(spec: ModelSpec, reading: str, variant: Variant, draws: int, se
     dict of ndarray (draw, …)
         By the names of the posterior's variables, with their dims.
     """
-    rng = np.random.default_rng(seed)
-    panel, priors, workspace = spec.panel, spec.priors, spec.workspace
-
-    def normal(prefix: str, ids: list[str]) -> Array:
-        mu, sigma = normal_scale(priors, prefix, ids)
-        return rng.normal(mu, sigma, (draws, len(mu)))
-
-    result: dict[str, Array] = {}
-    reference = spec.reference
-    result["log_rhythm"] = normal("rhythm", [f"week_{week}" for week in priors.files.rhythm_weeks])
-    result["log_war_level"] = rng.normal(priors["war_level"].mu, priors["war_level"].sigma, draws)
-    result["deviation"] = rng.normal(0.0, reference.sd, (draws, len(reference.sd)))
-    beyond = reference.log_rate + result["log_war_level"][:, None] + result["deviation"]
-    result["outside_knots"] = np.concatenate([result["log_rhythm"], beyond], axis=1)
-    result["kept"] = _sigmoid(normal("kept", list(spec.announcement_classes)))
-    if panel.record.sensitivities:
-        mu, sigma = sensitivity_scale(spec)
-        result["sensitivity"] = _sigmoid(rng.normal(mu, sigma, (draws, len(mu))))
-    if variant == names.OUTSIDE:
-        return result
-
-    factors, weeks = workspace.factors, len(panel.weeks)
-    relative = [name for name in panel.indicators if not spec.contracts[name].reference]
-    result["loading"] = np.exp(normal("loading", relative))
-    result["intercept"] = normal("intercept", relative)
-    result["noise"] = np.exp(normal("noise", list(panel.measured.indicators)))
-    if panel.counted.indicators:
-        result["dispersion"] = np.exp(normal("dispersion", list(panel.counted.indicators)))
-    if panel.counted.eras:
-        result["capture"] = _sigmoid(normal("capture", [f"{name}.{era}" for name, era in panel.counted.eras]))
-    levels = [factor.id for factor in factors if factor.level]
-    if levels:
-        result["level"], result["level_start"] = np.exp(normal("level", levels)), normal("level_start", levels)
-        basis = level_basis(weeks)
-        moves = rng.normal(size=(draws, len(levels), len(basis)))
-        knots = result["level_start"][..., None] + result["level"][..., None] * (np.cumsum(moves, axis=2) - moves[..., :1])
-        result["level_path"] = knots @ basis
-    result["half_life"] = np.exp(normal("half_life", workspace.factor_ids))
-    phi = persistence(result["half_life"])
-    result["path"] = stationary_paths(phi, weeks, heavy_tailed(spec), priors.files.factor_tails, rng)
-    pulsed = [factor.id for factor in factors if factor.pulse]
-    if pulsed:
-        result["pulse"] = np.exp(normal("pulse", pulsed))
-    effective = result["path"] + fading_pulses(factors, panel.weeks, panel.origin, result)
-    return result | _inside_prior(spec, reading, variant, effective, rng)
-
-
-def _inside_prior(spec: ModelSpec, reading: str, variant: Variant, z: Array, rng: np.random.Generator) -> dict[str, Array]:
-    """Draws of conditions and effects, and the inside view that follows from them on factors z (draw, factor, week)."""
-    drawn = _conditions(spec, reading, variant, len(z), int(rng.integers(2**31)))
-    return with_inside_view(spec, variant, drawn, z) | {"share_open": _sigmoid(drawn["intercept_open"])}
-
-
-def _conditions(spec: ModelSpec, reading: str, variant: Variant, draws: int, seed: int) -> dict[str, Array]:
-    """Prior draws of what opens the conditions."""
-    prior = reading_data(spec, reading, variant)
-    drawn = prior_draws(prior, draws, seed)
-    weight = drawn["total"][:, None] * prior["leverage"] * drawn["effect"]
-    return {"intercept_open": drawn["intercept"], "log_best_to_worst": drawn["total"], "effect_size": drawn["effect"], "weight": weight}
+    rng, result = np.random.default_rng(seed), dict[str, Array]()
+    for parameter in parameters_of(variant):
+        if parameter.stored:
+            mean, sd = parameter.prior(spec, reading)
+            result[parameter.name] = parameter.natural(rng.normal(mean, sd, (draws, *np.shape(mean))))
+    for term in terms_of(variant):
+        term.simulate(spec, reading, variant, result, rng)
+        result |= {derived.name: derived.of(result) for derived in term.derived if derived.of is not None}
+    return {name: values for name, values in result.items() if values.size}
 
 
 @dataclass(frozen=True)
@@ -124,16 +70,19 @@ def check_directions(spec: ModelSpec, reading: str, draws: int, seed: np.random.
 
     An effect is tested on its own: the other weights of its factor are set to zero, so that a factor with two effects cannot hide one.
     """
-    drawn = _conditions(spec, reading, names.CONJUNCTIVE, draws, int(np.random.default_rng(seed).integers(2**31)))
+    prior = reading_data(spec, reading, names.CONJUNCTIVE)
+    drawn = prior_draws(prior, draws, seed=int(np.random.default_rng(seed).integers(2**31)))
+    weight = drawn["total"][:, None] * prior["leverage"] * drawn["effect"]
     ids = spec.workspace.factor_ids
     result = []
     for e, effect in enumerate(spec.priors.effects[reading]):
-        alone = np.zeros_like(drawn["weight"])
-        alone[:, e] = drawn["weight"][:, e]
+        alone = np.zeros_like(weight)
+        alone[:, e] = weight[:, e]
         z = np.zeros((1, len(ids), 2))
         # of a one-sided factor either sign will do, by the side that loses or wins ground
         z[0, ids.index(effect.factor), 1] = 2.0 if effect.role else 1.0
-        inside = inside_view(spec, names.CONJUNCTIVE, drawn | {"weight": alone, "normaliser": np.zeros(draws)}, z)
+        only = {"weight": alone, "intercept_open": drawn["intercept"], "normaliser": np.zeros(draws)}
+        inside = inside_view(spec, names.CONJUNCTIVE, only, z)
         rise = inside[:, 1] - inside[:, 0]
         result.append(Direction(effect.id, effect.direction, float(np.mean(rise < 0 if effect.direction == "-" else rise > 0))))
     return result

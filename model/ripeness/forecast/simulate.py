@@ -15,19 +15,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from ripeness import names
 from ripeness.data.panel import UNSEARCHED, Panel
-from ripeness.forecast.dormancy import record_terms
-from ripeness.inference.predictive import replicate_rows, row_moments
+from ripeness.inference.predictive import replicates
 from ripeness.model.spec import ModelSpec
 from ripeness.model.terms.factor_paths import Hold, heavy_tailed, paths_onward, persistence, unit_innovations
-from ripeness.model.terms.record import rounds_in_week, simulate_record
+from ripeness.model.terms.record import record_terms, rounds_in_week, simulate_record
 
 if TYPE_CHECKING:
     from ripeness.forecast.ahead import Ahead
 
 Array = NDArray[np.float64]
 Draws = Mapping[str, Array]
-LARGEST_LOG_MEAN = 30.0  # a count of 10¹³: beyond any that a kernel can tell apart, and within what can be drawn
 
 
 def simulate_factors(spec: ModelSpec, draws: Draws, paths: int, rng: np.random.Generator, hold: Hold | None = None) -> Iterator[Array]:
@@ -176,7 +175,7 @@ def simulate_war(spec: ModelSpec, truth: dict[str, Array], rng: np.random.Genera
 def simulate_rows(spec: ModelSpec, truth: Draws, rng: np.random.Generator) -> Panel:
     """The panel with values and counts drawn from one draw (1, …)."""
     panel = spec.panel
-    drawn = replicate_rows(spec, row_moments(spec, dict(truth)), rng, LARGEST_LOG_MEAN)
+    drawn = replicates(spec, names.CONJUNCTIVE, {name: values for name, values in truth.items() if name != "hazard"}, rng)
     return replace(
         panel, measured=replace(panel.measured, value=drawn["measured"][0]), counted=replace(panel.counted, count=drawn["counted"][0])
     )

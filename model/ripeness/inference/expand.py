@@ -1,4 +1,4 @@
-"""From coordinates to the posterior as people read it: every quantity of the model in natural units, with dims and coords."""
+"""From coordinates to the posterior as people read it: every quantity of the terms in natural units, with dims and coords."""
 
 from __future__ import annotations
 
@@ -9,38 +9,27 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ripeness import names
-from ripeness.inference.callback import Density
-from ripeness.inference.coordinates import PARTS, Coordinates
-from ripeness.inference.model_data import Problem
-from ripeness.model.spec import ModelSpec, Variant, model_coords
+from ripeness.inference.compiled import Density, ModelData, Program
+from ripeness.inference.coordinates import Coordinates
+from ripeness.model.build import model_coords
+from ripeness.model.spec import ModelSpec
+from ripeness.model.terms import terms_of
 
 Array = NDArray[np.float64]
 
 
-# what follows from x, with its dims, in the order in which the density writes it
-WITH_FACTORS = {
-    "path": (names.FACTOR, names.WEEK),
-    "level_path": (names.LEVEL, names.WEEK),
-    "weight": (names.EFFECT,),
-    "normaliser": (),
-    "log_odds_open": (names.CONDITION, names.WEEK),
-    "inside": (names.WEEK,),
-}
-IN_EVERY_VARIANT = {"outside_knots": (names.KNOT,), "hazard": (names.RISK,), "rounds": (names.RISK,)}
-
-
-def follow(problem: Problem, xs: Array, numbers: int) -> Array:
+def derive(program: Program, data: ModelData, xs: Array, numbers: int) -> Array:
     """What follows from each vector x (draw, place), as the density writes it: (draw, number)."""
-    own = problem._replace(follows=np.empty(numbers))
-    density = Density(own)
+    own = data.with_arrays(derived=np.empty(numbers))
+    density = Density(program, own)
     result = np.empty((len(xs), numbers))
     for draw, x in enumerate(xs):
         density(x)
-        result[draw] = own.follows
+        result[draw] = own.arrays["derived"]
     return result
 
 
-def expand_draws(spec: ModelSpec, variant: Variant, coordinates: Coordinates, problem: Problem, xs: Array) -> xr.Dataset:
+def expand_draws(spec: ModelSpec, variant: str, coordinates: Coordinates, program: Program, data: ModelData, xs: Array) -> xr.Dataset:
     """The posterior in natural units, from sampled vectors.
 
     Parameters
@@ -48,34 +37,30 @@ def expand_draws(spec: ModelSpec, variant: Variant, coordinates: Coordinates, pr
     spec : ModelSpec
     variant : {"conjunctive", "additive", "outside"}
     coordinates : Coordinates
-    problem : Problem
+    program : Program
+    data : ModelData
     xs : ndarray (chain, draw, place)
 
     Returns
     -------
     Dataset
-        Free and derived quantities (chain, draw, …) by the names of :mod:`ripeness.model.build`; without the white noise, which is of no use to
-        anybody, and without quantities of size zero.
+        Free and derived quantities (chain, draw, …) by the names of the terms; without those that are not stored, and without quantities of
+        size zero.
     """
-    shape = xs.shape[:2]
-    flat = np.ascontiguousarray(xs.reshape(-1, xs.shape[-1]))
-    variables: dict[str, tuple[tuple[str, ...], Any]] = {}
+    shape, all_coords = xs.shape[:2], model_coords(spec, variant)
     taken = coordinates.take(xs)
-    for part in PARTS:
-        if part.name in taken and part.name not in names.NOT_STORED:
-            variables[part.name] = (part.dims, taken[part.name])
-    outside = variant == names.OUTSIDE
-    all_coords = model_coords(spec, variant)
-    place = 0
-    dims = IN_EVERY_VARIANT if outside else IN_EVERY_VARIANT | WITH_FACTORS
-    sizes = {name: tuple(len(all_coords[dim]) for dim in own) for name, own in dims.items()}
-    found = follow(problem, flat, sum(int(np.prod(size)) for size in sizes.values()))
-    for name, own in dims.items():
-        end = place + int(np.prod(sizes[name]))
-        variables[name] = (own, found[:, place:end].reshape(*shape, *sizes[name]))
+    variables: dict[str, tuple[tuple[str, ...], Any]] = {
+        parameter.name: (parameter.dims, taken[parameter.name]) for parameter in coordinates.parameters if parameter.stored
+    }
+    sizes = {one.name: tuple(len(all_coords[dim]) for dim in one.dims) for one in program.derived}
+    flat = np.ascontiguousarray(xs.reshape(-1, xs.shape[-1]))
+    found, place = derive(program, data, flat, sum(int(np.prod(size)) for size in sizes.values())), 0
+    for one in program.derived:
+        end = place + int(np.prod(sizes[one.name]))
+        variables[one.name] = (one.dims, found[:, place:end].reshape(*shape, *sizes[one.name]))
         place = end
-    if not outside:
-        variables["share_open"] = ((names.CONDITION,), 1.0 / (1.0 + np.exp(-taken["intercept_open"])))
+    for one in (derived for term in terms_of(variant) for derived in term.derived if derived.of is not None):
+        variables[one.name] = (one.dims, one.of(taken))  # type: ignore[misc]
     content = {name: ((names.CHAIN, names.DRAW, *own), values) for name, (own, values) in variables.items() if values.size}
     used = {dim for own, _ in content.values() for dim in own}
     coords = {name: values for name, values in all_coords.items() if name in used}

@@ -1,4 +1,4 @@
-"""A fit as ArviZ reads it: prior, posterior, predictive, log-likelihood, observed and constant data in one labelled tree."""
+"""A fit as ArviZ reads it: prior, posterior, predictive, log-likelihood, log prior, observed and constant data in one labelled tree."""
 
 from __future__ import annotations
 
@@ -9,23 +9,31 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ripeness import names
-from ripeness.inference.predictive import RowMoments, log_likelihoods, observed, replicate_rounds, replicate_rows, row_moments
+from ripeness.inference.log_prior import log_prior
+from ripeness.inference.predictive import likelihoods, observations, replicates
 from ripeness.inference.sample import flatten_draws
-from ripeness.model.spec import ModelSpec
+from ripeness.model.spec import ModelSpec, Variant
 
 Array = NDArray[np.float64]
-PREDICTIVE_DRAWS = 100  # of each chain; what a predictive check can use
+PRIOR_PREDICTIVE_DRAWS = 400
 LARGE = (names.WEEK, names.RISK, names.ROW, names.COUNT_ROW)
 STATS = ("diverging", "energy", "n_steps", "step_size", "tree_accept", "acceptance_rate", "depth", "logp", "lp")
-ROW_DIMS = {"measured": (names.ROW,), "counted": (names.COUNT_ROW,), "rounds": (names.RISK,)}
+SAMPLER = ("inference_library", "inference_library_version", "inference_library_settings")
+COMPARED = names.ADDITIVE  # a variant beside the headline, stored for comparison
+OF_FACTORS = ("path", "level_path", "log_odds_open")  # large, and of use in a posterior that is asked about its factors
 
 
-def build_groups(spec: ModelSpec, sampled: xr.DataTree, prior: dict[str, Array], seed: np.random.SeedSequence) -> dict[str, xr.Dataset]:
+def build_groups(
+    spec: ModelSpec, variant: Variant, reading: str, sampled: xr.DataTree, prior: dict[str, Array], seed: np.random.SeedSequence
+) -> dict[str, xr.Dataset]:
     """All groups of one fit.
 
     Parameters
     ----------
     spec : ModelSpec
+    variant : {"conjunctive", "additive", "outside"}
+        The additive form stands beside the headline for comparison of their hazards: nothing of its rows is stored, nor log prior.
+    reading : str
     sampled : DataTree
         posterior and sample_stats as they were sampled.
     prior : dict of ndarray (draw, …)
@@ -36,68 +44,73 @@ def build_groups(spec: ModelSpec, sampled: xr.DataTree, prior: dict[str, Array],
     Returns
     -------
     dict of Dataset
-        By group; long arrays in single precision.
+        By group; long arrays in single precision. Posterior predictive, log-likelihood and log prior have every draw of the posterior.
     """
-    posterior = sampled["posterior"].to_dataset().drop_vars(names.NOT_STORED, errors="ignore")
+    posterior = sampled["posterior"].to_dataset()
     chains, draws = posterior.sizes[names.CHAIN], posterior.sizes[names.DRAW]
     rng = np.random.default_rng(seed)
-    inside = "path" in posterior
     flat = flatten_draws(posterior)
-    likelihood: dict[str, Array] = {"rounds": flat["rounds"]}
-    replicated: dict[str, Array] = {}
-    prior_replicated: dict[str, Array] = {}
-    thin = _every(chains, draws)
-    if inside:
-        moments = row_moments(spec, flat)
-        likelihood |= log_likelihoods(spec, moments)
-        replicated |= replicate_rows(spec, _pick(moments, thin), rng)
-        some = {name: values[: chains * PREDICTIVE_DRAWS] for name, values in prior.items()}
-        prior_replicated |= replicate_rows(spec, row_moments(spec, some), rng)
-    replicated["rounds"] = replicate_rounds(flat["hazard"][thin], rng)
+    if variant == COMPARED:
+        flat = {name: values for name, values in flat.items() if name not in ("path", "level_path")}  # of its rows nothing is stored
+    of = {observed.name: term for observed, term in likelihoods(variant) if flat.keys() >= term.replicated_from}
+    likelihood = {name: term.log_likelihood(spec, flat) for name, term in of.items()}
+    replicated = replicates(spec, variant, flat, rng)
+    some = {name: values[:PRIOR_PREDICTIVE_DRAWS] for name, values in prior.items()} if variant != COMPARED else {}
+    prior_replicated = replicates(spec, variant, some, rng)
+    densities = log_prior(spec, variant, reading, flat)
+    if variant == COMPARED:
+        densities = {}  # with the record alone beside them they would make power-scaling mislead
+        posterior = posterior.drop_vars(OF_FACTORS, errors="ignore")
     coords = {name: posterior.coords[name] for name in posterior.coords if name not in (names.CHAIN, names.DRAW)}
     sample_stats = sampled["sample_stats"].to_dataset()
     groups = {
-        "posterior": posterior.drop_vars("rounds"),
-        "prior": _prior_dataset(prior, posterior),
-        "posterior_predictive": _by_row(replicated, chains, len(thin) // chains, coords),
-        "log_likelihood": _by_row(likelihood, chains, draws, coords),
-        "sample_stats": sample_stats[[name for name in STATS if name in sample_stats]],
-        "observed_data": _rows({name: value for name, value in observed(spec).items() if name in likelihood}, coords),
-        "constant_data": _constant(spec, coords),
+        "posterior": posterior,
+        "prior": _like_posterior({name: values[None] for name, values in prior.items() if name not in OF_FACTORS}, posterior),
+        "prior_predictive": _by_row(variant, prior_replicated, 1, coords),
+        "posterior_predictive": _by_row(variant, replicated, chains, coords),
+        "log_likelihood": _by_row(variant, likelihood, chains, coords),
+        "log_prior": _like_posterior(
+            {name: values.reshape(chains, draws, *values.shape[1:]) for name, values in densities.items()}, posterior
+        ),
+        "sample_stats": sample_stats[[name for name in STATS if name in sample_stats]].drop_attrs(),
+        "observed_data": _rows(variant, {name: value for name, value in observations(spec, variant).items() if name in likelihood}, coords),
+        "constant_data": _constant(spec, coords, rows=bool(prior_replicated)),
     }
-    if prior_replicated:
-        groups["prior_predictive"] = _by_row(prior_replicated, 1, len(next(iter(prior_replicated.values()))), coords)
-    return {name: _single(group) for name, group in groups.items()}
-
-
-def _every(chains: int, draws: int) -> NDArray[np.intp]:
-    """Indices, among draws flattened over chains, of draws spread evenly over each chain."""
-    chosen = np.linspace(0, draws - 1, min(PREDICTIVE_DRAWS, draws)).astype(np.intp)
-    return (np.arange(chains)[:, None] * draws + chosen[None, :]).ravel()
-
-
-def _pick(moments: RowMoments, index: NDArray[np.intp]) -> RowMoments:
-    return RowMoments(moments.location[index], moments.spread[index], moments.log_mean[index], moments.dispersion[index])
-
-
-def _prior_dataset(prior: dict[str, Array], posterior: xr.Dataset) -> xr.Dataset:
-    variables: dict[str, Any] = {}
-    for name, values in prior.items():
-        if name in posterior:
-            variables[name] = ((names.CHAIN, names.DRAW, *posterior[name].dims[2:]), values[None])
-    coords = {name: posterior.coords[name] for name in posterior.coords if name not in (names.CHAIN, names.DRAW)}
-    return xr.Dataset(variables, coords=coords)
-
-
-def _by_row(values: dict[str, Array], chains: int, draws: int, coords: dict[Any, Any]) -> xr.Dataset:
-    variables = {
-        name: ((names.CHAIN, names.DRAW, *ROW_DIMS[name]), array.reshape(chains, draws, *array.shape[1:])) for name, array in values.items()
+    sampler = {name: sample_stats.attrs[name] for name in SAMPLER if name in sample_stats.attrs}
+    return {
+        name: _single(group).assign_attrs(sampler if name in ("posterior", "sample_stats") else {})
+        for name, group in groups.items()
+        if group.data_vars
     }
-    return xr.Dataset(variables, coords=_used(coords, variables))
 
 
-def _rows(values: dict[str, Array], coords: dict[Any, Any]) -> xr.Dataset:
-    variables = {name: (ROW_DIMS[name], array) for name, array in values.items()}
+def _like_posterior(values: dict[str, Array], posterior: xr.Dataset) -> xr.Dataset:
+    """Values (chain, draw, …) with the dims of the posterior's variables of the same names; others are left out."""
+    variables: dict[str, Any] = {name: (posterior[name].dims, array) for name, array in values.items() if name in posterior}
+    coords = {name: coord for name, coord in posterior.coords.items() if name not in (names.CHAIN, names.DRAW)}
+    return _with_draws(variables, coords)
+
+
+def _dims(variant: str) -> dict[str, tuple[str, ...]]:
+    return {observed.name: observed.dims for observed, _ in likelihoods(variant)}
+
+
+def _by_row(variant: str, values: dict[str, Array], chains: int, coords: dict[Any, Any]) -> xr.Dataset:
+    dims = _dims(variant)
+    return _with_draws(
+        {name: ((names.CHAIN, names.DRAW, *dims[name]), array.reshape(chains, -1, *array.shape[1:])) for name, array in values.items()},
+        coords,
+    )
+
+
+def _with_draws(variables: dict[str, Any], coords: dict[Any, Any]) -> xr.Dataset:
+    result = xr.Dataset(variables, coords=_used(coords, variables))
+    return result.assign_coords({dim: np.arange(result.sizes[dim]) for dim in (names.CHAIN, names.DRAW) if dim in result.sizes})
+
+
+def _rows(variant: str, values: dict[str, Array], coords: dict[Any, Any]) -> xr.Dataset:
+    dims = _dims(variant)
+    variables = {name: (dims[name], array) for name, array in values.items()}
     return xr.Dataset(variables, coords=_used(coords, variables))
 
 
@@ -106,25 +119,25 @@ def _used(coords: dict[Any, Any], variables: dict[str, Any]) -> dict[Any, Any]:
     return {name: coord for name, coord in coords.items() if name in dims}
 
 
-def _constant(spec: ModelSpec, coords: dict[Any, Any]) -> xr.Dataset:
-    """What the model was conditioned on besides the observations."""
+def _constant(spec: ModelSpec, coords: dict[Any, Any], rows: bool) -> xr.Dataset:
+    """What the model was conditioned on besides the observations; of rows where they are in the groups."""
     panel = spec.panel
     record = panel.record
     risk = slice(record.start, None)
-    rows, counts = panel.measured, panel.counted
+    measured, counts = panel.measured, panel.counted
     variables: dict[str, Any] = {
         "share_of_week": ((names.RISK,), record.share[risk]),
         "dormancy": ((names.RISK,), record.dormancy),
         "coverage_stretch": ((names.RISK,), record.stretch[risk]),
         "announced_share": ((names.KEPT, names.RISK), spec.announced[:, risk]),
     }
-    if names.ROW in coords or len(rows.value):
+    if rows:
         variables |= {
-            "row_indicator": ((names.ROW,), np.array(rows.indicators)[rows.indicator]),
-            "row_first_week": ((names.ROW,), rows.first),
-            "row_last_week": ((names.ROW,), rows.last),
-            "row_widening": ((names.ROW,), rows.widening),
-            "row_sampling": ((names.ROW,), rows.sampling),
+            "row_indicator": ((names.ROW,), np.array(measured.indicators)[measured.indicator]),
+            "row_first_week": ((names.ROW,), measured.first),
+            "row_last_week": ((names.ROW,), measured.last),
+            "row_widening": ((names.ROW,), measured.widening),
+            "row_sampling": ((names.ROW,), measured.sampling),
             "count_row_indicator": ((names.COUNT_ROW,), np.array(counts.indicators)[counts.indicator]),
             "count_row_week": ((names.COUNT_ROW,), counts.week),
             "count_row_log_exposure": ((names.COUNT_ROW,), counts.log_exposure),

@@ -1,11 +1,11 @@
-"""Sampling: NUTS by nutpie on the engine's density, under one variant and one reading's priors.
+"""Sampling: NUTS under one variant and one reading's priors, on the compiled density or on the PyMC graph.
 
 Draws, warm-up and chains come from ripeness.toml; every random number descends from one seed.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import nutpie
@@ -15,14 +15,16 @@ from numpy.typing import NDArray
 from nutpie.compile_pymc import CompiledPyMCModel
 
 from ripeness import names
-from ripeness.inference.callback import c_functions, table_of
+from ripeness.inference.compiled import ModelData, Program, build_data, c_functions, program_of
 from ripeness.inference.coordinates import Coordinates, build_coordinates
 from ripeness.inference.expand import expand_draws
-from ripeness.inference.model_data import Problem, build_problem
+from ripeness.model.build import parameters_of
 from ripeness.model.spec import ModelSpec, Variant
+from ripeness.model.terms import terms_of
 from ripeness.workspace import FitSettings
 
 Array = NDArray[np.float64]
+Sampler = Literal["compiled", "nutpie", "pymc"]
 
 TARGET_ACCEPT = 0.8
 CORES = 2
@@ -30,7 +32,14 @@ VECTOR, PLACE = "x", "unconstrained_parameter"  # nutpie's own name for a place 
 
 
 def sample_posterior(
-    spec: ModelSpec, variant: Variant, reading: str, settings: FitSettings, seed: int, draws_factor: int = 1, cores: int = CORES
+    spec: ModelSpec,
+    variant: Variant,
+    reading: str,
+    settings: FitSettings,
+    seed: int,
+    draws_factor: int = 1,
+    cores: int = CORES,
+    sampler: Sampler = "compiled",
 ) -> xr.DataTree:
     """Draw from the posterior.
 
@@ -46,33 +55,62 @@ def sample_posterior(
         Multiplies warm-up and draws, for a second attempt.
     cores : int
         Threads; no draw depends on their number.
+    sampler : {"compiled", "nutpie", "pymc"}
+        NUTS of nutpie on the compiled density, of nutpie on the whitened PyMC graph, or of PyMC on that graph. The last two sample terms
+        without kernels too.
 
     Returns
     -------
     DataTree
         Groups posterior (chain, draw, …) and sample_stats.
+
+    Raises
+    ------
+    ripeness.inference.compiled.NoKernel
+        If the compiled density is asked for and a term has no kernel.
     """
-    coordinates = build_coordinates(spec, variant, reading)
-    problem = build_problem(spec, variant, reading, coordinates)
+    size = {"draws": settings.draws * draws_factor, "tune": settings.tune * draws_factor, "chains": settings.chains, "cores": cores}
+    if sampler != "compiled":
+        return _sample_graph(spec, variant, reading, size, seed, sampler)
+    coordinates, program = build_coordinates(spec, variant, reading), program_of(spec, variant, reading)
+    data = build_data(spec, variant, reading, coordinates)
     sampled: xr.DataTree = nutpie.sample(
-        as_nutpie_model(problem, coordinates),
-        draws=settings.draws * draws_factor,
-        tune=settings.tune * draws_factor,
-        chains=settings.chains,
-        cores=cores,
+        as_nutpie_model(program, data, coordinates),
         seed=seed,
         target_accept=TARGET_ACCEPT,
         save_warmup=False,
         progress_bar=False,
+        **size,
     )
-    posterior = expand_draws(spec, variant, coordinates, problem, np.asarray(sampled["posterior"].to_dataset()[VECTOR]))
+    posterior = expand_draws(spec, variant, coordinates, program, data, np.asarray(sampled["posterior"].to_dataset()[VECTOR]))
     return xr.DataTree.from_dict({"posterior": posterior, "sample_stats": sampled["sample_stats"].to_dataset()})
 
 
-def as_nutpie_model(problem: Problem, coordinates: Coordinates) -> Any:
+def _sample_graph(spec: ModelSpec, variant: Variant, reading: str, size: dict[str, int], seed: int, sampler: Sampler) -> xr.DataTree:
+    """Draw from the whitened PyMC graph."""
+    import pymc as pm
+
+    from ripeness.model.build import build_model
+
+    model = build_model(spec, variant, reading, "whitened")
+    if sampler == "nutpie":
+        compiled = nutpie.compile_pymc_model(model)
+        sampled = nutpie.sample(compiled, seed=seed, target_accept=TARGET_ACCEPT, save_warmup=False, progress_bar=False, **size)
+    else:
+        sampled = pm.sample(
+            model=model, random_seed=seed, target_accept=TARGET_ACCEPT, progressbar=False, compute_convergence_checks=False, **size
+        )
+    posterior = sampled["posterior"].to_dataset()
+    stored = [parameter.name for parameter in parameters_of(variant) if parameter.stored]
+    stored += [one.name for term in terms_of(variant) for one in term.derived]
+    posterior = posterior[[name for name in stored if name in posterior and posterior[name].size]]
+    return xr.DataTree.from_dict({"posterior": posterior, "sample_stats": sampled["sample_stats"].to_dataset()})
+
+
+def as_nutpie_model(program: Program, data: ModelData, coordinates: Coordinates) -> Any:
     """The posterior as nutpie samples it: vectors x, from starts within a standard deviation of the prior mean in every coordinate."""
     size = len(coordinates.mean)
-    density, vector = c_functions()
+    density, vector = c_functions(program)
 
     def start(seed: Any) -> Array:
         return coordinates.mean + coordinates.sd * np.random.default_rng(seed).uniform(-1.0, 1.0, size)
@@ -82,9 +120,9 @@ def as_nutpie_model(problem: Problem, coordinates: Coordinates) -> Any:
         compiled_logp_func=density,
         compiled_expand_func=vector,
         initial_point_func=start,
-        shared_data=problem._asdict(),  # kept alive as long as the sampler has their addresses
+        shared_data=dict(data.arrays),  # kept alive as long as the sampler has their addresses
         shared_var_keys={},
-        user_data=table_of(problem),
+        user_data=data.table(),
         n_expanded=size,
         shape_info=([VECTOR], [slice(0, size)], [(size,)]),
         logp_func=None,

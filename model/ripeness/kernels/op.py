@@ -4,7 +4,7 @@ A kernel is a plain function on C-contiguous arrays of one or two dimensions. `f
 whatever it saves for the adjoint; `pull_back(*inputs, *outputs, *saved, *cotangents)` returns the cotangents of the inputs that can be
 differentiated. PyTensor merges the two forward calls that value and gradient ask for into one.
 
-The model in PyMC (:mod:`ripeness.model.build`) uses kernels this way; the sampler calls them without PyTensor (:mod:`ripeness.inference.density`).
+The model in PyMC (:mod:`ripeness.model.build`) uses kernels this way; the sampler calls them without PyTensor (:mod:`ripeness.inference.compiled`).
 """
 
 from __future__ import annotations

@@ -7,17 +7,17 @@ in one order, and the same inputs give the same bits.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from ripeness.kernels.compilation import OPTIONS, kept
+from ripeness.kernels.compilation import compiled
 
 Array = NDArray[np.float64]
 
-reduction: Any = kept(numba.njit, cache=True, **OPTIONS | {"fastmath": {"reassoc", "nsz", "contract"}})
+reduction: Any = partial(compiled, fastmath={"reassoc", "nsz", "contract"})
 
 
 @reduction

@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import arviz_stats
 import numpy as np
 import xarray as xr
 from markupsafe import Markup
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from ripeness import names
 from ripeness.report import charts
-from ripeness.report.graph import plot_graph
-from ripeness.report.sentences import PER_CENT, count, day, forecast_of, interval, join, number, percent, sentence, signed, spread
-from ripeness.report.svg import render_svg
+from ripeness.report.drawing import both_widths, dates_of, render_svg
+from ripeness.report.sentences import count, day, fine_percent, forecast_of, interval, join, percent, sentence, signed, spread
 
 Array = NDArray[np.float64]
 COUNTS_TOGETHER = 8  # weeks
-
-
-def both_widths(name: str, text: str, plot: Callable[[float], Figure]) -> Markup:
-    """A chart drawn twice, for wide and for narrow pages; the style sheet shows one of them."""
-    wide = render_svg(plot(charts.WIDE), f"{name}-w", text)
-    narrow = render_svg(plot(charts.NARROW), f"{name}-n", text)
-    return Markup('<div class="wide">{}</div><div class="narrow">{}</div>').format(wide, narrow)
 
 
 def headline_figures(summary: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str, Markup]:
@@ -58,9 +49,9 @@ def headline_figures(summary: Mapping[str, Any], row: Mapping[str, Any]) -> dict
     ahead = summary["ahead"]
     mixture, outside, until = ahead["mixture"], ahead["outside"], day(ahead["weeks"][-1])
     text = (
-        f"Weekly chance of a first round, while none is held: {_percent(mixture['hazard_mean'][0])} in the first week ahead, "
-        f"{_percent(mixture['hazard_mean'][-1])} in the week of {until}; "
-        f"outside view {_percent(outside['hazard_mean'][0])} and {_percent(outside['hazard_mean'][-1])}."
+        f"Weekly chance of a first round, while none is held: {fine_percent(mixture['hazard_mean'][0])} in the first week ahead, "
+        f"{fine_percent(mixture['hazard_mean'][-1])} in the week of {until}; "
+        f"outside view {fine_percent(outside['hazard_mean'][0])} and {fine_percent(outside['hazard_mean'][-1])}."
     )
     figures["ahead"] = render_svg(charts.plot_hazard_ahead(ahead), "ahead", text)
     text = (
@@ -77,10 +68,6 @@ def headline_figures(summary: Mapping[str, Any], row: Mapping[str, Any]) -> dict
     )
     figures["conditions"] = both_widths("conditions", text, lambda width: charts.plot_conditions(conditions, width))
     return figures
-
-
-def _percent(probability: float) -> str:
-    return number(100 * probability) + PER_CENT
 
 
 def steps_of(summary: Mapping[str, Any], row: Mapping[str, Any]) -> list[tuple[str, float, float | None, float | None]]:
@@ -162,7 +149,8 @@ def factor_points(tree: xr.DataTree, factor: Mapping[str, Any], titles: Mapping[
             )
         if "level_path" in centre and factor["id"] in centre["level_path"][names.LEVEL].values:
             level = centre["level_path"].sel({names.LEVEL: factor["id"]})
-            values = values - np.interp(_days(weeks), _days(list(level[names.WEEK].values)), level.values)
+            seen, known = (dates_of(days).astype(float) for days in (weeks, level[names.WEEK].values))
+            values = values - np.interp(seen, known, level.values)
         kept = np.isfinite(values)
         points[title] = ([week for week, keep in zip(weeks, kept, strict=True) if keep], values[kept])
     return points
@@ -191,10 +179,6 @@ def counts_together(values: Array, scaled: Array, weeks: list[str]) -> tuple[Arr
     return start + slope * np.log(means), [weeks[group][len(weeks[group]) // 2] for group in groups]
 
 
-def _days(weeks: Sequence[Any]) -> Array:
-    return np.array([str(week)[:10] for week in weeks], dtype="datetime64[D]").astype(float)
-
-
 def rank_figures(tree: xr.DataTree, headline_weeks: int) -> Markup | None:
     """Rank plots by chain of what the headline rests on."""
     quantities: dict[str, Array] = {}
@@ -203,8 +187,8 @@ def rank_figures(tree: xr.DataTree, headline_weeks: int) -> Markup | None:
             if variable in posterior:
                 quantities[f"{label}, {reading.replace('_', ' ')}"] = posterior[variable].transpose(names.CHAIN, names.DRAW).values
     for reading in names.READINGS:
-        place = f"{names.FORECAST_GROUP}/{names.CONJUNCTIVE}_{reading}"
-        if names.FORECAST_GROUP in tree.children and f"/{place}" in tree.groups:
+        place = f"{names.CONJUNCTIVE}_{reading}/{names.PREDICTIONS}"
+        if f"/{place}" in tree.groups:
             within = tree[place].to_dataset()["within"].sel({names.HORIZON: headline_weeks})
             quantities[f"headline, {reading.replace('_', ' ')}"] = within.transpose(names.CHAIN, names.DRAW).values
     if not quantities:
@@ -223,4 +207,6 @@ def graph_figure(graph: Mapping[str, Any]) -> Markup | None:
     for node in graph["nodes"]:
         kinds.setdefault(node["kind"], []).append(node["id"])
     text = f"Graph of {count(len(graph['nodes']), 'quantity', 'quantities')} and {count(len(graph['edges']), 'arrow')}. "
-    return render_svg(plot_graph(graph), "graph", text + " ".join(f"{kind.capitalize()}: {join(ids)}." for kind, ids in kinds.items()))
+    return render_svg(
+        charts.plot_graph(graph), "graph", text + " ".join(f"{kind.capitalize()}: {join(ids)}." for kind, ids in kinds.items())
+    )

@@ -13,11 +13,11 @@ from markupsafe import Markup
 
 from ripeness import names
 from ripeness.report import figures, sentences
-from ripeness.report.explained import explained_sections
-from ripeness.report.panel import panel_section
+from ripeness.report.attribution import attribution_sections
+from ripeness.report.drawing import strip
 from ripeness.report.record import ISSUED, OUTCOMES, record_section
-from ripeness.report.svg import strip
-from ripeness.report.trust import trust_section
+from ripeness.report.studies import trust_section
+from ripeness.report.what_if import what_if_section
 
 TEMPLATES = Path(__file__).parent / "templates"
 SOURCES = {
@@ -82,8 +82,8 @@ def render_page(
         "ranks": figures.rank_figures(tree, weeks),
         "record": None if record is None else record_section(record),
         "trust": trust_section(studies or {}, weeks),
-        "explained": explained_sections(explained or {}, summary),
-        "panel": panel_section(explained["panel"]) if explained and "panel" in explained else None,
+        "explained": attribution_sections(explained or {}, summary),
+        "panel": what_if_section(explained["panel"]) if explained and "panel" in explained else None,
         "limits": sentences.limits(summary),
         "claims_by_id": {claim["id"]: claim for claim in summary["claims"]},
     }
@@ -108,7 +108,12 @@ def _context(summary: Mapping[str, Any]) -> dict[str, Any]:
 @cache
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        extensions=["jinja2.ext.do"],
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.globals.update(
         {

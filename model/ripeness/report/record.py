@@ -8,15 +8,13 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from ripeness.report.charts import WIDE, date_axis, dates_of, percent_axis
-from ripeness.report.figures import both_widths
+from ripeness.report.drawing import FAINT, MAIN, PAPER, SECOND, WARN, WIDE, both_widths, chart, date_axis, dates_of, percent_axis
 from ripeness.report.sentences import count, day, join, percent, sentence
-from ripeness.report.svg import FAINT, MAIN, PAPER, SECOND, WARN, chart_style
 
 OUTCOMES = {"yes": "a round", "no": "none on record", "void": "void", "open": "open"}
 ISSUED = {"ahead": "issued ahead", "hindsight": "in hindsight"}
-TOLD = 8  # forecasts told one by one in the words of the chart
-ROOM = 0.06  # below and above the frame, for the marks of outcomes
+NEWEST = 8  # forecasts given one by one in the words of the chart
+MARGIN = 0.06  # below and above the frame, for the marks of outcomes
 
 
 def record_section(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -30,40 +28,40 @@ def record_section(record: Mapping[str, Any]) -> dict[str, Any]:
     Returns
     -------
     dict
-        said: sentences; scores and resolved: rows of tables; figure: the chart, None without a forecast of the headline.
+        sentences; scores and resolved: rows of tables; figure: the chart, None without a forecast of the headline.
     """
     history = record["history"]
     figure = None
     if history:
         text = history_words(history, record["headline_weeks"])
         figure = both_widths("history", text, lambda width: plot_history(history, width))
-    return {"said": said_of(record), "scores": record["scores"], "resolved": record["resolved"], "figure": figure}
+    return {"sentences": record_sentences(record), "figure": figure, **{name: record[name] for name in ("scores", "resolved")}}
 
 
-def said_of(record: Mapping[str, Any]) -> list[str]:
+def record_sentences(record: Mapping[str, Any]) -> list[str]:
     """What the ledger holds and how much of it is resolved, in sentences; forecasts in hindsight apart."""
     ahead, hindsight = record["counts"]["ahead"], record["counts"]["hindsight"]
     if not ahead["issued"] + hindsight["issued"]:
         return [f"No forecast was issued up to {day(record['as_of'])}."]
-    said = []
+    found = []
     if ahead["issued"]:
-        said.append(f"{sentence(count(ahead['issued'], 'forecast'))} issued ahead up to {day(record['as_of'])}: {_fates(ahead)}.")
+        found.append(f"{sentence(count(ahead['issued'], 'forecast'))} issued ahead up to {day(record['as_of'])}: {_fates(ahead)}.")
     else:
-        said.append(f"No forecast was issued ahead up to {day(record['as_of'])}.")
+        found.append(f"No forecast was issued ahead up to {day(record['as_of'])}.")
     if not ahead["resolved"]:
-        said.append("None of those issued ahead is resolved yet, so nothing can be said about how good they are.")
+        found.append("None of those issued ahead is resolved yet, so nothing can be said about how good they are.")
     if hindsight["issued"]:
-        said.append(
+        found.append(
             f"{sentence(count(hindsight['issued'], 'forecast'))} in hindsight, with an origin before the essay or with data beyond the "
             f"origin at hand when issued: {_fates(hindsight)}. They are no proof of foresight and are scored apart."
         )
     due = ahead["due"] + hindsight["due"]
     if due:
-        said.append(
+        found.append(
             f"{sentence(count(due, 'open forecast'))} {'is' if due == 1 else 'are'} past the target and not settled on record: "
             "the window has not been searched to its end, or nobody has run “ripeness resolve”."
         )
-    return said
+    return found
 
 
 def _fates(counts: Mapping[str, int]) -> str:
@@ -72,7 +70,7 @@ def _fates(counts: Mapping[str, int]) -> str:
 
 def history_words(history: Sequence[Mapping[str, Any]], weeks: int) -> str:
     """The chart in words: how many forecasts, and the newest one by one."""
-    newest = history[-TOLD:]
+    newest = history[-NEWEST:]
     head = f"{sentence(count(len(history), 'forecast'))} over {count(weeks, 'week')}, by origin"
     head += f"; the newest {len(newest)}: " if len(newest) < len(history) else ": "
     return head + "; ".join(_one_in_words(row) for row in newest) + "."
@@ -90,12 +88,8 @@ def plot_history(history: Sequence[Mapping[str, Any]], width: float = WIDE) -> F
     ----------
     history : sequence of mapping
         origin, probability, lower, upper, outside_view in [0, 1]; outcome, of `OUTCOMES`; issued, of `ISSUED`. At least one.
-    width : float
-        Inches.
     """
-    with chart_style():
-        figure = Figure(figsize=(width, 3.2), layout="constrained")
-        axes = figure.add_subplot()
+    with chart(width, 3.2) as (figure, axes):
         days = dates_of([row["origin"] for row in history])
         columns = {name: np.array([row[name] for row in history]) for name in ("probability", "lower", "upper", "outside_view", "outcome")}
         ahead = np.array([row["issued"] == "ahead" for row in history])
@@ -109,28 +103,20 @@ def plot_history(history: Sequence[Mapping[str, Any]], width: float = WIDE) -> F
         axes.plot(
             days, columns["outside_view"], "_", color=SECOND, markersize=9, markeredgewidth=1.6, linestyle="none", label="outside view"
         )
-        for word, mark, colour, height in (
-            ("yes", "v", WARN, 1 + ROOM / 2),
-            ("no", "x", FAINT, -ROOM / 2),
-            ("void", "s", FAINT, -ROOM / 2),
+        for outcome, label, mark, colour, inner, height in (
+            ("yes", "came: a round", "v", WARN, WARN, 1 + MARGIN / 2),
+            ("no", "came: none on record", "x", FAINT, FAINT, -MARGIN / 2),
+            ("void", "void", "s", FAINT, "none", -MARGIN / 2),
         ):
-            chosen = columns["outcome"] == word
-            if chosen.any():
-                at = np.full(int(chosen.sum()), height)
-                inner = "none" if word == "void" else colour
-                said = _came(word)
-                axes.plot(
-                    days[chosen], at, mark, color=colour, markerfacecolor=inner, markersize=6, linestyle="none", label=said, clip_on=False
-                )
-        axes.set_ylim(-ROOM, 1 + ROOM)
+            chosen = days[columns["outcome"] == outcome]
+            if len(chosen):
+                looks: dict[str, Any] = {"color": colour, "markerfacecolor": inner, "markersize": 6, "linestyle": "none", "label": label}
+                axes.plot(chosen, np.full(len(chosen), height), mark, clip_on=False, **looks)
+        axes.set_ylim(-MARGIN, 1 + MARGIN)
         axes.set_yticks([0, 0.25, 0.5, 0.75, 1])
         spare = np.timedelta64(max(int((days.max() - days.min()).astype(int) * 0.04), 21), "D")
         axes.set_xlim(days.min() - spare, days.max() + spare)  # type: ignore[arg-type]
-        percent_axis(axes)
+        percent_axis(axes.yaxis)
         date_axis(axes)
         figure.legend(loc="outside lower left", ncols=3 if width > 6 else 2)
     return figure
-
-
-def _came(word: str) -> str:
-    return {"yes": "came: a round", "no": "came: none on record", "void": "void"}[word]

@@ -1,4 +1,4 @@
-"""Numbers into plain English: every sentence of the page that says a number is made here, from the number itself."""
+"""Numbers into plain English: what the page writes of a number is formatted here, and the sentences of the first screen and of its limits stand here."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ FRACTIONS = (
     *((2, 5), (3, 5), (2, 3), (3, 4), (4, 5), (9, 10), (19, 20), (99, 100)),
 )
 PER_CENT = "\u00a0%"  # number and sign stay on one line
+RARE = 0.001  # a share below which no finer number is given
+LEAST_POINTS = 0.05  # of a change that is worth a number
 NUMBERS = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
 
 
@@ -92,6 +94,18 @@ def tenths(probability: float) -> str:
     return f"{100 * probability:.1f}{PER_CENT}" if 0.0005 <= probability <= 0.9995 else percent(probability)
 
 
+def fine_percent(probability: float) -> str:
+    """A probability in per cent to two significant digits, for weekly chances: "1.4 %"."""
+    return number(100 * probability) + PER_CENT
+
+
+def share(value: float) -> str:
+    """A share that may be small: "under 0.1 %", "0.2 %", "16 %"."""
+    if value < RARE:
+        return f"under {number(100 * RARE, 1)}{PER_CENT}"
+    return f"{number(100 * value, 1)}{PER_CENT}" if value < 0.1 else percent(value)
+
+
 def points(change: float, digits: int = 1) -> str:
     """A change in percentage points, without its sign: "1.9 points", "1 point"."""
     text = f"{abs(change):.{digits}f}"
@@ -102,6 +116,11 @@ def signed_points(change: float, digits: int = 1) -> str:
     """The same with its sign and without the word: "+1.9", "−0.4", "0"."""
     text = f"{change:+.{digits}f}".replace("-", "−")
     return text if float(text[1:]) else "0"
+
+
+def least_points(change: float) -> str:
+    """The size of a change in points, without the word: "0.5", "under 0.1"."""
+    return f"{change:.1f}" if change >= LEAST_POINTS else "under 0.1"
 
 
 def quoted(title: str) -> str:
@@ -139,6 +158,11 @@ def general(value: float | None) -> str:
     return "undefined" if value is None or not isfinite(value) else f"{value:.4g}".replace("-", "−")
 
 
+def short(value: float) -> str:
+    """A round value without empty decimals: "0.086", "45", "2,300"."""
+    return (f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}").replace("-", "−")
+
+
 def hundredths(value: float | None) -> str:
     """A signed number to two decimals, for columns: "+0.34", "−0.01", "0.00"."""
     if value is None or not isfinite(value):
@@ -166,6 +190,11 @@ def observed_value(value: float | None, unit: str) -> str:
     return f"{text.replace('-', '−')} {unit}".strip()
 
 
+def bare_value(value: float) -> str:
+    """A value without its unit; a whole one without decimals."""
+    return f"{value:,.0f}".replace("-", "−") if float(value).is_integer() else observed_value(value, "")
+
+
 def forecast_of(summary: Mapping[str, Any], question: str, source: str, horizon: int) -> Mapping[str, Any] | None:
     """The forecast of one question, source and horizon, or None."""
     for row in summary["forecasts"]:
@@ -187,7 +216,7 @@ def answer(summary: Mapping[str, Any], row: Mapping[str, Any]) -> str:
 def why(row: Mapping[str, Any]) -> str:
     """Where the number comes from, in one sentence."""
     outside, error = row["outside_view"], row["mc_error"]
-    text = f"The outside view, which knows only how long talks have slept and what has been announced, gives {percent(outside, error)}"
+    text = f"The outside view, which knows only how long talks have been dormant and which meetings are announced, gives {percent(outside, error)}"
     inside, level = row.get("inside_multiplier"), row.get("level_only")
     if inside is None or level is None:
         return text + "."
@@ -239,70 +268,58 @@ def clusters(rounds: Sequence[str], apart: int) -> list[list[date]]:
 
 
 def limits(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What the forecast cannot know: a heading and a sentence each, from the run's own numbers."""
-    said: list[tuple[str, str]] = []
+    """What the forecast cannot know: a heading and a text each, from the run's own numbers."""
+    found: dict[str, str] = {}
     groups = clusters(summary["rounds"], summary["question"]["active_weeks"])
-    spans = [f"{MONTHS[g[0].month - 1]} {g[0].year}" for g in groups]
-    rounds = sentence(count(len(summary["rounds"]), "round"))
-    text = f"{rounds} on record fall into {count(len(groups), 'cluster')}, beginning in {join(spans)}. "
-    said.append(("Few events", text + "No method can learn many weights from so few; rounds within a cluster follow from each other."))
+    beginnings = join([f"{MONTHS[g[0].month - 1]} {g[0].year}" for g in groups])
+    found["Few events"] = (
+        f"{sentence(count(len(summary['rounds']), 'round'))} on record fall into {count(len(groups), 'cluster')}, beginning in {beginnings}. "
+        "No method can learn many weights from so few; rounds within a cluster follow from each other."
+    )
     drivers = [*summary["drivers"], *summary["effects"]]
     if drivers:
         still = sum(not driver["moved"] for driver in drivers)
-        text = (
-            f"Of {count(len(drivers), 'quantity', 'quantities')} that drive the answer the data moved {len(drivers) - still} noticeably. "
+        found["The prior leads"] = (
+            f"Of {count(len(drivers), 'quantity', 'quantities')} that drive the answer the data moved {len(drivers) - still} noticeably. The other "
+            f"{still} ({percent(still / len(drivers))}) stand about where they were put beforehand and carry the badge “assumed”."
         )
-        text += (
-            f"The other {still} ({percent(still / len(drivers))}) stand about where they were put beforehand and carry the badge “assumed”."
-        )
-        said.append(("The prior leads", text))
     unseen = [factor["label"] for factor in summary["factors"] if not factor["observed"]]
     if unseen:
-        said.append(("Factors nobody measures", f"{join(unseen)}: no indicator, so the path is the prior’s and widens the interval only."))
+        found["Factors nobody measures"] = f"{join(unseen)}: no indicator, so the path is the prior’s and widens the interval only."
     levels = [factor["label"] for factor in summary["factors"] if factor["level"]]
     if levels:
-        text = f"{join(levels)}: the indicators trend for years. A slow level takes the trend up, and only departures "
-        text += "from it move the chance; "
-        said.append(("Slow trends", text + "if the trend itself brings talks nearer, the model does not see it."))
+        found["Slow trends"] = (
+            f"{join(levels)}: the indicators trend for years. A slow level takes the trend up, and only departures from it move the chance; "
+            "if the trend itself brings talks nearer, the model does not see it."
+        )
     families: dict[str, list[str]] = {}
     for indicator in summary["indicators"]:
         families.setdefault(indicator["family"], []).append(indicator["title"])
-    polls = families.get("public", [])
+    polls, contacts = families.get("public", []), families.get("diplomacy", [])
     if polls:
-        text = f"{sentence(count(len(polls), 'indicator'))} of public opinion {'comes' if len(polls) == 1 else 'come'} "
-        text += "from what pollsters and the press published, at uneven intervals and "
-        said.append(
-            (
-                "Polls at second hand",
-                text + "with changing questions; where a sample size was not printed, the contract’s default stands in.",
-            )
+        found["Polls at second hand"] = (
+            f"{sentence(count(len(polls), 'indicator'))} of public opinion {'comes' if len(polls) == 1 else 'come'} from what pollsters and the "
+            "press published, at uneven intervals and with changing questions; where a sample size was not printed, the contract’s default "
+            "stands in."
         )
-    contacts = families.get("diplomacy", [])
     if contacts:
-        text = f"{join(contacts)}: counts of what chroniclers noticed, not of what took place. A thinner record is not a "
-        text += "quieter world; the share captured "
-        said.append(("Contacts are a sample", text + "is elicited for each stretch of the record."))
-    missed = summary["dormancy"]["missed_round_probability"]
-    text = "Talks that neither side nor a mediator confirms are no rounds here. A confirmed round that the search "
-    text += f"missed has a chance of {percent(missed)}."
-    said.append(("Unreported talks", text))
-    said.append(
-        (
-            "Odds of announced meetings",
-            "How often announced meetings are kept was judged by people who knew this very record, so it profits from hindsight; forecasts "
-            "of past weeks would look better than they could have been.",
+        found["Contacts are a sample"] = (
+            f"{join(contacts)}: counts of what chroniclers noticed, not of what took place. A thinner record is not a quieter world; the share "
+            "captured is elicited for each stretch of the record."
         )
+    found["Unreported talks"] = (
+        "Talks that neither side nor a mediator confirms are no rounds here. A confirmed round that the search missed has a chance of "
+        f"{percent(summary['dormancy']['missed_round_probability'])}."
+    )
+    found["Odds of announced meetings"] = (
+        "How often announced meetings are kept was judged by people who knew this very record, so it profits from hindsight; forecasts "
+        "of past weeks would look better than they could have been."
     )
     late = [indicator["title"] for indicator in summary["indicators"] if indicator["overdue"]]
     if late:
-        said.append(
-            ("Late data", f"Overdue on the day of the forecast: {'; '.join(late)}. Their last values stand in, with growing uncertainty.")
-        )
-    said.append(
-        (
-            "One essay",
-            f"The causal argument is one author’s, of {day(summary['essay']['date'])}. What it does not mention, the model does not know: "
-            "a death, a coup, a change of guarantor enter only through the width of the interval.",
-        )
+        found["Late data"] = f"Overdue on the day of the forecast: {'; '.join(late)}. Their last values stand in, with growing uncertainty."
+    found["One essay"] = (
+        f"The causal argument is one author’s, of {day(summary['essay']['date'])}. What it does not mention, the model does not know: "
+        "a death, a coup, a change of guarantor enter only through the width of the interval."
     )
-    return said
+    return list(found.items())

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 from ripeness.data.panel import Counted, Measured, Panel, Record
 from ripeness.errors import RipenessError
+from ripeness.files import replacing
 from ripeness.model.spec import ModelSpec
-from ripeness.results import replacing
 from ripeness.reweighting.reweighted import StoredFit
 from ripeness.reweighting.weights import Anchor
 from ripeness.reweighting.window import Window

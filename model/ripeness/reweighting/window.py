@@ -18,7 +18,8 @@ from scipy.special import gammaln
 from ripeness.data.indicators import Contract
 from ripeness.data.vintages import Vintage
 from ripeness.model.spec import ModelSpec
-from ripeness.model.terms.factor_paths import WEEKS_PER_KNOT, level_basis, persistence
+from ripeness.model.terms.factor_paths import persistence
+from ripeness.model.terms.slow_levels import WEEKS_PER_KNOT, level_basis
 from ripeness.reweighting.sites import CONTINUOUS, Rows
 
 Array = NDArray[np.float64]

@@ -87,8 +87,8 @@ def run_backtest(
     from ripeness.evaluation.backtest import VINTAGES, backtest_settings, open_executor
     from ripeness.evaluation.origins import AS_OF
     from ripeness.evaluation.study import Study, run_study
-    from ripeness.report.scrutiny import write_figure
-    from ripeness.report.trust import plot_backtest
+    from ripeness.report.drawing import write_chart
+    from ripeness.report.studies import plot_backtest
 
     hashes = {"code_version": code_version(), "priors_hash": checked.priors.hash, "workspace_hash": workspace_hash(workspace)}
     settings = backtest_settings(workspace)
@@ -98,5 +98,5 @@ def run_backtest(
     )
     run_study(study, partial(open_executor, scheduler), told, {**about, **hashes})
     forecasts = published.read_rows(study.tables, published.FORECASTS)
-    write_figure(study.tables / published.FIGURE, plot_backtest(forecasts, workspace.question.headline_weeks))
+    write_chart(study.tables / published.FIGURE, plot_backtest(forecasts, workspace.question.headline_weeks))
     return Backtest(study.tables, workspace.question.headline_weeks)

@@ -53,8 +53,9 @@ def elicit(root: Path, as_of: date | None = None, seed: int | None = None) -> Pr
     from ripeness.forecast.ahead import build_ahead
     from ripeness.forecast.horizons import forecast_probabilities
     from ripeness.forecast.prior_predictive import check_directions, sample_prior
-    from ripeness.model.spec import build_spec, outside_basis
+    from ripeness.model.spec import build_spec
     from ripeness.model.terms.conditions import best_to_worst, weight_matrix
+    from ripeness.model.terms.outside import outside_basis
 
     priors = elicit_priors(checked.priors)
     workspace = checked.workspace

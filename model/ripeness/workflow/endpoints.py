@@ -8,7 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ripeness import names, results
+from ripeness import files, names, results
 from ripeness.errors import UsageError
 from ripeness.ledger import Entry, read_ledger
 from ripeness.workflow.checked import Checked
@@ -134,4 +134,4 @@ def open_folder(checked: Checked, folder: Path) -> Origin:
 
 def hash_of(*parts: str) -> str:
     """What an explanation is made from, and by which code: where it is the same, so is the explanation."""
-    return results.hash_text(*parts, *(digest_of_code(PACKAGE / name) for name in ("attribution", "workflow")))
+    return files.hash_text(*parts, *(digest_of_code(PACKAGE / name) for name in ("attribution", "workflow")))

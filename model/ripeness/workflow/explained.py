@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ripeness import results
+from ripeness import files, results
 from ripeness.workflow.checked import Checked
 from ripeness.workflow.endpoints import Progress, open_folder
 from ripeness.workflow.news import NEWS, news_made_from, news_without_fit
@@ -47,7 +47,7 @@ def explain_forecast(checked: Checked, folder: Path, progress: Progress) -> dict
         progress("what would move it, and what to watch")
         origin = open_folder(checked, folder)
         if again:
-            results.write_json(folder / SCENARIOS, tell_scenarios(checked, origin, folder, scenarios, False, REACH, progress))
+            files.write_json(folder / SCENARIOS, tell_scenarios(checked, origin, folder, scenarios, False, REACH, progress))
         if anew:
             write_watch(checked, origin, folder)
         if moved:

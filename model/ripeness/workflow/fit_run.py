@@ -87,7 +87,7 @@ def _fit(
         posterior = sampled["posterior"].to_dataset()
         shape = (posterior.sizes[names.CHAIN], posterior.sizes[names.DRAW])
         headline = xr.DataArray(probabilities.within[:, horizon].reshape(shape), dims=(names.CHAIN, names.DRAW))
-        verdict = judge_fit(name, posterior.drop_vars(names.NOT_STORED, errors="ignore"), sampled["sample_stats"].to_dataset(), headline)
+        verdict = judge_fit(name, posterior, sampled["sample_stats"].to_dataset(), headline)
         if verdict.passed or attempt == ATTEMPTS:
             break
         progress(f"{name.replace('_', ' ')} failed its gate ({'; '.join(map(str, verdict.failures))}); once more with twice the draws")
@@ -103,7 +103,7 @@ def _fit(
     # a share of few simulated futures: its binomial noise is taken out like that of the paths
     sustained = without_path_noise(counted, counted * (1.0 - counted) / (rounds.shape[1] - 1)).reshape(*shape, -1)
     prior = sample_prior(spec, reading, variant, PRIOR_DRAWS, prior_seed)  # type: ignore[arg-type]
-    groups = build_groups(spec, sampled, prior, predictive)
+    groups = build_groups(spec, variant, reading, sampled, prior, predictive)  # type: ignore[arg-type]
     base = _for_updates(spec, vintage, (name, variant, reading), sampled, probabilities.within.reshape(within.shape), horizon)
     return Fitted(name, variant, reading, groups, verdict, attempt, ahead, probabilities, within, sustained, base)
 

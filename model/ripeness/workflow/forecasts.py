@@ -10,7 +10,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ripeness import results
+from ripeness import files, results
 from ripeness.data.vintages import Vintage
 from ripeness.errors import GateError
 from ripeness.ledger import Entry, previous_entry, read_ledger
@@ -98,10 +98,10 @@ def _fit(asked: _Asked, progress: Progress) -> Path:
     (folder / results.MANIFEST).unlink(missing_ok=True)
     results.write_tree(folder / results.POSTERIOR, build_tree(made, _attributes(asked, meta)))
     about = {"run_id": meta["run_id"], **made_with(checked, meta)}
-    write_base(folder / results.BASE, about, made.spec, {name: fit.base for name, fit in made.fits.items()}, results.rounded(summary))
-    results.write_json(folder / results.FORECAST_JSON, summary)
+    write_base(folder / results.BASE, about, made.spec, {name: fit.base for name, fit in made.fits.items()}, files.rounded(summary))
+    files.write_json(folder / results.FORECAST_JSON, summary)
     manifest = {"schema": results.SCHEMA, **meta, "base": None, "reference_log_probability": made.reference_log_probability}
-    results.write_json(folder / results.MANIFEST, manifest)
+    files.write_json(folder / results.MANIFEST, manifest)
     return folder
 
 
@@ -125,7 +125,7 @@ def _carry(asked: _Asked, progress: Progress) -> Path | None:
         return None
     path, base_run_id = found
     meta, folder = identify_update(asked.meta, base_run_id), asked.folder
-    if _is_stored(folder, meta["run_id"], results.CARRIED):
+    if _is_stored(folder, meta["run_id"], results.REWEIGHTED):
         progress("inputs unchanged: the stored forecast is used")
         return folder
     from ripeness.elicitation.elicited import Priors
@@ -145,10 +145,10 @@ def _carry(asked: _Asked, progress: Progress) -> Path | None:
     summary = build_carried_summary(made, checked.claims, meta, asked.previous(meta["run_id"]))
     folder.mkdir(parents=True, exist_ok=True)
     (folder / results.MANIFEST).unlink(missing_ok=True)
-    results.write_tree(folder / results.CARRIED, build_carried_tree(made, _attributes(asked, meta)))
-    results.write_json(folder / results.FORECAST_JSON, summary)
+    results.write_tree(folder / results.REWEIGHTED, build_carried_tree(made, _attributes(asked, meta)))
+    files.write_json(folder / results.FORECAST_JSON, summary)
     manifest = {"schema": results.SCHEMA, **meta, "base": {"run_id": base_run_id, "origin": base.panel.origin.isoformat()}}
-    results.write_json(folder / results.MANIFEST, manifest)
+    files.write_json(folder / results.MANIFEST, manifest)
     return folder
 
 
@@ -174,7 +174,7 @@ def run_forecast(root: Path, as_of: date | None = None, seed: int | None = None,
         if row["source"] == "mixture":
             numbers = {name: f"{row[name]:.6f}" for name in ("probability", "lower", "upper", "outside_view")}
             writer.writerow(row | numbers | {"origin": summary["origin"]})
-    results.write_whole(folder / results.FORECAST_CSV, buffer.getvalue())
+    files.write_whole(folder / results.FORECAST_CSV, buffer.getvalue())
     return folder
 
 
@@ -188,8 +188,8 @@ def _is_stored(folder: Path, run_id: str, draws: str) -> bool:
 def _write_failure(folder: Path, summary: dict[str, Any]) -> None:
     from ripeness.report.page import render_failure
 
-    results.write_json(folder / results.FAILURE_JSON, summary)
-    results.write_whole(folder / results.FAILURE_PAGE, render_failure(results.rounded(summary)))
+    files.write_json(folder / results.FAILURE_JSON, summary)
+    files.write_whole(folder / results.FAILURE_PAGE, render_failure(files.rounded(summary)))
 
 
 def _failure_in_words(made: MadeRun, page: Path) -> str:

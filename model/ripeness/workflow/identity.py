@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from ripeness import results
+from ripeness import files
 from ripeness.data.indicators import FILE as CONTRACTS_FILE
 from ripeness.data.vintages import Vintage
 from ripeness.workflow.checked import Checked
@@ -66,15 +66,15 @@ def library_versions() -> dict[str, str]:
 
 def workspace_hash(workspace: Workspace) -> str:
     """SHA-256 of ripeness.toml."""
-    return sha256((workspace.root / WORKSPACE_FILE).read_bytes()).hexdigest()
+    return files.hash_file(workspace.root / WORKSPACE_FILE)
 
 
 def identify(checked: Checked, vintage: Vintage, seed: int) -> dict[str, Any]:
     """What names a run: hashes of everything it is made from."""
     workspace = checked.workspace
-    data_hash = results.hash_text(vintage.hash, checked.store.hashes[CONTRACTS_FILE])
+    data_hash = files.hash_text(vintage.hash, checked.store.hashes[CONTRACTS_FILE])
     versions = library_versions()
-    run_id = results.hash_text(
+    run_id = files.hash_text(
         vintage.origin.isoformat(), data_hash, checked.priors.hash, workspace_hash(workspace), code_version(), str(seed), str(versions)
     )
     return {
@@ -100,5 +100,5 @@ def made_with(checked: Checked, meta: Mapping[str, Any]) -> dict[str, Any]:
 
 def identify_update(meta: Mapping[str, Any], base_run_id: str) -> dict[str, Any]:
     """What names an update: the run that a new fit would be, and the run whose draws it uses."""
-    run_id = results.hash_text(meta["run_id"], base_run_id)[:RUN_ID_DIGITS]
+    run_id = files.hash_text(meta["run_id"], base_run_id)[:RUN_ID_DIGITS]
     return {**meta, "run_id": run_id, "method": f"{METHOD}, reweighted from run {base_run_id}"}

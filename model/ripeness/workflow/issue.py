@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from ripeness import results
+from ripeness import files, results
 from ripeness.ledger import Entry, append_entries, build_record, new_entries, read_ledger, read_resolutions
 from ripeness.workflow.checked import check_workspace
 from ripeness.workflow.explained import explain_forecast
@@ -29,7 +29,7 @@ def run_report(root: Path, as_of: date | None = None, seed: int | None = None, r
     explained = explain_forecast(checked, folder, progress)
     progress("drawing the page")
     from ripeness.report.page import render_page
-    from ripeness.report.trust import read_studies
+    from ripeness.report.studies import read_studies
 
     run, workspace = results.open_run(folder), checked.workspace
     entries = _ledger_entries(run.summary, checked.store.default_origin())
@@ -37,7 +37,7 @@ def run_report(root: Path, as_of: date | None = None, seed: int | None = None, r
     essay, origin = date.fromisoformat(run.summary["essay"]["date"]), date.fromisoformat(run.summary["origin"])
     record = build_record([*issued, *new_entries(issued, entries)], resolutions, workspace.question, essay, origin)
     studies = read_studies(workspace.reports, workspace.question.headline_weeks)
-    results.write_whole(folder / results.PAGE, render_page(run.summary, run.tree, results.rounded(record), studies, explained))
+    files.write_whole(folder / results.PAGE, render_page(run.summary, run.tree, files.rounded(record), studies, explained))
     append_entries(workspace.reports, entries)
     (folder / results.FAILURE_PAGE).unlink(missing_ok=True)
     (folder / results.FAILURE_JSON).unlink(missing_ok=True)

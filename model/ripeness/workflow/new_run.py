@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -18,6 +20,7 @@ from ripeness.data.vintages import Vintage
 from ripeness.forecast.ahead import Ahead
 from ripeness.forecast.horizons import Probabilities
 from ripeness.inference.checks import flag_errors, flag_fits
+from ripeness.inference.storage import as_stored
 from ripeness.model.spec import ModelSpec
 from ripeness.model.terms.announcements import Announcement
 from ripeness.reweighting.reweighted import StoredFit
@@ -116,34 +119,35 @@ def mixture_errors(parts: Sequence[Answer], horizons_weeks: Sequence[int]) -> di
 
 
 def build_tree(made: MadeRun, attributes: Mapping[str, Any]) -> xr.DataTree:
-    """All draws of a run as one tree: a group for each fit, the forecasts, and the indicators in the units of their factors."""
+    """All draws of a run as one tree, as it is written: a group for each fit, and the indicators in the units of their factors."""
     content: dict[str, xr.Dataset] = {"/": xr.Dataset(attrs=dict(attributes))}
+    library = {"creation_library": "ripeness", "creation_library_version": version("ripeness"), "creation_library_language": "Python"}
     for name, fitted in made.fits.items():
-        for group, dataset in fitted.groups.items():
-            content[f"/{name}/{group}"] = dataset
-    for name, fitted in made.fits.items():
-        content[f"/{names.FORECAST_GROUP}/{name}"] = _forecast_dataset(made, fitted)
-    content[f"/{names.DATA_GROUP}"] = data_table(made.spec, made.vintage)
+        about = library | {"variant": fitted.variant, "reading": fitted.reading}
+        content[f"/{name}"] = xr.Dataset(attrs=about)
+        for group, dataset in {**fitted.groups, **_predictions(made, fitted)}.items():
+            content[f"/{name}/{group}"] = as_stored(group, dataset, about)
+    content[f"/{names.DATA_GROUP}"] = as_stored(names.DATA_GROUP, data_table(made.spec, made.vintage), library)
     return xr.DataTree.from_dict(content)
 
 
-def _forecast_dataset(made: MadeRun, fitted: Fitted) -> xr.Dataset:
-    found = fitted.probabilities
+def _predictions(made: MadeRun, fitted: Fitted) -> dict[str, xr.Dataset]:
+    """What a fit's draws say of the weeks ahead, and how the horizons lie in them."""
+    found, ahead = fitted.probabilities, fitted.ahead
+    question = made.spec.workspace.question
     shape = fitted.within.shape[:2]
-
-    def by_week(values: Array) -> tuple[tuple[str, ...], Array]:
-        return (names.CHAIN, names.DRAW, names.AHEAD), values.reshape(*shape, -1).astype("float32")
-
-    return xr.Dataset(
-        {
-            "within": ((names.CHAIN, names.DRAW, names.HORIZON), fitted.within),
-            "sustained": ((names.CHAIN, names.DRAW, names.HORIZON), fitted.sustained),
-            "hazard_ahead": by_week(found.hazard),
-            "by_week": by_week(found.by_week),
-            "multiplier_ahead": by_week(found.multiplier),
-        },
-        coords={names.HORIZON: made.spec.workspace.question.horizons_weeks, names.AHEAD: to_datetime64(fitted.ahead.weeks)},
-    )
+    coords = {names.HORIZON: question.horizons_weeks, names.AHEAD: to_datetime64(ahead.weeks)}
+    by_horizon = {"within": fitted.within, "sustained": fitted.sustained}
+    by_week = {"hazard_ahead": found.hazard, "by_week": found.by_week, "multiplier_ahead": found.multiplier}
+    variables = {name: ((names.CHAIN, names.DRAW, names.HORIZON), values) for name, values in by_horizon.items()}
+    variables |= {name: ((names.CHAIN, names.DRAW, names.AHEAD), values.reshape(*shape, -1)) for name, values in by_week.items()}
+    targets = to_datetime64([made.spec.panel.origin + timedelta(weeks=weeks) for weeks in question.horizons_weeks])
+    constant = {"target_end_date": ((names.HORIZON,), targets), "reach": ((names.HORIZON, names.AHEAD), ahead.reach)}
+    draws = {dim: np.arange(size) for dim, size in zip((names.CHAIN, names.DRAW), shape, strict=True)}
+    return {
+        names.PREDICTIONS: xr.Dataset(variables, coords=coords | draws),
+        f"{names.PREDICTIONS}_constant_data": xr.Dataset(constant, coords=coords),
+    }
 
 
 def data_table(spec: ModelSpec, vintage: Vintage) -> xr.Dataset:

@@ -8,7 +8,7 @@ from math import hypot
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ripeness import results
+from ripeness import files, results
 from ripeness.errors import UsageError
 from ripeness.workflow.bases import find_base
 from ripeness.workflow.checked import Checked, check_workspace
@@ -132,11 +132,11 @@ def _store(checked: Checked, start: End, end: End, lines: list[Line]) -> dict[st
         "residual_points": total - sum(line.points for line in lines),
         "made_from": _made_from(start.shown(), end.shown()),
     }
-    results.write_json(folder / NEWS, found)
-    from ripeness.report.moves import plot_news
-    from ripeness.report.scrutiny import write_figure
+    files.write_json(folder / NEWS, found)
+    from ripeness.report.attribution import plot_news
+    from ripeness.report.drawing import write_chart
 
-    write_figure(folder / NEWS_FIGURE, plot_news(found))
+    write_chart(folder / NEWS_FIGURE, plot_news(found))
     return found
 
 

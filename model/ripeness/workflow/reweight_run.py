@@ -202,9 +202,10 @@ def build_carried_tree(made: CarriedRun, attributes: Mapping[str, Any]) -> xr.Da
     for name, fit in made.fits.items():
         found = fit.probabilities
         by_week = {"hazard_ahead": found.hazard, "by_week": found.by_week, "multiplier_ahead": found.multiplier}
-        content[f"/{names.CARRIED_GROUP}/{name}"] = xr.Dataset(
+        content[f"/{names.REWEIGHTED_GROUP}/{name}"] = xr.Dataset(
             {question: ((names.DRAW, names.HORIZON), answer.draws) for question, answer in fit.answers.items()}
             | {variable: ((names.DRAW, names.AHEAD), values.astype("float32")) for variable, values in by_week.items()},
             coords={names.HORIZON: horizons, names.AHEAD: to_datetime64(fit.ahead.weeks)},
+            attrs={"variant": fit.variant, "reading": fit.reading},
         )
     return xr.DataTree.from_dict(content)

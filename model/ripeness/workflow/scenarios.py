@@ -9,7 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ripeness import results
+from ripeness import files
 from ripeness.errors import UsageError
 from ripeness.workflow.checked import Checked, check_workspace
 from ripeness.workflow.endpoints import Progress, end_of, hash_of, make_end, open_folder
@@ -64,7 +64,7 @@ def run_scenarios(
     folder = checked.workspace.reports / start.origin.isoformat()
     found = tell_scenarios(checked, open_folder(checked, folder), folder, chosen, given, reach, progress)
     if not wanted and not given:
-        results.write_json(folder / SCENARIOS, found)
+        files.write_json(folder / SCENARIOS, found)
     return found
 
 
@@ -130,7 +130,7 @@ def tell_scenarios(
             progress(one.title)
             found["scenarios"].append(_shown(one, future.result()))
         if needed is not None:
-            found["reach"] = needed.result()
+            found["inverse"] = needed.result()
     return found
 
 

@@ -56,7 +56,7 @@ def run_import_update(root: Path, source: str, files: Sequence[Path], choices: C
     ContentError
         If a file is not what it should be, or the stored data is not sound. Refused rows are in the result.
     """
-    from ripeness.data.tables import hash_file
+    from ripeness.files import digest
     from ripeness.intake.imported import as_batch
     from ripeness.intake.incoming import check_name
     from ripeness.intake.updates import update_store
@@ -66,7 +66,7 @@ def run_import_update(root: Path, source: str, files: Sequence[Path], choices: C
     found, absent = files_by_source(source, files)
     notes = [f"not in the folder: {', '.join(absent)}"] if absent else []
     imported = {name: import_source(name, paths) for name, paths in found.items()}
-    named = {name: tuple((check_name(path), hash_file(path)) for path in paths) for name, paths in found.items()}
+    named = {name: tuple((check_name(path), digest(path.read_bytes())) for path in paths) for name, paths in found.items()}
 
     def bring(store: Store) -> list[Incoming]:
         incoming: list[Incoming] = []

@@ -12,11 +12,12 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from ripeness import results
+from ripeness import files, results
 from ripeness.errors import UsageError
 from ripeness.evaluation import published
-from ripeness.report import scrutiny
-from ripeness.results import hash_text
+from ripeness.files import hash_text
+from ripeness.report import studies
+from ripeness.report.drawing import write_chart
 from ripeness.workflow.checked import Checked, check_workspace
 from ripeness.workflow.forecasts import run_fit
 from ripeness.workflow.identity import code_version
@@ -56,12 +57,12 @@ def run_scorecard(root: Path, seed: int | None, day: date, progress: Progress) -
         rows += [asdict(row) for row in score_claims(_open(checked, as_of, seed, progress))]
     folder = checked.workspace.reports / published.STUDIES
     written = [row for row in rows if row["reading"] == names.AS_WRITTEN]
-    write_rows(folder / f"{scrutiny.SCORECARD}.csv", COLUMNS, written)
-    write_rows(folder / f"{scrutiny.SCORECARD}_details.csv", DETAILS, rows)
-    details = published.read_rows(folder, f"{scrutiny.SCORECARD}_details.csv")
-    scrutiny.write_figure(folder / f"{scrutiny.SCORECARD}.svg", scrutiny.plot_scorecard(details))
-    _note(checked, scrutiny.SCORECARD, f"ripeness study {scrutiny.SCORECARD}", seed, day, {"as_of": [one.isoformat() for one in days]})
-    return folder / f"{scrutiny.SCORECARD}.csv"
+    write_rows(folder / f"{studies.SCORECARD}.csv", COLUMNS, written)
+    write_rows(folder / f"{studies.SCORECARD}_details.csv", DETAILS, rows)
+    details = published.read_rows(folder, f"{studies.SCORECARD}_details.csv")
+    write_chart(folder / f"{studies.SCORECARD}.svg", studies.plot_scorecard(details))
+    _note(checked, studies.SCORECARD, f"ripeness study {studies.SCORECARD}", seed, day, {"as_of": [one.isoformat() for one in days]})
+    return folder / f"{studies.SCORECARD}.csv"
 
 
 def run_sensitivity(root: Path, as_of: date | None, seed: int | None, day: date, progress: Progress) -> Path:
@@ -79,15 +80,15 @@ def run_sensitivity(root: Path, as_of: date | None, seed: int | None, day: date,
 
     folder = checked.workspace.reports / published.STUDIES
     made_from = hash_text(stored.spec.panel.hash, stored.spec.priors.hash, str(stored.tree.attrs["seed"]), str(stored.seed))[:ID_DIGITS]
-    table = ResumedTable(folder / f"{scrutiny.SENSITIVITY}_details.csv", DETAILS, made_from)
+    table = ResumedTable(folder / f"{studies.SENSITIVITY}_details.csv", DETAILS, made_from)
     rows = [row for row in study_sensitivity(stored, table, progress) if usable(row)]  # the details have them all
-    write_rows(folder / f"{scrutiny.SENSITIVITY}.csv", COLUMNS, rows)
-    scrutiny.write_figure(folder / f"{scrutiny.SENSITIVITY}.svg", scrutiny.plot_sensitivity(rows))
+    write_rows(folder / f"{studies.SENSITIVITY}.csv", COLUMNS, rows)
+    write_chart(folder / f"{studies.SENSITIVITY}.svg", studies.plot_sensitivity(rows))
     origin = stored.spec.panel.origin.isoformat()
     headline = float(rows[0]["probability"]) - float(rows[0]["change_points"]) / 100
-    command = f"ripeness study {scrutiny.SENSITIVITY} --as-of {origin}"
-    _note(checked, scrutiny.SENSITIVITY, command, seed, day, {"origin": origin, "headline": headline, "made_from": made_from})
-    return folder / f"{scrutiny.SENSITIVITY}.csv"
+    command = f"ripeness study {studies.SENSITIVITY} --as-of {origin}"
+    _note(checked, studies.SENSITIVITY, command, seed, day, {"origin": origin, "headline": headline, "made_from": made_from})
+    return folder / f"{studies.SENSITIVITY}.csv"
 
 
 def run_sbc(
@@ -143,14 +144,14 @@ def run_sbc(
         found = {model: sbc.summarise(rows, model) for model in (calibration.RIGHT, calibration.WRONG, sbc.FUTURE)}
         if not found[calibration.RIGHT]:
             return
-        write_rows(folder / f"{scrutiny.SBC}.csv", sbc.COLUMNS, found[calibration.RIGHT])
+        write_rows(folder / f"{studies.SBC}.csv", sbc.COLUMNS, found[calibration.RIGHT])
         notes = _sbc_notes(found, rows, spec, seed)
         lower, upper = simultaneous_band(int(found[calibration.RIGHT][0]["simulations"]), calibration.RANKED)
         notes["band"] = {"lower": lower.tolist(), "upper": upper.tolist()}
         command = (
-            f"ripeness study {scrutiny.SBC} --as-of {spec.panel.origin} --simulations {simulations} --wrong {wrong} --futures {futures}"
+            f"ripeness study {studies.SBC} --as-of {spec.panel.origin} --simulations {simulations} --wrong {wrong} --futures {futures}"
         )
-        _note(checked, scrutiny.SBC, command, seed, day, notes | {"made_from": table.made_from})
+        _note(checked, studies.SBC, command, seed, day, notes | {"made_from": table.made_from})
 
     try:
         sbc.simulate_wars(spec, announcements, table, calibration.RIGHT, simulations, seed, progress)
@@ -160,8 +161,8 @@ def run_sbc(
             sbc.simulate_futures(spec, posterior, announcements, table, futures, seed, progress)
     finally:
         summarise()
-    _draw_sbc(folder, table.rows, published.read_about(folder, f"{scrutiny.SBC}.json") or {}, spec, seed)
-    return folder / f"{scrutiny.SBC}.csv"
+    _draw_sbc(folder, table.rows, published.read_about(folder, f"{studies.SBC}.json") or {}, spec, seed)
+    return folder / f"{studies.SBC}.csv"
 
 
 def _sbc_notes(found: dict[str, list[dict[str, Any]]], rows: list[dict[str, str]], spec: Any, seed: int) -> dict[str, Any]:
@@ -190,11 +191,11 @@ def _draw_sbc(folder: Path, rows: list[dict[str, str]], notes: dict[str, Any], s
     from ripeness.evaluation import sbc
     from ripeness.evaluation.sbc import enough, plot_calibration
 
-    scrutiny.write_figure(folder / f"{scrutiny.SBC}.svg", scrutiny.plot_sbc(rows, notes))
+    write_chart(folder / f"{studies.SBC}.svg", studies.plot_sbc(rows, notes))
     said = sbc.predictions(rows, spec.workspace.question.headline_weeks)
     if enough(said[1]):
         figure = plot_calibration(*said, seed).viz["figure"].item()
-        scrutiny.write_figure(folder / "predictions_simulated.svg", figure)
+        write_chart(folder / "predictions_simulated.svg", figure)
 
 
 def _spec(checked: Checked, as_of: date | None) -> Any:
@@ -226,4 +227,4 @@ def _note(checked: Checked, study: str, command: str, seed: int | None, day: dat
         "code_version": code_version(),
         "versions": library_versions(),
     }
-    results.write_json(checked.workspace.reports / published.STUDIES / f"{study}.json", made | more)
+    files.write_json(checked.workspace.reports / published.STUDIES / f"{study}.json", made | more)

@@ -8,7 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ripeness import results
+from ripeness import files
 from ripeness.calendar import target_date
 from ripeness.workflow.checked import Checked, check_workspace
 from ripeness.workflow.endpoints import Progress, end_of, hash_of, make_end, open_folder
@@ -93,7 +93,7 @@ def write_watch(checked: Checked, origin: Origin, folder: Path) -> dict[str, Any
         "since": before["origin"] if before else None,
         "crossed": crossed(before["releases"], vintage, date.fromisoformat(before["origin"])) if before else [],
     }
-    results.write_json(folder / WATCH, found)
+    files.write_json(folder / WATCH, found)
     return found
 
 

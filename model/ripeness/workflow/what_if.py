@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ripeness import results
+from ripeness import files
 from ripeness.workflow.checked import Checked
 from ripeness.workflow.endpoints import hash_of
 from ripeness.workflow.scenarios import text_of_scenarios
@@ -23,7 +23,7 @@ def write_panel(checked: Checked, origin: Origin, folder: Path, scenarios: Seque
     from ripeness.attribution.what_if import build_panel
 
     made_from = {"run_id": run_id, "made_from": panel_made_from(checked, run_id)}
-    results.write_json(folder / PANEL, made_from | build_panel(origin, scenarios))
+    files.write_json(folder / PANEL, made_from | build_panel(origin, scenarios))
 
 
 def panel_made_from(checked: Checked, run_id: str) -> str:

@@ -1,1 +1,29 @@
-"""The terms of the model."""
+"""The terms of the model, each in a file of its own.
+
+What comes in: the laid-out data and priors of one origin (:class:`ripeness.model.spec.ModelSpec`). What goes out: for each term its parameters, its statement
+in PyMC, its kernels, prior draws and what it says of data. To change the model, change a term; to add one, write its file and put it in the list below.
+"""
+
+from __future__ import annotations
+
+from ripeness import names
+from ripeness.model.term import Term
+from ripeness.model.terms.announcements import Announcements
+from ripeness.model.terms.conditions import Conditions, InsideView
+from ripeness.model.terms.count_rows import CountRows
+from ripeness.model.terms.factor_paths import FactorPaths
+from ripeness.model.terms.loadings import Loadings
+from ripeness.model.terms.outside import OutsideCurve
+from ripeness.model.terms.pulses import Pulses
+from ripeness.model.terms.record import Record
+from ripeness.model.terms.slow_levels import SlowLevels
+from ripeness.model.terms.student_t_rows import StudentTRows
+
+FACTORS: tuple[Term, ...] = (SlowLevels(), Loadings(), StudentTRows(), CountRows(), FactorPaths(), Pulses())
+INSIDE: tuple[Term, ...] = (Conditions(), InsideView())
+HAZARD: tuple[Term, ...] = (OutsideCurve(), Announcements(), Record())
+
+
+def terms_of(variant: str) -> tuple[Term, ...]:
+    """The terms of a variant, in the order in which they are declared: what a term reads of others stands before it."""
+    return HAZARD if variant == names.OUTSIDE else FACTORS + INSIDE + HAZARD

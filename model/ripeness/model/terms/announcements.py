@@ -17,10 +17,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+
+from ripeness import names
+from ripeness.kernels.compilation import inner
+from ripeness.kernels.reductions import dot
+from ripeness.model.term import Kernel, Parameter, Scope, Term, elicited
+
+if TYPE_CHECKING:
+    from ripeness.model.spec import ModelSpec
+
+Array = NDArray[np.float64]
 
 # classes of announcement, strongest first, and the kind of event that makes each
 CLASSES: dict[str, str] = {
@@ -108,11 +119,11 @@ def announced_weeks(
     ndarray (announcement class, week)
         In [0, 1]; at most one class is non-zero in a week.
     """
-    names = list(CLASSES)
-    exposure = np.zeros((len(names), len(weeks)))
+    classes = list(CLASSES)
+    exposure = np.zeros((len(classes), len(weeks)))
     for t, (sunday, newest) in enumerate(zip(weeks, known_by, strict=True)):
         monday = sunday - timedelta(days=6)
-        for row, name in enumerate(names):
+        for row, name in enumerate(classes):
             alive = [
                 _share_of_week(a, monday, sunday, named_share, after)
                 for a in announcements
@@ -136,3 +147,50 @@ def _share_of_week(announcement: Announcement, monday: date, sunday: date, named
 
 def _overlap(a: date, b: date, c: date, d: date) -> int:
     return max((min(b, d) - max(a, c)).days + 1, 0)
+
+
+def class_ids(spec: ModelSpec) -> Sequence[str]:
+    """Classes of announced meetings."""
+    return spec.announcement_classes
+
+
+@inner
+def lay_announced(kept: Array, share: Array) -> tuple[Array]:
+    """Hazard that announced meetings add in each week at risk."""
+    added = np.zeros(share.shape[1])
+    for j in range(kept.shape[0]):
+        hazard = -np.log1p(-kept[j])
+        for t in range(added.shape[0]):
+            added[t] += hazard * share[j, t]
+    return (added,)
+
+
+@inner
+def adjoint_announced(kept: Array, share: Array, added: Array, added_bar: Array) -> tuple[Array]:
+    """Cotangent of the probabilities that a meeting is kept."""
+    kept_bar = np.empty(kept.shape[0])
+    for j in range(kept.shape[0]):
+        kept_bar[j] = dot(added_bar, share[j]) / (1.0 - kept[j])
+    return (kept_bar,)
+
+
+class Announcements(Term):
+    """Announced meetings."""
+
+    parameters = (
+        Parameter("kept", (names.KEPT,), "logit", elicited("kept", class_ids), "probability that an announced meeting is kept", "kept"),
+    )
+    kernels = (Kernel(lay_announced, adjoint_announced, ("kept", "announced_share"), {"announced": "vector"}, ("kept",)),)
+
+    def coords(self, spec: ModelSpec) -> dict[str, Any]:
+        return {names.KEPT: list(class_ids(spec))}
+
+    def data(self, spec: ModelSpec, reading: str, variant: str) -> dict[str, Any]:
+        return {"announced_share": spec.announced[:, spec.panel.record.start :]}
+
+    def declare(self, scope: Scope) -> None:
+        import pytensor.tensor as pt
+
+        kept = scope.free(self.parameters[0])
+        share = self.data(scope.spec, scope.reading, scope.variant)["announced_share"]
+        scope["announced"] = (-pt.log1p(-kept)[:, None] * share).sum(axis=0)

@@ -1,26 +1,35 @@
-r"""The inside view: how the factors move the conditions, and the conditions the hazard.
+r"""Conditions: how the factors open or close them, and how open conditions multiply the hazard: the inside view.
 
-Conjunctive, as the essay argues, all conditions c being needed:
+The log odds of condition c are :math:`x_c = a_c + u_c(z)`, with :math:`u_c` linear in the factors, but for a one-sided factor: with
+s(x) = (softplus(4x) − log 2)/4, the side that loses ground gains w₁ s(·) and the side that wins loses w₂ s(·). Other terms may add to the log odds.
 
-.. math:: \text{inside}(z) = \sum_c \log\sigma(a_c + u_c(z)) - N
+Conjunctive, as the essay argues, all conditions being needed, and additive, each condition helping by itself, with the slopes that the conjunctive form
+has at its intercepts:
 
-Additive, each condition helping by itself, with the slopes that the conjunctive form has at its intercepts:
-
-.. math:: \text{inside}(z) = \sum_c (1 - \sigma(a_c))\,u_c(z) - N
+.. math:: \text{conjunctive: } \text{inside}(z) = \sum_c \log\sigma(x_c) - N, \qquad
+    \text{additive: } \text{inside}(z) = \sum_c (1 - \sigma(a_c))\,(x_c - a_c) - N
 
 N is the log of the mean of exp(·) over the stationary distribution of the factors, taken on a fixed Sobol set, so that the inside view
-moves hazard between weeks and never lifts the base rate. :math:`u_c` is linear in the factors, but for a one-sided factor: with
-s(x) = (softplus(4x) − log 2)/4, the side that loses ground gains w₁ s(·) and the side that wins loses w₂ s(·).
+moves hazard between weeks and never lifts the base rate.
 
-Every function takes the array namespace (`pytensor.tensor` in the model, `numpy` in the forecast): the formula stands here once.
-Identification: σ(a_c) and the weights of one condition share a scale; the elicited total (how much likelier a round is in the best
-tenth of weeks than in the worst) fixes it, and with few events the prior leads.
+In the kernels, with σ̄(x) = 1 − σ(x) = u/(1 + u), u = e^−x:
+
+    conjunctive      score = Σ_c log σ(x_c) = −log Π_c (1 + u_c)      ∂score/∂x_c = σ̄(x_c)
+    additive         score = Σ_c σ̄(a_c) (x_c − a_c)                   ∂score/∂x_c = σ̄(a_c), and ∂σ̄(a_c)/∂a_c = −σ(a_c) σ̄(a_c)
+    N = log mean_i e^score_i over the points                          ∂N/∂score_i = share_i = e^score_i / Σ_j e^score_j
+
+The conjunctive mean needs no logarithm and a week needs one for all its conditions, as long as the product cannot overflow; where log odds are extreme
+each condition has its own. Loops run over weeks or points, so that they run on whole vectors.
+
+Identification. σ(a_c) and the weights of one condition share a scale; the elicited total (how much likelier a round is in the best tenth of weeks than
+in the worst) fixes it, and with few events the prior leads. Weights are Normal, so the data may reverse a claim.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -28,11 +37,20 @@ from numpy.typing import NDArray
 from scipy.stats import norm, qmc
 
 from ripeness import names
+from ripeness.kernels.compilation import compiled, inner
+from ripeness.kernels.exponential import exponential
+from ripeness.kernels.reductions import dot, sum_of
+from ripeness.model.term import Derived, Draws, Kernel, Parameter, Scales, Scope, Term, elicited
+from ripeness.model.terms.pulses import fading_pulses
 
 if TYPE_CHECKING:
     from ripeness.model.spec import ModelSpec
 
 Array = NDArray[np.float64]
+Indices = NDArray[np.int64]
+LOG_2 = 0.6931471805599453
+# e to this power is still finite, and so is the product of (1 + e^x) over conditions whose x add up to it
+LARGEST_POWER = 600.0
 SOBOL_POINTS = 512
 SOBOL_SEED = 7
 CALIBRATION_DRAWS = 400
@@ -199,67 +217,7 @@ def inside_score(log_odds: Any, intercept: Any, conjunctive: Any, xp: Any) -> An
 
 def normaliser(matrix: Any, intercept: Any, structure: InsideStructure, conjunctive: Any, xp: Any) -> Any:
     """N: log of the stationary mean of exp(score), over the fixed Sobol set."""
-    score = inside_score(openness(structure.points, matrix, intercept), intercept, conjunctive, xp)
-    peak = xp.max(score, axis=-1, keepdims=True)
-    return xp.log(xp.exp(score - peak).mean(axis=-1)) + peak[..., 0]
-
-
-def best_to_worst(matrix: Array, intercept: Array, structure: InsideStructure, conjunctive: bool) -> Array:
-    """How many times likelier a round is in the best tenth of weeks than in the worst: (draw,), from prior draws of the weights.
-
-    Parameters
-    ----------
-    matrix : ndarray (draw, condition, regressor)
-    intercept : ndarray (draw, condition)
-    """
-    score = np.sort(inside_score(openness(structure.points, matrix, intercept), intercept, conjunctive, np), axis=-1)
-    tenth = score.shape[-1] // 10
-    ratio: Array = np.exp(score[..., -tenth:]).mean(axis=-1) / np.exp(score[..., :tenth]).mean(axis=-1)
-    return ratio
-
-
-def calibrated_leverage(prior: Mapping[str, Array], structure: InsideStructure, conjunctive: bool) -> Array:
-    """Weight that an effect of size one has on its conditions, so that the elicited total comes out as elicited.
-
-    An effect's own share of the inside view's spread is size × total; to first order its weight is that over the slope 1 − σ(a_c) and
-    the spread of its regressor. The curvature of log σ and the prior spread of the effects change the total, so one common factor
-    is found by bisection on fixed prior draws: the median of best-to-worst is then the elicited one.
-
-    Parameters
-    ----------
-    prior : mapping
-        effect_mean, effect_sd (effect,); open_mu, open_sigma (condition,); total_mu, total_sigma ().
-    structure : InsideStructure
-    conjunctive : bool
-
-    Returns
-    -------
-    ndarray (effect,)
-    """
-    slope = 1.0 / (1.0 + np.exp(prior["open_mu"]))
-    touched = structure.placement.reshape(len(structure.effects), structure.conditions, -1).any(axis=2)
-    leverage = 1.0 / (TENTHS_APART * structure.unit * (touched * slope).sum(axis=1) / touched.sum(axis=1))
-    draws = prior_draws(prior, CALIBRATION_DRAWS)
-    elicited = float(np.exp(prior["total_mu"]))
-    low, high = np.log(0.05), np.log(20.0)
-    for _ in range(CALIBRATION_STEPS):
-        middle = 0.5 * (low + high)
-        matrix = weight_matrix(draws["effect"] * draws["total"][:, None] * leverage * np.exp(middle), structure)
-        if np.median(np.log(best_to_worst(matrix, draws["intercept"], structure, conjunctive))) < elicited:
-            low = middle
-        else:
-            high = middle
-    return np.asarray(leverage * np.exp(0.5 * (low + high)))
-
-
-def prior_draws(prior: Mapping[str, Array], draws: int, seed: int = SOBOL_SEED) -> dict[str, Array]:
-    """Prior draws of intercept (draw, condition), effect (draw, effect) and total (draw,), the log of best-to-worst."""
-    rng = np.random.default_rng(seed)
-    return {
-        "intercept": rng.normal(prior["open_mu"], prior["open_sigma"], (draws, len(prior["open_mu"]))),
-        "effect": rng.normal(prior["effect_mean"], prior["effect_sd"], (draws, len(prior["effect_mean"]))),
-        "total": np.exp(rng.normal(prior["total_mu"], prior["total_sigma"], draws)),
-    }
+    return log_mean_exp(inside_score(openness(structure.points, matrix, intercept), intercept, conjunctive, xp), xp)
 
 
 def condition_log_odds(spec: ModelSpec, draws: Mapping[str, Array], z: Array) -> Array:
@@ -323,3 +281,440 @@ def effect_regressors(spec: ModelSpec, z: Array) -> Array:
 def _beside(values: Array, ndim: int, own: int) -> Array:
     """Values (draw, …) whose last `own` axes are their own, with axes of length one between, so that there are `ndim` of them."""
     return values.reshape(values.shape[0], *(1,) * (ndim - own - 1), *values.shape[1:])
+
+
+def log_mean_exp(values: Any, xp: Any) -> Any:
+    """Log of the mean of e^values over the last axis, without overflow."""
+    peak = xp.max(values, axis=-1, keepdims=True)
+    return xp.log(xp.exp(values - peak).mean(axis=-1)) + peak[..., 0]
+
+
+def best_to_worst(matrix: Array, intercept: Array, structure: InsideStructure, conjunctive: bool) -> Array:
+    """How many times likelier a round is in the best tenth of weeks than in the worst: (draw,), from prior draws of the weights.
+
+    Parameters
+    ----------
+    matrix : ndarray (draw, condition, regressor)
+    intercept : ndarray (draw, condition)
+    """
+    score = np.sort(inside_score(openness(structure.points, matrix, intercept), intercept, conjunctive, np), axis=-1)
+    tenth = score.shape[-1] // 10
+    ratio: Array = np.exp(score[..., -tenth:]).mean(axis=-1) / np.exp(score[..., :tenth]).mean(axis=-1)
+    return ratio
+
+
+def calibrated_leverage(prior: Mapping[str, Array], structure: InsideStructure, conjunctive: bool) -> Array:
+    """Weight that an effect of size one has on its conditions, so that the elicited total comes out as elicited.
+
+    An effect's own share of the inside view's spread is size × total; to first order its weight is that over the slope 1 − σ(a_c) and
+    the spread of its regressor. The curvature of log σ and the prior spread of the effects change the total, so one common factor
+    is found by bisection on fixed prior draws: the median of best-to-worst is then the elicited one.
+
+    Parameters
+    ----------
+    prior : mapping
+        effect_mean, effect_sd (effect,); open_mu, open_sigma (condition,); total_mu, total_sigma ().
+    structure : InsideStructure
+    conjunctive : bool
+
+    Returns
+    -------
+    ndarray (effect,)
+    """
+    slope = 1.0 / (1.0 + np.exp(prior["open_mu"]))
+    touched = structure.placement.reshape(len(structure.effects), structure.conditions, -1).any(axis=2)
+    leverage = 1.0 / (TENTHS_APART * structure.unit * (touched * slope).sum(axis=1) / touched.sum(axis=1))
+    draws = prior_draws(prior, CALIBRATION_DRAWS)
+    elicited = float(np.exp(prior["total_mu"]))
+    low, high = np.log(0.05), np.log(20.0)
+    for _ in range(CALIBRATION_STEPS):
+        middle = 0.5 * (low + high)
+        matrix = weight_matrix(draws["effect"] * draws["total"][:, None] * leverage * np.exp(middle), structure)
+        if np.median(np.log(best_to_worst(matrix, draws["intercept"], structure, conjunctive))) < elicited:
+            low = middle
+        else:
+            high = middle
+    return np.asarray(leverage * np.exp(0.5 * (low + high)))
+
+
+def prior_draws(prior: Mapping[str, Array], draws: int, seed: int = SOBOL_SEED) -> dict[str, Array]:
+    """Prior draws of intercept (draw, condition), effect (draw, effect) and total (draw,), the log of best-to-worst."""
+    rng = np.random.default_rng(seed)
+    return {
+        "intercept": rng.normal(prior["open_mu"], prior["open_sigma"], (draws, len(prior["open_mu"]))),
+        "effect": rng.normal(prior["effect_mean"], prior["effect_sd"], (draws, len(prior["effect_mean"]))),
+        "total": np.exp(rng.normal(prior["total_mu"], prior["total_sigma"], draws)),
+    }
+
+
+@inner
+def lay_out_regressors(z: Array, sided: Indices) -> Array:
+    """Factors, then s(z) and s(−z) of each one-sided factor: (regressor, week)."""
+    factors, weeks = z.shape
+    found = np.empty((factors + 2 * sided.shape[0], weeks))
+    for k in range(factors):
+        for t in range(weeks):
+            found[k, t] = z[k, t]
+    for j in range(sided.shape[0]):
+        own, plus, minus = z[sided[j]], found[factors + 2 * j], found[factors + 2 * j + 1]
+        for t in range(weeks):
+            plus[t] = exponential(-4.0 * abs(own[t]))
+        for t in range(weeks):
+            tail = np.log1p(plus[t]) - LOG_2
+            plus[t] = 0.25 * tail + max(own[t], 0.0)
+            minus[t] = 0.25 * tail + max(-own[t], 0.0)
+    return found
+
+
+@inner
+def add_up(matrix: Array, intercept: Array, regressor: Array) -> Array:
+    """Log odds a_c + Σ_k M_ck R_k: (condition, week or point); most weights are zero and are left out."""
+    found = np.empty((matrix.shape[0], regressor.shape[1]))
+    for c in range(matrix.shape[0]):
+        own = found[c]
+        for t in range(own.shape[0]):
+            own[t] = intercept[c]
+        for k in range(matrix.shape[1]):
+            weight = matrix[c, k]
+            if weight != 0.0:
+                row = regressor[k]
+                for t in range(row.shape[0]):
+                    own[t] += weight * row[t]
+    return found
+
+
+@inner
+def close_conjunctive(log_odds: Array) -> tuple[Array, Array, Array]:
+    """Π_c (1 + u_c) and the smallest log odds, (week or point,) each; σ̄(x_c), (condition, week or point)."""
+    conditions, weeks = log_odds.shape
+    product, smallest, closed = np.empty(weeks), np.empty(weeks), np.empty((conditions, weeks))
+    for t in range(weeks):
+        product[t], smallest[t] = 1.0, np.inf
+    for c in range(conditions):
+        x, own = log_odds[c], closed[c]
+        for t in range(weeks):
+            # from here on down σ̄ is one; a finite u keeps it so
+            u = exponential(min(-x[t], LARGEST_POWER))
+            own[t] = u / (1.0 + u)
+            product[t] *= 1.0 + u
+            smallest[t] = min(smallest[t], x[t])
+    return product, smallest, closed
+
+
+@inner
+def all_above(values: Array, bound: float) -> bool:
+    """Whether no value is at or below a bound."""
+    above = True
+    for i in range(values.shape[0]):
+        above = above and values[i] > bound
+    return above
+
+
+@inner
+def log_sigmoids(log_odds: Array, t: int) -> float:
+    """Σ_c log σ(x_c) of one week or point, whatever the log odds."""
+    total = 0.0
+    for c in range(log_odds.shape[0]):
+        x = log_odds[c, t]
+        total += min(x, 0.0) - np.log1p(np.exp(-abs(x)))
+    return total
+
+
+@inner
+def shares_of(score: Array) -> float:
+    """Turn scores into shares e^score / Σ e^score, in place; returns the log of the mean of e^score."""
+    peak = -np.inf
+    for i in range(score.shape[0]):
+        peak = max(peak, score[i])
+    for i in range(score.shape[0]):
+        score[i] = exponential(score[i] - peak)
+    return float(peak + np.log(normalise(score)))
+
+
+@inner
+def normalise(values: Array) -> float:
+    """Divide by the sum, in place; returns the mean there was."""
+    total = sum_of(values)
+    scale = 1.0 / total
+    for i in range(values.shape[0]):
+        values[i] *= scale
+    return float(total / values.shape[0])
+
+
+@inner
+def lay_weights(total: Array, effect: Array, leverage: Array, placement: Indices, points: Array, intercept: Array) -> tuple[Array, Array]:
+    """Weights laid out as (condition, regressor), and the weight of each effect (effect,)."""
+    weight = np.empty(effect.shape[0])
+    for e in range(weight.shape[0]):
+        weight[e] = total[0] * leverage[e] * effect[e]
+    matrix = np.zeros((intercept.shape[0], points.shape[0]))
+    for i in range(placement.shape[0]):
+        matrix[placement[i, 1], placement[i, 2]] += weight[placement[i, 0]]
+    return matrix, weight
+
+
+@inner
+def adjoint_weights(
+    total: Array, effect: Array, leverage: Array, placement: Indices, points: Array, intercept: Array, matrix: Array, weight: Array,
+    matrix_bar: Array,
+) -> tuple[Array, Array]:  # fmt: skip
+    """Cotangents of the total and of the sizes of effects."""
+    total_bar, effect_bar = np.zeros(1), np.zeros(effect.shape[0])
+    for i in range(placement.shape[0]):
+        e, bar = placement[i, 0], matrix_bar[placement[i, 1], placement[i, 2]]
+        effect_bar[e] += bar * total[0] * leverage[e]
+        total_bar[0] += bar * leverage[e] * effect[e]
+    return total_bar, effect_bar
+
+
+@compiled
+def lay_log_odds(z: Array, matrix: Array, intercept: Array, points: Array, sided: Indices) -> tuple[Array, Array, Array]:
+    """Log odds of the conditions in every week (condition, week) and at the Sobol points (condition, point); saved are the regressors of the weeks."""
+    regressor = lay_out_regressors(z, sided)
+    return add_up(matrix, intercept, regressor), add_up(matrix, intercept, points), regressor
+
+
+@compiled
+def adjoint_log_odds(
+    z: Array, matrix: Array, intercept: Array, points: Array, sided: Indices, log_odds: Array, at_points: Array, regressor: Array,
+    log_odds_bar: Array, at_points_bar: Array,
+) -> tuple[Array, Array, Array]:  # fmt: skip
+    """Cotangents of the factors, of the weights (condition, regressor) and of the intercepts."""
+    factors, weeks = z.shape
+    conditions, number = matrix.shape
+    regressor_bar = np.zeros((number, weeks))
+    matrix_bar, intercept_bar = np.empty((conditions, number)), np.empty(conditions)
+    for c in range(conditions):
+        by_week, by_point = log_odds_bar[c], at_points_bar[c]
+        intercept_bar[c] = sum_of(by_week) + sum_of(by_point)
+        for k in range(number):
+            matrix_bar[c, k] = dot(by_week, regressor[k]) + dot(by_point, points[k])
+            weight, own = matrix[c, k], regressor_bar[k]
+            if weight != 0.0:
+                for t in range(weeks):
+                    own[t] += weight * by_week[t]
+    z_bar = regressor_bar[:factors]
+    for j in range(sided.shape[0]):
+        own, plus, minus = z_bar[sided[j]], regressor_bar[factors + 2 * j], regressor_bar[factors + 2 * j + 1]
+        for t in range(weeks):
+            rising = 1.0 / (1.0 + exponential(-4.0 * z[sided[j], t]))
+            own[t] += rising * plus[t] - (1.0 - rising) * minus[t]
+    return z_bar, matrix_bar, intercept_bar
+
+
+@compiled
+def form_inside(log_odds: Array, at_points: Array, intercept: Array, conjunctive: Array) -> tuple[Array, Array, Array, Array]:
+    """The normalised inside view of every week.
+
+    Parameters
+    ----------
+    log_odds, at_points : ndarray (condition, week), (condition, point)
+    intercept : ndarray (condition,)
+    conjunctive : ndarray (1,)
+        1 for the conjunctive form, 0 for the additive one.
+
+    Returns
+    -------
+    inside : ndarray (week,)
+    normaliser : ndarray (1,)
+        Saved: N.
+    slope, pulled : ndarray (condition, week), (condition, point)
+        Saved: ∂score/∂x_c of the weeks, and ∂N/∂x_c at each point.
+    """
+    conditions, weeks, number = log_odds.shape[0], log_odds.shape[1], at_points.shape[1]
+    inside, share, normaliser = np.empty(weeks), np.empty(number), np.empty(1)
+    if conjunctive[0] > 0.5:
+        product, smallest, slope = close_conjunctive(log_odds)
+        lowest = -LARGEST_POWER / conditions
+        for t in range(weeks):
+            inside[t] = -np.log(product[t]) if smallest[t] > lowest else log_sigmoids(log_odds, t)
+        product, smallest, pulled = close_conjunctive(at_points)
+        if all_above(smallest, lowest):
+            for i in range(number):
+                share[i] = 1.0 / product[i]
+            normaliser[0] = np.log(normalise(share))
+        else:
+            for i in range(number):
+                share[i] = log_sigmoids(at_points, i)
+            normaliser[0] = shares_of(share)
+    else:
+        slope, pulled = np.empty((conditions, weeks)), np.empty((conditions, number))
+        inside, share = np.zeros(weeks), np.zeros(number)
+        for c in range(conditions):
+            closed = 1.0 / (1.0 + np.exp(intercept[c]))
+            for t in range(weeks):
+                slope[c, t] = closed
+                inside[t] += closed * (log_odds[c, t] - intercept[c])
+            for i in range(number):
+                pulled[c, i] = closed
+                share[i] += closed * (at_points[c, i] - intercept[c])
+        normaliser[0] = shares_of(share)
+    for t in range(weeks):
+        inside[t] -= normaliser[0]
+    for c in range(conditions):
+        for i in range(number):
+            pulled[c, i] *= share[i]
+    return inside, normaliser, slope, pulled
+
+
+@compiled
+def adjoint_inside(
+    log_odds: Array, at_points: Array, intercept: Array, conjunctive: Array, inside: Array, normaliser: Array, slope: Array, pulled: Array,
+    inside_bar: Array,
+) -> tuple[Array, Array, Array]:  # fmt: skip
+    """Cotangents of the log odds in weeks and at points, and of the intercepts."""
+    conditions, weeks, number = log_odds.shape[0], log_odds.shape[1], at_points.shape[1]
+    log_odds_bar, at_points_bar, intercept_bar = np.empty((conditions, weeks)), np.empty((conditions, number)), np.zeros(conditions)
+    norm_bar = -sum_of(inside_bar)
+    for c in range(conditions):
+        by_week, by_point = log_odds_bar[c], at_points_bar[c]
+        for t in range(weeks):
+            by_week[t] = slope[c, t] * inside_bar[t]
+        for i in range(number):
+            by_point[i] = norm_bar * pulled[c, i]
+        if conjunctive[0] < 0.5:
+            moved = dot(by_week, log_odds[c]) + dot(by_point, at_points[c])
+            whole = sum_of(by_week) + sum_of(by_point)
+            intercept_bar[c] = -(moved - intercept[c] * whole) / (1.0 + np.exp(-intercept[c])) - whole
+    return log_odds_bar, at_points_bar, intercept_bar
+
+
+def condition_ids(spec: ModelSpec) -> Sequence[str]:
+    """Ids of the conditions."""
+    return spec.workspace.condition_ids
+
+
+def total_prior(spec: ModelSpec, reading: str) -> Scales:
+    """Of the log of best-to-worst, on the log scale: ()."""
+    entry = spec.priors.for_reading(reading)["best_to_worst"]
+    return np.array(entry.mu), np.array(entry.sigma)
+
+
+def effect_prior(spec: ModelSpec, reading: str) -> Scales:
+    """Of the size of each effect in units of the total: (effect,)."""
+    effects = spec.priors.effects[reading]
+    return np.array([effect.mean for effect in effects]), np.array([effect.sd for effect in effects])
+
+
+@lru_cache(maxsize=16)
+def reading_data(spec: ModelSpec, reading: str, variant: str) -> Mapping[str, Array]:
+    """What differs between readings and forms, as the model's data: so that one compiled model serves them all.
+
+    Returns
+    -------
+    mapping
+        effect_mean, effect_sd (effect,): Normal priors of the effects in units of the total; open_mu, open_sigma (condition,);
+        total_mu, total_sigma (): log of the log of best-to-worst; leverage (effect,): weight of an effect of size one; conjunctive (): 1 or 0.
+    """
+    intercept, total, effect = (parameter.prior(spec, reading) for parameter in Conditions.parameters)
+    data = {
+        "effect_mean": effect[0], "effect_sd": effect[1], "open_mu": intercept[0], "open_sigma": intercept[1],
+        "total_mu": total[0], "total_sigma": total[1],
+    }  # fmt: skip
+    conjunctive = variant == names.CONJUNCTIVE
+    return data | {"leverage": calibrated_leverage(data, spec.structure, conjunctive), "conjunctive": np.array(float(conjunctive))}
+
+
+class Conditions(Term):
+    """Log odds that each condition is open."""
+
+    parameters = (
+        Parameter(
+            "intercept_open", (names.CONDITION,), "identity", elicited("share_open", condition_ids), "log odds open, usually", "share_open"
+        ),
+        Parameter(
+            "log_best_to_worst",
+            (),
+            "log",
+            total_prior,
+            "log of how many times likelier a round is in the best tenth of weeks",
+            "best_to_worst",
+        ),
+        Parameter("effect_size", (names.EFFECT,), "identity", effect_prior, "size of an effect, in units of the total", "readings.toml"),
+    )
+    kernels = (
+        Kernel(
+            lay_weights,
+            adjoint_weights,
+            inputs=("log_best_to_worst", "effect_size", "leverage", "placement", "points", "intercept_open"),
+            outputs={"weight_matrix": "matrix"},
+            saved={"weight": "vector"},
+            wrt=("log_best_to_worst", "effect_size"),
+        ),
+        Kernel(
+            lay_log_odds,
+            adjoint_log_odds,
+            inputs=("factor", "weight_matrix", "intercept_open", "points", "sided"),
+            outputs={"log_odds_open": "matrix", "log_odds_at_points": "matrix"},
+            saved={"regressor": "matrix"},
+            wrt=("factor", "weight_matrix", "intercept_open"),
+        ),
+    )
+    derived = (
+        Derived("share_open", (names.CONDITION,), lambda draws: 1.0 / (1.0 + np.exp(-draws["intercept_open"]))),
+        Derived("weight", (names.EFFECT,)),
+        Derived("log_odds_open", (names.CONDITION, names.WEEK)),
+    )
+
+    def coords(self, spec: ModelSpec) -> dict[str, Any]:
+        return {names.CONDITION: list(condition_ids(spec)), names.EFFECT: list(spec.structure.effects)}
+
+    def data(self, spec: ModelSpec, reading: str, variant: str) -> dict[str, Any]:
+        structure = spec.structure
+        effect, place = np.nonzero(structure.placement)
+        placement = np.stack([effect, place // structure.regressors, place % structure.regressors], axis=1).astype(np.int64)
+        leverage = reading_data(spec, reading, variant)["leverage"]
+        return {"placement": placement, "leverage": leverage, "points": structure.points, "sided": structure.sided.astype(np.int64)}
+
+    def declare(self, scope: Scope) -> None:
+        import pymc as pm
+        import pytensor.tensor as pt
+
+        structure = scope.spec.structure
+        data = {name: pm.Data(name, value) for name, value in reading_data(scope.spec, scope.reading, scope.variant).items()}
+        intercept_open, best_to_worst, effect_size = self.parameters
+        intercept = scope.free(intercept_open, (data["open_mu"], data["open_sigma"]))
+        pm.Deterministic("share_open", pm.math.sigmoid(intercept), dims=names.CONDITION)
+        total = scope.free(best_to_worst, (data["total_mu"], data["total_sigma"]))
+        effect = scope.free(effect_size, (data["effect_mean"], data["effect_sd"]))
+        weight = pm.Deterministic("weight", total * data["leverage"] * effect, dims=names.EFFECT)
+        matrix = weight_matrix(weight, structure)
+        scope["conjunctive"] = data["conjunctive"]
+        scope.add("log_odds", openness(regressors(scope["factor"], structure.sided, pt), matrix, intercept))
+        scope.add("log_odds_at_points", openness(structure.points, matrix, intercept))
+
+    def simulate(self, spec: ModelSpec, reading: str, variant: str, draws: Draws, rng: np.random.Generator) -> None:
+        draws["weight"] = draws["log_best_to_worst"][:, None] * reading_data(spec, reading, variant)["leverage"] * draws["effect_size"]
+
+
+class InsideView(Term):
+    """How open conditions multiply the hazard, by one of two forms."""
+
+    kernels = (
+        Kernel(
+            form_inside,
+            adjoint_inside,
+            inputs=("log_odds_open", "log_odds_at_points", "intercept_open", "conjunctive"),
+            outputs={"inside": "vector"},
+            saved={"normaliser": "vector", "inside_slope": "matrix", "inside_pulled": "matrix"},
+            wrt=("log_odds_open", "log_odds_at_points", "intercept_open"),
+        ),
+    )
+    derived = (Derived("normaliser", ()), Derived("inside", (names.WEEK,)))
+
+    def data(self, spec: ModelSpec, reading: str, variant: str) -> dict[str, Any]:
+        return {"conjunctive": reading_data(spec, reading, variant)["conjunctive"].reshape(1)}
+
+    def declare(self, scope: Scope) -> None:
+        import pymc as pm
+        import pytensor.tensor as pt
+
+        intercept, conjunctive = scope["intercept_open"], pt.eq(scope["conjunctive"], 1.0)
+        log_odds = pm.Deterministic("log_odds_open", scope["log_odds"], dims=(names.CONDITION, names.WEEK))
+        score = inside_score(scope["log_odds_at_points"], intercept, conjunctive, pt)
+        norm_of = pm.Deterministic("normaliser", log_mean_exp(score, pt))
+        scope["inside"] = pm.Deterministic("inside", inside_score(log_odds, intercept, conjunctive, pt) - norm_of, dims=names.WEEK)
+
+    def simulate(self, spec: ModelSpec, reading: str, variant: str, draws: Draws, rng: np.random.Generator) -> None:
+        factor = draws["path"] + fading_pulses(spec.workspace.factors, spec.panel.weeks, spec.panel.origin, draws)
+        draws.update(with_inside_view(spec, variant, draws, factor))

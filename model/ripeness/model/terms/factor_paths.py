@@ -1,16 +1,15 @@
-r"""Factor paths, AR(1) series of unit variance, and the slow levels beneath them.
-
-A factor follows
+r"""Factor paths: latent weekly AR(1) series of unit variance, with normal or Student-t innovations.
 
 .. math:: z_t = \varphi z_{t-1} + \sqrt{1-\varphi^2}\,\epsilon_t, \qquad \varphi = 2^{-1/\text{half-life}},
 
-with unit-variance innovations, normal or Student-t. This is the plain form; :mod:`ripeness.model.terms.whitening` has the one that is sampled. Functions take the
-array namespace: `pytensor.tensor` in the model, else `numpy`.
+from a standard normal z_0. Three forms of one posterior: "centred" has the paths themselves as random variables, "non-centred" their innovations,
+"whitened" the coordinates in which they are nearly independent (:mod:`ripeness.model.terms.whitening`). No sampler gets far in the first two; the first is
+the one to simulate from and to read.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import count, islice
 from typing import TYPE_CHECKING, Any
 
@@ -18,22 +17,171 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln
 
+from ripeness import names
+from ripeness.calendar import to_datetime64
+from ripeness.kernels.compilation import inner
+from ripeness.kernels.exponential import exponential
+from ripeness.model.term import Derived, Draws, Kernel, Parameter, Scales, Scope, Term, elicited
+from ripeness.model.terms.whitening import adjoint_paths, map_paths
+
 if TYPE_CHECKING:
     from ripeness.model.spec import ModelSpec
 
 Array = NDArray[np.float64]
 Hold = Callable[[int, Array], None]
-WEEKS_PER_KNOT = 26
+LOG_2 = float(np.log(2.0))
 
 
 def persistence(half_life: Any, xp: Any = np) -> Any:
     """φ of an AR(1) series whose shocks fade by half in `half_life` weeks: 2^(−1/half-life)."""
-    return xp.exp(-np.log(2.0) / half_life)
+    return xp.exp(-LOG_2 / half_life)
 
 
 def heavy_tailed(spec: ModelSpec) -> NDArray[np.bool_]:
     """Which factors have Student-t innovations: (factor,)."""
-    return np.array([factor.tails == "shocks" for factor in spec.workspace.factors], dtype=bool)
+    return np.array([factor.tails == "shocks" for factor in spec.workspace.factors])
+
+
+def factor_ids(spec: ModelSpec) -> Sequence[str]:
+    """Ids of the factors."""
+    return spec.workspace.factor_ids
+
+
+def white_prior(spec: ModelSpec, reading: str) -> Scales:
+    """Standard normal, (factor, week)."""
+    shape = len(spec.workspace.factors), len(spec.panel.weeks)
+    return np.zeros(shape), np.ones(shape)
+
+
+def innovation_log_density(path: Any, phi: Any, heavy: NDArray[np.bool_], df: float, xp: Any = np) -> Any:
+    """Exact log density of factor paths, summed over factors and weeks.
+
+    Parameters
+    ----------
+    path : array or tensor (factor, week)
+    phi : array or tensor (factor,)
+    heavy : ndarray (factor,) of bool
+        Factors whose innovations are Student-t with `df` degrees of freedom, scaled to unit variance; the others are normal. The
+        first week has the stationary normal distribution in either case.
+    df : float
+        Degrees of freedom, > 2.
+    xp : module
+        `numpy` or `pytensor.tensor`.
+    """
+    spread = xp.sqrt(1.0 - phi**2)
+    innovation = (path[:, 1:] - phi[:, None] * path[:, :-1]) / spread[:, None]
+    weeks_after_first = path.shape[1] - 1
+    first = -0.5 * xp.sum(path[:, 0] ** 2) - 0.5 * np.log(2 * np.pi) * len(heavy)
+    scale = -xp.sum(xp.log(spread)) * weeks_after_first
+    smooth, shocks = np.flatnonzero(~heavy), np.flatnonzero(heavy)
+    total = first + scale
+    if smooth.size:
+        total += -0.5 * xp.sum(innovation[smooth] ** 2) - 0.5 * np.log(2 * np.pi) * smooth.size * weeks_after_first
+    if shocks.size:
+        constant = gammaln((df + 1) / 2) - gammaln(df / 2) - 0.5 * np.log(np.pi * (df - 2))
+        total += -(df + 1) / 2 * xp.sum(xp.log1p(innovation[shocks] ** 2 / (df - 2))) + constant * shocks.size * weeks_after_first
+    return total
+
+
+@inner
+def lay_persistence(half_life: Array) -> tuple[Array]:
+    """φ of every factor."""
+    phi = np.empty(half_life.shape[0])
+    for k in range(half_life.shape[0]):
+        phi[k] = exponential(-LOG_2 / half_life[k])
+    return (phi,)
+
+
+@inner
+def adjoint_persistence(half_life: Array, phi: Array, phi_bar: Array) -> tuple[Array]:
+    """Cotangent of the half-lives."""
+    half_life_bar = np.empty(half_life.shape[0])
+    for k in range(half_life.shape[0]):
+        half_life_bar[k] = phi_bar[k] * phi[k] * LOG_2 / (half_life[k] * half_life[k])
+    return (half_life_bar,)
+
+
+class FactorPaths(Term):
+    """Half-lives and paths of the factors."""
+
+    parameters = (
+        Parameter(
+            "half_life", (names.FACTOR,), "log", elicited("half_life", factor_ids), "weeks in which a shock fades by half", "half_life"
+        ),
+        Parameter("white_noise", (names.FACTOR, names.WEEK), "identity", white_prior, "whitened coordinates of the paths", stored=False),
+    )
+    kernels = (
+        Kernel(lay_persistence, adjoint_persistence, ("half_life",), {"phi": "vector"}, ("half_life",)),
+        Kernel(
+            map_paths,
+            adjoint_paths,
+            inputs=("phi", "precision", "information", "white_noise", "heavy", "innovation_df"),
+            outputs={"path": "matrix", "path_log_ratio": "vector"},
+            saved={
+                "path_table": "matrix", "path_step": "matrix", "path_root": "matrix", "path_drift": "matrix", "path_shock": "matrix",
+                "path_slope": "matrix", "path_phi_slope": "vector",
+            },
+            wrt=("phi", "precision", "information", "white_noise"),
+            log_density="path_log_ratio",
+        ),
+    )  # fmt: skip
+    derived = (Derived("path", (names.FACTOR, names.WEEK)),)
+
+    def coords(self, spec: ModelSpec) -> dict[str, Any]:
+        return {names.FACTOR: list(factor_ids(spec)), names.WEEK: to_datetime64(list(spec.panel.weeks))}
+
+    def data(self, spec: ModelSpec, reading: str, variant: str) -> dict[str, Any]:
+        return {"heavy": heavy_tailed(spec).astype(float), "innovation_df": np.array([spec.priors.files.factor_tails], dtype=float)}
+
+    def declare(self, scope: Scope) -> None:
+        import pymc as pm
+        import pytensor.tensor as pt
+
+        spec, dims = scope.spec, (names.FACTOR, names.WEEK)
+        half_life, white_noise = self.parameters
+        phi = persistence(scope.free(half_life), pt)
+        scope["phi"] = phi
+        heavy, df, weeks = heavy_tailed(spec), spec.priors.files.factor_tails, len(spec.panel.weeks)
+        if scope.form == "whitened":
+            from ripeness.model.ops import op_of
+
+            scope.free(white_noise)
+            given = op_of(self.kernels[1])(scope.quantities | self.data(spec, scope.reading, scope.variant))
+            scope["path"] = pm.Deterministic("path", given["path"], dims=dims)
+            pm.Potential("path_density", pt.sum(given["path_log_ratio"]))
+        elif scope.form == "centred":
+
+            def log_density(path: Any, phi: Any) -> Any:
+                return innovation_log_density(path, phi, heavy, df, pt)
+
+            def draw(phi: Array, rng: Any = None, size: Any = None) -> Array:
+                return stationary_paths(phi, weeks, heavy, df, rng)
+
+            scope["path"] = pm.CustomDist("path", phi, logp=log_density, random=draw, signature="(f)->(f,t)", dims=dims)
+        else:
+            innovation = pm.Flat("innovation", dims=dims)
+            pm.Potential("path_density", innovation_log_density(innovation, np.zeros(len(heavy)), heavy, df, pt))
+            scope["path"] = pm.Deterministic("path", carry_onward(phi, innovation), dims=dims)
+
+    def simulate(self, spec: ModelSpec, reading: str, variant: str, draws: Draws, rng: np.random.Generator) -> None:
+        phi = persistence(draws["half_life"])
+        draws["path"] = stationary_paths(phi, len(spec.panel.weeks), heavy_tailed(spec), spec.priors.files.factor_tails, rng)
+
+
+def carry_onward(phi: Any, innovation: Any) -> Any:
+    """z_t = φ z_{t−1} + √(1 − φ²) innovation_t from z_0 = innovation_0, as a tensor: (factor, week)."""
+    import pytensor
+    import pytensor.tensor as pt
+
+    spread = pt.sqrt(1.0 - phi**2)
+    later = pytensor.scan(
+        lambda new, before, phi, spread: phi * before + spread * new,
+        sequences=[innovation.T[1:]],
+        outputs_info=[innovation[:, 0]],
+        non_sequences=[phi, spread],
+        return_updates=False,
+    )
+    return pt.concatenate([innovation[:, :1], later.T], axis=1)
 
 
 def unit_innovations(shape: tuple[int, ...], heavy: NDArray[np.bool_], df: float, rng: np.random.Generator) -> Array:
@@ -75,43 +223,3 @@ def stationary_paths(phi: Array, weeks: int, heavy: NDArray[np.bool_], df: float
     spread, start = np.sqrt(1.0 - phi**2), rng.normal(size=phi.shape)
     onward = paths_onward(start, phi, lambda: spread * unit_innovations(phi.shape, heavy, df, rng))
     return np.stack([start, *islice(onward, weeks - 1)], axis=-1)
-
-
-def innovation_log_density(path: Any, phi: Any, heavy: NDArray[np.bool_], df: float, xp: Any = np) -> Any:
-    """Exact log density of factor paths, summed over factors and weeks.
-
-    Parameters
-    ----------
-    path : tensor (factor, week)
-    phi : tensor (factor,)
-    heavy : ndarray (factor,) of bool
-        Factors whose innovations are Student-t with `df` degrees of freedom, scaled to unit variance; the others are normal. The
-        first week has the stationary normal distribution in either case.
-    df : float
-        Degrees of freedom, > 2.
-    """
-    spread = xp.sqrt(1.0 - phi**2)
-    innovation = (path[:, 1:] - phi[:, None] * path[:, :-1]) / spread[:, None]
-    weeks_after_first = path.shape[1] - 1
-    first = -0.5 * xp.sum(path[:, 0] ** 2) - 0.5 * np.log(2 * np.pi) * len(heavy)
-    scale = -xp.sum(xp.log(spread)) * weeks_after_first
-    smooth, shocks = np.flatnonzero(~heavy), np.flatnonzero(heavy)
-    total = first + scale
-    if smooth.size:
-        total += -0.5 * xp.sum(innovation[smooth] ** 2) - 0.5 * np.log(2 * np.pi) * smooth.size * weeks_after_first
-    if shocks.size:
-        constant = gammaln((df + 1) / 2) - gammaln(df / 2) - 0.5 * np.log(np.pi * (df - 2))
-        total += -(df + 1) / 2 * xp.sum(xp.log1p(innovation[shocks] ** 2 / (df - 2))) + constant * shocks.size * weeks_after_first
-    return total
-
-
-def level_basis(weeks: int) -> NDArray[np.float64]:
-    """Hat functions of a slow level with a knot every half year: (knot, week); level from the last knot inside the record on.
-
-    The level may bend at its knots; in between it runs straight, and after the last week it stays where it is.
-    """
-    knots = np.arange(0, weeks, WEEKS_PER_KNOT)
-    if len(knots) == 1:
-        return np.ones((1, weeks))
-    position = np.clip(np.arange(weeks), 0, knots[-1])
-    return np.stack([np.interp(position, knots, row) for row in np.eye(len(knots))])

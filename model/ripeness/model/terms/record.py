@@ -10,17 +10,30 @@ sensitivity). The forward recursion over d:
 Σ_t log L_t is the exact log-likelihood of the record, and α after the last week says how long the silence has really been. A week that
 nobody searched has q = 0 and says nothing.
 
-The likelihood and its adjoint: :mod:`ripeness.model.terms.record_kernel`. Here: the same for many draws, from any
-week on and without an adjoint: what it says of those weeks, and how long it leaves the silence to have been.
+The kernel of this likelihood and its adjoint: :mod:`ripeness.model.terms.dormancy_filter`. Beside the term stands :func:`filter_onward`, the same for many
+draws, from any week on and without an adjoint: what it says of those weeks, and how long it leaves the silence to have been.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
-from ripeness.kernels.compilation import compiled
+from ripeness import names
+from ripeness.calendar import to_datetime64
+from ripeness.data.panel import UNSEARCHED
+from ripeness.elicitation.elicited import elicit_quantiles
+from ripeness.kernels.compilation import compiled, inner
 from ripeness.kernels.exponential import exponential, exponential_and_rest
+from ripeness.model.term import Derived, Kernel, Observed, Parameter, Scales, Scope, Term
+from ripeness.model.terms.dormancy_filter import adjoint_filter, filter_dormancy
+from ripeness.model.terms.outside import outside_basis
+
+if TYPE_CHECKING:
+    from ripeness.model.spec import ModelSpec
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -37,7 +50,7 @@ def filter_onward(
     outside : ndarray (draw, dormancy)
         Log weekly hazard at d = 1, 2, …
     multiplier, announced, found_if_held : ndarray (draw, week)
-        As in :func:`ripeness.model.terms.record_kernel.filter_dormancy`.
+        As in :func:`ripeness.model.terms.dormancy_filter.filter_dormancy`.
     found : ndarray (week,)
         1 where a round is on record.
     state : ndarray (draw, state)
@@ -47,7 +60,7 @@ def filter_onward(
 
     Returns
     -------
-    log_likelihood : ndarray (draw,)
+    log_likelihood : ndarray (draw, week)
     state : ndarray (draw, state)
         Probability that d = 1, 2, … in what comes next.
     chance : ndarray (draw, week)
@@ -57,7 +70,7 @@ def filter_onward(
     reach = state.shape[1]
     for t in range(weeks):
         reach = 1 if found[t] > 0.5 else reach + int(whole or t < weeks - 1)
-    log_likelihood, after, chance = np.zeros(draws), np.zeros((draws, reach)), np.empty((draws, weeks))
+    log_likelihood, after, chance = np.empty((draws, weeks)), np.zeros((draws, reach)), np.empty((draws, weeks))
     longest = state.shape[1] + weeks + 1
     alpha, following, base = np.empty(longest), np.empty(longest), np.empty(longest)
     for s in range(draws):
@@ -70,7 +83,7 @@ def filter_onward(
             if found[t] > 0.5:
                 for d in range(size):
                     total += alpha[d] * exponential_and_rest(-(base[d] * lift + extra))[1]
-                log_likelihood[s] += np.log(total * found_if_held[s, t])
+                log_likelihood[s, t] = np.log(total * found_if_held[s, t])
                 chance[s, t] = total
                 alpha[0], size = 1.0, 1
                 continue
@@ -84,7 +97,7 @@ def filter_onward(
             missed = (total - kept) * (1.0 - found_if_held[s, t])
             stay = int(whole or t < weeks - 1)
             likelihood, chance[s, t] = (kept + missed) / total, 1.0 - kept / total
-            log_likelihood[s] += np.log(likelihood)
+            log_likelihood[s, t] = np.log(likelihood)
             if stay == 0:
                 alpha[0] = following[0] + missed
                 alpha[1:size] = following[1:size]
@@ -95,6 +108,188 @@ def filter_onward(
             alpha[:size] /= kept + missed
         after[s] = alpha[:reach]
     return log_likelihood, after, chance
+
+
+def sensitivity_prior(spec: ModelSpec, reading: str) -> Scales:
+    """Of P(found | held) in each stretch of coverage, on the logit scale: (stretch,)."""
+    path = spec.workspace.shown(spec.workspace.data / "coverage.csv")
+    fitted = [
+        elicit_quantiles(low, high, "logitnormal", "sensitivity of the search", path, None) for low, high in spec.panel.record.sensitivities
+    ]
+    return np.array([prior.mu for prior in fitted]), np.array([prior.sigma for prior in fitted])
+
+
+@inner
+def lay_multiplier(inside: Array, log_days: Array, before: Index) -> tuple[Array]:
+    """Log of what multiplies the hazard of each week at risk: the inside view of the week before it, and the share of the week on record."""
+    multiplier = np.empty(log_days.shape[0])
+    for t in range(log_days.shape[0]):
+        multiplier[t] = inside[before[0] + t] + log_days[t]
+    return (multiplier,)
+
+
+@inner
+def adjoint_multiplier(inside: Array, log_days: Array, before: Index, multiplier: Array, multiplier_bar: Array) -> tuple[Array]:
+    """Cotangent of the inside view."""
+    inside_bar = np.zeros(inside.shape[0])
+    for t in range(log_days.shape[0]):
+        inside_bar[before[0] + t] = multiplier_bar[t]
+    return (inside_bar,)
+
+
+@inner
+def lay_sensitivity(sensitivity: Array, place: Index) -> tuple[Array]:
+    """P(found | held) in each week at risk; 0 where nobody searched, 1 where a round is on record there all the same."""
+    found_if_held = np.empty(place.shape[0])
+    for t in range(place.shape[0]):
+        beyond = place[t] - sensitivity.shape[0]
+        found_if_held[t] = float(beyond) if beyond >= 0 else sensitivity[place[t]]
+    return (found_if_held,)
+
+
+@inner
+def adjoint_sensitivity(sensitivity: Array, place: Index, found_if_held: Array, found_if_held_bar: Array) -> tuple[Array]:
+    """Cotangent of the sensitivities."""
+    sensitivity_bar = np.zeros(sensitivity.shape[0])
+    for t in range(place.shape[0]):
+        if place[t] < sensitivity.shape[0]:
+            sensitivity_bar[place[t]] += found_if_held_bar[t]
+    return (sensitivity_bar,)
+
+
+class Record(Term):
+    """The record of rounds, missed ones summed out."""
+
+    parameters = (Parameter("sensitivity", (names.STRETCH,), "logit", sensitivity_prior, "P(found, if held)", "coverage.csv"),)
+    kernels = (
+        Kernel(lay_multiplier, adjoint_multiplier, ("inside", "log_days", "week_before"), {"multiplier": "vector"}, ("inside",)),
+        Kernel(lay_sensitivity, adjoint_sensitivity, ("sensitivity", "stretch_place"), {"found_if_held": "vector"}, ("sensitivity",)),
+        Kernel(
+            filter_dormancy,
+            adjoint_filter,
+            inputs=("outside", "multiplier", "announced", "found_if_held", "found"),
+            outputs={"rounds": "vector"},
+            saved={
+                "hazard": "vector", "filter_likelihood": "vector", "filter_mass": "vector", "filter_lift": "vector", "filter_base": "vector",
+                "filter_alpha": "vector", "filter_seen": "vector",
+            },
+            wrt=("outside", "multiplier", "announced", "found_if_held"),
+            log_density="rounds",
+        ),
+    )  # fmt: skip
+    derived = (Derived("hazard", (names.RISK,)),)
+    observed = Observed("rounds", (names.RISK,))
+    replicated_from = frozenset({"hazard"})
+
+    def coords(self, spec: ModelSpec) -> dict[str, Any]:
+        record = spec.panel.record
+        return {
+            names.RISK: to_datetime64(list(spec.panel.weeks))[record.start :],
+            names.STRETCH: [f"{low:g}-{high:g}" for low, high in record.sensitivities],
+        }
+
+    def data(self, spec: ModelSpec, reading: str, variant: str) -> dict[str, Any]:
+        record, weeks = spec.panel.record, len(spec.panel.weeks)
+        return {
+            "inside": np.zeros(weeks),  # where no term gives one
+            "log_days": np.log(record.share[record.start :]),
+            "week_before": np.array([record.start - 1], dtype=np.int64),
+            "stretch_place": stretch_place(spec),
+            "found": record.found[record.start :],
+        }
+
+    def declare(self, scope: Scope) -> None:
+        import pytensor.tensor as pt
+
+        if scope.spec.panel.record.sensitivities:
+            scope.free(self.parameters[0])
+        else:
+            scope["sensitivity"] = pt.zeros(0)
+
+    def observe(self, scope: Scope) -> None:
+        import pymc as pm
+        import pytensor.tensor as pt
+
+        from ripeness.model.ops import op_of
+
+        data, spec = self.data(scope.spec, scope.reading, scope.variant), scope.spec
+        kernel = op_of(self.kernels[2])
+        ends = pt.concatenate([scope["sensitivity"], np.array([0.0, 1.0])])  # nobody looked; a round is on record where nobody looked
+        inside = scope["inside"] if "inside" in scope else data["inside"]
+        multiplier = inside[spec.panel.record.start - 1 : len(spec.panel.weeks) - 1] + data["log_days"]
+        inputs = {
+            "outside": scope["outside"],
+            "multiplier": multiplier,
+            "announced": scope["announced"],
+            "found_if_held": ends[data["stretch_place"]],
+        }
+        pm.Deterministic("hazard", kernel(inputs | {"found": data["found"]})["hazard"], dims=names.RISK)
+
+        def log_density(found: Any, *given: Any) -> Any:
+            return kernel(dict(zip(inputs, given, strict=True)) | {"found": found})["rounds"]
+
+        def draw(outside: Array, multiplier: Array, announced: Array, found_if_held: Array, rng: Any = None, size: Any = None) -> Array:
+            return simulate_record(outside, multiplier, announced, found_if_held, rng)
+
+        given = [pt.as_tensor(value) for value in inputs.values()]
+        signature = "(d),(t),(t),(t)->(t)"
+        pm.CustomDist("rounds", *given, logp=log_density, random=draw, signature=signature, observed=data["found"], dims=names.RISK)
+
+    def log_likelihood(self, spec: ModelSpec, draws: Mapping[str, Array]) -> Array:
+        start, stop = spec.panel.record.start, len(spec.panel.weeks)
+        number = len(draws["outside_knots"])
+        inside = draws["inside"][:, start - 1 : stop - 1] if "inside" in draws else np.zeros((number, stop - start))
+        terms = record_terms(spec, draws, start, stop, np.asarray(inside, dtype=float), 1)
+        return np.asarray(filter_onward(*terms, spec.panel.record.found[start:], np.ones((number, 1)), True)[0])
+
+    def replicate(self, spec: ModelSpec, draws: Mapping[str, Array], rng: np.random.Generator) -> Array:
+        """Weeks with a round, each drawn from its hazard given the record before it."""
+        return (rng.random(draws["hazard"].shape) < draws["hazard"]).astype(float)
+
+    def observations(self, spec: ModelSpec) -> Array:
+        return spec.panel.record.found[spec.panel.record.start :]
+
+
+class RecordTerms(NamedTuple):
+    """What makes the hazards of some weeks, and what is found.
+
+    Parameters
+    ----------
+    outside : ndarray (draw, dormancy)
+        Log weekly hazard at d = 1, 2, …
+    multiplier, announced, found_if_held : ndarray (draw, week)
+        Log of what multiplies it, the share of the week on record included; hazard added by announced meetings; P(found | held).
+    """
+
+    outside: Array
+    multiplier: Array
+    announced: Array
+    found_if_held: Array
+
+
+def record_terms(spec: ModelSpec, draws: Mapping[str, Array], first: int, stop: int, inside: Array, dormancy: int) -> RecordTerms:
+    """Hazards of the weeks `first` to `stop`, and what is found in them; `dormancy` is the longest in the first of them."""
+    record, span = spec.panel.record, slice(first, stop)
+    outside = np.ascontiguousarray(draws["outside_knots"] @ outside_basis(spec, dormancy + stop - first + 1).T)
+    announced = -np.log1p(-draws["kept"]) @ spec.announced[:, span]
+    found_if_held = sensitivities(spec, draws)[:, stretch_place(spec, first, stop)]
+    return RecordTerms(outside, inside + np.log(record.share[span]), announced, found_if_held)
+
+
+def stretch_place(spec: ModelSpec, first: int | None = None, stop: int | None = None) -> Index:
+    """Of each week its place in sensitivities, then 0 (nobody searched), then 1 (nobody searched, and a round is on record): (week,); all weeks at risk."""
+    record = spec.panel.record
+    span = slice(record.start if first is None else first, stop)
+    return np.where(record.stretch[span] != UNSEARCHED, record.stretch[span], len(record.sensitivities) + (record.found[span] > 0)).astype(
+        np.int64
+    )
+
+
+def sensitivities(spec: ModelSpec, draws: Mapping[str, Array]) -> Array:
+    """P(found | held) of every stretch, then of where nobody searched, 0, and of where a round is on record all the same, 1: (draw, place)."""
+    number, stretches = len(draws["outside_knots"]), len(spec.panel.record.sensitivities)
+    known = draws.get("sensitivity", np.zeros((number, 0)))[:, :stretches]
+    return np.concatenate([known, np.zeros((number, 1)), np.ones((number, 1))], axis=1)
 
 
 def rounds_in_week(hazard: Array, dormancy: Index, rng: np.random.Generator) -> tuple[Index, Index]:

@@ -44,7 +44,7 @@ def build_summary(made: MadeRun, claims: Claims, meta: Mapping[str, Any], previo
     missed = missed_round(headline_fits(made) if made.passed else [made.fits[names.OUTSIDE]])
     head = {
         **head_of(spec, made.vintage, claims, meta, previous, missed),
-        "renewed": None,
+        "reweighted": None,
         "forecasts": forecast_rows(spec, made.fits, _sources(made)),
         "gate": {"passed": made.passed, "fits": [_verdict(fit.verdict, fit.attempts) for fit in made.fits.values()]},
         "flags": [asdict(flag) for flag in made.flags],

@@ -13,23 +13,32 @@ import xarray as xr
 from markupsafe import Markup, escape
 
 from ripeness.cli.scenario import show_scenarios
-from ripeness.report import moves, render_page, scenarios, sentences
-from ripeness.report.explained import explained_sections
-from ripeness.report.moves import plot_news, since_said
+from ripeness.report import attribution, render_page, sentences
+from ripeness.report.attribution import (
+    SHOWN,
+    attribution_sections,
+    by_change,
+    inverse_section,
+    news_sentences,
+    plot_news,
+    plot_scenarios,
+    scenario_sentences,
+    since_sentence,
+    together_sentences,
+    watch_section,
+)
 from ripeness.report.page import _context, _environment
-from ripeness.report.scenarios import by_change, plot_scenarios, together_said
-from ripeness.report.watch import SHOWN, watch_section
 
 NB = "\u00a0"
 Place = tuple[str | int, ...]
-TEMPLATE = '{% import "macros.html" as m with context %}{{ explained.since }} {{ explained.next }} {% include "explained.html" %}'
+TEMPLATE = '{% import "macros.html" as m with context %}{{ explained.since }} {{ explained.next }} {% include "attribution.html" %}'
 # stored and not said: what names a run, other horizons, curves for other uses, errors that only decide between words
 UNSAID = (
     r"scenarios\.scenarios\.\d+\.(by_week|conditions|paths)\..*",
     r"scenarios\.scenarios\.\d+\.contrasts\.(0|3)\..*",
     r"scenarios\.scenarios\.\d+\.contrasts\.\d\.mcse",
     r"scenarios\.scenarios\.\d+\.contrasts\.2\.forecast",  # of the next horizon, that of the first in the table is said
-    r"scenarios\.reach\.conditions\.0\.reached",  # the level itself
+    r"scenarios\.inverse\.conditions\.0\.reached",  # the level itself
     r"watch\.releases\.1\.probability_if_silent",
 )
 
@@ -37,13 +46,12 @@ UNSAID = (
 @pytest.fixture
 def say(summary: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, Any]], str]:
     """The sections as text, a chart as its words."""
-    for module in (moves, scenarios):
-        monkeypatch.setattr(module, "both_widths", lambda _name, text, _plot: Markup("<svg>{}</svg>").format(text))
+    monkeypatch.setattr(attribution, "both_widths", lambda _name, text, _plot: Markup("<svg>{}</svg>").format(text))
     row = sentences.forecast_of(summary, "round", "mixture", 13)
     claims = {claim["id"]: claim for claim in summary["claims"]}
 
     def render(explained: dict[str, Any]) -> str:
-        context = _context(summary) | {"explained": explained_sections(explained, summary), "row": row, "claims_by_id": claims}
+        context = _context(summary) | {"explained": attribution_sections(explained, summary), "row": row, "claims_by_id": claims}
         return _environment().from_string(TEMPLATE).render(context)
 
     return render
@@ -71,7 +79,7 @@ def test_every_stored_number_is_said_or_named_as_unsaid(explained: dict[str, Any
     before = say(explained)
     silent, seen = [], set()
     for place, value in numbers_in(explained):
-        if place[-1] in ("headline_weeks", "weeks") and place != ("scenarios", "reach", "weeks"):
+        if place[-1] in ("headline_weeks", "weeks") and place != ("scenarios", "inverse", "weeks"):
             continue  # names of horizons: other numbers hang on them
         name = ".".join(map(str, place))
         unsaid = [pattern for pattern in UNSAID if re.fullmatch(pattern, name)]
@@ -97,11 +105,11 @@ def test_every_stored_number_is_said_or_named_as_unsaid(explained: dict[str, Any
         (("scenarios", "scenarios", 2, "contrasts", 1, "scenario"), 0.033, f"from 17{NB}% to 3{NB}%"),
         (("scenarios", "scenarios", 0, "plausible"), 0.31, f">31{NB}%<"),
         (
-            ("scenarios", "reach", "conditions", 0, "then"),
+            ("scenarios", "inverse", "conditions", 0, "then"),
             0.777,
             f"on the mean of 26 weeks it would have to hold 78{NB}% of the time, instead of 33{NB}% as forecast",
         ),
-        (("scenarios", "reach", "probability"), 0.25, f"What 25{NB}% within 26 weeks would take"),
+        (("scenarios", "inverse", "probability"), 0.25, f"What 25{NB}% within 26 weeks would take"),
         (("watch", "releases", 0, "expected_points"), 2.96, "may move it most: by 3.0 points on average"),
         (("watch", "releases", 0, "expected"), "2031-04-05", "expected on 5 April 2031"),
         (
@@ -153,27 +161,27 @@ def test_the_state_of_talks_and_the_last_forecast_are_said(summary: dict[str, An
 
 def test_what_stayed_and_what_stands_out_from_nothing(explained: dict[str, Any]) -> None:
     news = explained["news"] | {"total_points": 0.01, "lines": []}
-    assert since_said(news) == f"Since 16 March 2031 the chance has stayed at 17.4{NB}%."
+    assert since_sentence(news) == f"Since 16 March 2031 the chance has stayed at 17.4{NB}%."
     news = explained["news"] | {"lines": explained["news"]["lines"][3:]}
-    assert since_said(news).endswith("no single cause stands out from Monte Carlo error.")
+    assert since_sentence(news).endswith("no single cause stands out from Monte Carlo error.")
 
 
 def test_the_whole_is_held_against_its_parts(explained: dict[str, Any]) -> None:
     told = explained["scenarios"]
-    (more,) = together_said(told)
+    (more,) = together_sentences(told)
     assert "which adds up to +17 points. “A famine while old friends write”: +23, 6 points more" in more
     row = told["scenarios"][3]["contrasts"][1]
     row["change"] = 16.9
-    assert together_said(told)[0].endswith("+17, about as much.")
+    assert together_sentences(told)[0].endswith("+17, about as much.")
     row["change"] = 12.0
-    assert "+12, 5 points less" in together_said(told)[0]
+    assert "+12, 5 points less" in together_sentences(told)[0]
 
 
 def test_none_raises_and_none_lowers(explained: dict[str, Any]) -> None:
     told = explained["scenarios"]
     up, down = ({**told, "scenarios": [one]} for one in told["scenarios"][1:3])
-    assert "None would lower it." in scenarios.scenarios_said(up)
-    assert "None of these would raise it." in scenarios.scenarios_said(down)
+    assert "None would lower it." in scenario_sentences(up)
+    assert "None of these would raise it." in scenario_sentences(down)
 
 
 def test_charts_draw_what_is_stored(explained: dict[str, Any]) -> None:
@@ -192,7 +200,7 @@ def test_many_releases_are_folded(explained: dict[str, Any]) -> None:
     watch["releases"] *= SHOWN
     section = watch_section(watch)
     assert (len(section["first"]), len(section["rest"])) == (SHOWN, SHOWN)
-    assert watch_section(watch | {"releases": []})["said"] == ["No release is expected before 29 June 2031."]
+    assert watch_section(watch | {"releases": []})["sentences"] == ["No release is expected before 29 June 2031."]
 
 
 def test_a_release_without_a_fixed_day_is_told_as_such(explained: dict[str, Any], say: Callable[[dict[str, Any]], str]) -> None:
@@ -215,9 +223,9 @@ def test_the_page_has_the_sections_and_its_first_screen_leads_there(
     page = render_page(summary, tree, record, None, explained)
     assert re.findall(r'<h2 id="([^"]+)"', page)[:5] == ["horizons", "news", "scenarios", "watch", "how"]
     hero = page[: page.index("<main>")]
-    assert str(escape(since_said(explained["news"]))) in hero
+    assert str(escape(since_sentence(explained["news"]))) in hero
     assert all(link in hero for link in ('href="#news"', 'href="#scenarios"', 'href="#watch"'))
-    assert '<a href="#claim-plenty-hardens">' in page[page.index('id="scenario-famine"') : page.index('id="reach"')]
+    assert '<a href="#claim-plenty-hardens">' in page[page.index('id="scenario-famine"') : page.index('id="inverse"')]
     assert "<script" not in page.lower() and "<img" not in page.lower()
     ids = re.findall(r'\sid="([^"]+)"', page)
     assert len(ids) == len(set(ids)) and set(re.findall(r'href="#([^"]+)"', page)) <= set(ids)
@@ -232,7 +240,7 @@ def test_a_change_that_needs_a_fit_says_how_to_get_it(summary: dict[str, Any], s
 def test_a_dollar_in_a_title_is_a_dollar(explained: dict[str, Any], summary: dict[str, Any]) -> None:
     first = explained["scenarios"]["scenarios"][0]
     first["title"] = r"Oil at $45, aid $\foo$ more"
-    assert r"aid $\foo$" in str(explained_sections(explained, summary)["scenarios"]["figure"])
+    assert r"aid $\foo$" in str(attribution_sections(explained, summary)["scenarios"]["figure"])
 
 
 def test_a_change_over_many_weeks_needs_several_fits(say: Callable[[dict[str, Any]], str]) -> None:
@@ -244,38 +252,38 @@ def test_a_change_over_many_weeks_needs_several_fits(say: Callable[[dict[str, An
 
 def test_time_is_imagined_where_rounds_were_held(explained: dict[str, Any]) -> None:
     news = explained["news"]
-    assert "in which no round was found, took away 1.6 points" in " ".join(moves.news_said(news))
+    assert "in which no round was found, took away 1.6 points" in " ".join(news_sentences(news))
     news["lines"][0]["label"] = "2 weeks, had no round been found"
     news["lines"].append({"label": "rounds held, with a new fit: 2031-03-20", "kind": "rounds", "points": 0.5, "mcse": 0.1})
-    said = " ".join(moves.news_said(news))
+    said = " ".join(news_sentences(news))
     assert "Had no round been found, the passing of time would have taken away 1.6 points." in said and "in which no round" not in said
     assert "rounds held, with a new fit: 2031-03-20 added 0.5 points" in said
-    assert "2 weeks, had no round been found, would have taken away 1.6 points" in since_said(news)
+    assert "2 weeks, had no round been found, would have taken away 1.6 points" in since_sentence(news)
     news["lines"][0]["points"] = 0.01
-    assert "the passing of time would have changed nothing to speak of." in " ".join(moves.news_said(news))
+    assert "the passing of time would have changed nothing to speak of." in " ".join(news_sentences(news))
 
 
 def test_a_level_below_the_forecast_asks_conditions_to_shut(explained: dict[str, Any], summary: dict[str, Any]) -> None:
-    reach = explained["scenarios"]["reach"]
-    east, west = reach["conditions"]
-    assert "is to open “" in scenarios.reach_section(reach, summary)["said"]
-    assert "however far it opened." in scenarios.reach_section(reach | {"conditions": [west]}, summary)["said"]
+    inverse = explained["scenarios"]["inverse"]
+    east, west = inverse["conditions"]
+    assert "is to open “" in inverse_section(inverse, summary)["sentence"]
+    assert "however far it opened." in inverse_section(inverse | {"conditions": [west]}, summary)["sentence"]
     below = [east | {"odds": 0.4, "then": 0.167}, west | {"then": 0.0}]
-    assert "is to shut “" in scenarios.reach_section(reach | {"conditions": below}, summary)["said"]
-    assert "however far it shut." in scenarios.reach_section(reach | {"conditions": below[1:]}, summary)["said"]
+    assert "is to shut “" in inverse_section(inverse | {"conditions": below}, summary)["sentence"]
+    assert "however far it shut." in inverse_section(inverse | {"conditions": below[1:]}, summary)["sentence"]
 
 
-def test_page_and_command_tell_reach_and_plausibility_alike(
+def test_page_and_command_tell_the_inverse_and_plausibility_alike(
     explained: dict[str, Any], say: Callable[[dict[str, Any]], str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     told = explained["scenarios"]
-    told["reach"]["weeks"] = 39
-    monkeypatch.setattr("ripeness.workflow.run_scenarios", lambda *_: told)
+    told["inverse"]["weeks"] = 39
+    monkeypatch.setattr("ripeness.workflow.scenarios.run_scenarios", lambda *_: told)
     show_scenarios(Path(), [], False, 0.5, None, False)
     printed = capsys.readouterr().out
     page = say(explained)
     assert page.count("As forecast, mean of 39 weeks") == 3 and "as forecast, mean of 39 weeks" in printed
     assert "pen now" not in page + printed
     for one in told["scenarios"]:
-        assert f" {scenarios.plausible(one['plausible'])} " in printed and f">{scenarios.plausible(one['plausible'])}<" in page
+        assert f" {sentences.share(one['plausible'])} " in printed and f">{sentences.share(one['plausible'])}<" in page
     assert f"under 0.1{NB}%" in printed

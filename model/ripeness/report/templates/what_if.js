@@ -69,7 +69,7 @@
     const found = new Map();
     for (const { factor, stop, first: begin, last } of moves) {
       if (!found.has(factor)) found.set(factor, whole.map(() => null));
-      for (let j = begin + first - 1; j < weeks && j <= last + first - 1; j++) found.get(factor)[j] = data.factors[factor].stops[stop];
+      for (let j = begin + first - 1; j < weeks && j <= last + first - 1; j++) found.get(factor)[j] = data.factors[factor].ticks[stop];
     }
     return found;
   }

@@ -1,18 +1,27 @@
-"""Figures as inline SVG: same bytes every time, ids that cannot clash, colours that follow the page, and words for who cannot see them."""
+"""How every chart is drawn: one style, axes in dates, per cent and labelled rows, and the figure as inline SVG or as a file.
+
+An SVG has the same bytes every time, ids that cannot clash, colours that follow the page, and words for who cannot see it.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+import matplotlib.dates as mdates
 import numpy as np
 from markupsafe import Markup, escape
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
+from numpy.typing import NDArray
 
 # Colours are written as these and then replaced by the page's own variables, so that a chart is legible on light and on dark.
 INK, FAINT, GRID, PAPER = "#101112", "#717273", "#d1d2d3", "#fdfefd"
@@ -28,6 +37,7 @@ TOKENS = {
     WARN: "--warn",
 }
 SERIES = (MAIN, SECOND, THIRD, WARN)
+WIDE, NARROW, HALF = 8.8, 4.9, 4.7  # inches: across the page, on a telephone, beside another chart
 STYLE = {
     "svg.hashsalt": "ripeness",
     "svg.fonttype": "none",
@@ -65,6 +75,8 @@ STYLE = {
 }
 
 POINTS = 72  # of the SVG, to the inch
+DOTS = 200  # of a PNG, to the inch
+NO_METADATA = {".svg": {"Date": None, "Creator": None}, ".png": {"Software": None}}
 
 _FONT = re.compile(r"font: ([^;\"]*?)'DejaVu Sans'[^;\"]*")
 _NUMBER = re.compile(r"(?<![\w#])-?\d+\.\d{2,}")
@@ -72,10 +84,79 @@ _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 
 
 @contextmanager
-def chart_style() -> Iterator[None]:
-    """Matplotlib's settings for every chart of the page, and only within the block."""
+def chart(width: float, height: float) -> Iterator[tuple[Figure, Axes]]:
+    """A figure with one pair of axes, in the style of every chart; the style holds within the block.
+
+    Parameters
+    ----------
+    width, height : float
+        Inches.
+    """
+    with charts(width, height) as (figure, grid):
+        yield figure, grid.item()
+
+
+@contextmanager
+def charts(width: float, height: float, rows: int = 1, columns: int = 1, **shared: bool) -> Iterator[tuple[Figure, NDArray[Any]]]:
+    """The same with several axes, (row, column); `shared` as in `Figure.subplots`."""
     with mpl.rc_context(STYLE):
-        yield
+        figure = Figure(figsize=(width, height), layout="constrained")
+        yield figure, figure.subplots(rows, columns, squeeze=False, **shared)  # type: ignore[call-overload]
+
+
+def dates_of(days: Iterable[Any]) -> NDArray[np.datetime64]:
+    """Days as matplotlib takes them."""
+    return np.array([str(day)[:10] for day in days], dtype="datetime64[D]")
+
+
+def date_axis(axes: Axes) -> None:
+    """Few dates along x, each as short as can be."""
+    locator = mdates.AutoDateLocator(minticks=3, maxticks=7)
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(mdates.ConciseDateFormatter(locator, show_offset=False))
+
+
+def percent_axis(axis: Axis) -> None:
+    """Probabilities in per cent."""
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.3g} %"))
+
+
+def log_percent_axis(axes: Axes) -> None:
+    """Probabilities in per cent along y, on a log scale with ticks at 1 and 3 of each decade."""
+    axes.set_yscale("log")
+    low, high = axes.get_ylim()
+    axes.yaxis.set_major_locator(FixedLocator([m * 10.0**e for e in range(-6, 1) for m in (1, 3) if low <= m * 10.0**e <= high]))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    percent_axis(axes.yaxis)
+
+
+def label_rows(axes: Axes, labels: Sequence[str], size: float = 8.5) -> None:
+    """A label for each row 0, 1, … from the top, without ticks or lines across."""
+    axes.set_yticks(range(len(labels)), labels)
+    axes.set_ylim(len(labels) - 0.5, -0.75)
+    axes.grid(axis="y", visible=False)
+    axes.tick_params(axis="y", length=0, labelsize=size)
+    axes.spines["left"].set_visible(False)
+
+
+def write_text(axes: Axes, text: str, x: float, y: float, dx: float, dy: float, **looks: Any) -> None:
+    """A few words beside a point, so many points (1/72 inch) off."""
+    axes.annotate(text, (x, y), xytext=(dx, dy), textcoords="offset points", **{"ha": "center", "color": INK, "fontsize": 8, **looks})
+
+
+def write_chart(path: Path, figure: Figure) -> None:
+    """A chart as a file, SVG or PNG by the path's suffix: the same bytes for the same chart."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with mpl.rc_context(STYLE):
+        figure.savefig(path, format=path.suffix[1:], dpi=DOTS, facecolor="white", metadata=NO_METADATA[path.suffix])
+
+
+def both_widths(name: str, text: str, plot: Callable[[float], Figure]) -> Markup:
+    """A chart drawn twice, for wide and for narrow pages; the style sheet shows one of them."""
+    wide = render_svg(plot(WIDE), f"{name}-w", text)
+    narrow = render_svg(plot(NARROW), f"{name}-n", text)
+    return Markup('<div class="wide">{}</div><div class="narrow">{}</div>').format(wide, narrow)
 
 
 def render_svg(figure: Figure, name: str, text: str, keep: Collection[str] = ()) -> Markup:
@@ -92,7 +173,7 @@ def render_svg(figure: Figure, name: str, text: str, keep: Collection[str] = ())
         Ids that stay in the figure though nothing in it refers to them, for what changes it later.
     """
     buffer = StringIO()
-    with chart_style():
+    with mpl.rc_context(STYLE):
         FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     source = buffer.getvalue()
     source = source[source.index("<svg") :]

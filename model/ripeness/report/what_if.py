@@ -15,13 +15,13 @@ from markupsafe import Markup
 from ripeness.attribution.what_if import read_panel
 from ripeness.calendar import target_date
 from ripeness.report.charts import plot_what_if
-from ripeness.report.sentences import PER_CENT, count, day, hundredths, number, signed
-from ripeness.report.svg import axes_frame, render_svg
+from ripeness.report.drawing import axes_frame, render_svg
+from ripeness.report.sentences import count, day, hundredths, number, short, signed, tenths
 
-SCRIPT = Path(__file__).parent / "templates" / "panel.js"
+SCRIPT = Path(__file__).parent / "templates" / "what_if.js"
 
 
-def panel_section(payload: Mapping[str, Any]) -> dict[str, Any]:
+def what_if_section(payload: Mapping[str, Any]) -> dict[str, Any]:
     """What the template shows.
 
     Parameters
@@ -37,13 +37,13 @@ def panel_section(payload: Mapping[str, Any]) -> dict[str, Any]:
     """
     forecast, origin = read_panel(payload), date.fromisoformat(payload["origin"])
     horizons = [
-        {"weeks": weeks, "until": target_date(origin, weeks).isoformat(), "chance": _tenths(chance)}
+        {"weeks": weeks, "until": target_date(origin, weeks).isoformat(), "chance": tenths(chance)}
         for weeks, chance in zip(payload["horizons"], forecast.within, strict=True)
     ]
     factors = [
         {
             **factor,
-            "texts": [stop_text(factor, stop) for stop in factor["stops"]],
+            "texts": [tick_text(factor, tick) for tick in factor["ticks"]],
             "rest_text": rest_text(factor),
             "scale": factor["indicator"] or f"high means: {factor['plus']}",
         }
@@ -66,11 +66,11 @@ def panel_section(payload: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def stop_text(factor: Mapping[str, Any], stop: Sequence[float | None]) -> str:
-    """Where a factor is held, in words: a value with its unit, or how far from the usual."""
-    value, units = stop
+def tick_text(factor: Mapping[str, Any], tick: Sequence[float | None]) -> str:
+    """Where a slider's tick holds a factor, in words: a value with its unit, or how far from the usual."""
+    value, units = tick
     if value is not None:
-        return f"{_short(value)} {factor['unit']}"
+        return f"{short(value)} {factor['unit']}"
     return "usual" if not units else f"{signed(units, 3)} typical {'departure' if abs(units) == 1 else 'departures'}"
 
 
@@ -82,15 +82,6 @@ def rest_text(factor: Mapping[str, Any]) -> str:
         if value is not None
         else f"as forecast; now {hundredths(units)} typical departures"
     )
-
-
-def _short(value: float) -> str:
-    """A round value without empty decimals: "0.086", "45", "2,300"."""
-    return (f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}").replace("-", "−")
-
-
-def _tenths(chance: float) -> str:
-    return f"{100 * chance:.1f}{PER_CENT}"
 
 
 def _figure(by_week: list[float], horizons: Sequence[int], origin: date) -> tuple[Markup, list[float]]:

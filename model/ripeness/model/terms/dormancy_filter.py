@@ -85,7 +85,7 @@ def filter_dormancy(
     -------
     log_likelihood : ndarray (week,)
     probability : ndarray (week,)
-        Probability of a round in the week, given what was found before it.
+        Saved: probability of a round in the week, given what was found before it.
     likelihood, mass, lift : ndarray (week,)
         Saved: L, the sum of the week's row, and e^multiplier.
     base : ndarray (dormancy, filled up)
@@ -160,7 +160,7 @@ def filter_dormancy(
 
 
 @compiled
-def pull_back_filter(
+def adjoint_filter(
     outside: Array,
     multiplier: Array,
     announced: Array,
@@ -175,9 +175,8 @@ def pull_back_filter(
     alpha: Array,
     seen: Array,
     log_likelihood_bar: Array,
-    probability_bar: Array,
 ) -> tuple[Array, Array, Array, Array]:
-    """Adjoint of :func:`filter_dormancy` with respect to its log-likelihood; the cotangent of the probability is ignored.
+    """Adjoint of :func:`filter_dormancy` with respect to its log-likelihood.
 
     Parameters
     ----------
@@ -185,7 +184,7 @@ def pull_back_filter(
         Inputs of :func:`filter_dormancy`.
     log_likelihood, probability, likelihood, mass, lift, base, alpha, seen : ndarray
         What it returned.
-    log_likelihood_bar, probability_bar : ndarray (week,)
+    log_likelihood_bar : ndarray (week,)
 
     Returns
     -------

@@ -1,9 +1,12 @@
-"""The forecast as a hub of the hubverse keeps it (https://docs.hubverse.io): model output, the tasks that it answers, and the rules it must hold.
+"""A forecast in other forms: as a hub of the hubverse keeps it, as a brief of one page of Markdown, its main charts as files.
+
+A hub (https://docs.hubverse.io) has model output, the tasks that it answers, and rules that output must hold:
 
     hub-config/admin.json, tasks.json                     by the schemas of version 6.0.0
     model-output/<model>/<origin>-<model>.csv             origin_date, target, horizon, target_end_date, output_type, output_type_id, value
 
 Each question is a binary target, forecast as the probabilities (pmf) of "no" and "yes". Models: the headline's mixture, and the outside view.
+The brief is for a mail or a desk's notes and uses the sentences of the page.
 """
 
 from __future__ import annotations
@@ -12,12 +15,20 @@ import csv
 import io
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
+from pathlib import Path
 from typing import Any, Final
+
+from matplotlib.figure import Figure
 
 from ripeness import names
 from ripeness.errors import RipenessError
+from ripeness.report import charts, sentences
+from ripeness.report.attribution import crossed_sentences, news_sentences, scenario_sentences, watch_sentences
+from ripeness.report.drawing import write_chart
+from ripeness.report.figures import steps_of
+from ripeness.report.sentences import day, forecast_of, hundredths, interval, percent
 
 SCHEMAS: Final = "https://raw.githubusercontent.com/hubverse-org/schemas/main/v6.0.0"
 MODELS: Final = {names.MIXTURE: "ripeness-mixture", names.OUTSIDE: "ripeness-outside"}
@@ -27,6 +38,8 @@ OUTPUT_TYPE: Final = "pmf"
 DIGITS: Final = 6
 TOLERANCE: Final = 1e-6  # by which probabilities of one task may miss the sum of one
 FILE_NAME: Final = re.compile(r"(\d{4}-\d{2}-\d{2})-([A-Za-z0-9_]+-[A-Za-z0-9_]+)\.csv")
+
+SPECIAL: Final = re.compile(r"([\\`*_{}\[\]<>#|])")  # of Markdown
 
 Row = dict[str, str]
 
@@ -87,7 +100,7 @@ def tasks_of(summary: Mapping[str, Any]) -> dict[str, Any]:
     mixture = [row for row in summary["forecasts"] if row["source"] == names.MIXTURE]
     targets = list(dict.fromkeys(str(row["question"]) for row in mixture))
     question = summary["question"]
-    told = {question["id"]: question["text"]}
+    texts = {question["id"]: question["text"]}
     return {
         "schema_version": f"{SCHEMAS}/tasks-schema.json",
         "rounds": [
@@ -124,7 +137,7 @@ def tasks_of(summary: Mapping[str, Any]) -> dict[str, Any]:
                                 "target_type": "binary",
                                 "is_step_ahead": True,
                                 "time_unit": "week",
-                                "description": told.get(
+                                "description": texts.get(
                                     target,
                                     f"{question['sustained_rounds']} rounds or more within {question['sustained_weeks']} weeks of the horizon",
                                 ),
@@ -210,3 +223,95 @@ def _csv(rows: Sequence[Row]) -> str:
 
 def _json(content: Mapping[str, Any]) -> str:
     return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+
+
+def plain(text: str) -> str:
+    """Text of a file as Markdown shows it, letter by letter."""
+    return SPECIAL.sub(r"\\\1", " ".join(text.split()))
+
+
+def write_brief(summary: Mapping[str, Any], explained: Mapping[str, Any] | None = None, verdict: str | None = None) -> str:
+    """The brief of a run.
+
+    Parameters
+    ----------
+    summary : mapping
+        forecast.json.
+    explained : mapping, optional
+        news, scenarios and watch, those that there are, as `read_explained` gives them.
+    verdict : str, optional
+        What the backtest allows to be said of the model.
+
+    Raises
+    ------
+    ValueError
+        If the run did not pass its gate.
+    """
+    if not summary["gate"]["passed"]:
+        raise ValueError("this run failed its gate: there is nothing to brief on")
+    question, weeks = summary["question"], summary["headline_weeks"]
+    row = forecast_of(summary, question["id"], names.MIXTURE, weeks)
+    assert row is not None
+    paragraphs = [sentences.answer(summary, row), sentences.why(row), sentences.state_of_talks(summary)]
+    known = {name: content for name, content in (explained or {}).items() if "reason" not in content}
+    if "news" not in known:
+        paragraphs.append(sentences.change(summary, row))
+    if verdict:
+        paragraphs.append(verdict)
+    rows = [one for one in summary["forecasts"] if one["question"] == question["id"] and one["source"] == names.MIXTURE]
+    table = [
+        f"| {one['horizon_weeks']} weeks | {day(one['target_end_date'])} | {percent(one['probability'], one['mc_error'])} | "
+        f"{interval(one['lower'], one['upper'], one['mc_error'])} | {percent(one['outside_view'], one['mc_error'])} |"
+        for one in rows
+    ]
+    factors = sorted((one for one in summary["factors"] if one["observed"]), key=lambda one: -abs(one["now"]["mean"]))[:5]
+    standing = [
+        f"- {plain(one['label'])}: {hundredths(one['now']['mean'])} ({hundredths(one['now']['lower'])} to {hundredths(one['now']['upper'])}); "
+        f"high means: {plain(one['plus'])}"
+        for one in factors
+    ]
+    limits = [f"- **{plain(head)}.** {plain(text)}" for head, text in sentences.limits(summary)[:3]]
+    moving = [
+        f"## {head}\n\n{plain(' '.join(words))}"
+        for head, words in (
+            ("Why it moved", news_sentences(known["news"]) if "news" in known else []),
+            ("What would move it", scenario_sentences(known["scenarios"]) if known.get("scenarios", {}).get("scenarios") else []),
+            ("What to watch", [*watch_sentences(known["watch"]), *crossed_sentences(known["watch"])] if "watch" in known else []),
+        )
+        if words
+    ]
+    parts = [
+        f"# {plain(summary['title'])}",
+        f"*As known on {day(summary['origin'])}.* **{plain(question['text'])}** **{percent(row['probability'], row['mc_error'])}** within "
+        f"{weeks} weeks.",
+        *paragraphs,
+        "| Horizon | Until | Probability | 5–95 % | Outside view |\n|---|---|--:|--:|--:|\n" + "\n".join(table),
+        *moving,
+        "## Factors furthest from where they usually stand\n\nIn units of a typical departure, 5–95 %:\n\n" + "\n".join(standing),
+        "## What it cannot know\n\n" + "\n".join(limits),
+        f"Run `{summary['run_id']}`, {summary['code_version']}; `{summary['command']}`.",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def run_charts(summary: Mapping[str, Any]) -> Iterator[tuple[str, Figure]]:
+    """Name and figure of each chart of a run."""
+    row = forecast_of(summary, summary["question"]["id"], names.MIXTURE, summary["headline_weeks"])
+    assert row is not None
+    yield "headline", charts.plot_essence(row, row["outside_view"])
+    yield "steps", charts.plot_steps(steps_of(summary, row))
+    if summary["hazard_past"]["weeks"]:
+        yield "hazard-past", charts.plot_hazard_past(summary["hazard_past"], summary["rounds"])
+    yield "hazard-ahead", charts.plot_hazard_ahead(summary["ahead"])
+    yield "by-week", charts.plot_by_week(summary["ahead"])
+    yield "conditions", charts.plot_conditions(summary["conditions"])
+
+
+def write_charts(summary: Mapping[str, Any], folder: Path) -> list[Path]:
+    """Write every chart of a run as <name>.svg and <name>.png, and say which files these are."""
+    written = []
+    for name, figure in run_charts(summary):
+        for form in ("svg", "png"):
+            write_chart(folder / f"{name}.{form}", figure)
+            written.append(folder / f"{name}.{form}")
+    return written

@@ -11,7 +11,7 @@ import pytest
 import xarray as xr
 
 from ripeness.report import render_page
-from ripeness.report.trust import population_table, read_studies, score_table, trust_section
+from ripeness.report.studies import population_table, read_studies, score_table, trust_section
 
 WEEKS = 13
 MADE = {
@@ -58,7 +58,7 @@ def reports(tmp_path: Path) -> Path:
     (folder / "backtest_scores.csv").write_text(SCORES, "utf-8")
     (folder / "backtest_weeks.csv").write_text(WEEKLY, "utf-8")
     (folder / "skill.csv").write_text(SKILL.format(skill=-0.5, claimed="no"), "utf-8")
-    rows = ["indicator removed,<b>oil</b>,-8.0", "claim muted,some-claim,1.0", "indicator removed,rouble,0.5", "evidence,priors alone,3"]
+    rows = ["indicator left out,<b>oil</b>,-8.0", "claim zeroed,some-claim,1.0", "indicator left out,rouble,0.5", "evidence,priors alone,3"]
     (folder / "sensitivity.csv").write_text("kind,what,change_points\n" + "\n".join(rows) + "\n", "utf-8")
     (folder / "scorecard.csv").write_text("claim,as_of,odds_ratio,verdict\nsome-claim,2031-03-30,3.4,supported\n", "utf-8")
     detail = "some-claim,2031-03-30,oil → east,+,might,as_written,0.7,0.9,3.4,2.9,4.1,supported,0.4,-0.1,0.9,6"

@@ -1,0 +1,192 @@
+"""Files written whole or not at all, folders locked, texts hashed: what every room does with the disk is done here, alike on every system."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any, Final
+
+from filelock import lock_descriptor, unlock_descriptor
+
+from ripeness.errors import ContentError, Fault, RipenessError
+
+WAIT_SECONDS: Final = 10.0
+POLL_SECONDS: Final = 0.02
+NOTE: Final = ".writer"  # the process that holds a lock, for those who wait
+LOCK_FILE: Final = ".lock"  # only where a folder cannot be opened, as on Windows
+
+_HELD: ContextVar[frozenset[tuple[int, int]]] = ContextVar("_HELD", default=frozenset())  # folders that this very command has locked
+
+
+class BusyError(RipenessError):
+    """Another command is using the folder, and did not end within the time given."""
+
+
+@contextmanager
+def lock(folder: Path, shown: Path, wait_seconds: float = WAIT_SECONDS, note: str = NOTE, sign: bool = True) -> Iterator[None]:
+    """Keep a folder to oneself; every command that locks it waits until the one before has left.
+
+    The lock is on the folder itself: it needs no right to write, is the same through every link to the folder, and ends with its process,
+    however that ends. Where the system cannot open a folder (Windows) it is on the file `.lock` in it. On a network drive it may hold only
+    among the processes of one machine.
+
+    Parameters
+    ----------
+    folder, shown : Path
+        A folder that exists, and how to name it to the user.
+    wait_seconds : float
+        How long to wait for others.
+    note : str
+        File of the folder in which the holder's process id stands.
+    sign : bool
+        Whether to write it here; False where the caller does, or none is to be written.
+
+    Raises
+    ------
+    BusyError
+        If others did not leave in time; names the process that holds the lock, where it is known.
+    ContentError
+        If there is no such folder.
+    RipenessError
+        If the system has no locks.
+    RuntimeError
+        If this command has locked the folder already.
+    """
+    try:
+        descriptor = _open_folder(folder)
+    except (FileNotFoundError, NotADirectoryError):
+        mend = "create it, or correct the path in ripeness.toml"
+        raise ContentError(Fault(shown, None, "no such folder", "a folder of the workspace", mend)) from None
+    try:
+        identity = _identity(folder)
+        if identity in _HELD.get():
+            raise RuntimeError(f"a lock of {shown.as_posix()} inside another use of it would wait for itself")
+        _wait(descriptor, folder / note, shown, wait_seconds)
+        token = _HELD.set(_HELD.get() | {identity})
+        try:
+            if sign:
+                (folder / note).write_text(f"{os.getpid()}\n", "utf-8")
+            yield
+        finally:
+            _HELD.reset(token)
+            if sign:
+                with suppress(OSError):
+                    (folder / note).unlink()
+            unlock_descriptor(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def is_locked_here(folder: Path) -> bool:
+    """Whether this very command has locked the folder."""
+    return folder.is_dir() and _identity(folder) in _HELD.get()
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until the disk has the names in a folder, where the system can be asked to."""
+    if hasattr(os, "O_DIRECTORY"):
+        descriptor = _open_folder(folder)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A file to write that takes the place of another at the end; whoever reads that one sees the old or the new, never a part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.new")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Replace a file by a new text, whole."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, "utf-8", newline="\n")
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write JSON with keys in the order given, one byte sequence for one content; floats to ten significant digits."""
+    write_whole(path, json.dumps(rounded(content), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def rounded(content: Any) -> Any:
+    """Floats to ten significant digits, containers alike; anything not finite becomes None."""
+    if isinstance(content, float):
+        return float(f"{content:.10g}") if content == content and abs(content) != float("inf") else None
+    if isinstance(content, Mapping):
+        return {str(key): rounded(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [rounded(value) for value in content]
+    return content
+
+
+def digest(content: bytes) -> str:
+    """SHA-256 of bytes, in hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def hash_file(path: Path) -> str:
+    """SHA-256 of a text file; the same for LF and CRLF, so that a checkout with other line ends is the same file."""
+    return digest(with_lf(path.read_bytes()))
+
+
+def hash_text(*parts: str) -> str:
+    """SHA-256 over parts, each ended by a NUL."""
+    return digest("".join(f"{part}\0" for part in parts).encode())
+
+
+def with_lf(content: bytes) -> bytes:
+    """A text with lines that end in LF."""
+    return content.replace(b"\r\n", b"\n")
+
+
+def _open_folder(folder: Path) -> int:
+    """A descriptor of the folder, or of the file that stands for it."""
+    if hasattr(os, "O_DIRECTORY"):
+        return os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    if not folder.is_dir():
+        raise NotADirectoryError(folder)
+    return os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT)
+
+
+def _identity(folder: Path) -> tuple[int, int]:
+    about = folder.stat()
+    return about.st_dev, about.st_ino
+
+
+def _wait(descriptor: int, note: Path, shown: Path, wait_seconds: float) -> None:
+    until = time.monotonic() + wait_seconds
+    try:
+        while not lock_descriptor(descriptor, blocking=False):
+            if time.monotonic() >= until:
+                raise BusyError(
+                    f"{shown.as_posix()}: {_holder(note)} and did not end within {wait_seconds:g} s. "
+                    "To mend: wait for it, then run the command again"
+                )
+            time.sleep(POLL_SECONDS)
+    except OSError as error:
+        if error.errno not in (errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK):
+            raise
+        mend = "put the workspace on a disk of this machine; on Windows use Python for Windows, or WSL"
+        raise RipenessError(f"{shown.as_posix()}: this system or disk has no locks. To mend: {mend}") from error
+
+
+def _holder(note: Path) -> str:
+    try:
+        process = note.read_text("utf-8", errors="replace").strip()
+    except OSError:
+        process = ""
+    return f"process {process} is changing it" if process.isdecimal() else "another command is using it"

@@ -1,0 +1,154 @@
+r"""Slow levels: a random walk on half-yearly knots beneath the factors whose indicators trend for years.
+
+.. math:: m_{k,t} = \sum_n \text{hat}_n(t)\, h_{k,n}, \qquad h_{k,0} = \text{start}_k, \quad h_{k,n} = h_{k,n-1} + \text{step}_k\, \text{move}_{k,n}
+
+The level may bend at its knots; in between it runs straight, and after the last week it stays where it is. Factors without a level have zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ripeness import names
+from ripeness.kernels.compilation import inner
+from ripeness.kernels.reductions import dot
+from ripeness.model.term import Derived, Draws, Kernel, Parameter, Scales, Scope, Term, elicited
+from ripeness.model.terms.rotation import components
+
+if TYPE_CHECKING:
+    from ripeness.model.spec import ModelSpec
+
+Array = NDArray[np.float64]
+Index = NDArray[np.int64]
+WEEKS_PER_KNOT = 26
+
+
+def level_basis(weeks: int) -> Array:
+    """Hat functions of a slow level with a knot every half year: (knot, week); level from the last knot inside the record on."""
+    knots = np.arange(0, weeks, WEEKS_PER_KNOT)
+    if len(knots) == 1:
+        return np.ones((1, weeks))
+    position = np.clip(np.arange(weeks), 0, knots[-1])
+    return np.stack([np.interp(position, knots, row) for row in np.eye(len(knots))])
+
+
+def with_level(spec: ModelSpec) -> Sequence[str]:
+    """Ids of the factors that have a level."""
+    return [factor.id for factor in spec.workspace.factors if factor.level]
+
+
+def moves_prior(spec: ModelSpec, reading: str) -> Scales:
+    """Standard normal, (level factor, knot)."""
+    shape = len(with_level(spec)), len(level_basis(len(spec.panel.weeks)))
+    return np.zeros(shape), np.ones(shape)
+
+
+@inner
+def lay_levels(step: Array, start: Array, moves: Array, level_of: Index, basis: Array, heavy: Array) -> tuple[Array, Array]:
+    """Levels of all factors (factor, week), and of those that have one (level factor, week)."""
+    weeks, levels = basis.shape[1], step.shape[0]
+    level, level_path = np.zeros((heavy.shape[0], weeks)), np.zeros((levels, weeks))
+    for j in range(levels):
+        own, same, height = level[level_of[j]], level_path[j], start[j]
+        for n in range(basis.shape[0]):
+            if n > 0:
+                height += step[j] * moves[j, n]
+            hat = basis[n]
+            for t in range(weeks):
+                own[t] += height * hat[t]
+        for t in range(weeks):
+            same[t] = own[t]
+    return level, level_path
+
+
+@inner
+def adjoint_levels(
+    step: Array, start: Array, moves: Array, level_of: Index, basis: Array, heavy: Array, level: Array, level_path: Array, level_bar: Array
+) -> tuple[Array, Array, Array]:
+    """Cotangents of step, start and moves."""
+    step_bar, start_bar, moves_bar = np.zeros(step.shape), np.empty(start.shape), np.zeros(moves.shape)
+    for j in range(step.shape[0]):
+        bar, above = level_bar[level_of[j]], 0.0
+        # a move lifts every knot from its own on
+        for n in range(basis.shape[0] - 1, -1, -1):
+            above += dot(basis[n], bar)
+            if n > 0:
+                moves_bar[j, n] = step[j] * above
+                step_bar[j] += moves[j, n] * above
+        start_bar[j] = above
+    return step_bar, start_bar, moves_bar
+
+
+class SlowLevels(Term):
+    """Slow levels of the factors that have one."""
+
+    parameters = (
+        Parameter("level", (names.LEVEL,), "log", elicited("level", with_level), "half-yearly move of a slow level", "level"),
+        Parameter("level_start", (names.LEVEL,), "identity", elicited("level_start", with_level), "slow level at the start", "level_start"),
+        Parameter("level_moves", (names.LEVEL, names.LEVEL_KNOT), "identity", moves_prior, "moves of the slow levels, standardised"),
+    )
+    kernels = (
+        Kernel(
+            lay_levels,
+            adjoint_levels,
+            inputs=("level", "level_start", "level_moves", "level_of", "level_basis", "heavy"),
+            outputs={"factor_level": "matrix"},
+            saved={"level_path": "matrix"},
+            wrt=("level", "level_start", "level_moves"),
+        ),
+    )
+    derived = (Derived("level_path", (names.LEVEL, names.WEEK)),)
+
+    def coords(self, spec: ModelSpec) -> dict[str, Any]:
+        return {names.LEVEL: list(with_level(spec)), names.LEVEL_KNOT: np.arange(len(level_basis(len(spec.panel.weeks))))}
+
+    def data(self, spec: ModelSpec, reading: str, variant: str) -> dict[str, Any]:
+        places = np.array([k for k, factor in enumerate(spec.workspace.factors) if factor.level], dtype=np.int64)
+        return {"level_of": places, "level_basis": level_basis(len(spec.panel.weeks))}
+
+    def rotations(self, spec: ModelSpec, scales: Mapping[str, Scales]) -> list[tuple[dict[str, Any], Array]]:
+        """A level's start and moves, by the principal components of what they change: they are known by where they lead."""
+        basis = level_basis(len(spec.panel.weeks))
+        led_to = np.cumsum(basis[:0:-1], axis=0)[::-1].T  # (week, move): a move lifts the level at its knot and at all later ones
+        (step, _), (_, start_sd) = scales["level"], scales["level_start"]
+        found = []
+        for level in range(len(step)):
+            effects = np.column_stack([np.full(len(led_to), start_sd[level]), np.exp(step[level]) * led_to])
+            moves = level * len(basis) + np.arange(1, len(basis))
+            found.append(({"level_start": np.array([level]), "level_moves": moves}, components(effects)))
+        return found
+
+    def declare(self, scope: Scope) -> None:
+        import pymc as pm
+        import pytensor.tensor as pt
+
+        spec = scope.spec
+        places, basis = (self.data(spec, scope.reading, scope.variant)[name] for name in ("level_of", "level_basis"))
+        zero = pt.zeros((len(spec.workspace.factors), basis.shape[1]))
+        if not len(places):
+            scope["factor_level"] = zero
+            return
+        step, start, moves = (scope.free(parameter) for parameter in self.parameters)
+        knots = start[:, None] + step[:, None] * (pt.cumsum(moves, axis=1) - moves[:, 0][:, None])
+        # sums of products: numba takes a minute to compile matrix products in a graph
+        own = (knots[:, :, None] * basis[None]).sum(axis=1)
+        own = pm.Deterministic("level_path", own, dims=(names.LEVEL, names.WEEK))
+        scope["factor_level"] = pt.set_subtensor(zero[places], own)
+
+    def simulate(self, spec: ModelSpec, reading: str, variant: str, draws: Draws, rng: np.random.Generator) -> None:
+        moves = draws["level_moves"]
+        knots = draws["level_start"][..., None] + draws["level"][..., None] * (np.cumsum(moves, axis=2) - moves[..., :1])
+        draws["level_path"] = knots @ level_basis(len(spec.panel.weeks))
+
+
+def factor_levels(spec: ModelSpec, draws: Mapping[str, Array]) -> Array:
+    """Slow levels of all factors, from draws of `level_path`: (draw, factor, week), zero where a factor has none."""
+    number = len(next(iter(draws.values())))
+    level = np.zeros((number, len(spec.workspace.factors), len(spec.panel.weeks)))
+    if "level_path" in draws:
+        level[:, [k for k, factor in enumerate(spec.workspace.factors) if factor.level]] = draws["level_path"]
+    return level

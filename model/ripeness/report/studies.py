@@ -1,0 +1,455 @@
+"""Whether the forecast deserves trust: what the studies in reports/studies/ found, in sentences, tables and charts.
+
+Nothing is computed anew; a study that has not been run is not spoken of.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
+
+from ripeness import names
+from ripeness.evaluation import origins, published
+from ripeness.evaluation.baselines import CONSTANT_RATE, PERSISTENCE
+from ripeness.evaluation.unit import WEEK
+from ripeness.inference.checks import flag_leaning
+from ripeness.report.drawing import (
+    FAINT,
+    GRID,
+    INK,
+    MAIN,
+    SECOND,
+    THIRD,
+    WARN,
+    WIDE,
+    both_widths,
+    chart,
+    charts,
+    date_axis,
+    dates_of,
+    label_rows,
+    percent_axis,
+)
+from ripeness.report.sentences import PER_CENT, count, day, join, number, percent, sentence, signed
+
+Row = Mapping[str, str]
+BACKTEST, SENSITIVITY, SCORECARD, SBC = "backtest", "sensitivity", "scorecard", "sbc"
+SIMULATIONS: Final = "sbc_simulations"
+FORECASTERS: Final = {names.MIXTURE: MAIN, names.OUTSIDE: INK, CONSTANT_RATE: THIRD, PERSISTENCE: SECOND}
+POPULATIONS: Final = {
+    origins.ALL: "all origins",
+    origins.HINDSIGHT: "before the essay (priors in hindsight)",
+    origins.AFTER: "since the essay",
+    origins.DORMANT: "talks dormant",
+    origins.ACTIVE: "talks active",
+    origins.RECONSTRUCTED: "data put together afterwards",
+    origins.RECORDED: "data recorded as it came",
+}
+CLAIM, INDICATOR, EVIDENCE, PRIOR, LIKELIHOOD = "claim zeroed", "indicator left out", "evidence", "prior scaled", "likelihood scaled"
+EVIDENCE_WORDS = {
+    "priors alone": "the priors by themselves give",
+    "indicators only": "with the indicators alone it would be",
+    "rounds only": "with the record of rounds alone",
+}
+SIZE = 0.05
+RANK = "rank "
+SHOWN_RANKS = (
+    "headline[",
+    "hazard now",
+    "inside view now",
+    "weight[",
+    "half_life[",
+    "factor now[",
+    "outside_knots[",
+    "sensitivity[",
+    "log-",
+)
+
+
+def read_studies(reports: Path, headline_weeks: int) -> dict[str, Any]:
+    """What the studies left, by study; those that have not been made are missing.
+
+    Parameters
+    ----------
+    reports : Path
+        With the folder studies/.
+    headline_weeks : int
+    """
+    found: dict[str, Any] = {}
+    folder = reports / published.STUDIES
+    about = published.read_about(folder)
+    if about is not None:
+        found[BACKTEST] = {
+            "about": about,
+            "sentences": published.say_everything(folder, headline_weeks),
+            "verdict": published.say_verdict(folder),
+            "forecasts": published.read_rows(folder, published.FORECASTS),
+            "scores": published.read_rows(folder, published.SCORES),
+            "weekly": published.read_rows(folder, published.WEEKLY),
+        }
+    for study in (SENSITIVITY, SCORECARD, SBC):
+        rows, notes = published.read_rows(folder, f"{study}.csv"), published.read_about(folder, f"{study}.json")
+        if rows and notes:
+            found[study] = {"about": notes, "rows": rows}
+    if SCORECARD in found:
+        found[SCORECARD]["details"] = published.read_rows(folder, f"{SCORECARD}_details.csv")
+    if SBC in found:
+        found[SBC]["simulations"] = published.read_rows(folder, f"{SIMULATIONS}.csv")
+    return found
+
+
+def trust_section(studies: Mapping[str, Any], headline_weeks: int) -> dict[str, Any]:
+    """What the page shows of them.
+
+    Parameters
+    ----------
+    studies : mapping
+        As `read_studies` gives them.
+    headline_weeks : int
+
+    Returns
+    -------
+    dict
+        By study: sentences; figure, SVG with words; rows of a table; about, how it was made.
+    """
+    shown: dict[str, Any] = {}
+    if BACKTEST in studies:
+        found = studies[BACKTEST]
+        shown[BACKTEST] = {
+            **{name: found[name] for name in ("about", "sentences", "verdict")},
+            "figure": both_widths("backtest", " ".join(found["sentences"]), lambda w: plot_backtest(found["forecasts"], headline_weeks, w)),
+            "horizons": sorted({int(row["horizon_weeks"]) for row in found["scores"]}),
+            "rows": score_table(found["scores"], found["weekly"], origins.ALL),
+            "populations": population_table(found["scores"], found["weekly"], headline_weeks),
+        }
+    if SENSITIVITY in studies:
+        found = studies[SENSITIVITY]
+        sentences = sensitivity_sentences(found["rows"], float(found["about"]["headline"]))
+        shown[SENSITIVITY] = {
+            "about": found["about"],
+            "sentences": sentences,
+            "flags": leaning_sentences(found["rows"], float(found["about"]["headline"])),
+            "rows": found["rows"],
+            "figure": both_widths("sensitivity", " ".join(sentences), lambda w: plot_sensitivity(found["rows"], w)),
+        }
+    if SCORECARD in studies:
+        found = studies[SCORECARD]
+        shown[SCORECARD] = {
+            "about": found["about"],
+            "sentences": scorecard_sentences(found["rows"]),
+            "rows": scorecard_table(found["details"]),
+        }
+    if SBC in studies:
+        found = studies[SBC]
+        sentences, figure = sbc_sentences(found["rows"], found["about"]), None
+        if found["simulations"]:
+            figure = both_widths("sbc", sentences[0], lambda w: plot_sbc(found["simulations"], found["about"], w))
+        shown[SBC] = {"about": found["about"], "sentences": sentences, "figure": figure}
+    return shown
+
+
+# --- Backtest ----------------------------------------------------------------------------------------------------------------------------
+
+
+def score_table(scores: Sequence[Row], weekly: Sequence[Row], population: str) -> list[dict[str, Any]]:
+    """A row for each forecaster: Brier score of every horizon, and the weekly log score summed; the best total first."""
+    rows = []
+    for week in (row for row in weekly if row["population"] == population):
+        own = [row for row in scores if row["forecaster"] == week["forecaster"] and row["population"] == population]
+        rows.append(
+            {
+                "forecaster": published.READABLE.get(week["forecaster"], week["forecaster"]),
+                "brier": {int(row["horizon_weeks"]): float(row["brier"]) for row in own},
+                "total": float(week["total_log_score"]),
+                "weeks": int(week["weeks"]),
+            }
+        )
+    return sorted(rows, key=lambda row: row["total"])
+
+
+def population_table(scores: Sequence[Row], weekly: Sequence[Row], headline_weeks: int) -> list[dict[str, Any]]:
+    """A row for each population that has scored forecasts: the model beside the outside view."""
+    by_horizon = {(row["forecaster"], row["population"]): row for row in scores if int(row["horizon_weeks"]) == headline_weeks}
+    by_week = {(row["forecaster"], row["population"]): row for row in weekly}
+    rows = []
+    for population, label in POPULATIONS.items():
+        ours, theirs = (by_week.get((name, population)) for name in (names.MIXTURE, names.OUTSIDE))
+        if ours is None or theirs is None:
+            continue
+        of_horizon = [by_horizon.get((name, population)) for name in (names.MIXTURE, names.OUTSIDE)]
+        rows.append(
+            {
+                "population": label,
+                "origins": 0 if of_horizon[0] is None else int(of_horizon[0]["n"]),
+                "brier": None if of_horizon[0] is None else float(of_horizon[0]["brier"]),
+                "outside_brier": None if of_horizon[1] is None else float(of_horizon[1]["brier"]),
+                "weeks": int(ours["weeks"]),
+                "rounds": int(ours["rounds"]),
+                "skill": float(theirs["total_log_score"]) - float(ours["total_log_score"]),
+            }
+        )
+    return rows
+
+
+def plot_backtest(forecasts: Sequence[Row], headline_weeks: int, width: float = WIDE) -> Figure:
+    """What was forecast, origin by origin, and how skill over the outside view has summed up, week by week; rounds dotted.
+
+    Parameters
+    ----------
+    forecasts : sequence
+        backtest.csv.
+    headline_weeks : int
+    width : float
+        Inches.
+    """
+    as_of = [row for row in forecasts if row["vintage"] == origins.AS_OF]
+    weeks = [row for row in as_of if row["question"] == WEEK and row["outcome"] != ""]
+    rounds = sorted({row["target_end_date"] for row in weeks if float(row["outcome"]) > 0})
+    lost = {(row["forecaster"], row["target_end_date"]): float(row["log_score"]) for row in weeks}
+    with charts(width, 4.6, rows=2, sharex=True) as (figure, grid):
+        upper, lower = grid.flat
+        for name, colour in FORECASTERS.items():
+            own = [row for row in as_of if row["forecaster"] == name]
+            horizon = [row for row in own if row["question"] != WEEK and int(row["horizon_weeks"]) == headline_weeks]
+            horizon.sort(key=lambda row: row["origin"])
+            days = dates_of([row["origin"] for row in horizon])
+            upper.plot(days, [float(row["probability"]) for row in horizon], color=colour, label=published.READABLE[name])
+            if name == names.MIXTURE:
+                low, high = ([float(row[end]) for row in horizon] for end in ("lower", "upper"))
+                upper.fill_between(days, low, high, color=colour, alpha=0.15, linewidth=0)
+            sundays = sorted(day for forecaster, day in lost if forecaster == name and (names.OUTSIDE, day) in lost)
+            if name != names.OUTSIDE:
+                skill = np.cumsum([lost[names.OUTSIDE, day] - lost[name, day] for day in sundays])
+                lower.plot(dates_of(sundays), skill, color=colour)
+        lower.axhline(0, color=INK, linewidth=1)
+        for axes in (upper, lower):
+            for day in dates_of(rounds):
+                axes.axvline(day, color=FAINT, linewidth=0.8, linestyle=":")
+            axes.grid(axis="x", color=GRID)
+        upper.set_ylim(0, 1)
+        percent_axis(upper.yaxis)
+        upper.set_title(f"Probability of a round within {headline_weeks} weeks, by origin")
+        lower.set_title("Log score over the outside view’s, summed week by week")
+        date_axis(lower)
+        figure.legend(loc="outside lower left", ncols=2)
+    return figure
+
+
+# --- Sensitivity ------------------------------------------------------------------------------------------------------------------------
+
+
+def sensitivity_sentences(rows: Sequence[Row], headline: float) -> list[str]:
+    """What the headline leans on, in a few sentences.
+
+    Parameters
+    ----------
+    rows : sequence
+        sensitivity.csv, ranked.
+    headline : float
+        The probability that the study started from, in [0, 1].
+    """
+
+    def points(row: Row) -> float:
+        return float(row["change_points"])
+
+    def strongest(kind: str) -> Row | None:
+        return max((row for row in rows if row["kind"] == kind), key=lambda row: abs(points(row)), default=None)
+
+    found = []
+    evidence = {row["what"]: headline + points(row) / 100 for row in rows if row["kind"] == EVIDENCE}
+    evidence_words = [f"{words} {percent(evidence[what])}" for what, words in EVIDENCE_WORDS.items() if what in evidence]
+    if evidence_words:
+        found.append(f"{sentence(join(evidence_words))}; all together {number(100 * headline, 3)}{PER_CENT}.")
+    claim = strongest(CLAIM)
+    if claim:
+        found.append(
+            f"The claim whose silence would move it most is “{claim['what']}”: {signed(points(claim))} percentage points if its weight were zero."
+        )
+    indicator = strongest(INDICATOR)
+    if indicator:
+        found.append(f"The indicator that matters most is {indicator['what']}: {signed(points(indicator))} points without it.")
+    scaled = strongest(PRIOR)
+    if scaled:
+        found.append(f"Of the priors, scaling that of the {scaled['what']} moves it most: {signed(points(scaled))} points.")
+    return found
+
+
+def leaning_sentences(rows: Sequence[Row], headline: float) -> list[str]:
+    """A sentence for each indicator that alone moves the answer by more than the stated share; nothing is withheld for it."""
+    changes = {row["what"]: float(row["change_points"]) / 100 for row in rows if row["kind"] == INDICATOR}
+    return [sentence(flag.found) + "." for flag in flag_leaning(changes, headline)]
+
+
+def plot_sensitivity(rows: Sequence[Row], width: float = WIDE, most: int = 30) -> Figure:
+    """The changes of the headline, ranked: one bar each, coloured by kind."""
+    shown = rows[:most]
+    colours = {CLAIM: MAIN, INDICATOR: SECOND, PRIOR: FAINT, LIKELIHOOD: FAINT}
+    with chart(width, 1.0 + 0.22 * len(shown)) as (figure, axes):
+        changes = [float(row["change_points"]) for row in shown]
+        axes.barh(range(len(shown)), changes, color=[colours.get(row["kind"], WARN) for row in shown], height=0.7)
+        axes.axvline(0.0, color=INK, linewidth=0.8)
+        label_rows(axes, [f"{row['what']} ({row['kind']})" for row in shown], 7.5)
+        axes.set_xlabel("change of the headline, percentage points")
+        axes.set_title("What the headline leans on")
+    return figure
+
+
+# --- Scorecard --------------------------------------------------------------------------------------------------------------------------
+
+
+def scorecard_sentences(rows: Sequence[Row]) -> list[str]:
+    """How many claims the record supports, contradicts and leaves unmoved, day by day."""
+    found = []
+    for as_of in sorted({row["as_of"] for row in rows}):
+        own = [row for row in rows if row["as_of"] == as_of]
+        verdicts = Counter(row["verdict"] for row in own)
+        named = [f"{row['claim']} ({row['verdict']})" for row in own if row["verdict"] != "unmoved"]
+        sentence = (
+            f"By what was known on {day(as_of)}, of {count(len(own), 'claim')} that carry a weight the record supports "
+            f"{verdicts['supported'] or 'none'}, contradicts {verdicts['contradicted'] or 'none'} and leaves "
+            f"{verdicts['unmoved'] or 'none'} where the essay put them"
+        )
+        found.append(sentence + (f": {join(named)}." if named else "."))
+    newest = [row for row in rows if row["as_of"] == max(row["as_of"] for row in rows)] if rows else []
+    if newest:
+        furthest = max(newest, key=lambda row: abs(np.log(float(row["odds_ratio"]))))
+        found.append(
+            f"The furthest moved is {furthest['claim']}: its odds are {number(float(furthest['odds_ratio']))} times what they were. So few rounds "
+            "cannot tell much more about so many weights."
+        )
+    return found
+
+
+def scorecard_table(details: Sequence[Row], reading: str = "as_written") -> list[dict[str, Any]]:
+    """A readable row for each claim as of the newest day, the furthest moved first; with the verdict of the earlier day beside it.
+
+    Returns
+    -------
+    list of dict
+        claim, effect, claimed, prior, posterior, odds_ratio, verdict, before (verdict of the earlier day, or None), record (a sentence on where
+        the factor stood before rounds).
+    """
+    own = [row for row in details if row["reading"] == reading]
+    days = sorted({row["as_of"] for row in own})
+    before = {row["claim"]: row["verdict"] for row in own if len(days) > 1 and row["as_of"] == days[0]}
+    rows = []
+    for row in (row for row in own if row["as_of"] == days[-1]):
+        low, higher, high = (float(row[name]) for name in ("stood_lower", "stood_higher", "stood_upper"))
+        rows.append(
+            {
+                **{name: row[name] for name in ("claim", "effect", "claimed", "verdict")},
+                **{name: float(row[name]) for name in ("prior", "posterior", "odds_ratio", "lower", "upper")},
+                "before": before.get(row["claim"]),
+                "record": f"In the weeks before the {row['rounds']} weeks with a round, what it speaks of stood {number(abs(higher))} units "
+                f"{'higher' if higher > 0 else 'lower'} than in other weeks (5–95 % of the difference: {signed(low)} to {signed(high)}).",
+            }
+        )
+    return sorted(rows, key=lambda row: -abs(np.log(row["odds_ratio"])))
+
+
+def plot_scorecard(details: Sequence[Row], width: float = WIDE, reading: str = "as_written") -> Figure:
+    """Odds ratios of all claims on a log scale, as of each day, with their Monte Carlo error and the two thresholds."""
+    own = [row for row in details if row["reading"] == reading]
+    days = sorted({row["as_of"] for row in own})
+    claims = list(dict.fromkeys(row["claim"] for row in own))
+    with chart(width, 1.2 + 0.22 * len(claims)) as (figure, axes):
+        for place, as_of in enumerate(days):
+            found = {row["claim"]: row for row in own if row["as_of"] == as_of}
+            at = [claims.index(name) + 0.16 * (-1 if place else 1) for name in found]
+            ratio, lower, upper = (np.array([float(row[name]) for row in found.values()]) for name in ("odds_ratio", "lower", "upper"))
+            colour = (SECOND, MAIN)[min(place, 1)]
+            axes.hlines(at, np.maximum(lower, 1e-2), np.minimum(upper, 1e2), color=colour, linewidth=1.2)
+            axes.plot(ratio, at, "o", color=colour, markersize=3.5, label=f"as of {day(as_of)}")
+        axes.set_xscale("log")
+        for bound in (1 / 3, 3.0):
+            axes.axvline(bound, color=GRID, linestyle="--", linewidth=1.0)
+        axes.axvline(1.0, color=INK, linewidth=0.8)
+        axes.set_xticks([0.2, 1 / 3, 0.5, 1, 2, 3, 5], ["0.2", "1/3", "0.5", "1", "2", "3", "5"])
+        axes.xaxis.set_minor_formatter(NullFormatter())
+        label_rows(axes, claims, 7.5)
+        axes.grid(axis="y", visible=True)
+        axes.set_xlabel("posterior over prior odds of the claimed sign; supported from 3, contradicted up to 1/3")
+        axes.set_title("The claims against the record")
+        figure.legend(loc="outside lower left", ncols=2)
+    return figure
+
+
+# --- Calibration ------------------------------------------------------------------------------------------------------------------------
+
+
+def sbc_sentences(rows: Sequence[Row], notes: Mapping[str, Any]) -> list[str]:
+    """What simulation-based calibration found.
+
+    Parameters
+    ----------
+    rows : sequence
+        sbc.csv.
+    notes : mapping
+        sbc.json.
+    """
+    simulations, failed = int(rows[0]["simulations"]), int(rows[0]["failed_fits"])
+    smallest = min(rows, key=lambda row: float(row["p_value"]))
+    adjusted = min(1.0, float(smallest["p_value"]) * len(rows))
+    outcome = (
+        f"no rank departs from uniformity (smallest of {len(rows)} p-values {number(float(smallest['p_value']), 3)}, of {smallest['quantity']}; "
+        f"{number(adjusted, 2)} after Holm's correction)"
+        if adjusted > SIZE
+        else f"the ranks of {smallest['quantity']} depart from uniformity (p = {adjusted:.2g} after Holm's correction for {len(rows)} quantities)"
+    )
+    found = [
+        f"In {simulations} wars simulated from the priors, {outcome}. {failed} of the short fits failed their gate; they were counted in."
+    ]
+    wrong = notes.get("wrong")
+    if wrong:
+        found.append(
+            f"A model made wrong on purpose, which takes silence for weeks that nobody searched, is found out: {wrong['rejected']} of "
+            f"{wrong['quantities']} quantities fail in {wrong['simulations']} wars."
+            if wrong["rejected"]
+            else f"A model made wrong on purpose was not found out in {wrong['simulations']} wars: the test is too weak."
+        )
+    future = notes.get("future")
+    if future:
+        found.append(
+            f"Around the real data, with {future['simulations']} futures of a year simulated from the posterior and fitted again, "
+            + (f"{future['rejected']} of {future['quantities']} quantities fail." if future["rejected"] else "none fails.")
+        )
+    held = notes.get("recovery", {})
+    if "hazards 90" in held and "factors with indicators 90" in held:
+        found.append(
+            f"The 90 % intervals held {percent(held['hazards 90'][0])} of past hazards and {percent(held['factors with indicators 90'][0])} of weekly "
+            "factors that have indicators."
+        )
+    if notes.get("predictions"):
+        found.append(str(notes["predictions"]))
+    return found
+
+
+def plot_sbc(simulations: Sequence[Row], notes: Mapping[str, Any], width: float = WIDE) -> Figure:
+    """Share of ranks up to each place less what uniform ranks would give: a line for each quantity, and the band that holds all of one line."""
+    own = [row for row in simulations if row["model"] == "right"]
+    wrong = [row for row in simulations if row["model"] == "wrong"]
+    lower, upper = (np.asarray(notes["band"][side], float) for side in ("lower", "upper"))
+    draws = len(lower)
+    expected = np.arange(1, draws + 1) / (draws + 1)
+    quantities = [name for name in own[0] if name.startswith(RANK) and name.removeprefix(RANK).startswith(SHOWN_RANKS)]
+    rows_of_charts = 1 if width > 6 else 2
+    with charts(width, 3.4 * rows_of_charts, rows_of_charts, 2 // rows_of_charts) as (figure, grid):
+        panels = grid.flat
+        for axes, rows, title in ((panels[0], own, "The model"), (panels[1], wrong, "A model made wrong on purpose")):
+            for name in quantities if rows else []:
+                ranks = np.array([int(row[name]) for row in rows if row[name] != ""])
+                upto = (ranks[:, None] < np.arange(1, draws + 1)[None]).mean(axis=0)
+                headline = name.removeprefix(RANK).startswith("headline")
+                axes.plot(expected, upto - expected, color=MAIN if headline else FAINT, linewidth=1.3 if headline else 0.5)
+            axes.axhline(0.0, color=INK, linewidth=0.8)
+            axes.set_title(f"{title} ({len(rows)} wars)")
+            axes.set_xlabel("rank of the truth, as a share")
+        panels[0].fill_between(expected, lower - expected, upper - expected, color=SECOND, alpha=0.2, linewidth=0)
+        panels[0].set_ylabel("share of ranks below, less uniform")
+    return figure
