@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from ripeness import workflow as pipeline
 from ripeness.cli.app import app
 from ripeness.errors import GateError
 from ripeness.results import FORECAST_CSV, FORECAST_JSON, MANIFEST
+from ripeness.workflow import forecasts as pipeline
 from ripeness.workflow import issue as issuing
 
 VERBS = [

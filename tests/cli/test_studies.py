@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from ripeness import workflow as pipeline
 from ripeness.cli.app import app
+from ripeness.workflow import backtesting as pipeline
 from ripeness.workflow import studies
 from ripeness.workflow.backtesting import Backtest
 

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from ripeness import results
-from ripeness import workflow as pipeline
 from ripeness.ledger import FILE, read_ledger
 from ripeness.report import page
 from ripeness.workflow import issue as issuing
+from ripeness.workflow import resolving as pipeline
 from ripeness.workspace import read_workspace
 
 

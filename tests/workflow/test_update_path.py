@@ -201,8 +201,8 @@ def test_a_forecast_from_older_draws_loads_no_sampler(updated: tuple[Path, list[
     shutil.copytree(updated[0], root)
     shutil.rmtree(root / "reports" / LATER.isoformat())
     code = (
-        "import sys; from pathlib import Path; from datetime import date; from ripeness.reweighting import reasons; reasons.LARGEST_ERROR = 1.0; "
-        f"from ripeness.workflow import run_forecast; run_forecast(Path({str(root)!r}), date(2025, 6, 29)); "
+        "import sys; from pathlib import Path; from datetime import date; from ripeness.reweighting import refusals; refusals.LARGEST_ERROR = 1.0; "
+        f"from ripeness.workflow.forecasts import run_forecast; run_forecast(Path({str(root)!r}), date(2025, 6, 29)); "
         "print({'pymc', 'pytensor', 'nutpie', 'preliz'} & set(sys.modules) or '')"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
