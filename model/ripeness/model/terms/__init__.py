@@ -1,7 +1,5 @@
-"""The terms of the model, each a part of the statement: its parameters, its equations in PyMC and, where speed asks for it, a kernel.
+"""The parts of the model: factor paths, rows of the indicators, conditions, outside curve, announcements, the record of rounds.
 
-In come priors, constants of the contracts and the weeks of the panel; out come random variables, log densities with their gradients, and
-forward simulations.
-A formula stands in one term and nowhere else; who changes one changes its kernel with it, and the tests that hold both to NumPy and to
-central differences say whether they agree.
+In come priors, constants of the contracts and the weeks of the panel; out come plain formulas, for PyMC and NumPy, and kernels with their adjoints.
+Who changes a formula changes its kernel with it, and the tests that hold both to NumPy and to central differences say whether they agree.
 """
