@@ -26,7 +26,7 @@ class Question(Judgements):
 
     pollster: str
     wording: str
-    indicator: str
+    indicator: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
 
 
 class Release(Judgements):

@@ -39,7 +39,7 @@ def run_update(root: Path, files: Sequence[Path], indicator: str | None, choices
 
 
 def run_import_update(root: Path, source: str, files: Sequence[Path], choices: Choices) -> Update:
-    """Judge what an importer makes of a publisher's files and store what is good; see `ripeness.intake.imported`.
+    """Judge what a reader makes of a publisher's files and store what is good; see `ripeness.intake.imported`.
 
     Parameters
     ----------
