@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 
 import pandas as pd
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from ripeness.errors import ContentError, Fault, did_you_mean
 from ripeness.intake.reading import Day, Days, Judgements, Source, read_table, rows
 from ripeness_ukraine.announcements import Announcement, planned_days, read_announcements
-from ripeness_ukraine.coverage import Stretch, check_stretches, coverage_rows, searched_to
+from ripeness_ukraine.coverage import Stretch, check_contiguous, coverage_rows, searched_to
 
 _SOURCE = "Chronology compiled 2026, vintage reconstructed"
 _CORE = {"delegation_inperson", "delegation_online", "ministers", "trilateral"}
@@ -78,12 +78,7 @@ class Chronology(Judgements):
     undated_days: Days = Field(ge=1)
     split_after: tuple[Day, ...]
     postponements: tuple[Postponement, ...] = Field(default=(), alias="postponement")
-    searched: tuple[Stretch, ...] = Field(min_length=1)
-
-    @model_validator(mode="after")
-    def _contiguous(self) -> Self:
-        check_stretches(self.searched)
-        return self
+    searched: Annotated[tuple[Stretch, ...], AfterValidator(check_contiguous)] = Field(min_length=1)
 
 
 def import_chronology(chronology: Path, coverage: Path, judged: Chronology) -> dict[str, pd.DataFrame]:

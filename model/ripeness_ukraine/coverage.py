@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
+from typing import Self
 
 import pandas as pd
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from ripeness.errors import ContentError, Fault
 from ripeness.intake.reading import FIRST_DAY, LAST_DAY, Day, Judgements, read_text
@@ -26,21 +27,25 @@ class Stretch(Judgements):
     q95: float = Field(gt=0, lt=1)
     note: str
 
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.last < self.first or self.q95 < self.q05:
+            raise ValueError("to not before from, and q95 not below q05")
+        return self
 
-def check_stretches(stretches: Sequence[Stretch]) -> None:
-    """Stretches must follow each other day upon day.
+
+def check_contiguous(stretches: tuple[Stretch, ...]) -> tuple[Stretch, ...]:
+    """The stretches as they are.
 
     Raises
     ------
     ValueError
-        If there is a gap, an overlap, a stretch that ends before it begins, or one whose quantiles are crossed.
+        If there is a gap or an overlap.
     """
-    for one in stretches:
-        if one.last < one.first or one.q95 < one.q05:
-            raise ValueError(f"to not before from and q95 not below q05 in the stretch from {one.first}")
     for one, following in pairwise(stretches):
         if following.first != one.last + timedelta(days=1):
             raise ValueError(f"the stretch after the one to {one.last} to begin the day after it, not on {following.first}")
+    return stretches
 
 
 def searched_to(path: Path) -> pd.Timestamp | None:

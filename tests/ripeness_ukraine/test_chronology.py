@@ -12,7 +12,7 @@ from shipped import judged_chronology
 from ripeness.errors import ContentError
 from ripeness_ukraine.announcements import Announcement, planned_days
 from ripeness_ukraine.chronology import Chronology, Postponement, import_chronology
-from ripeness_ukraine.coverage import Stretch, coverage_rows
+from ripeness_ukraine.coverage import coverage_rows
 
 _HEAD = "date,end_date,kind,level,parties,agreed_at_round,description,source,grade"
 _TABLE = "| announced | level | proposer | proposed date | type | held in 14 days | held on | grade |"
@@ -161,8 +161,8 @@ def test_coverage_has_no_gap_and_is_known_by_each_sunday() -> None:
     assert table.groupby(["q05", "q95"]).ngroups == 4
 
 
-def _stretch(first: str, last: str, q05: float = 0.8) -> Stretch:
-    return Stretch.model_validate({"from": first, "to": last, "q05": q05, "q95": 0.9, "note": "x"})
+def _stretch(first: str, last: str, q05: float = 0.8) -> dict[str, object]:
+    return {"from": first, "to": last, "q05": q05, "q95": 0.9, "note": "x"}
 
 
 @pytest.mark.parametrize(
@@ -170,11 +170,11 @@ def _stretch(first: str, last: str, q05: float = 0.8) -> Stretch:
     [
         ([_stretch("2022-02-24", "2022-03-01"), _stretch("2022-03-03", "2022-03-09")], "not on 2022-03-03"),
         ([_stretch("2022-02-24", "2022-03-01"), _stretch("2022-03-01", "2022-03-09")], "not on 2022-03-01"),
-        ([_stretch("2022-02-24", "2022-02-23")], "from 2022-02-24"),
+        ([_stretch("2022-02-24", "2022-02-23")], "to not before from"),
         ([_stretch("2022-02-24", "2022-03-01", q05=0.95)], "q95 not below q05"),
     ],
 )
-def test_stretches_with_a_gap_an_overlap_or_crossed_are_refused(stretches: list[Stretch], words: str) -> None:
+def test_stretches_with_a_gap_an_overlap_or_crossed_are_refused(stretches: list[dict[str, object]], words: str) -> None:
     judged = {**judged_chronology().model_dump(), "searched": stretches}
     with pytest.raises(ValidationError, match=words):
         Chronology.model_validate(judged)
