@@ -39,33 +39,33 @@ def run_update(root: Path, files: Sequence[Path], indicator: str | None, choices
 
 
 def run_import_update(root: Path, source: str, files: Sequence[Path], choices: Choices) -> Update:
-    """Judge what an importer makes of a publisher's files and store what is good; see `ripeness.intake.imported`.
+    """Judge what a reader makes of a publisher's files and store what is good; see `ripeness.intake.imported`.
 
     Parameters
     ----------
     root : Path
     source : str
-        A key of `SOURCES`; or ALL, with a folder in which files of several publishers lie: one batch.
+        Name of an installed source; or ALL, with a folder in which files of several publishers lie: one batch.
     files : sequence of Path
     choices : Choices
 
     Raises
     ------
     UsageError
-        If the source is unknown, a file is missing, or known periods have other values and no day is given for them.
+        If no reader is installed, the source is unknown, a file is missing, or known periods have other values and no day is given for them.
     ContentError
-        If a file is not what it should be, or the stored data is not sound. Refused rows are in the result.
+        If a file or data/sources.toml is not what it should be, or the stored data is not sound. Refused rows are in the result.
     """
     from ripeness.files import digest
     from ripeness.intake.imported import as_batch
     from ripeness.intake.incoming import check_name
+    from ripeness.intake.sources import find_files, import_sources
     from ripeness.intake.updates import update_store
-    from ripeness.sources import files_by_source, import_source
 
     workspace = read_workspace(root)
-    found, absent = files_by_source(source, files)
+    found, absent = find_files(source, files)
     notes = [f"not in the folder: {', '.join(absent)}"] if absent else []
-    imported = {name: import_source(name, paths) for name, paths in found.items()}
+    imported = import_sources(found, workspace)
     named = {name: tuple((check_name(path), digest(path.read_bytes())) for path in paths) for name, paths in found.items()}
 
     def bring(store: Store) -> list[Incoming]:

@@ -1,20 +1,23 @@
 """The chronology of the diplomacy: events, weekly counts drawn from it, and how well it was searched.
 
 The chronology was compiled in 2026 from dated public pages. Every `published_on` below is reconstructed: the day after an event ended
-(for a round: the day after it began), and the day itself for announcements and postponements, which are public by nature.
+(for a round: the day after it began), and the day itself for announcements and postponements, which are public by nature. What a
+postponement took back, where its row does not say, and how well each stretch was searched are judgements: `Chronology`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Annotated, Self
 
 import pandas as pd
+from pydantic import AfterValidator, Field, model_validator
 
 from ripeness.errors import ContentError, Fault, did_you_mean
-from ripeness.sources.announcements import Announcement, planned_days, read_announcements
-from ripeness.sources.coverage import coverage_rows, searched_to
-from ripeness.sources.series import rows
-from ripeness.sources.tables import read_table
+from ripeness.intake.reading import Day, Days, Judgements, Source, read_table, rows
+from ripeness_ukraine.announcements import Announcement, planned_days, read_announcements
+from ripeness_ukraine.coverage import Stretch, check_contiguous, coverage_rows, searched_to
 
 _SOURCE = "Chronology compiled 2026, vintage reconstructed"
 _CORE = {"delegation_inperson", "delegation_online", "ministers", "trilateral"}
@@ -32,25 +35,60 @@ _KINDS = {
 }
 _DIRECT = ("delegation", "ministers", "trilateral")
 _PARTIES = {"RU", "UA"}
-_FIRST_WHOLE_WEEK = pd.Timestamp("2022-03-06")
 _DAY = pd.Timedelta(days=1)
-_FORTNIGHT = pd.Timedelta(days=14)
-
-# Planned days taken back, where they are not the day of the row itself.
-_TAKEN_BACK = {"2026-03-04": ("2026-03-05", "2026-03-09")}
 _NOT_DIRECT_LEVELS = {"exchange", "indirect"}
-# On 15 May 2025 the leaders' meeting fell through while the delegations met a day late: an event that took that day back would take the
-# delegations' meeting back too.
-_LEADERS_ONLY = {"2025-05-15"}
 
 
-def import_chronology(chronology: Path, coverage: Path) -> dict[str, pd.DataFrame]:
+class Postponement(Judgements):
+    """What the rows `postponed` of a day took back: the planned days `from` … `to`, or without these no direct meeting at all."""
+
+    on: Day
+    first: Day | None = Field(default=None, alias="from")
+    last: Day | None = Field(default=None, alias="to")
+    note: str
+
+    @model_validator(mode="after")
+    def _both_or_neither(self) -> Self:
+        if (self.first is None) != (self.last is None) or (self.first and self.last and self.last < self.first):
+            raise ValueError("from and to, not before from; or neither")
+        return self
+
+
+class Chronology(Judgements):
+    """From when on is counted and how soon an event is known; what postponements took back; how well was searched.
+
+    Attributes
+    ----------
+    first : date
+        `from`: Sunday of the first week counted.
+    lag_days : int
+        Days from a week's Sunday, an event's end or the first day of a round to the day it is known.
+    undated_days : int
+        For how many days an announcement without a date stands, and a suspension takes meetings back.
+    split_after : tuple of date
+        Days that end a row of coverage in mid-week: origins of special interest, which are to find the days up to them covered.
+    postponements : tuple of Postponement
+        Where the row's own day is not the planned day that it took back.
+    searched : tuple of Stretch
+        From the first day of the war on, without a gap.
+    """
+
+    first: Day = Field(alias="from")
+    lag_days: Days
+    undated_days: Days = Field(ge=1)
+    split_after: tuple[Day, ...]
+    postponements: tuple[Postponement, ...] = Field(default=(), alias="postponement")
+    searched: Annotated[tuple[Stretch, ...], AfterValidator(check_contiguous)] = Field(min_length=1)
+
+
+def import_chronology(chronology: Path, coverage: Path, judged: Chronology) -> dict[str, pd.DataFrame]:
     """Events, coverage, and the weekly counts of mediated contacts and of steps towards guarantees.
 
     Mediated contacts: rows of the kind contact_principal with a third party and Russia or Ukraine, by the week, Monday to Sunday, in
     which they began; whatever was agreed at a round is left out. Guarantee steps: rows of the kind guarantee by the week in which they
-    fell, those signed with several countries on a day counting one each. Both run from the first whole week of the war to the last whole
-    week searched ("Rows to …" in the coverage file: a week it ends in is left out), with zeros: what the search missed is the matter of the contracts' eras. Days are those of the pages quoted (local).
+    fell, those signed with several countries on a day counting one each. Both run from the first week judged to the last whole week
+    searched ("Rows to …" in the coverage file: a week it ends in is left out), with zeros: what the search missed is the matter of the
+    contracts' eras. Days are those of the pages quoted (local).
 
     Parameters
     ----------
@@ -58,6 +96,7 @@ def import_chronology(chronology: Path, coverage: Path) -> dict[str, pd.DataFram
         `date,end_date,kind,level,parties,agreed_at_round,description,source,grade`.
     coverage : Path
         Markdown with a table of announced meetings, and the day up to which was searched.
+    judged : Chronology
 
     Raises
     ------
@@ -65,13 +104,13 @@ def import_chronology(chronology: Path, coverage: Path) -> dict[str, pd.DataFram
         If a file is not such a table, a kind is unknown, or an announced row is not in the table of announcements.
     """
     table = read_chronology(chronology)
-    announcements = read_announcements(coverage)
-    to = searched_to(coverage)
+    announcements = read_announcements(coverage, judged.undated_days)
+    to = searched_to(coverage) or pd.Timestamp(judged.searched[-1].last)
     return {
-        "events": _events(table, announcements, Path(chronology.name)),
-        "coverage": coverage_rows(to),
-        "mediated_contacts": _weekly(_mediated_contacts(table), to),
-        "guarantee_steps": _weekly(_guarantee_steps(table), to),
+        "events": _events(table, announcements, judged, Path(chronology.name)),
+        "coverage": coverage_rows(judged.searched, judged.split_after, to),
+        "mediated_contacts": _weekly(_mediated_contacts(table), judged, to),
+        "guarantee_steps": _weekly(_guarantee_steps(table), judged, to),
     }
 
 
@@ -110,28 +149,30 @@ def _guarantee_steps(table: pd.DataFrame) -> pd.Series[float]:
     return pd.Series(countries, index=pd.DatetimeIndex(chosen["date"]))
 
 
-def _weekly(days: pd.Series[float], to: pd.Timestamp) -> pd.DataFrame:
-    sundays = pd.date_range(_FIRST_WHOLE_WEEK, to, freq="W-SUN")
+def _weekly(days: pd.Series[float], judged: Chronology, to: pd.Timestamp) -> pd.DataFrame:
+    sundays = pd.date_range(judged.first, to, freq="W-SUN")
     counts = days.sort_index().resample("W-SUN").sum().reindex(sundays).fillna(0.0)
-    return rows(counts, lag_days=1, source=_SOURCE, grade="B", decimals=0)
+    return rows(counts, lag_days=judged.lag_days, source=_SOURCE, grade="B", decimals=0)
 
 
 def _is_core(table: pd.DataFrame) -> pd.Series[bool]:
     return (table["kind"] == "round") & table["level"].isin(_CORE)
 
 
-def _events(table: pd.DataFrame, announcements: list[Announcement], shown: Path) -> pd.DataFrame:
+def _events(table: pd.DataFrame, announcements: list[Announcement], judged: Chronology, shown: Path) -> pd.DataFrame:
     entries = []
     faults = []
+    lag = pd.Timedelta(days=judged.lag_days)
+    postponements = {pd.Timestamp(one.on): one for one in judged.postponements}
     round_days = set(table.loc[_is_core(table), "date"])
     for line, row in table.iterrows():
         first, last, kind = row["date"], row["end_date"], row["kind"]
-        is_round, published = False, last + _DAY
+        is_round, published = False, last + lag
         match kind:
             case "round":
                 is_round = row["level"] in _CORE
                 kind = "round" if is_round else "technical_round"
-                published = first + _DAY
+                published = first + lag
             case "announced":
                 found = [a for a in announcements if a.matches(first, row["level"], row["description"])]
                 if len(found) != 1:
@@ -147,12 +188,13 @@ def _events(table: pd.DataFrame, announcements: list[Announcement], shown: Path)
                     continue
                 kind, published = _announced_kind(found[0]), first
                 if kind != "proposal":
-                    first, last = planned_days(found[0])
+                    first, last = planned_days(found[0], judged.undated_days)
             case "postponed":
-                if not _takes_back_a_direct_meeting(row, round_days):
+                taken = _taken_back(row, round_days, postponements, judged.undated_days)
+                if taken is None:
                     continue
                 kind, published = ("meeting_cancelled" if row["level"] == "suspension" else "meeting_postponed"), first
-                first, last = _taken_back(row)
+                first, last = taken
             case _:
                 kind = _KINDS[kind]
         entries.append(
@@ -180,14 +222,26 @@ def _announced_kind(announcement: Announcement) -> str:
     return {"both": "meeting_agreed", "one_side": "meeting_one_side", "third_party": "meeting_third_party"}[announcement.level]
 
 
-def _takes_back_a_direct_meeting(row: pd.Series, round_days: set[pd.Timestamp]) -> bool:
+def _taken_back(
+    row: pd.Series, round_days: set[pd.Timestamp], postponements: Mapping[pd.Timestamp, Postponement], undated_days: int
+) -> tuple[pd.Timestamp, pd.Timestamp] | None:
+    """First and last planned day that a row `postponed` takes back; None if it takes back no direct meeting."""
+    day = row["date"]
     direct = set(row["parties"].split(" ")[0].split("-")) >= _PARTIES
-    begun = row["date"] in round_days  # a round interrupted after it began was held
-    return direct and not begun and row["level"] not in _NOT_DIRECT_LEVELS and f"{row['date']:%Y-%m-%d}" not in _LEADERS_ONLY
-
-
-def _taken_back(row: pd.Series) -> tuple[pd.Timestamp, pd.Timestamp]:
+    begun = day in round_days  # a round interrupted after it began was held
+    judged = postponements.get(day)
+    if not direct or begun or row["level"] in _NOT_DIRECT_LEVELS or (judged and judged.first is None):
+        return None
     if row["level"] == "suspension":
-        return row["date"] + _DAY, row["date"] + _FORTNIGHT
-    named = _TAKEN_BACK.get(f"{row['date']:%Y-%m-%d}")
-    return (pd.Timestamp(named[0]), pd.Timestamp(named[1])) if named else (row["date"], row["end_date"])
+        return day + _DAY, day + pd.Timedelta(days=undated_days)
+    return (pd.Timestamp(judged.first), pd.Timestamp(judged.last)) if judged and judged.first and judged.last else (day, row["end_date"])
+
+
+SOURCE = Source(
+    "Chronology of the diplomacy: events, contacts, guarantees, coverage",
+    ("events/diplomacy_chronology.csv", "events/COVERAGE.md"),
+    import_chronology,
+    tables=("events", "coverage", "mediated_contacts", "guarantee_steps"),
+    terms="own compilation",
+    judgements=Chronology,
+)

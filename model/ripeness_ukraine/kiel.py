@@ -5,23 +5,28 @@ from __future__ import annotations
 from pathlib import Path
 
 import pandas as pd
+from pydantic import Field
 
 from ripeness.errors import ContentError, Fault
-from ripeness.sources.series import daily, rows
-from ripeness.sources.tables import read_table
+from ripeness.intake.reading import Day, Days, Judgements, Source, daily, read_table, rows
 
 _SOURCE = "Kiel Institute, values as later revised, vintage reconstructed"
-_LAG_DAYS = 115
-_FIRST = "2022-05"  # the first month whose trailing three months are all whole months of the war
-_LAST_US = "2025-01"  # from February 2025 the United States allocate exactly nothing: a regime, not a series
 
 
-def import_kiel(total: Path, groups: Path) -> dict[str, pd.DataFrame]:
+class Kiel(Judgements):
+    """From when on and to when the sums are taken, and how long after a month its release appears."""
+
+    first: Day = Field(alias="from")
+    us_to: Day
+    lag_days: Days
+
+
+def import_kiel(total: Path, groups: Path, judged: Kiel) -> dict[str, pd.DataFrame]:
     """Trailing three-month sums of allocations, in billions of euros: all donors, Europe, the United States.
 
-    The value is the sum of a calendar month and the two before it, from May 2022; a month missing among the three leaves the sum out.
-    Europe is the EU's institutions and members. The United States end with January 2025. The tracker appears every two months or so and
-    revises all months: the values are those of the latest release (grade B), known 115 days after the month.
+    The value is the sum of a calendar month and the two before it; a month missing among the three leaves the sum out.
+    Europe is the EU's institutions and members. The United States end on `us_to`. The tracker appears every two months or so and
+    revises all months: the values are those of the latest release (grade B), known `lag_days` after the month.
 
     Parameters
     ----------
@@ -29,6 +34,7 @@ def import_kiel(total: Path, groups: Path) -> dict[str, pd.DataFrame]:
         `year,month,total_allocations,…`.
     groups : Path
         `month,us_total,eu_inst_total,eu_members_total,…`.
+    judged : Kiel
 
     Raises
     ------
@@ -51,11 +57,22 @@ def import_kiel(total: Path, groups: Path) -> dict[str, pd.DataFrame]:
     sums = {
         "aid_total": _trailing(daily(all_donors, total, "end", "total_allocations")),
         "aid_europe": _trailing(daily(by_group, groups, "month", "europe")),
-        "aid_us": _trailing(daily(by_group, groups, "month", "us_total"))[:_LAST_US],
+        "aid_us": _trailing(daily(by_group, groups, "month", "us_total"))[: pd.Timestamp(judged.us_to)],
     }
-    return {name: rows(values, lag_days=_LAG_DAYS, source=_SOURCE, grade="B", decimals=3) for name, values in sums.items()}
+    first = pd.Timestamp(judged.first)
+    return {name: rows(values[first:], lag_days=judged.lag_days, source=_SOURCE, grade="B", decimals=3) for name, values in sums.items()}
 
 
 def _trailing(months: pd.Series[float]) -> pd.Series[float]:
     calendar = months.reindex(pd.date_range(months.index.min(), months.index.max(), freq="ME"))
-    return calendar.rolling(3, min_periods=3).sum().dropna()[_FIRST:]
+    return calendar.rolling(3, min_periods=3).sum().dropna()
+
+
+SOURCE = Source(
+    "Kiel Institute: aid allocated to Ukraine",
+    ("kiel_ukraine_support_tracker/total_allocations.csv", "kiel_ukraine_support_tracker/allocations_by_group_monthly.csv"),
+    import_kiel,
+    tables=("aid_total", "aid_europe", "aid_us"),
+    terms="no licence stated; figures only, credited",
+    judgements=Kiel,
+)

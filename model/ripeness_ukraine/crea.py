@@ -6,23 +6,29 @@ from pathlib import Path
 
 import pandas as pd
 
-from ripeness.data.tables import parse_day
 from ripeness.errors import ContentError, Fault
-from ripeness.sources.tables import read_table
+from ripeness.intake.reading import Days, Judgements, Source, parse_day, read_table
 
 _SERIES = "CREA Russian fossil export revenue"
-_LAG_DAYS = 15
 
 
-def import_crea(points: Path) -> dict[str, pd.DataFrame]:
+class Crea(Judgements):
+    """How soon a month is known, and the words in `source` that mark a page of the publisher's own."""
+
+    lag_days: Days
+    own_pages: tuple[str, ...]
+
+
+def import_crea(points: Path, judged: Crea) -> dict[str, pd.DataFrame]:
     """Revenue in millions of euros a day in a few quoted months; other series of the file are passed over.
 
-    Known 15 days after the month (reconstructed). Grade B where the publisher's own page is quoted, else C.
+    Known `lag_days` after the month (reconstructed). Grade B where the publisher's own page is quoted, else C.
 
     Parameters
     ----------
     points : Path
         `period,series,value,unit,source`.
+    judged : Crea
 
     Raises
     ------
@@ -43,9 +49,19 @@ def import_crea(points: Path) -> dict[str, pd.DataFrame]:
         {
             "observed_on": observed,
             "value": table["value"],
-            "published_on": observed + pd.Timedelta(days=_LAG_DAYS),
+            "published_on": observed + pd.Timedelta(days=judged.lag_days),
             "source": "CREA (" + table["source"] + "), vintage reconstructed",
-            "grade": ["B" if "energyandcleanair" in source else "C" for source in table["source"]],
+            "grade": ["B" if any(page in source for page in judged.own_pages) else "C" for source in table["source"]],
         }
     )
     return {"fossil_revenue": frame.reset_index(drop=True)}
+
+
+SOURCE = Source(
+    "CREA: Russian fossil export revenue",
+    ("polls/sparse_economy_points.csv",),
+    import_crea,
+    tables=("fossil_revenue",),
+    terms="no licence stated; figures only, credited",
+    judgements=Crea,
+)

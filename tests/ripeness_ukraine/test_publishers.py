@@ -1,4 +1,4 @@
-"""Each importer on a small sample with a known answer: partial weeks, missing days, corrections."""
+"""Each reader on a small sample with a known answer: partial weeks, missing days, corrections."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from shipped import import_source
 
 from ripeness.errors import ContentError
-from ripeness.sources import import_source
 
 
 def _write(folder: Path, name: str, *lines: str) -> Path:

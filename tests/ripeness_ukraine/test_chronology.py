@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from pydantic import ValidationError
+from shipped import judged_chronology
 
 from ripeness.errors import ContentError
-from ripeness.sources.announcements import Announcement, planned_days
-from ripeness.sources.chronology import import_chronology
-from ripeness.sources.coverage import SEARCHED_TO, coverage_rows
+from ripeness_ukraine.announcements import Announcement, planned_days
+from ripeness_ukraine.chronology import Chronology, Postponement, import_chronology
+from ripeness_ukraine.coverage import coverage_rows
 
 _HEAD = "date,end_date,kind,level,parties,agreed_at_round,description,source,grade"
 _TABLE = "| announced | level | proposer | proposed date | type | held in 14 days | held on | grade |"
@@ -21,7 +23,7 @@ def _import(folder: Path, *lines: str, announced: tuple[str, ...] = ()) -> dict[
     record.write_text("\n".join([_HEAD, *lines]) + "\n", encoding="utf-8")
     filler = "| 2020-01-01 | both | nobody | none | delegation | no |  | A |"
     table.write_text("\n".join([_TABLE, filler, *announced]) + "\n", encoding="utf-8")
-    return import_chronology(record, table)
+    return import_chronology(record, table, judged_chronology())
 
 
 def _counts(table: pd.DataFrame) -> dict[str, float]:
@@ -42,7 +44,7 @@ def test_contacts_count_third_parties_by_first_day_and_leave_rounds_out(tmp_path
     contacts = tables["mediated_contacts"]
     assert _counts(contacts) == {"2024-01-07": 1.0, "2024-01-14": 1.0}
     assert contacts["observed_on"].min() == pd.Timestamp("2022-03-06")  # weeks without a contact are zeros
-    assert contacts["observed_on"].max() == SEARCHED_TO - pd.Timedelta(days=2)
+    assert contacts["observed_on"].max() == pd.Timestamp("2026-06-28")
 
 
 def test_guarantees_signed_together_count_each(tmp_path: Path) -> None:
@@ -122,7 +124,7 @@ def test_an_unknown_kind_is_refused_with_the_nearest_known(tmp_path: Path) -> No
 )
 def test_planned_days(proposed: str, first: str, last: str) -> None:
     wednesday = pd.Timestamp("2024-01-10")
-    assert planned_days(Announcement(wednesday, "both", "x", proposed, "delegation", Path("t"), 1)) == (
+    assert planned_days(Announcement(wednesday, "both", "x", proposed, "delegation", Path("t"), 1), 14) == (
         pd.Timestamp(first),
         pd.Timestamp(last),
     )
@@ -148,11 +150,42 @@ def test_postponements_name_the_day_taken_back(tmp_path: Path) -> None:
 
 
 def test_coverage_has_no_gap_and_is_known_by_each_sunday() -> None:
-    table = coverage_rows()
+    judged = judged_chronology()
+    table = coverage_rows(judged.searched, judged.split_after, pd.Timestamp(judged.searched[-1].last))
     assert (table["from"].iloc[1:].to_numpy() == (table["to"].iloc[:-1] + pd.Timedelta(days=1)).to_numpy()).all()
-    assert (table["from"].iloc[0], table["to"].iloc[-1]) == (pd.Timestamp("2022-02-24"), SEARCHED_TO)
+    assert (table["from"].iloc[0], table["to"].iloc[-1]) == (pd.Timestamp("2022-02-24"), pd.Timestamp("2026-06-30"))
     assert (table["to"] - table["from"] < pd.Timedelta(days=7)).all()
     for origin in ("2025-05-11", "2025-06-18", "2026-06-28"):
         visible = table[table["published_on"] <= origin]
         assert visible["to"].max() == pd.Timestamp(origin)
     assert table.groupby(["q05", "q95"]).ngroups == 4
+
+
+def _stretch(first: str, last: str, q05: float = 0.8) -> dict[str, object]:
+    return {"from": first, "to": last, "q05": q05, "q95": 0.9, "note": "x"}
+
+
+@pytest.mark.parametrize(
+    ("stretches", "words"),
+    [
+        ([_stretch("2022-02-24", "2022-03-01"), _stretch("2022-03-03", "2022-03-09")], "not on 2022-03-03"),
+        ([_stretch("2022-02-24", "2022-03-01"), _stretch("2022-03-01", "2022-03-09")], "not on 2022-03-01"),
+        ([_stretch("2022-02-24", "2022-02-23")], "to not before from"),
+        ([_stretch("2022-02-24", "2022-03-01", q05=0.95)], "q95 not below q05"),
+    ],
+)
+def test_stretches_with_a_gap_an_overlap_or_crossed_are_refused(stretches: list[dict[str, object]], words: str) -> None:
+    judged = {**judged_chronology().model_dump(), "searched": stretches}
+    with pytest.raises(ValidationError, match=words):
+        Chronology.model_validate(judged)
+
+
+def test_a_postponement_takes_back_days_or_nothing(tmp_path: Path) -> None:
+    for days in ({"from": "2026-03-05"}, {"from": "2026-03-05", "to": "2026-03-04"}):
+        with pytest.raises(ValidationError, match="or neither"):
+            Postponement.model_validate({"on": "2026-03-04", "note": "x", **days})
+    # on 15 May 2025 the leaders' meeting fell through, which took back no meeting of delegations
+    row = "2025-05-15,2025-05-15,postponed,,RU-UA (host TR),,leaders,page,B"
+    other = row.replace("2025-05-15", "2025-05-14")
+    events = _import(tmp_path, row, other)["events"]
+    assert [f"{day:%m-%d}" for day in events["date"]] == ["05-14"]

@@ -6,11 +6,16 @@ from pathlib import Path
 
 import pandas as pd
 
-from ripeness.sources.series import daily, rows
-from ripeness.sources.tables import read_table
+from ripeness.intake.reading import Days, Judgements, Source, daily, read_table, rows
 
 
-def import_deepstate(area: Path) -> dict[str, pd.DataFrame]:
+class DeepState(Judgements):
+    """How soon the map of a day is known."""
+
+    lag_days: Days
+
+
+def import_deepstate(area: Path, judged: DeepState) -> dict[str, pd.DataFrame]:
     """Weekly change of the area held by Russia, in square kilometres a week.
 
     The value is the area on a week's Sunday less that on the Sunday before (the map's dates, Kyiv). Where a Sunday is missing, the
@@ -21,6 +26,7 @@ def import_deepstate(area: Path) -> dict[str, pd.DataFrame]:
     ----------
     area : Path
         `date,occupied_km2,…`, daily with gaps.
+    judged : DeepState
 
     Raises
     ------
@@ -28,7 +34,7 @@ def import_deepstate(area: Path) -> dict[str, pd.DataFrame]:
         If the file is not such a table.
     """
     series = daily(read_table(area, days=["date"], numbers=["occupied_km2"]), area, "date", "occupied_km2").dropna()
-    return {"area_change_deepstate": rows(weekly_change(series), lag_days=1, source="DeepStateMap", grade="B", decimals=1)}
+    return {"area_change_deepstate": rows(weekly_change(series), lag_days=judged.lag_days, source="DeepStateMap", grade="B", decimals=1)}
 
 
 def weekly_change(series: pd.Series[float]) -> pd.Series[float]:
@@ -50,3 +56,13 @@ def weekly_change(series: pd.Series[float]) -> pd.Series[float]:
         if before is not None:
             change[sunday] = (series[day] - series[before]) * 7 / (day - before).days
     return pd.Series(list(change.values()), index=pd.DatetimeIndex(list(change)), dtype=float)
+
+
+SOURCE = Source(
+    "DeepStateMap: area held by Russia",
+    ("deepstate_cyterat/deepstate_occupied_area_daily.csv",),
+    import_deepstate,
+    tables=("area_change_deepstate",),
+    terms="no licence stated; figures only, credited",
+    judgements=DeepState,
+)

@@ -1,4 +1,9 @@
-"""Read a publisher's file into a table whose index is the line, or the place in an array."""
+"""What a package of readers is written with: the source it registers, publishers' files read strictly, days put together by week, rows.
+
+A reader is a plain function: the paths of a publisher's files in, tables in the columns of the project's files out. It is made known as a
+`Source` by an entry point of the group `ripeness.sources`; what a person decided about the publisher's figures reaches it as `Judgements`, from
+data/sources.toml. It imports this module and `ripeness.errors`, and nothing else of the engine.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +12,79 @@ import io
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field
 
-from ripeness.data.tables import parse_day, parse_number
+from ripeness.data.tables import FIRST_DAY, LAST_DAY, parse_day, parse_number
 from ripeness.errors import ContentError, Fault
 
+__all__ = [
+    "FIRST_DAY",
+    "LAST_DAY",
+    "Day",
+    "Days",
+    "Judgements",
+    "Source",
+    "daily",
+    "parse_day",
+    "read_records",
+    "read_table",
+    "read_text",
+    "rows",
+    "weekly_mean",
+    "weekly_sum",
+    "whole_weeks",
+]
+
 _MOST = 1e15  # beyond it sums and rounding fail; nothing that is measured here comes near
+
+Day = Annotated[date, Field(ge=FIRST_DAY, lt=LAST_DAY)]
+Days = Annotated[int, Field(ge=0, le=3660, strict=True)]
+"""Of `Judgements`: a day that is no slip of the finger, and a number of days, of ten years at the most."""
+
+
+class Judgements(BaseModel):
+    """What a keeper decides about a publisher's figures: a reader's own table of data/sources.toml.
+
+    A reader derives its class from this one and names each decision, without defaults: usual lags of publication, how well a stretch was
+    searched, where a series begins to be of use.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A publisher whose files can be imported; the name of its entry point is the name that `ripeness import` knows it by.
+
+    Parameters
+    ----------
+    title : str
+        The publisher and what the files hold.
+    files : tuple of str
+        The files needed, in the order of the reader's arguments, below a folder of source data.
+    read : callable
+        As many paths as `files`, then the judgements where there are any, to a table by name: an indicator's id, "events" or "coverage".
+        A table is a DataFrame in the columns of its file, with days as timestamps. Raises ContentError where a file is not what it should be.
+    tables : tuple of str
+        Names of the tables it gives; one that follows from the judgements alone need not be named.
+    terms : str
+        Under which terms the publisher's figures may be passed on.
+    judgements : type of Judgements, optional
+        What its table in data/sources.toml must hold.
+    """
+
+    title: str
+    files: tuple[str, ...]
+    read: Callable[..., dict[str, pd.DataFrame]]
+    tables: tuple[str, ...] = ()
+    terms: str = ""
+    judgements: type[Judgements] | None = None
 
 
 def read_table(
@@ -103,15 +172,6 @@ def read_records(path: Path, *, numbers: Sequence[str] = (), days: Sequence[str]
     return _converted(shown, records, list(range(1, len(records) + 1)), kinds, faults, what="entry")
 
 
-def _kinds(numbers: Sequence[str], days: Sequence[str], months: Sequence[str], words: Sequence[str]) -> dict[str, Callable[[str], Any]]:
-    return {
-        **dict.fromkeys(days, _day),
-        **dict.fromkeys(months, _month),
-        **dict.fromkeys(words, str.strip),
-        **dict.fromkeys(numbers, _number),
-    }
-
-
 def read_text(path: Path, shown: Path) -> str:
     """The text of a publisher's file.
 
@@ -130,6 +190,96 @@ def read_text(path: Path, shown: Path) -> str:
     except UnicodeDecodeError as error:
         line = path.read_bytes()[: error.start].count(b"\n") + 1
         raise ContentError(Fault(shown, line, "bytes that are not UTF-8", "UTF-8 text", "save the file as UTF-8")) from None
+
+
+def daily(table: pd.DataFrame, path: Path, day: str, value: str) -> pd.Series[float]:
+    """One column as a series by day, in order of time.
+
+    Raises
+    ------
+    ContentError
+        If a day occurs twice.
+    """
+    repeated = table.index[table[day].duplicated()]
+    if len(repeated):
+        entry = table.index.name == "entry"  # of an array, which has no lines
+        raise ContentError(
+            [
+                Fault(
+                    Path(path.name),
+                    None if entry else int(line),
+                    f"{table.loc[line, day]:%Y-%m-%d} a second time{f' in entry {line}' if entry else ''}",
+                    "each day once",
+                    "remove one of the rows",
+                )
+                for line in repeated
+            ]
+        )
+    return pd.Series(table[value].to_numpy(dtype=float), index=pd.DatetimeIndex(table[day]), name=value).sort_index()
+
+
+def whole_weeks(series: pd.Series[Any], last: pd.Timestamp | None = None) -> pd.DatetimeIndex:
+    """Sundays of the weeks, Monday to Sunday, that lie wholly between the first and the last day of a series by day.
+
+    `last` is the day up to which the series is whole, where nothing is to come on the days after its own last.
+    """
+    first, last = series.index.min(), last or series.index.max()
+    sundays = pd.date_range(first, last, freq="W-SUN")
+    return pd.DatetimeIndex(sundays[sundays - pd.Timedelta(days=6) >= first])
+
+
+def weekly_mean(series: pd.Series[float], last: pd.Timestamp | None = None) -> pd.Series[float]:
+    """Mean of the days present in each whole week; a week without any is absent."""
+    return series.resample("W-SUN").mean().reindex(whole_weeks(series, last)).dropna()
+
+
+def weekly_sum(series: pd.Series[float]) -> pd.Series[float]:
+    """Sum over each whole week; a day without a row counts nothing."""
+    return series.resample("W-SUN").sum().reindex(whole_weeks(series))
+
+
+def rows(
+    values: pd.Series[float],
+    *,
+    lag_days: int,
+    source: str,
+    grade: str | pd.Series[str],
+    decimals: int,
+    sample_size: pd.Series[float] | None = None,
+) -> pd.DataFrame:
+    """A series by `observed_on` in the columns of an indicator file.
+
+    Parameters
+    ----------
+    values : Series
+        Indexed by the last day of the period each value describes; natural units.
+    lag_days : int
+        Days from that day to publication.
+    source : str
+        Publisher, and whether the vintage is reconstructed.
+    grade : str or Series of str
+        A, B or C.
+    decimals : int
+        Figures kept after the point.
+    sample_size : Series, optional
+        Poll size or exposure.
+    """
+    frame = pd.DataFrame({"observed_on": values.index, "value": values.round(decimals).to_numpy()})
+    frame["published_on"] = frame["observed_on"] + pd.Timedelta(days=lag_days)
+    frame["source"] = source
+    frame["grade"] = grade if isinstance(grade, str) else grade.reindex(values.index).to_numpy()
+    if sample_size is not None:
+        frame["sample_size"] = sample_size.reindex(values.index).to_numpy()
+    return frame
+
+
+def _kinds(numbers: Sequence[str], days: Sequence[str], months: Sequence[str], words: Sequence[str]) -> dict[str, Callable[[str], Any]]:
+    return {
+        **dict.fromkeys(days, _day),
+        **dict.fromkeys(months, _month),
+        **dict.fromkeys(words, str.strip),
+        **dict.fromkeys(numbers, _number),
+    }
 
 
 def _converted(

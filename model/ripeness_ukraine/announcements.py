@@ -8,12 +8,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from ripeness.data.tables import FIRST_DAY, LAST_DAY, parse_day
 from ripeness.errors import ContentError, Fault
-from ripeness.sources.tables import read_text
+from ripeness.intake.reading import FIRST_DAY, LAST_DAY, parse_day, read_text
 
 _ROW = re.compile(r"^\|\s*(\d{4}-\d{2}-\d{2})\s*\|\s*(one_side|both|third_party)\s*\|([^|]*)\|([^|]*)\|([^|]*)\|")
-_FORTNIGHT = pd.Timedelta(days=14)
 _DAY = pd.Timedelta(days=1)
 
 
@@ -49,7 +47,7 @@ class Announcement:
         return self.day == day and self.level == level and description.startswith(named)
 
 
-def read_announcements(path: Path) -> list[Announcement]:
+def read_announcements(path: Path, undated_days: int) -> list[Announcement]:
     """Rows of the markdown table `announced | level | proposer | proposed date | type | …`.
 
     Raises
@@ -70,7 +68,7 @@ def read_announcements(path: Path) -> list[Announcement]:
                 continue
             entry = Announcement(pd.Timestamp(announced), level, proposer, proposed, meeting, shown, number)
             try:
-                if not all(FIRST_DAY <= planned.date() < LAST_DAY for planned in planned_days(entry)):
+                if not all(FIRST_DAY <= planned.date() < LAST_DAY for planned in planned_days(entry, undated_days)):
                     raise ValueError(proposed)
             except ValueError:
                 faults.append(
@@ -86,10 +84,10 @@ def read_announcements(path: Path) -> list[Announcement]:
     return found
 
 
-def planned_days(announcement: Announcement) -> tuple[pd.Timestamp, pd.Timestamp]:
+def planned_days(announcement: Announcement, undated_days: int) -> tuple[pd.Timestamp, pd.Timestamp]:
     """First and last day for which a meeting is announced.
 
-    Without a date: the 14 days after the announcement. "after D": the 14 days after D. "by D": from the day after the announcement to D.
+    Without a date: the `undated_days` after the announcement. "after D": as many days after D. "by D": from the day after the announcement to D.
     A month stands for all its days, "end of" a month for those after its twentieth, "following week" for the next Monday to Sunday.
 
     Raises
@@ -98,8 +96,9 @@ def planned_days(announcement: Announcement) -> tuple[pd.Timestamp, pd.Timestamp
         If the words are not understood.
     """
     day, text = announcement.day, announcement.proposed
+    undated = pd.Timedelta(days=undated_days)
     if text == "none" or announcement.meeting in ("multilateral", "working groups"):
-        return day + _DAY, day + _FORTNIGHT
+        return day + _DAY, day + undated
     if text == "following week":
         monday = day + pd.Timedelta(days=7 - day.weekday())
         return monday, monday + pd.Timedelta(days=6)
@@ -113,7 +112,7 @@ def planned_days(announcement: Announcement) -> tuple[pd.Timestamp, pd.Timestamp
         return (first + pd.Timedelta(days=20), end) if how == "end of " else (first, end)
     match how:
         case "after ":
-            return first + _DAY, first + _FORTNIGHT
+            return first + _DAY, first + undated
         case "by ":
             return day + _DAY, first
         case _:

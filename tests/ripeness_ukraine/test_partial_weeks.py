@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from shipped import SOURCES, import_source, judged_chronology
 
 from ripeness.errors import ContentError, UsageError
-from ripeness.sources import SOURCES, find_sources, import_source
-from ripeness.sources.coverage import SEARCHED_TO, coverage_rows, searched_to
+from ripeness.intake.sources import ALL, find_files
+from ripeness_ukraine.coverage import coverage_rows, searched_to
 
 FIRST = date(2024, 9, 2)  # a Monday
 SUNDAYS = ["2024-09-08", "2024-09-15"]
@@ -119,24 +120,29 @@ def test_a_month_begun_has_no_key_rate(tmp_path: Path) -> None:
 
 def test_the_search_ends_where_the_file_says(tmp_path: Path) -> None:
     path = tmp_path / "COVERAGE.md"
-    for text, day in (("Rows to 24 June 2026. More.", "2026-06-24"), ("Nothing said.", f"{SEARCHED_TO:%Y-%m-%d}")):
+    for text, day in (("Rows to 24 June 2026. More.", pd.Timestamp("2026-06-24")), ("Nothing said.", None)):
         path.write_text(f"# Coverage\n\n{text}\n")
-        assert searched_to(path) == pd.Timestamp(day)
+        assert searched_to(path) == day
     path.write_text("# Coverage\n\nRows to the end of June.\n")
     with pytest.raises(ContentError, match=r"line 3: found 'the end of June'"):
         searched_to(path)
-    assert coverage_rows(pd.Timestamp("2026-06-24"))["to"].max() == pd.Timestamp("2026-06-21")
-    assert coverage_rows(pd.Timestamp("2026-06-21"))["to"].max() == pd.Timestamp("2026-06-21")
-    assert coverage_rows(pd.Timestamp("2026-07-31"))["to"].max() == SEARCHED_TO
+
+    def covered_to(searched: str) -> str:
+        judged = judged_chronology()
+        return f"{coverage_rows(judged.searched, judged.split_after, pd.Timestamp(searched))['to'].max():%Y-%m-%d}"
+
+    assert covered_to("2026-06-24") == "2026-06-21"
+    assert covered_to("2026-06-21") == "2026-06-21"
+    assert covered_to("2026-07-31") == f"{judged_chronology().searched[-1].last}"
 
 
 def test_sources_are_found_in_their_folders_or_side_by_side(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"brent-daily\.csv"):
-        find_sources(tmp_path)
+        find_files(ALL, [tmp_path])
     (tmp_path / "brent-daily.csv").write_text("")
     (tmp_path / "polls").mkdir()
     (tmp_path / "polls" / "polls_ua_ru.csv").write_text("")
     (tmp_path / "total_allocations.csv").write_text("")  # one of Kiel's two
-    found, absent = find_sources(tmp_path)
+    found, absent = find_files(ALL, [tmp_path])
     assert found == {"eia": [tmp_path / "brent-daily.csv"], "polls": [tmp_path / "polls" / "polls_ua_ru.csv"]}
     assert "kiel" in absent and "eia" not in absent
