@@ -13,7 +13,7 @@ from ripeness.intake.sources import FILE as JUDGEMENTS
 from ripeness.intake.sources import find_installed
 
 ROOT = Path(__file__).resolve().parents[2]
-_SMALL = runpy.run_path(str(ROOT / "tests" / "data" / "conftest.py"))  # the small workspace of the tests of data
+_SMALL = runpy.run_path(str(ROOT / "tests" / "small_workspace.py"))  # the small workspace of the tests of data
 
 _HASH = "0123456789abcdef" * 4
 _ISSUED = [("2024-02-04", 4, "2024-03-03", 0.25, 0.1, 0.5, 0.3), ("2024-02-04", 13, "2024-05-05", 0.4, 0.2, 0.625, 0.5)]
