@@ -27,12 +27,12 @@ NEVER_SAMPLE = [
     "intake.sources",
     "report.page",
     "ledger",
-    "results",
+    "workflow.run",
     "workflow.forecasts",
     "cli.app",
     "reweighting.stored",
     "workflow.reweight_run",
-    "workflow.summary.reweighted",
+    "workflow.summary_reweighted",
 ]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal
 
 # Dims
 CHAIN: Final = "chain"
@@ -62,3 +62,7 @@ DATA_GROUP: Final = "data"
 FIT: Final = "fit"
 OBSERVATION: Final = "observation"
 SUSTAINED: Final = "sustained"  # the second question: a sustained process
+
+# What may draw a fit: the density generated from the terms under nutpie, or the model in PyMC under either
+Sampler = Literal["compiled", "nutpie", "pymc"]
+COMPILED: Final[Sampler] = "compiled"

@@ -17,7 +17,7 @@ from ripeness.errors import ContentError, UsageError
 from ripeness.intake.export import write_rows
 from ripeness.intake.sources import ALL, find_files
 from ripeness.intake.updates import Choices
-from ripeness.workflow.storing import run_import_update
+from ripeness.workflow.updates import run_import_update
 from ripeness.workspace import read_workspace
 
 _ROOT = Path(__file__).resolve().parents[2]

@@ -61,7 +61,7 @@ def update_from_import(root: Path, source: str, files: list[Path], choices: Choi
     ContentError
         If a publisher's file or data/sources.toml is not what it should be, or rows are refused and nothing was written.
     """
-    from ripeness.workflow.storing import run_import_update
+    from ripeness.workflow.updates import run_import_update
 
     say_update(run_import_update(root, source, files, choices), choices, json)
 

@@ -15,11 +15,13 @@ from numpy.typing import NDArray
 from nutpie.compile_pymc import CompiledPyMCModel
 
 from ripeness import names
+from ripeness.errors import RipenessError
 from ripeness.inference.callback import c_functions, table_of
 from ripeness.inference.coordinates import Coordinates, build_coordinates
 from ripeness.inference.expand import expand_draws
 from ripeness.inference.model_data import Problem, build_problem
 from ripeness.model.spec import ModelSpec, Variant
+from ripeness.names import COMPILED, Sampler
 from ripeness.workspace import FitSettings
 
 Array = NDArray[np.float64]
@@ -30,7 +32,14 @@ VECTOR, PLACE = "x", "unconstrained_parameter"  # nutpie's own name for a place 
 
 
 def sample_posterior(
-    spec: ModelSpec, variant: Variant, reading: str, settings: FitSettings, seed: int, draws_factor: int = 1, cores: int = CORES
+    spec: ModelSpec,
+    variant: Variant,
+    reading: str,
+    settings: FitSettings,
+    seed: int,
+    draws_factor: int = 1,
+    cores: int = CORES,
+    sampler: Sampler = COMPILED,
 ) -> xr.DataTree:
     """Draw from the posterior.
 
@@ -46,12 +55,15 @@ def sample_posterior(
         Multiplies warm-up and draws, for a second attempt.
     cores : int
         Threads; no draw depends on their number.
+    sampler : {"compiled", "nutpie", "pymc"}
 
     Returns
     -------
     DataTree
         Groups posterior (chain, draw, …) and sample_stats.
     """
+    if sampler != COMPILED:
+        raise RipenessError(f"--sampler {sampler}: not there yet; take '{COMPILED}'")
     coordinates = build_coordinates(spec, variant, reading)
     problem = build_problem(spec, variant, reading, coordinates)
     sampled: xr.DataTree = nutpie.sample(

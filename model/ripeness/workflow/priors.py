@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ripeness.workflow.checked import check_workspace
+from ripeness.workflow.request import Request, check_workspace
 
 if TYPE_CHECKING:
     from ripeness.elicitation.elicited import PriorRow
@@ -41,10 +39,10 @@ class PriorReport:
     directions: list[dict[str, Any]]
 
 
-def elicit(root: Path, as_of: date | None = None, seed: int | None = None) -> PriorReport:
+def run_priors(request: Request) -> PriorReport:
     """Elicit the priors and draw from them: their table and what they imply before any indicator is seen."""
-    checked = check_workspace(root)
-    vintage = checked.vintage(as_of)
+    inputs = check_workspace(request.workspace)
+    vintage = inputs.vintage(request.as_of)
 
     import numpy as np
 
@@ -56,10 +54,10 @@ def elicit(root: Path, as_of: date | None = None, seed: int | None = None) -> Pr
     from ripeness.model.spec import build_spec, outside_basis
     from ripeness.model.terms.conditions import best_to_worst, weight_matrix
 
-    priors = elicit_priors(checked.priors)
-    workspace = checked.workspace
+    priors = elicit_priors(inputs.priors)
+    workspace = inputs.workspace
     spec, announcements = build_spec(workspace, vintage, priors)
-    seeds = np.random.SeedSequence(workspace.fit.seed if seed is None else seed).spawn(3 * len(names.READINGS))
+    seeds = np.random.SeedSequence(workspace.fit.seed if request.seed is None else request.seed).spawn(3 * len(names.READINGS))
     report = PriorReport(priors.table(), [], [], [], [])
 
     def quantiles(values: Any, *keys: str) -> dict[str, float]:

@@ -1,7 +1,8 @@
-"""`ripeness data diff`."""
+"""`ripeness data show` and `data diff`: the data as they were known on a day, and what became known between two."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,44 @@ from ripeness.cli.screen import json_cell, open_console, print_json
 from ripeness.data.differences import CHANGES, compare
 from ripeness.data.forms import form_of
 from ripeness.data.vintages import read_store
-from ripeness.errors import UsageError
+from ripeness.errors import UsageError, did_you_mean
 from ripeness.workspace import read_workspace
 
-MOST_TOLD = 40
+MOST_SHOWN = 40
+
+
+def show_values(root: Path, indicator: str, as_of: date | None, last: int, json: bool) -> None:
+    """Print the newest values of an indicator as known on a day.
+
+    Raises
+    ------
+    UsageError
+        If there is no such indicator.
+    ContentError
+        If the data is not sound.
+    """
+    store = read_store(read_workspace(root))
+    if indicator not in store.contracts:
+        raise UsageError(f"no indicator '{indicator}': {did_you_mean(indicator, list(store.contracts))}")
+    origin = as_of or store.default_origin()
+    values = store.as_of(origin).values[indicator].tail(last)
+    contract = store.contracts[indicator]
+    if json:
+        rows = [_known(row) for row in values.to_dict("records")]
+        print_json({"indicator": indicator, "title": contract.title, "unit": contract.unit, "as_of": origin.isoformat(), "values": rows})
+        return
+    console = open_console()
+    table = Table(title=Text(f"{contract.title}, {contract.unit}, as known on {origin}"), title_justify="left")
+    for column in ("observed on", "value", "published on", "grade", "source"):
+        table.add_column(column, justify="right" if column == "value" else "left")
+    for row in values.to_dict("records"):
+        table.add_row(*(Text(str(json_cell(row[key]))) for key in ("observed_on", "value", "published_on", "grade", "source")))
+    console.print(table)
+
+
+def _known(row: Mapping[Any, Any]) -> dict[str, Any]:
+    """A row of a vintage without what it has not."""
+    return {str(key): json_cell(cell) for key, cell in row.items() if json_cell(cell) is not None}
 
 
 def show_differences(root: Path, earlier: date, later: date, json: bool) -> None:
@@ -50,11 +85,11 @@ def show_differences(root: Path, earlier: date, later: date, json: bool) -> None
     for name, of in counts.items():
         table.add_row(Text(name), *(str(of[change] or "·") for change in CHANGES))
     console.print(table)
-    told = [row for name, frame in found.items() for row in _records(name, frame[frame["change"] != "new"])]
-    if told:
-        console.print(_changes(told[:MOST_TOLD]))
-    if len(told) > MOST_TOLD:
-        console.print(Text(f"and {len(told) - MOST_TOLD} more; --json lists them"))
+    rows_changed = [row for name, frame in found.items() for row in _records(name, frame[frame["change"] != "new"])]
+    if rows_changed:
+        console.print(_changes(rows_changed[:MOST_SHOWN]))
+    if len(rows_changed) > MOST_SHOWN:
+        console.print(Text(f"and {len(rows_changed) - MOST_SHOWN} more; --json lists them"))
 
 
 def _records(table: str, frame: pd.DataFrame) -> list[dict[str, Any]]:
@@ -74,19 +109,19 @@ def _records(table: str, frame: pd.DataFrame) -> list[dict[str, Any]]:
     ]
 
 
-def _changes(told: list[dict[str, Any]]) -> Table:
+def _changes(rows_changed: list[dict[str, Any]]) -> Table:
     table = Table(title="Revised and withdrawn", title_justify="left")
     for column in ("table", "what", "published on", "change", "old", "new"):
         table.add_column(column, overflow="fold")
-    for row in told:
+    for row in rows_changed:
         old: dict[str, Any] = row["old"]
         new: dict[str, Any] = row["new"] or {}
         changed = [name for name in old if not new or old[name] != new[name]]
         what = " ".join(map(str, row["key"].values()))
-        cells = (row["table"], what, row["published_on"], row["change"], _said(old, changed), _said(new, changed))
+        cells = (row["table"], what, row["published_on"], row["change"], _in_words(old, changed), _in_words(new, changed))
         table.add_row(*map(Text, cells))
     return table
 
 
-def _said(content: dict[str, Any], names: list[str]) -> str:
+def _in_words(content: dict[str, Any], names: list[str]) -> str:
     return ", ".join(f"{name} {content[name]}" for name in names if content.get(name) is not None)
