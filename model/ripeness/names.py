@@ -63,6 +63,7 @@ FIT: Final = "fit"
 OBSERVATION: Final = "observation"
 SUSTAINED: Final = "sustained"  # the second question: a sustained process
 
-# What may draw a fit: the density generated from the terms under nutpie, or the model in PyMC under either
+# What may draw a fit: nutpie from the compiled density, or nutpie or PyMC from the PyMC graph
 Sampler = Literal["compiled", "nutpie", "pymc"]
 COMPILED: Final[Sampler] = "compiled"
+NUTPIE: Final[Sampler] = "nutpie"

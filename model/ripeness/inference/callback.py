@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ripeness.inference.density import log_density, write_after
 from ripeness.inference.model_data import Problem
-from ripeness.inference.rotation import Turned, turn, turn_back, turn_gradient
+from ripeness.inference.rotation import Rotation, join_rotations, rotate_back, rotate_gradient
 from ripeness.kernels.compilation import callback, inlined, inner
 
 Array = NDArray[np.float64]
@@ -81,20 +81,20 @@ def table_of(problem: Problem) -> Index:
 
 
 def density_behind_pointers(size: int, at: Any, gradient_at: Any, value_at: Any, table_at: Any) -> int:
-    """:func:`ripeness.inference.density.log_density` of turned coordinates, behind pointers; anything but 0 says that it is not finite."""
+    """:func:`ripeness.inference.density.log_density` of rotated coordinates, behind pointers; anything but 0 says that it is not finite."""
     problem = open_problem(numba.carray(table_at, (FIELDS, 3)))
-    turned, gradient = Turned(problem.turned, problem.turn_first, problem.rotation), numba.carray(gradient_at, (size,))
-    value = log_density(turn_back(numba.carray(at, (size,)), problem.mean, problem.sd, turned), gradient, problem)
-    turn_gradient(gradient, problem.sd, turned)
+    rotated, gradient = Rotation(problem.rotated, problem.rotated_first, problem.rotation), numba.carray(gradient_at, (size,))
+    value = log_density(rotate_back(numba.carray(at, (size,)), problem.mean, problem.sd, rotated), gradient, problem)
+    rotate_gradient(gradient, problem.sd, rotated)
     numba.carray(value_at, (1,))[0] = value
     return 0 if np.isfinite(value) else 1
 
 
 def vector_behind_pointers(size: int, _: int, at: Any, kept_at: Any, table_at: Any) -> int:
-    """What nutpie keeps of a draw: x, turned back; what follows from it is computed afterwards."""
+    """What nutpie keeps of a draw: x, rotated back; what follows from it is computed afterwards."""
     problem = open_problem(numba.carray(table_at, (FIELDS, 3)))
-    turned, result = Turned(problem.turned, problem.turn_first, problem.rotation), numba.carray(kept_at, (size,))
-    write_after(result, 0, turn_back(numba.carray(at, (size,)), problem.mean, problem.sd, turned))
+    rotated, result = Rotation(problem.rotated, problem.rotated_first, problem.rotation), numba.carray(kept_at, (size,))
+    write_after(result, 0, rotate_back(numba.carray(at, (size,)), problem.mean, problem.sd, rotated))
     return 0
 
 
@@ -113,12 +113,12 @@ class Density:
     Parameters
     ----------
     problem : Problem
-    turned : bool
-        Whether it is given turned coordinates, as the sampler gives it, or x.
+    rotated : bool
+        Whether it is given rotated coordinates, as the sampler gives it, or x.
     """
 
-    def __init__(self, problem: Problem, turned: bool = False) -> None:
-        self.problem = problem if turned else problem._replace(**turn([])._asdict())
+    def __init__(self, problem: Problem, rotated: bool = False) -> None:
+        self.problem = problem if rotated else problem._replace(**join_rotations([])._asdict())
         self.table = table_of(self.problem)
         self.function = c_functions()[0].ctypes
 

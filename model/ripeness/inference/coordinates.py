@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ripeness import names
-from ripeness.inference.rotation import Turned, components, reflection, turn
+from ripeness.inference.rotation import Rotation, components, join_rotations, reflection
 from ripeness.model.spec import ModelSpec, Variant, normal_scale, reading_data, sensitivity_scale
 from ripeness.model.terms.factor_paths import level_basis
 
@@ -117,15 +117,15 @@ class Coordinates:
         First place of each part, and the length of x.
     mean, sd : ndarray (place,)
         Of the Normal prior.
-    turned : Turned
-        Which of x the sampler sees turned.
+    rotation : Rotation
+        Which of x the sampler sees rotated.
     """
 
     shapes: tuple[tuple[int, ...] | None, ...]
     start: NDArray[np.int64]
     mean: Array
     sd: Array
-    turned: Turned
+    rotation: Rotation
 
     def take(self, x: Array) -> dict[str, Array]:
         """Parts by name in natural units, (..., *shape of the part), from vectors x (..., place)."""
@@ -150,13 +150,13 @@ def build_coordinates(spec: ModelSpec, variant: Variant, reading: str) -> Coordi
     present = [scales[part.name] for part in PARTS if part.name in scales]
     mean, sd = (np.concatenate([np.ravel(pair[side]) for pair in present]) for side in (0, 1))
     start = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-    return Coordinates(shapes, start, mean, sd, _turn(spec, variant, scales, start))
+    return Coordinates(shapes, start, mean, sd, _rotation(spec, variant, scales, start))
 
 
-def _turn(spec: ModelSpec, variant: Variant, scales: dict[str, tuple[Array, Array]], start: NDArray[np.int64]) -> Turned:
+def _rotation(spec: ModelSpec, variant: Variant, scales: dict[str, tuple[Array, Array]], start: NDArray[np.int64]) -> Rotation:
     """What the sampler moves along together: of each factor, the loadings of its indicators and their intercepts; each slow level."""
     if variant == names.OUTSIDE:
-        return turn([])
+        return join_rotations([])
     relative = [spec.contracts[name].factor for name in spec.panel.indicators if not spec.contracts[name].reference]
     places = {part.name: int(first) for part, first in zip(PARTS, start[:-1], strict=True)}
     (loading, loading_sd), (_, intercept_sd) = scales["loading"], scales["intercept"]
@@ -172,4 +172,4 @@ def _turn(spec: ModelSpec, variant: Variant, scales: dict[str, tuple[Array, Arra
         moves = places["level_moves"] + level * len(basis) + np.arange(1, len(basis))
         effects = np.column_stack([np.full(len(led_to), start_sd[level]), np.exp(step[level]) * led_to])
         together.append((np.concatenate([[places["level_start"] + level], moves]), components(effects)))
-    return turn(together)
+    return join_rotations(together)

@@ -72,8 +72,8 @@ class Problem(NamedTuple):
         Week whose factors the first week at risk reads.
     follows : ndarray (number,)
         What follows from x is written here, in the order of :mod:`ripeness.inference.expand`; nothing if it is empty.
-    turned, turn_first, rotation : ndarray (item,), (group + 1,), (entry,)
-        As in :class:`ripeness.inference.rotation.Turned`.
+    rotated, rotated_first, rotation : ndarray (item,), (group + 1,), (entry,)
+        As in :class:`ripeness.inference.rotation.Rotation`.
     """
 
     start: Index
@@ -112,8 +112,8 @@ class Problem(NamedTuple):
     log_days: Array
     first: Index
     follows: Array
-    turned: Index
-    turn_first: Index
+    rotated: Index
+    rotated_first: Index
     rotation: Array
 
 
@@ -155,7 +155,7 @@ def build_problem(spec: ModelSpec, variant: Variant, reading: str, coordinates: 
         "log_days": np.log(record.share[at_risk]),
         "first": [record.start - 1],
         "follows": [],
-        **coordinates.turned._asdict(),
+        **coordinates.rotation._asdict(),
     }
     rows = arrays_of(indicator_rows(panel, spec.contracts, workspace.factor_ids))
     values = [coordinates.start, coordinates.mean, coordinates.sd, *rows, *fields.values()]

@@ -1,15 +1,15 @@
-r"""Turned coordinates: what the sampler moves along, where the coordinates of x themselves would be too narrow together.
+r"""Orthogonal rotation of coordinates: what the sampler moves along, where the coordinates of x themselves would be too narrow together.
 
 Many indicators of one factor say how large its moves are, and none says it alone: their loadings are known far better in proportion to one
 another than together, and their intercepts likewise in level. The moves of a slow level, likewise, are known by where they lead, and the
-longer the record, the better. Along the single coordinates a sampler can take but small steps. So each such group is turned: of its
+longer the record, the better. Along the single coordinates a sampler can take but small steps. So each such group is rotated: of its
 standardised coordinates u = (x − m)/s
 
 .. math:: u = R v, \qquad R^\top R = 1,
 
-the sampler sees v. Indicators are turned by a Householder reflection (Golub and Van Loan 2013, "Matrix computations", section 5.1) that
+the sampler sees v. Indicators are rotated by a Householder reflection (Golub and Van Loan 2013, "Matrix computations", section 5.1) that
 exchanges the first one for the direction in which all move together; a level by its principal components (same book, section 2.4), the
-directions in which its moves, as the prior has them, change the level most over the record, then next most, and so on. Turning keeps lengths,
+directions in which its moves, as the prior has them, change the level most over the record, then next most, and so on. A rotation keeps lengths,
 so that the Normal prior of v is that of u. Nothing else knows of it: draws are kept as x.
 """
 
@@ -27,28 +27,28 @@ Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 
 
-class Turned(NamedTuple):
-    """Places of x that are turned, in groups that share none.
+class Rotation(NamedTuple):
+    """Places of x that are rotated, in groups that share none.
 
     Parameters
     ----------
-    turned : ndarray of int (item,)
+    rotated : ndarray of int (item,)
         Places, group by group.
-    turn_first : ndarray of int (group + 1,)
+    rotated_first : ndarray of int (group + 1,)
         First item of each group, and their number.
     rotation : ndarray (entry,)
-        R of each group in turn, row by row.
+        R of each group in join_rotations, row by row.
     """
 
-    turned: Index
-    turn_first: Index
+    rotated: Index
+    rotated_first: Index
     rotation: Array
 
 
-def turn(together: Sequence[tuple[Index, Array]]) -> Turned:
+def join_rotations(together: Sequence[tuple[Index, Array]]) -> Rotation:
     """Groups of places, each with its matrix R (item, item)."""
     places = [np.zeros(0, dtype=np.int64), *(own for own, _ in together)]
-    return Turned(
+    return Rotation(
         np.concatenate(places),
         np.cumsum([len(own) for own in places]),
         np.concatenate([np.zeros(0), *(matrix.ravel() for _, matrix in together)]),
@@ -72,16 +72,16 @@ def components(effects: Array) -> Array:
 
 
 @inner
-def turn_back(at: Array, mean: Array, sd: Array, t: Turned) -> Array:
-    """From turned coordinates (place,) to x."""
+def rotate_back(at: Array, mean: Array, sd: Array, t: Rotation) -> Array:
+    """From rotated coordinates (place,) to x."""
     x, entry = np.empty(at.shape[0]), 0
     for i in range(at.shape[0]):
         x[i] = at[i]
-    for g in range(t.turn_first.shape[0] - 1):
-        for i in range(t.turn_first[g], t.turn_first[g + 1]):
-            to, along = t.turned[i], 0.0
-            for j in range(t.turn_first[g], t.turn_first[g + 1]):
-                of = t.turned[j]
+    for g in range(t.rotated_first.shape[0] - 1):
+        for i in range(t.rotated_first[g], t.rotated_first[g + 1]):
+            to, along = t.rotated[i], 0.0
+            for j in range(t.rotated_first[g], t.rotated_first[g + 1]):
+                of = t.rotated[j]
                 along += t.rotation[entry] * (at[of] - mean[of]) / sd[of]
                 entry += 1
             x[to] = mean[to] + sd[to] * along
@@ -89,14 +89,14 @@ def turn_back(at: Array, mean: Array, sd: Array, t: Turned) -> Array:
 
 
 @inner
-def turn_gradient(gradient: Array, sd: Array, t: Turned) -> None:
-    """From the gradient in x (place,) to that in turned coordinates, in place."""
-    found, entry = np.zeros(t.turned.shape[0]), 0
-    for g in range(t.turn_first.shape[0] - 1):
-        for i in range(t.turn_first[g], t.turn_first[g + 1]):
-            of = t.turned[i]
-            for j in range(t.turn_first[g], t.turn_first[g + 1]):
+def rotate_gradient(gradient: Array, sd: Array, t: Rotation) -> None:
+    """From the gradient in x (place,) to that in rotated coordinates, in place."""
+    found, entry = np.zeros(t.rotated.shape[0]), 0
+    for g in range(t.rotated_first.shape[0] - 1):
+        for i in range(t.rotated_first[g], t.rotated_first[g + 1]):
+            of = t.rotated[i]
+            for j in range(t.rotated_first[g], t.rotated_first[g + 1]):
                 found[j] += t.rotation[entry] * gradient[of] * sd[of]
                 entry += 1
-    for i in range(t.turned.shape[0]):
-        gradient[t.turned[i]] = found[i] / sd[t.turned[i]]
+    for i in range(t.rotated.shape[0]):
+        gradient[t.rotated[i]] = found[i] / sd[t.rotated[i]]

@@ -1,4 +1,4 @@
-"""Sampling: NUTS by nutpie on the engine's density, under one variant and one reading's priors.
+"""Sampling: NUTS by nutpie on the compiled density, or on the PyMC graph if that is asked for, under one variant and one reading's priors.
 
 Draws, warm-up and chains come from ripeness.toml; every random number descends from one seed.
 """
@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from nutpie.compile_pymc import CompiledPyMCModel
 
 from ripeness import names
-from ripeness.errors import RipenessError
 from ripeness.inference.callback import c_functions, table_of
 from ripeness.inference.coordinates import Coordinates, build_coordinates
 from ripeness.inference.expand import expand_draws
@@ -56,26 +55,22 @@ def sample_posterior(
     cores : int
         Threads; no draw depends on their number.
     sampler : {"compiled", "nutpie", "pymc"}
+        NUTS of nutpie on the compiled density, of nutpie on the PyMC graph, or of PyMC on that graph.
 
     Returns
     -------
     DataTree
         Groups posterior (chain, draw, …) and sample_stats.
     """
+    size = {"draws": settings.draws * draws_factor, "tune": settings.tune * draws_factor, "chains": settings.chains, "cores": cores}
     if sampler != COMPILED:
-        raise RipenessError(f"--sampler {sampler}: not there yet; take '{COMPILED}'")
+        from ripeness.inference.graph import sample_graph
+
+        return sample_graph(spec, variant, reading, sampler, seed, target_accept=TARGET_ACCEPT, **size)
     coordinates = build_coordinates(spec, variant, reading)
     problem = build_problem(spec, variant, reading, coordinates)
     sampled: xr.DataTree = nutpie.sample(
-        as_nutpie_model(problem, coordinates),
-        draws=settings.draws * draws_factor,
-        tune=settings.tune * draws_factor,
-        chains=settings.chains,
-        cores=cores,
-        seed=seed,
-        target_accept=TARGET_ACCEPT,
-        save_warmup=False,
-        progress_bar=False,
+        as_nutpie_model(problem, coordinates), seed=seed, target_accept=TARGET_ACCEPT, save_warmup=False, progress_bar=False, **size
     )
     posterior = expand_draws(spec, variant, coordinates, problem, np.asarray(sampled["posterior"].to_dataset()[VECTOR]))
     return xr.DataTree.from_dict({"posterior": posterior, "sample_stats": sampled["sample_stats"].to_dataset()})

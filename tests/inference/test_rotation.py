@@ -1,4 +1,4 @@
-"""Turned coordinates: rotations that keep the prior, and the sampler's view of the density through them."""
+"""Rotated coordinates: rotations that keep the prior, and the sampler's view of the density through them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ripeness import names
 from ripeness.inference.callback import Density
 from ripeness.inference.coordinates import build_coordinates
 from ripeness.inference.model_data import build_problem
-from ripeness.inference.rotation import Turned, components, reflection, turn, turn_back
+from ripeness.inference.rotation import Rotation, components, join_rotations, reflection, rotate_back
 from ripeness.kernels.compilation import compiled
 from ripeness.model.spec import ModelSpec
 
@@ -23,14 +23,14 @@ def rng() -> np.random.Generator:
 
 
 @compiled
-def turned_back(at: np.ndarray, mean: np.ndarray, sd: np.ndarray, t: Turned) -> np.ndarray:
-    return turn_back(at, mean, sd, t)
+def rotated_back(at: np.ndarray, mean: np.ndarray, sd: np.ndarray, t: Rotation) -> np.ndarray:
+    return rotate_back(at, mean, sd, t)
 
 
 def test_turning_keeps_lengths_and_the_places_outside_its_groups(rng: np.random.Generator) -> None:
-    t = turn([(PLACES, reflection(DIRECTION)), (ALONE, reflection(np.array([3.0])))])
+    t = join_rotations([(PLACES, reflection(DIRECTION)), (ALONE, reflection(np.array([3.0])))])
     mean, sd, at = rng.normal(size=6), rng.uniform(0.5, 2.0, 6), rng.normal(size=6)
-    x = turned_back(at, mean, sd, t)
+    x = rotated_back(at, mean, sd, t)
     assert np.sum(((x - mean) / sd) ** 2) == pytest.approx(np.sum(((at - mean) / sd) ** 2))
     np.testing.assert_array_equal(x[[0, 5]], at[[0, 5]])
     assert x[ALONE] == pytest.approx(at[ALONE])
@@ -38,9 +38,9 @@ def test_turning_keeps_lengths_and_the_places_outside_its_groups(rng: np.random.
 
 
 def test_the_first_coordinate_moves_all_of_a_group_together(rng: np.random.Generator) -> None:
-    t = turn([(PLACES, reflection(DIRECTION))])
+    t = join_rotations([(PLACES, reflection(DIRECTION))])
     mean, sd = rng.normal(size=6), rng.uniform(0.5, 2.0, 6)
-    moved = (turned_back(mean + sd * np.eye(6)[PLACES[0]], mean, sd, t) - mean) / sd
+    moved = (rotated_back(mean + sd * np.eye(6)[PLACES[0]], mean, sd, t) - mean) / sd
     np.testing.assert_allclose(moved[PLACES], DIRECTION / np.linalg.norm(DIRECTION))
 
 
@@ -53,24 +53,24 @@ def test_the_components_of_a_level_change_it_most_first_and_apart_from_one_anoth
     assert np.all(np.diff(np.diag(information)) < 0.0)
 
 
-def test_nothing_to_turn() -> None:
+def test_nothing_to_rotation() -> None:
     at = np.arange(3.0)
-    np.testing.assert_array_equal(turned_back(at, np.zeros(3), np.ones(3), turn([])), at)
+    np.testing.assert_array_equal(rotated_back(at, np.zeros(3), np.ones(3), join_rotations([])), at)
     np.testing.assert_array_equal(
-        turned_back(at, np.zeros(3), np.ones(3), turn([(np.zeros(0, dtype=np.int64), reflection(np.zeros(0)))])), at
+        rotated_back(at, np.zeros(3), np.ones(3), join_rotations([(np.zeros(0, dtype=np.int64), reflection(np.zeros(0)))])), at
     )
 
 
 def test_the_sampler_sees_the_density_of_x_in_turned_coordinates(spec: ModelSpec, rng: np.random.Generator) -> None:
     coordinates = build_coordinates(spec, names.CONJUNCTIVE, names.AS_WRITTEN)
     problem = build_problem(spec, names.CONJUNCTIVE, names.AS_WRITTEN, coordinates)
-    plain, turned = Density(problem), Density(problem, turned=True)
+    plain, rotated = Density(problem), Density(problem, rotated=True)
     at = coordinates.mean + 0.2 * coordinates.sd * rng.normal(size=len(coordinates.mean))
-    x = turned_back(at, coordinates.mean, coordinates.sd, coordinates.turned)
-    items = coordinates.turned.turned
+    x = rotated_back(at, coordinates.mean, coordinates.sd, coordinates.rotation)
+    items = coordinates.rotation.rotated
     assert np.abs(x - at)[items].max() > 0.01
-    assert turned(at)[0] == pytest.approx(plain(x)[0], abs=1e-9)
-    gradient, step = turned(at)[1], 1e-5
+    assert rotated(at)[0] == pytest.approx(plain(x)[0], abs=1e-9)
+    gradient, step = rotated(at)[1], 1e-5
     for i in items:
         moved = np.eye(1, len(at), int(i))[0] * step
-        assert gradient[i] == pytest.approx((turned(at + moved)[0] - turned(at - moved)[0]) / (2 * step), rel=1e-5, abs=1e-5)
+        assert gradient[i] == pytest.approx((rotated(at + moved)[0] - rotated(at - moved)[0]) / (2 * step), rel=1e-5, abs=1e-5)
