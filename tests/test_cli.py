@@ -14,11 +14,12 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from ripeness import workflow as pipeline
 from ripeness.cli.app import app
 from ripeness.errors import GateError
-from ripeness.results import FORECAST_CSV, FORECAST_JSON, MANIFEST
+from ripeness.workflow import forecasts
 from ripeness.workflow import issue as issuing
+from ripeness.workflow.request import Request
+from ripeness.workflow.run import FORECAST_CSV, FORECAST_JSON, MANIFEST, Run, open_run
 
 VERBS = [
     ["init"],
@@ -177,45 +178,48 @@ def test_import_counts_and_writes_only_when_told(copied_workspace: Path, tmp_pat
 
 
 @pytest.fixture
-def called(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[Any, ...]]:
+def called(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[str, Request]]:
     """Calls of run_fit, run_forecast and run_report, which leave a made-up run behind."""
-    calls: list[tuple[Any, ...]] = []
+    calls: list[tuple[str, Request]] = []
     folder = tmp_path / "2026-06-28"
     folder.mkdir()
-    (folder / MANIFEST).write_text('{"schema": 1}', "utf-8")
-    (folder / FORECAST_JSON).write_text('{"question": {"text": "Will they?"}, "origin": "2026-06-28", "reweighted": null}', "utf-8")
+    (folder / MANIFEST).write_text('{"schema": 2, "run_id": "a"}', "utf-8")
+    about = '{"run_id": "a", "question": {"text": "Will they?"}, "origin": "2026-06-28", "reweighted": null}'
+    (folder / FORECAST_JSON).write_text(about, "utf-8")
     header = "question,origin,horizon_weeks,target_end_date,probability,lower,upper,outside_view\n"
     (folder / FORECAST_CSV).write_text(header + "round,2026-06-28,4,2026-07-26,0.0649,0.004,0.1751,0.061\n", "utf-8")
 
-    def note(name: str) -> Callable[..., Path]:
-        def call(root: Path, as_of: date | None, seed: int | None, refit: bool, progress: Callable[[str], None]) -> Path:
-            calls.append((name, as_of, seed, refit))
+    def note(name: str) -> Callable[..., Run]:
+        def call(request: Request, progress: Callable[[str], None]) -> Run:
+            calls.append((name, request))
             progress("eliciting priors")
-            return folder
+            return open_run(folder)
 
         return call
 
-    for home, name in ((pipeline, "run_fit"), (pipeline, "run_forecast"), (issuing, "run_report")):
+    for home, name in ((forecasts, "run_fit"), (forecasts, "run_forecast"), (issuing, "run_report")):
         monkeypatch.setattr(home, name, note(name))
     return calls
 
 
 @pytest.mark.parametrize("verb", ["fit", "forecast", "report"])
-def test_options_reach_the_pipeline(root: Path, called: list[tuple[Any, ...]], verb: str) -> None:
-    result = run(verb, "--workspace", root, "--as-of", "2025-05-11", "--seed", "7", "--refit")
+def test_options_reach_the_pipeline(root: Path, called: list[tuple[str, Request]], verb: str) -> None:
+    result = run(verb, "--workspace", root, "--as-of", "2025-05-11", "--seed", "7", "--sampler", "pymc", "--refit")
     assert result.exit_code == 0, result.output
     assert run(verb, "--workspace", root).exit_code == 0
-    assert called == [(f"run_{verb}", date(2025, 5, 11), 7, True), (f"run_{verb}", None, None, False)]
+    asked = Request(root.resolve(), date(2025, 5, 11), 7, "pymc", True)
+    assert called == [(f"run_{verb}", asked), (f"run_{verb}", Request(root.resolve()))]
+    assert run(verb, "--workspace", root, "--sampler", "stan").exit_code == 2 and len(called) == 2
 
 
-def test_progress_goes_to_stderr(root: Path, called: list[tuple[Any, ...]]) -> None:
+def test_progress_goes_to_stderr(root: Path, called: list[tuple[str, Request]]) -> None:
     result = run("report", "--workspace", root)
     assert "eliciting priors" in result.stderr
     assert "eliciting" not in result.stdout
     assert "index.html" in result.stdout
 
 
-def test_forecast_prints_no_more_than_is_meant(root: Path, called: list[tuple[Any, ...]]) -> None:
+def test_forecast_prints_no_more_than_is_meant(root: Path, called: list[tuple[str, Request]]) -> None:
     said = run("forecast", "--workspace", root).stdout
     assert "6 %" in said
     assert "< 1 % to 18 %" in said

@@ -1,7 +1,7 @@
 """Ripeness: a living Bayesian forecast of whether dormant peace talks resume.
 
     >>> import ripeness
-    >>> run = ripeness.open_run("reports/2026-06-28")
+    >>> run = ripeness.open_run("reports/2026-06-28")         # or ripeness.run_forecast(ripeness.Request("."))
     >>> run.forecast                                     # the table
     >>> run.fit("conjunctive_as_written").posterior      # labelled draws, ready for ArviZ
 
@@ -18,18 +18,19 @@ if TYPE_CHECKING:
     from ripeness.data.vintages import read_store
     from ripeness.errors import RipenessError
     from ripeness.essay import read_claims
-    from ripeness.results import Run, open_run
-    from ripeness.workflow.checked import check_workspace
     from ripeness.workflow.forecasts import run_fit, run_forecast
     from ripeness.workflow.issue import run_report
+    from ripeness.workflow.request import Request, check_workspace
+    from ripeness.workflow.run import Run, open_run
     from ripeness.workspace import find_workspace, read_workspace
 
 _HOMES = {
     "RipenessError": "errors",
-    "Run": "results",
-    "check_workspace": "workflow.checked",
+    "Request": "workflow.request",
+    "Run": "workflow.run",
+    "check_workspace": "workflow.request",
     "find_workspace": "workspace",
-    "open_run": "results",
+    "open_run": "workflow.run",
     "read_claims": "essay",
     "read_store": "data.vintages",
     "read_workspace": "workspace",
@@ -39,6 +40,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "Request",
     "RipenessError",
     "Run",
     "__version__",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal
 
 # Dims
 CHAIN: Final = "chain"
@@ -59,3 +59,8 @@ DATA_GROUP: Final = "data"
 FIT: Final = "fit"
 OBSERVATION: Final = "observation"
 SUSTAINED: Final = "sustained"  # the second question: a sustained process
+
+# What may draw a fit: nutpie from the compiled density, or nutpie or PyMC from the PyMC graph
+Sampler = Literal["compiled", "nutpie", "pymc"]
+COMPILED: Final[Sampler] = "compiled"
+NUTPIE: Final[Sampler] = "nutpie"

@@ -12,7 +12,8 @@ import pytest
 
 from ripeness.attribution.news import REFIT, ROUNDS, ROWS, TIME, Line, time_label
 from ripeness.workflow import news
-from ripeness.workflow.endpoints import End
+from ripeness.workflow.news import Endpoint
+from ripeness.workflow.request import Request
 
 START = date(2024, 6, 30)
 
@@ -21,7 +22,7 @@ def legs(monkeypatch: pytest.MonkeyPatch, days: int, more: dict[int, list[Line]]
     """Lines over so many days, a point of time taken away on each leg; `more` of some legs, instead of time where it is a new fit."""
     told: list[int] = []
 
-    def leg(_checked: Any, here: End, there: End, _progress: Any) -> list[Line]:
+    def leg(_inputs: Any, _request: Any, here: Any, there: Any, _progress: Any) -> list[Line]:
         told.append(len(told))
         others = more.get(told[-1], [])
         if any(line.kind == REFIT for line in others):
@@ -29,11 +30,15 @@ def legs(monkeypatch: pytest.MonkeyPatch, days: int, more: dict[int, list[Line]]
         length = (there.origin - here.origin).days
         return [Line(time_label(length, any(line.kind == ROUNDS for line in others)), TIME, -1.0, 0.3), *others]
 
-    monkeypatch.setattr(news, "make_end", lambda _checked, origin, _progress: End(origin, 0.2, 0.01, "made"))
+    found: list[list[Line]] = []
+    monkeypatch.setattr(news, "obtain_forecast", lambda _inputs, request, _progress: SimpleNamespace(origin=request.as_of))
+    monkeypatch.setattr(news, "endpoint_of", lambda run: Endpoint(run.origin, 0.2, 0.01, "made"))
     monkeypatch.setattr(news, "_leg", leg)
-    checked: Any = SimpleNamespace()
-    first, last = End(START, 0.2, 0.01, "made"), End(START + timedelta(days=days), 0.2, 0.01, "made")
-    return news._explain(checked, first, last, print)[2]
+    monkeypatch.setattr(news, "_store", lambda *given: found.append(given[-1]))
+    inputs: Any = SimpleNamespace()
+    first, last = Endpoint(START, 0.2, 0.01, "made"), Endpoint(START + timedelta(days=days), 0.2, 0.01, "made")
+    news._explain(inputs, Request(Path()), first, last, print)
+    return found[0]
 
 
 def test_time_is_one_line_over_all_its_legs(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,12 +67,12 @@ def test_where_rounds_were_held_time_is_imagined(monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.parametrize(("days", "several"), [(92, True), (91, False)])
 def test_more_than_a_fit_can_carry_asks_for_several(monkeypatch: pytest.MonkeyPatch, days: int, several: bool) -> None:
-    monkeypatch.setattr(news.results, "open_run", lambda _folder: SimpleNamespace(summary={"seed": 1}))
-    monkeypatch.setattr(news, "end_of", lambda *_: End(START + timedelta(days=days), 0.2))
-    monkeypatch.setattr(news, "last_issued_before", lambda *_: End(START, 0.2))
+    monkeypatch.setattr(news, "endpoint_of", lambda *_: Endpoint(START + timedelta(days=days), 0.2))
+    monkeypatch.setattr(news, "last_issued_before", lambda *_: Endpoint(START, 0.2))
     for name in ("identify", "made_with"):
         monkeypatch.setattr(news, name, lambda *_: {})
     monkeypatch.setattr(news, "find_base", lambda *_: [])
-    checked: Any = SimpleNamespace(vintage=lambda _: None, workspace=SimpleNamespace(reports=Path()))
-    found = news.news_without_fit(checked, Path(), print)
+    inputs: Any = SimpleNamespace(vintage=lambda _: None, workspace=SimpleNamespace(reports=Path()))
+    run: Any = SimpleNamespace(seed=1, sampler="compiled")
+    found = news.news_without_fit(inputs, run, print)
     assert found.get("weeks_a_fit") == (13 if several else None) and found["reason"]

@@ -10,9 +10,8 @@ import pytest
 from ripeness.attribution.scenario_file import FILE, read_scenarios
 from ripeness.calendar import week_of
 from ripeness.errors import ContentError, UsageError
-from ripeness.workflow.checked import check_workspace
-from ripeness.workflow.counterfactual import run_would_have
-from ripeness.workflow.scenarios import run_scenarios
+from ripeness.workflow.request import Request, check_workspace
+from ripeness.workflow.scenarios import run_scenarios, run_would_have
 
 SOUND = """schema = 1
 [[scenario]]
@@ -142,33 +141,33 @@ def test_a_file_of_another_shape_is_told_by_line(copied_workspace: Path, text: s
 def test_where_none_is_written_the_commands_say_so(copied_workspace: Path, wanted: list[str]) -> None:
     (copied_workspace / "priors" / FILE).unlink()
     with pytest.raises(UsageError, match=r"no priors/scenarios\.toml here"):
-        run_scenarios(copied_workspace, wanted, False, None, None, print)
+        run_scenarios(Request(copied_workspace), wanted, False, None, print)
     with pytest.raises(UsageError, match=r"no priors/scenarios\.toml here"):
-        run_would_have(copied_workspace, wanted, date(2024, 6, 2), None, print)
+        run_would_have(Request(copied_workspace), wanted, date(2024, 6, 2), print)
 
 
 def test_from_names_the_days_that_will_do_before_any_fit(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    checked, begun = check_workspace(root), list[date]()
+    checked, begun = check_workspace(root), list[date | None]()
 
     class Fitted(Exception):
         pass
 
-    def no_fit(_root: Path, origin: date, *_: object) -> None:
-        begun.append(origin)
+    def no_fit(_inputs: object, request: Request, _progress: object) -> None:
+        begun.append(request.as_of)
         raise Fitted
 
-    monkeypatch.setattr("ripeness.workflow.counterfactual.run_fit", no_fit)
+    monkeypatch.setattr("ripeness.workflow.scenarios.obtain_fit", no_fit)
     origin = checked.store.default_origin()
     last = week_of(origin) - timedelta(weeks=26)
     held = checked.vintage(origin).rounds()[0]
     first = max(checked.workspace.question.war_began, week_of(held) - timedelta(days=6))
     for start in (first - timedelta(days=1), last + timedelta(days=1), origin):
         with pytest.raises(UsageError, match=f"a day between {first}, .* and {last}, 26 weeks before"):
-            run_would_have(root, ["mediation"], start, origin, print)
+            run_would_have(Request(root, origin), ["mediation"], start, print)
     assert not begun
     for start in (first, last):
         with pytest.raises(Fitted):
-            run_would_have(root, ["mediation"], start, origin, print)
+            run_would_have(Request(root, origin), ["mediation"], start, print)
     assert begun == [origin, origin]
 
 

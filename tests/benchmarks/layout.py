@@ -15,9 +15,9 @@ from ripeness.inference.model_data import build_problem
 from ripeness import names
 from ripeness.elicitation.elicit import elicit_priors
 from ripeness.inference.coordinates import PARTS, build_coordinates
-from ripeness.model.spec import ModelSpec, Variant, build_spec
-from ripeness.model.terms.outside import outside_basis
-from ripeness.workflow.checked import check_workspace
+from ripeness.inference.model_data import build_problem
+from ripeness.model.spec import ModelSpec, Variant, build_spec, outside_basis
+from ripeness.workflow.request import check_workspace
 
 Array = NDArray[np.float64]
 ROOT = Path(__file__).resolve().parents[2]

@@ -39,7 +39,7 @@ from ripeness.reweighting.refusals import beyond_window, untrustworthy
 from ripeness.reweighting.reweighted import STORED, StoredFit, look_ahead, store_fit, update_fit
 from ripeness.reweighting.weights import Anchor, weighted_mean
 from ripeness.reweighting.window import LONGEST, PERIODS
-from ripeness.workflow.checked import check_workspace
+from ripeness.workflow.request import check_workspace
 
 Array = NDArray[np.float64]
 ROOT = Path(__file__).resolve().parents[2]

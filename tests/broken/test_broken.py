@@ -1,6 +1,6 @@
 """Files that are refused, each for one fault, and what is said of them: <name>.txt beside the file, compared exactly.
 
-The name of a case says how its file is read: <stored, update or import>-<name of the file>-<the fault>. The other files that belong to
+The name of a case says how its file is read: <stored, update, judged or import>-<name of the file>-<the fault>. The other files that belong to
 the reading are the sound ones of `tests/fuzz/samples.py`.
 
 To write the messages anew, after a look at why they differ: `python tests/fuzz/messages.py`.

@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 from ripeness.cli import init
 from ripeness.cli.app import app
 from ripeness.data.indicators import read_contracts
-from ripeness.results import open_run
+from ripeness.workflow.run import open_run
 from ripeness.workspace import read_workspace
 
 Tree = dict[str, bytes | None]

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from ripeness import workflow as pipeline
 from ripeness.cli.app import app
 from ripeness.workflow import studies
-from ripeness.workflow.backtesting import Backtest
+from ripeness.workflow.request import Request
+from ripeness.workflow.studies import Backtest
 
 ABOUT = {"command": "ripeness", "date": "2031-04-01", "seed": 1, "code_version": "0", "headline": 0.2, "origin": "2031-03-30"}
 
@@ -50,13 +50,13 @@ def test_the_backtest_prints_scores_of_all_origins_and_the_verdict(root: Path, f
         asked.append(given)
         return Backtest(folder, 13)
 
-    monkeypatch.setattr(pipeline, "run_backtest", without_fitting)
+    monkeypatch.setattr(studies, "run_backtest", without_fitting)
     result = run("backtest", "--quick", "--seed", "3", "--date", "2031-04-01", "--workspace", root)
     assert result.exit_code == 0, result.output
     assert "0.123" in result.stdout and "0.900" not in result.stdout
     assert "does not beat the outside view by more than luck" in " ".join(result.stdout.split())
-    assert asked[0][1:5] == (True, False, None, 3)  # quick, and so without the gap
-    assert asked[0][5] == {"command": "ripeness backtest --quick --seed 3", "date": "2031-04-01"}
+    assert asked[0][:4] == (Request(root.resolve(), seed=3), True, False, None)  # quick, and so without the gap
+    assert asked[0][4] == {"command": "ripeness backtest --quick --seed 3", "date": "2031-04-01"}
     said = json.loads(run("backtest", "--gap", "--json", "--workspace", root).stdout)
     assert said["skill"][0]["claimed"] == "no" and asked[1][1:3] == (False, True)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from ripeness.cli.claims import print_claims, print_verification
+from ripeness.cli.inputs import print_claims, print_verification
 from ripeness.errors import ContentError, Fault
 from ripeness.essay import (
     Claims,
@@ -411,6 +411,6 @@ def test_page_of_misses_prints_each_in_one_line_and_counts(claims: Claims) -> No
 
 def test_claims_load_no_sampler() -> None:
     heavy = ("pymc", "pytensor", "nutpie", "preliz", "pandas")
-    code = f"import sys, ripeness.essay, ripeness.cli.claims; print([name for name in {heavy} if name in sys.modules])"
+    code = f"import sys, ripeness.essay, ripeness.cli.inputs; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -9,7 +9,7 @@ import pytest
 from ripeness.essay import STRENGTHS, Claims, coverage_by_condition, coverage_by_factor, read_claims, verify_essay
 from ripeness.workspace import Workspace, read_workspace
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 ESSAY = ROOT.parent / "shared" / "seeds" / "essay.txt"
 
 

@@ -35,8 +35,8 @@ from ripeness.inference.gate import Criterion, Verdict
 from ripeness.model.spec import ModelSpec
 from ripeness.report.drawing import write_chart
 from ripeness.report.studies import plot_backtest
-from ripeness.workflow.backtesting import Backtest
-from ripeness.workflow.checked import Checked, check_workspace
+from ripeness.workflow.request import Inputs, check_workspace
+from ripeness.workflow.studies import Backtest
 from ripeness.workspace import FitSettings
 
 ROOT = Path(__file__).parents[2]
@@ -68,16 +68,16 @@ def one_thread() -> Iterator[Executor]:
 
 
 @pytest.fixture(scope="module")
-def checked() -> Checked:
+def checked() -> Inputs:
     return check_workspace(ROOT)
 
 
 @pytest.fixture(scope="module")
-def priors(checked: Checked) -> Priors:
+def priors(checked: Inputs) -> Priors:
     return elicit_priors(checked.priors)
 
 
-def tasks_of(checked: Checked, priors: Priors, store: Store, *origins: date, kind: str = AS_OF) -> list[Task]:
+def tasks_of(checked: Inputs, priors: Priors, store: Store, *origins: date, kind: str = AS_OF) -> list[Task]:
     return plan(checked.workspace, store, priors, origins, kind, SETTINGS, 1, "test")
 
 
@@ -101,7 +101,7 @@ def poisoned(store: Store, published: date, times: float = 50.0) -> Store:
     return with_row(store, "events", date=day, end_date=day, kind="round", round=True, published_on=known)
 
 
-def test_a_row_published_the_day_after_an_origin_changes_no_byte_of_its_forecast(checked: Checked, priors: Priors, tmp_path: Path) -> None:
+def test_a_row_published_the_day_after_an_origin_changes_no_byte_of_its_forecast(checked: Inputs, priors: Priors, tmp_path: Path) -> None:
     # sampled, not drawn from the priors: the whole way from the data to the file
     fits = [which for which in names.FITS if which[0] in ("conjunctive_as_written", names.OUTSIDE)]
     files = {}
@@ -119,7 +119,7 @@ def test_a_row_published_the_day_after_an_origin_changes_no_byte_of_its_forecast
     assert (clean["probability"] != on["probability"]).mean() > 0.9
 
 
-def test_a_table_has_every_forecaster_in_the_same_units(checked: Checked, priors: Priors) -> None:
+def test_a_table_has_every_forecaster_in_the_same_units(checked: Inputs, priors: Priors) -> None:
     (task,) = tasks_of(checked, priors, checked.store, ORIGIN)
     made = without_fitting(task)
     units: dict[str, set[tuple[Any, ...]]] = {}
@@ -140,7 +140,7 @@ def test_a_table_has_every_forecaster_in_the_same_units(checked: Checked, priors
     assert all("chains 2, must be at least 4" in unit.gate and "conjunctive_tempered failed" in unit.gate for unit in horizons)
 
 
-def test_the_mixture_is_the_mean_of_the_readings(checked: Checked, priors: Priors) -> None:
+def test_the_mixture_is_the_mean_of_the_readings(checked: Inputs, priors: Priors) -> None:
     (task,) = tasks_of(checked, priors, checked.store, ORIGIN)
     said: dict[tuple[str, int, str], dict[str, float]] = {}
     for unit in without_fitting(task).units:
@@ -150,7 +150,7 @@ def test_the_mixture_is_the_mean_of_the_readings(checked: Checked, priors: Prior
             assert by_name[names.MIXTURE] == pytest.approx(np.mean([by_name[name] for name in names.HEADLINE_FITS]), rel=1e-12)
 
 
-def test_every_horizon_follows_from_its_weeks(checked: Checked, priors: Priors) -> None:
+def test_every_horizon_follows_from_its_weeks(checked: Inputs, priors: Priors) -> None:
     (task,) = tasks_of(checked, priors, checked.store, ORIGIN)
     units = [unit for unit in without_fitting(task).units if unit.forecaster in ("conjunctive_as_written", names.MIXTURE)]
     for name in ("conjunctive_as_written", names.MIXTURE):
@@ -161,7 +161,7 @@ def test_every_horizon_follows_from_its_weeks(checked: Checked, priors: Priors) 
         assert 1.0 - survival[12] == pytest.approx(within[13], rel=1e-9 if name != names.MIXTURE else 0.05)
 
 
-def test_it_goes_on_where_it_stopped_and_makes_anew_what_has_changed(checked: Checked, priors: Priors, tmp_path: Path) -> None:
+def test_it_goes_on_where_it_stopped_and_makes_anew_what_has_changed(checked: Inputs, priors: Priors, tmp_path: Path) -> None:
     origins = backtest_origins(checked.workspace.question, checked.store.default_origin())[:3]
     tasks = tasks_of(checked, priors, checked.store, *origins)
     made: list[date] = []
@@ -204,7 +204,7 @@ def test_it_goes_on_where_it_stopped_and_makes_anew_what_has_changed(checked: Ch
 
 
 @pytest.mark.filterwarnings("ignore:Port .* is already in use:UserWarning")
-def test_processes_and_dask_make_the_same_bytes(checked: Checked, priors: Priors, tmp_path: Path) -> None:
+def test_processes_and_dask_make_the_same_bytes(checked: Inputs, priors: Priors, tmp_path: Path) -> None:
     from distributed import LocalCluster
 
     outside = [which for which in names.FITS if which[0] == names.OUTSIDE]
@@ -225,7 +225,7 @@ def test_an_address_where_nobody_answers_is_refused() -> None:
 
 
 def test_the_study_is_scored_to_the_end_and_its_tables_speak(
-    checked: Checked, priors: Priors, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    checked: Inputs, priors: Priors, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(study, "QUICK", 3)
     monkeypatch.setattr(study, "simulate_reference", partial(study.simulate_reference, wars=200, clusters=3, longest=1500))

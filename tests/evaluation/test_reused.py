@@ -24,7 +24,7 @@ from ripeness.model.spec import ModelSpec
 from ripeness.model.terms.slow_levels import level_basis
 from ripeness.reweighting import refusals as reasons
 from ripeness.reweighting.stored import Base, read_base
-from ripeness.workflow.checked import check_workspace
+from ripeness.workflow.request import check_workspace
 from ripeness.workspace import FitSettings
 
 ROOT = Path(__file__).parents[2]

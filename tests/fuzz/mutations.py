@@ -224,7 +224,7 @@ def _json(text: str, random: Random) -> str:
     if not isinstance(data, list) or not data or not isinstance(data[0], dict):
         return _lines(text, random)
     odd: list[Any] = [None, True, [], {}, [1], {"a": 1}, float("nan"), float("inf"), 10**30, 1e308, -5, "", *NONSENSE]
-    entry = random.choice(data)
+    entry = random.choice([entry for entry in data if isinstance(entry, dict)])  # an earlier change may have put something else there
     key = random.choice(list(entry) or ["date"])
     match random.randrange(9):
         case 0:

@@ -11,7 +11,7 @@ import io
 import re
 import signal
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -20,16 +20,17 @@ from types import FrameType
 
 import pandas as pd
 import pandera.pandas  # noqa: F401 (loaded at the first refusal otherwise, which is then slow)
-from samples import INCOMING, PUBLISHED, STORE, files_of, write_shipped, write_small
+from samples import INCOMING, JUDGED, PUBLISHED, STORE, files_of, write_shipped, write_small
 
 from ripeness.cli.imports import update_from_import
 from ripeness.cli.update import update_from_files
 from ripeness.data.vintages import read_store
 from ripeness.errors import ContentError, RipenessError, UsageError
+from ripeness.intake.export import write_rows
+from ripeness.intake.sources import find_files, find_installed, import_sources, read_judgements
 from ripeness.intake.updates import Choices
 from ripeness.ledger.entries import read_ledger
 from ripeness.ledger.resolutions import read_resolutions
-from ripeness.sources import SOURCES, import_source, write_rows
 from ripeness.workspace import read_workspace
 
 LIMIT = 5.0  # seconds of computing a case
@@ -37,7 +38,7 @@ _CLOCKS = ((signal.SIGPROF, signal.ITIMER_PROF, 1), (signal.SIGALRM, signal.ITIM
 # Faults that have no line: of the file as a whole, or of an entry of a JSON array, which says its place.
 WHOLE = re.compile(
     r"an empty file|a header and no row|no rows|no row of '|no number in |(TOML|JSON) that cannot be read|no table of announcements|rows of '|broken UTF-16|no indicator|rows without a contract|no such file|entry \d+ without"
-    r"|.* in entry \d+$|no '(schema|title|question|condition|factor)'|days or months"
+    r"|.* in entry \d+$|no '(schema|title|question|condition|factor)'|days or months|no \["
 )
 
 
@@ -120,7 +121,7 @@ def _imported(source: str) -> Read:
             with _stores(bench.shipped, choices):
                 update_from_import(bench.shipped, source, paths, choices, random.random() < 0.3)
             return
-        tables = import_source(source, paths)
+        tables = import_sources(find_files(source, paths)[0], read_workspace(bench.shipped))[source]
         for name, table in tables.items():
             first = table.iloc[:, 0]
             if len(table) and (pd.isna(first).any() or table.get("value", pd.Series([0.0])).abs().max() == float("inf")):
@@ -128,6 +129,21 @@ def _imported(source: str) -> Read:
         write_rows(tables, bench.folder / "rows")
 
     return read
+
+
+def _judged(bench: Bench, files: Mapping[str, bytes], _: Random | None) -> None:
+    """Read what is judged, and all that is published by it; what a reader then refuses is a fault of its own file."""
+    sources = find_installed()
+    for name, raw in files.items():
+        (bench.shipped / name).write_bytes(raw)
+    try:
+        judged = read_judgements(sources, sources, read_workspace(bench.shipped))
+        for name, source in sources.items():
+            with suppress(ContentError):
+                source.read(*bench.put({file: text.encode() for file, text in files_of(name).items()}), judged[name])
+    finally:
+        for name, text in JUDGED.items():
+            (bench.shipped / name).write_bytes(text.encode())
 
 
 def _choices(random: Random | None, day: date | None) -> Choices:
@@ -171,17 +187,18 @@ def _stores(root: Path, choices: Choices) -> Iterator[None]:
 READERS: dict[str, tuple[dict[str, str], Read]] = {
     **{f"stored {name}": ({name: text}, _stored) for name, text in STORE.items()},
     **{f"update {name}": ({name: text}, _updated) for name, text in INCOMING.items()},
-    **{f"import {source}": (files_of(source), _imported(source)) for source in SOURCES},
+    **{f"judged {name}": ({name: text}, _judged) for name, text in JUDGED.items()},
+    **{f"import {source}": (files_of(source), _imported(source)) for source in find_installed()},
 }
 
 
 def reader_of(kind: str, name: str) -> tuple[str, str]:
-    """The first reader of a kind (stored, update, import) that reads a file of this name, and the file as the reader names it."""
+    """The first reader of a kind (stored, update, judged, import) that reads a file of this name, and the file as the reader names it."""
     for reader, (files, _) in READERS.items():
         for file in files:
             if reader.startswith(kind) and Path(file).name == name:
                 return reader, file
-    raise KeyError(f"{kind}: no reader of {name} among {sorted({*STORE, *INCOMING, *PUBLISHED})}")
+    raise KeyError(f"{kind}: no reader of {name} among {sorted({*STORE, *INCOMING, *JUDGED, *PUBLISHED})}")
 
 
 def try_reading(bench: Bench, reader: str, files: Mapping[str, bytes], random: Random | None = None) -> RipenessError | None:

@@ -9,10 +9,11 @@ from datetime import date, timedelta
 from math import log
 from pathlib import Path
 
-from ripeness.sources import SOURCES
+from ripeness.intake.sources import FILE as JUDGEMENTS
+from ripeness.intake.sources import find_installed
 
 ROOT = Path(__file__).resolve().parents[2]
-_SMALL = runpy.run_path(str(ROOT / "tests" / "data" / "conftest.py"))  # the small workspace of the tests of data
+_SMALL = runpy.run_path(str(ROOT / "tests" / "small_workspace.py"))  # the small workspace of the tests of data
 
 _HASH = "0123456789abcdef" * 4
 _ISSUED = [("2024-02-04", 4, "2024-03-03", 0.25, 0.1, 0.5, 0.3), ("2024-02-04", 13, "2024-05-05", 0.4, 0.2, 0.625, 0.5)]
@@ -47,6 +48,9 @@ STORE: dict[str, str] = {
     "reports/ledger.csv": _LEDGER,
     "reports/resolutions.csv": _RESOLUTIONS,
 }
+
+# What is judged of the publishers' files, as it is shipped.
+JUDGED: dict[str, str] = {f"data/{JUDGEMENTS}": (ROOT / "data" / JUDGEMENTS).read_text("utf-8")}
 
 # What `ripeness update` may be given in that workspace.
 INCOMING: dict[str, str] = {
@@ -148,8 +152,8 @@ PUBLISHED: dict[str, str] = {
 
 
 def files_of(source: str) -> dict[str, str]:
-    """The sound files of a publisher, in the order of its importer's arguments."""
-    return {Path(file).name: PUBLISHED[Path(file).name] for file in SOURCES[source].files}
+    """The sound files of a publisher, in the order of its reader's arguments."""
+    return {Path(file).name: PUBLISHED[Path(file).name] for file in find_installed()[source].files}
 
 
 def write_small(root: Path) -> None:
@@ -163,7 +167,8 @@ def write_shipped(root: Path) -> None:
     """Write the shipped workspace with the first rows of each of its files only."""
     (root / "data").mkdir(parents=True)
     (root / "ripeness.toml").write_bytes((ROOT / "ripeness.toml").read_bytes())
-    (root / "data" / "indicators.toml").write_bytes((ROOT / "data" / "indicators.toml").read_bytes())
+    for name in ("indicators.toml", JUDGEMENTS):
+        (root / "data" / name).write_bytes((ROOT / "data" / name).read_bytes())
     ids = re.findall(r"^\[(\w+)\]", (ROOT / "data" / "indicators.toml").read_text("utf-8"), re.MULTILINE)
     for name in (*ids, "events", "coverage"):
         lines = (ROOT / "data" / f"{name}.csv").read_text("utf-8").splitlines(keepends=True)

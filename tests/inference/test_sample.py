@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import arviz as az
 import numpy as np
 import pytest
 import xarray as xr
@@ -12,6 +13,7 @@ from scipy.special import log_expit
 from ripeness import names
 from ripeness.inference.sample import sample_posterior
 from ripeness.model.spec import ModelSpec
+from ripeness.names import COMPILED, Sampler
 from ripeness.workspace import FitSettings
 
 Array = NDArray[np.float64]
@@ -71,3 +73,27 @@ def test_the_same_seed_gives_the_same_draws_and_another_gives_others(spec: Model
     )
     np.testing.assert_array_equal(first, second)
     assert not np.array_equal(first, other)
+
+
+@pytest.mark.parametrize("sampler", ["nutpie", "pymc"])
+def test_samplers_of_the_graph_have_the_same_posterior_by_the_same_names(spec: ModelSpec, sampler: Sampler) -> None:
+    """Variables, dims, coordinates and means of the outside variant."""
+    settings = FitSettings(chains=4, tune=300, draws=500, seed=1)
+    own, other = (sample_posterior(spec, "outside", names.AS_WRITTEN, settings, seed=3, sampler=one) for one in (COMPILED, sampler))
+    left, right = own["posterior"].to_dataset(), other["posterior"].to_dataset()
+    assert set(left.data_vars) == set(right.data_vars)
+    assert {"logp", "diverging", "energy"} <= set(other["sample_stats"].data_vars)
+    for name, values in left.items():
+        assert values.dims == right[name].dims
+        assert all(np.array_equal(values[dim], right[name][dim]) for dim in values.dims[2:]), name
+    for name in ("log_war_level", "kept", "sensitivity", "hazard"):
+        error = np.hypot(az.mcse(left)[name].values, az.mcse(right)[name].values)
+        assert np.abs((left[name] - right[name]).mean(("chain", "draw")).values / error).max() < 5, name
+    assert not np.array_equal(left["log_war_level"], right["log_war_level"]), "another sampler has other draws"
+
+
+def test_the_graph_has_every_variable_of_the_compiled_sampler(spec: ModelSpec, posterior: xr.Dataset) -> None:
+    short = FitSettings(chains=4, tune=100, draws=100, seed=1)
+    found = sample_posterior(spec, "conjunctive", names.AS_WRITTEN, short, seed=1, sampler="nutpie")["posterior"].to_dataset()
+    # the moves of slow levels are free in both; white noise is stored by neither
+    assert {name: values.dims for name, values in found.items()} == {name: values.dims for name, values in posterior.items()}

@@ -12,7 +12,7 @@ import pytest
 import xarray as xr
 from markupsafe import Markup, escape
 
-from ripeness.cli.scenario import show_scenarios
+from ripeness.cli.attribution import show_scenarios
 from ripeness.report import attribution, render_page, sentences
 from ripeness.report.attribution import (
     SHOWN,
@@ -28,6 +28,7 @@ from ripeness.report.attribution import (
     watch_section,
 )
 from ripeness.report.page import _context, _environment
+from ripeness.workflow.request import Request
 
 NB = "\u00a0"
 Place = tuple[str | int, ...]
@@ -279,7 +280,7 @@ def test_page_and_command_tell_the_inverse_and_plausibility_alike(
     told = explained["scenarios"]
     told["inverse"]["weeks"] = 39
     monkeypatch.setattr("ripeness.workflow.scenarios.run_scenarios", lambda *_: told)
-    show_scenarios(Path(), [], False, 0.5, None, False)
+    show_scenarios(Request(Path()), [], False, 0.5, False)
     printed = capsys.readouterr().out
     page = say(explained)
     assert page.count("As forecast, mean of 39 weeks") == 3 and "as forecast, mean of 39 weeks" in printed

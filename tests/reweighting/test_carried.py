@@ -22,7 +22,7 @@ from ripeness.model.terms.outside import outside_basis
 from ripeness.reweighting.refusals import beyond_window
 from ripeness.reweighting.reweighted import STORED, StoredFit, store_fit, update_fit, with_draws
 from ripeness.reweighting.weights import Anchor
-from ripeness.workflow.checked import Checked, check_workspace
+from ripeness.workflow.request import Inputs, check_workspace
 
 Array = NDArray[np.float64]
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,17 +32,17 @@ ANCHORS = (Anchor(0.1, 0.001), Anchor(0.2, 0.002))
 
 
 @pytest.fixture(scope="module")
-def checked() -> Checked:
+def checked() -> Inputs:
     return check_workspace(ROOT)
 
 
 @pytest.fixture(scope="module")
-def priors(checked: Checked) -> Priors:
+def priors(checked: Inputs) -> Priors:
     return elicit_priors(checked.priors)
 
 
 @pytest.fixture(scope="module")
-def at(checked: Checked, priors: Priors) -> Any:
+def at(checked: Inputs, priors: Priors) -> Any:
     def look(origin: date) -> tuple[ModelSpec, Vintage]:
         vintage = checked.vintage(origin)
         return build_spec(checked.workspace, vintage, priors)[0], vintage

@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 from ripeness import names
 from ripeness.errors import RipenessError
 from ripeness.model.spec import ModelSpec
-from ripeness.results import BASE
 from ripeness.reweighting.refusals import MADE_WITH
 from ripeness.reweighting.reweighted import StoredFit
 from ripeness.reweighting.stored import read_about, read_base, write_base
 from ripeness.reweighting.weights import Anchor
 from ripeness.reweighting.window import Window
-from ripeness.workflow.bases import find_base
+from ripeness.workflow.forecasts import find_base
+from ripeness.workflow.run import BASE
 
 Array = NDArray[np.float64]
 MAKING = {key: f"{key} then" for key in MADE_WITH}
@@ -107,7 +107,11 @@ def test_the_base_is_the_newest_fit_that_was_made_alike(tmp_path: Path, spec: Mo
     store(tmp_path / "2024-03-10", spec, fit, run_id="c" * 12)
     store(tmp_path / "2024-03-17", spec, fit, run_id="d" * 12, priors_hash="others")
     store(tmp_path / "2024-03-31", spec, fit, run_id="e" * 12)
-    assert find_base(tmp_path, date(2024, 3, 24), MAKING) == (tmp_path / "2024-03-10" / BASE, "c" * 12)
-    assert find_base(tmp_path, date(2024, 3, 9), MAKING) == (tmp_path / "2024-03-03" / BASE, "b" * 12)
+    assert find_base(tmp_path, date(2024, 3, 24), MAKING) == tmp_path / "2024-03-10" / BASE
+    assert find_base(tmp_path, date(2024, 3, 9), MAKING) == tmp_path / "2024-03-03" / BASE
     found = find_base(tmp_path, date(2024, 3, 24), MAKING | {"code_version": "another", "seed": "another"})
     assert found == [MADE_WITH["priors_hash"], MADE_WITH["code_version"], MADE_WITH["seed"]]
+    any_seed = {key: value for key, value in MAKING.items() if key != "seed"}
+    store(tmp_path / "2024-03-24", spec, fit, run_id="f" * 12, seed=99)
+    assert find_base(tmp_path, date(2024, 3, 24), any_seed) == tmp_path / "2024-03-24" / BASE
+    assert find_base(tmp_path, date(2024, 3, 24), MAKING) == tmp_path / "2024-03-10" / BASE

@@ -19,7 +19,7 @@ import pytest
 from ripeness.attribution.futures import Origin, open_origin
 from ripeness.elicitation.elicited import Priors
 from ripeness.reweighting.stored import read_base
-from ripeness.workflow.checked import check_workspace
+from ripeness.workflow.request import Request, check_workspace
 
 ROOT = Path(__file__).parents[2]
 ORIGIN = date(2025, 6, 18)
@@ -68,8 +68,8 @@ def short_run(tmp_path_factory: pytest.TempPathFactory) -> ShortRun:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(fitted, "judge_fit", judge)
-        folder = run_report(root, as_of=ORIGIN)
-    return ShortRun(root, folder)
+        run = run_report(Request(root, ORIGIN))
+    return ShortRun(root, run.folder)
 
 
 @pytest.fixture(scope="module")

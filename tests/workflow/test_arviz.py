@@ -20,8 +20,8 @@ from scipy import stats
 
 from ripeness import names, open_run
 from ripeness.lazy_netcdf import StoredArray
-from ripeness.results import Run
 from ripeness.reweighting.weights import smooth_weights
+from ripeness.workflow.run import Run
 
 FIT = names.HEADLINE_FITS[0]
 
@@ -169,7 +169,7 @@ def test_plots_come_from_plotly_as_well(fit: xr.DataTree) -> None:
 
 def test_log_prior_is_the_density_of_each_quantity_in_natural_units(run: Run, fit: xr.DataTree, workspace: Path) -> None:
     from ripeness.elicitation.elicit import elicit_priors
-    from ripeness.workflow.checked import check_workspace
+    from ripeness.workflow.request import check_workspace
 
     priors = elicit_priors(check_workspace(workspace).priors)
     war = priors["war_level"]
@@ -259,7 +259,7 @@ def test_what_is_rounded_is_rounded_far_below_the_monte_carlo_error(run: Run) ->
 
 def test_the_same_tree_gives_the_same_bytes(run: Run, tmp_path: Path) -> None:
     from ripeness.inference.storage import as_stored
-    from ripeness.results import write_tree
+    from ripeness.workflow.run import write_tree
 
     digests = []
     for number in range(2):

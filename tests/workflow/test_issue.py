@@ -5,16 +5,15 @@ from __future__ import annotations
 import json
 from datetime import date
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from ripeness import results
-from ripeness import workflow as pipeline
 from ripeness.ledger import FILE, read_ledger
 from ripeness.report import page
 from ripeness.workflow import issue as issuing
+from ripeness.workflow.request import Request
+from ripeness.workflow.run import PAGE, Run
 from ripeness.workspace import read_workspace
 
 
@@ -40,12 +39,13 @@ def report(copied_workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         summary = {"run_id": run_id, "origin": origin.isoformat(), "essay": {"date": "2025-06-18"}, "forecasts": rows}
         summary |= {"data_hash": "d", "priors_hash": "p", "code_version": "c", "method": "by hand"}
         folder = copied_workspace / "reports" / origin.isoformat()
-        monkeypatch.setattr(issuing, "run_forecast", lambda *_: folder)
-        monkeypatch.setattr(results, "open_run", lambda _: SimpleNamespace(summary=summary, tree=None))
+        stored = Run(folder, {"run_id": run_id, "origin": origin.isoformat(), "base": None}, summary)
+        stored.__dict__["tree"] = None  # no draws are drawn
+        monkeypatch.setattr(issuing, "obtain_forecast", lambda *_: stored)
         monkeypatch.setattr(issuing, "explain_forecast", lambda *_: {})
         monkeypatch.setattr(page, "render_page", lambda _summary, _tree, record, *_: json.dumps(record))
-        issuing.run_report(copied_workspace, origin)
-        return json.loads((folder / results.PAGE).read_text("utf-8"))
+        issuing.run_report(Request(copied_workspace, origin))
+        return json.loads((folder / PAGE).read_text("utf-8"))
 
     return run
 
@@ -73,7 +73,7 @@ def test_a_forecast_of_a_past_day_is_issued_in_hindsight(report: Any, copied_wor
 
 def test_a_page_knows_only_what_was_resolved_by_its_day(report: Any, copied_workspace: Path) -> None:
     report(date(2025, 7, 6), 0.2)
-    added, record = pipeline.run_resolve(copied_workspace)
+    added, record = issuing.run_resolve(Request(copied_workspace))
     assert {row.horizon_weeks: row.outcome for row in added} == {4: "yes", 13: "yes", 26: "yes"}
     assert record["counts"]["hindsight"]["resolved"] == 3
     assert report(date(2025, 7, 6), 0.2)["counts"]["hindsight"] == {"issued": 4, "open": 4, "resolved": 0, "void": 0, "due": 0}

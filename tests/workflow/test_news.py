@@ -11,17 +11,15 @@ from typing import Any
 
 import pytest
 
-from ripeness import results
 from ripeness.errors import UsageError
 from ripeness.ledger import append_entries, read_ledger
 from ripeness.report.attribution import news_sentences
 from ripeness.reweighting import refusals as reasons
-from ripeness.workflow import explained as explaining
-from ripeness.workflow.checked import check_workspace
-from ripeness.workflow.explained import explain_forecast
-from ripeness.workflow.forecasts import quiet
-from ripeness.workflow.issue import run_report
+from ripeness.workflow import issue
+from ripeness.workflow.issue import explain_forecast, run_report
 from ripeness.workflow.news import NEWS, NEWS_FIGURE, run_news
+from ripeness.workflow.request import Request, check_workspace
+from ripeness.workflow.run import open_run, quiet
 
 FROM, TO = "2025-06-18", "2025-06-29"
 
@@ -33,8 +31,8 @@ def told(short_run: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path
     shutil.copytree(short_run.root, root)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(reasons, "LARGEST_ERROR", 1.0)
-        run_report(root, as_of=date.fromisoformat(TO))
-        return root, run_news(root, FROM, TO, quiet)
+        run_report(Request(root, date.fromisoformat(TO)))
+        return root, run_news(Request(root), FROM, TO, quiet)
 
 
 @pytest.fixture(autouse=True)
@@ -45,7 +43,7 @@ def any_error_passes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_lines_and_residual_add_up(told: tuple[Path, dict[str, Any]]) -> None:
     root, news = told
-    ends = [results.open_run(root / "reports" / day).summary["forecasts"] for day in (FROM, TO)]
+    ends = [open_run(root / "reports" / day).summary["forecasts"] for day in (FROM, TO)]
     before, after = (
         next(row["probability"] for row in rows if row["source"] == "mixture" and row["horizon_weeks"] == 13 and row["question"] == "round")
         for rows in ends
@@ -83,28 +81,28 @@ def test_it_is_stored_with_its_figure_and_told_in_a_paragraph(told: tuple[Path, 
 def test_a_report_explains_once_and_needs_no_fit(told: tuple[Path, dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> None:
     root, news = told
     folder = root / "reports" / TO
-    checked = check_workspace(root)
+    inputs, run = check_workspace(root), open_run(folder)
     stored = {name: (folder / name).read_bytes() for name in (NEWS, "scenarios.json", "watch.json")}
     with monkeypatch.context() as patch:  # unchanged: nothing is told again
-        patch.setattr(explaining, "open_folder", None)
-        patch.setattr(explaining, "news_without_fit", None)
-        assert explain_forecast(checked, folder, quiet)["news"]["total_points"] == pytest.approx(news["total_points"])
+        patch.setattr(issue, "origin_of", None)
+        patch.setattr(issue, "news_without_fit", None)
+        assert explain_forecast(inputs, run, quiet)["news"]["total_points"] == pytest.approx(news["total_points"])
     (folder / NEWS).unlink()
-    again = explain_forecast(checked, folder, quiet)  # since the ledger's last forecast of an earlier day, from the draws that are stored
+    again = explain_forecast(inputs, run, quiet)  # since the ledger's last forecast of an earlier day, from the draws that are stored
     assert {name: (folder / name).read_bytes() for name in stored} == stored
     assert again["scenarios"]["inverse"]["probability"] == 0.5 and again["watch"]["releases"]
     path = root / "priors" / "scenarios.toml"
     text = path.read_text("utf-8")
     path.write_text(text.replace('Russia breaks through"', 'The front moves"'), "utf-8")
-    assert explain_forecast(checked, folder, quiet)["scenarios"]["scenarios"][0]["title"] == "The front moves"
+    assert explain_forecast(inputs, run, quiet)["scenarios"]["scenarios"][0]["title"] == "The front moves"
     path.unlink()
-    assert "scenarios" not in explain_forecast(checked, folder, quiet)
+    assert "scenarios" not in explain_forecast(inputs, run, quiet)
     path.write_text(text, "utf-8")
 
 
 def test_the_same_again_moves_nothing(told: tuple[Path, dict[str, Any]]) -> None:
     root, _ = told
-    news = run_news(root, TO, TO, quiet)
+    news = run_news(Request(root), TO, TO, quiet)
     assert (news["lines"], news["total_points"], news["residual_points"]) == ([], 0.0, 0.0)
 
 
@@ -112,7 +110,7 @@ def test_a_run_of_the_ledger_made_otherwise_has_a_line_for_that(told: tuple[Path
     root, plain = told
     entries = [entry for entry in read_ledger(root / "reports") if entry.origin.isoformat() == TO]
     append_entries(root / "reports", [replace_run(entry) for entry in entries])
-    news = run_news(root, FROM, "feedbeef", quiet)
+    news = run_news(Request(root), FROM, "feedbeef", quiet)
     made = [line for line in news["lines"] if line["kind"] == "made"]
     assert len(made) == 1 and made[0]["points"] == pytest.approx(-100 * (plain["to"]["probability"] - 0.5), abs=1e-3)
     assert news["to"] == {"origin": TO, "probability": 0.5, "run_id": "feedbeef0000"}
@@ -132,4 +130,4 @@ def replace_run(entry: Any) -> Any:
 )
 def test_what_is_no_forecast_is_refused(told: tuple[Path, dict[str, Any]], earlier: str, later: str, words: str) -> None:
     with pytest.raises(UsageError, match=words):
-        run_news(told[0], earlier, later, quiet)
+        run_news(Request(told[0]), earlier, later, quiet)

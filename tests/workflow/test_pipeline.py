@@ -12,9 +12,10 @@ import pytest
 
 from ripeness import names, open_run
 from ripeness.errors import GateError, RipenessError, UsageError
-from ripeness.results import FORECAST_COLUMNS
 from ripeness.workflow.forecasts import run_forecast
 from ripeness.workflow.issue import run_report
+from ripeness.workflow.request import Request
+from ripeness.workflow.run import FORECAST_COLUMNS, SCHEMA
 
 
 def test_forecast_table_has_the_headline_question_first(short_run: Any) -> None:
@@ -64,7 +65,7 @@ def test_a_wednesday_origin_counts_its_week_by_shares(short_run: Any) -> None:
 
 def test_stored_groups_and_variables_are_those_of_the_schema(short_run: Any) -> None:
     run = open_run(short_run.folder)
-    assert run.tree.attrs["schema"] == 1
+    assert run.tree.attrs["schema"] == SCHEMA
     assert set(run.tree.children) == {name for name, _, _ in names.FITS} | {"data"}
     groups = {
         "posterior",
@@ -111,7 +112,7 @@ def test_same_inputs_reuse_the_fit_and_add_nothing_to_the_ledger(short_run: Any)
     ledger = (short_run.root / "reports" / "ledger.csv").read_bytes()
     stamp = (short_run.folder / "posterior.nc").stat().st_mtime_ns
     said: list[str] = []
-    run_report(short_run.root, as_of=date(2025, 6, 18), progress=said.append)
+    run_report(Request(short_run.root, date(2025, 6, 18)), said.append)
     assert said[0] == "inputs unchanged: the stored fit is used"
     assert (short_run.folder / "posterior.nc").stat().st_mtime_ns == stamp
     assert {path.name: path.read_bytes() for path in short_run.folder.iterdir() if path.suffix != ".nc"} == before
@@ -150,7 +151,7 @@ def test_a_fit_that_fails_its_gate_publishes_nothing(short_run: Any) -> None:
     kept = {path.name: path.read_bytes() for path in short_run.folder.iterdir() if path.suffix != ".nc"}
     ledger = (short_run.root / "reports" / "ledger.csv").read_bytes()
     with pytest.raises(GateError, match=r"no probability is published .*effective sample size"):
-        run_forecast(short_run.root, as_of=date(2025, 6, 18), refit=True)
+        run_forecast(Request(short_run.root, date(2025, 6, 18), refit=True))
     assert (short_run.root / "reports" / "ledger.csv").read_bytes() == ledger
     assert {name: (short_run.folder / name).read_bytes() for name in kept} == kept
     page = (short_run.folder / "failure.html").read_text("utf-8")
@@ -163,6 +164,6 @@ def test_a_fit_that_fails_its_gate_publishes_nothing(short_run: Any) -> None:
 
 def test_an_origin_nobody_searched_is_refused(short_run: Any) -> None:
     with pytest.raises(UsageError, match="searched for up to"):
-        run_forecast(short_run.root, as_of=date(2030, 1, 1))
+        run_forecast(Request(short_run.root, date(2030, 1, 1)))
     with pytest.raises(UsageError, match="the record begins on 2022-02-24"):
-        run_forecast(short_run.root, as_of=date(2021, 1, 1))
+        run_forecast(Request(short_run.root, date(2021, 1, 1)))

@@ -29,10 +29,8 @@ from ripeness.attribution.what_if import build_panel, read_panel
 from ripeness.errors import UsageError
 from ripeness.reweighting.reweighted import update_fit
 from ripeness.reweighting.stored import read_base
-from ripeness.workflow.checked import check_workspace
-from ripeness.workflow.counterfactual import run_would_have
-from ripeness.workflow.forecasts import quiet
-from ripeness.workflow.scenarios import SCENARIOS, run_scenarios
+from ripeness.workflow.request import Request, check_workspace
+from ripeness.workflow.scenarios import SCENARIOS, run_scenarios, run_would_have
 
 BASE = "2025-06-18"
 
@@ -187,11 +185,11 @@ def test_what_a_level_takes_does_reach_it(origin: Origin) -> None:
 
 def test_the_command_writes_all_of_them(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(simulated, "DRAWS", 100)
-    found = run_scenarios(workspace, [], False, 0.5, read_origin(workspace), quiet)
+    found = run_scenarios(Request(workspace, read_origin(workspace)), [], False, 0.5)
     stored = json.loads((workspace / "reports" / BASE / SCENARIOS).read_text("utf-8"))
     assert [one["id"] for one in stored["scenarios"]] == [one["id"] for one in found["scenarios"]] and len(stored["scenarios"]) >= 8
     assert stored["inverse"]["weeks"] == 26 and all(one["claims"] for one in stored["scenarios"])
-    given = run_scenarios(workspace, ["mediation"], True, None, read_origin(workspace), quiet)
+    given = run_scenarios(Request(workspace, read_origin(workspace)), ["mediation"], True, None)
     assert given["verb"] == "given" and stored == json.loads((workspace / "reports" / BASE / SCENARIOS).read_text("utf-8"))
 
 
@@ -209,7 +207,7 @@ def read_origin(workspace: Path) -> Any:
 )
 def test_what_cannot_be_told_is_refused(workspace: Path, wanted: list[str], given: bool, reach: float | None, words: str) -> None:
     with pytest.raises(UsageError, match=words):
-        run_scenarios(workspace, wanted, given, reach, read_origin(workspace), quiet)
+        run_scenarios(Request(workspace, read_origin(workspace)), wanted, given, reach)
 
 
 def test_a_past_path_keeps_every_shock_but_where_it_is_held() -> None:
@@ -232,7 +230,7 @@ def replace_weeks(path: HeldPath, first: int, last: int) -> HeldPath:
 
 
 def test_what_would_have_been_differs_by_the_path_alone(workspace: Path) -> None:
-    found = run_would_have(workspace, ["mediation", "status-quo"], date(2024, 6, 2), read_origin(workspace), quiet)
+    found = run_would_have(Request(workspace, read_origin(workspace)), ["mediation", "status-quo"], date(2024, 6, 2))
     assert found["verb"] == "would have" and found["from"] == "2024-06-02"
     by_id = {one["id"]: one["contrasts"] for one in found["scenarios"]}
     assert [row["weeks"] for row in by_id["mediation"]] == [4, 13, 26]
@@ -240,9 +238,9 @@ def test_what_would_have_been_differs_by_the_path_alone(workspace: Path) -> None
         assert mediated["forecast"] == quo["forecast"]  # as it was, whatever is asked
         assert 0 < mediated["forecast"] < 1 and mediated["change"] > 3 * mediated["mcse"]
     with pytest.raises(UsageError, match=r"and 20[0-9-]+, 26 weeks before it ends"):
-        run_would_have(workspace, ["mediation"], date(2025, 5, 4), read_origin(workspace), quiet)
+        run_would_have(Request(workspace, read_origin(workspace)), ["mediation"], date(2025, 5, 4))
     with pytest.raises(UsageError, match="a day between"):
-        run_would_have(workspace, ["mediation"], date(2027, 1, 3), read_origin(workspace), quiet)
+        run_would_have(Request(workspace, read_origin(workspace)), ["mediation"], date(2027, 1, 3))
 
 
 def test_the_page_answers_as_the_command_does(origin: Origin, shipped: dict[str, Scenario]) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from ripeness import names
-from ripeness.workflow.summary.beliefs import factor_paths
+from ripeness.workflow.summary_new import factor_paths
 from ripeness.workspace import Factor
 
 ORIGIN = date(2025, 6, 22)

@@ -12,12 +12,15 @@ from typing import Any
 
 import pytest
 
-from ripeness import names, results
+from ripeness import names
 from ripeness.ledger import read_ledger
 from ripeness.reweighting import refusals as reasons
 from ripeness.reweighting.stored import read_base
+from ripeness.workflow import run as store
 from ripeness.workflow.forecasts import run_forecast
 from ripeness.workflow.issue import run_report
+from ripeness.workflow.request import Request
+from ripeness.workflow.run import Run, open_run
 
 LATER = date(2025, 6, 29)
 BASE = date(2025, 6, 18)
@@ -31,7 +34,7 @@ def updated(short_run: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[P
     said: list[str] = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(reasons, "LARGEST_ERROR", 1.0)
-        run_report(root, as_of=LATER, progress=said.append)
+        run_report(Request(root, LATER), said.append)
     return root, said
 
 
@@ -46,15 +49,15 @@ def test_the_path_is_told_in_words(updated: tuple[Path, list[str]]) -> None:
     told = next(line for line in said if "reweighted" in line)
     assert told.startswith("the draws of the fit of 18 June 2025, reweighted for ") and "; k-hat " in told
     assert not any("sampling" in line for line in said)
-    run = results.open_run(root / "reports" / LATER.isoformat())
+    run = open_run(root / "reports" / LATER.isoformat())
     assert run.summary["reweighted"]["words"] == told
-    page = (run.folder / results.PAGE).read_text("utf-8")
+    page = (run.folder / store.PAGE).read_text("utf-8")
     assert told in page and "fit of 18 June 2025" in page
 
 
 def test_the_ledger_names_the_base_fit(updated: tuple[Path, list[str]]) -> None:
     root, _ = updated
-    base, run = (results.open_run(root / "reports" / day.isoformat()) for day in (BASE, LATER))
+    base, run = (open_run(root / "reports" / day.isoformat()) for day in (BASE, LATER))
     rows = [entry for entry in read_ledger(root / "reports") if entry.origin == LATER]
     assert rows and {row.run_id for row in rows} == {run.manifest["run_id"]}
     assert {row.method for row in rows} == {f"{base.manifest['method']}, reweighted from run {base.manifest['run_id']}"}
@@ -64,26 +67,26 @@ def test_the_ledger_names_the_base_fit(updated: tuple[Path, list[str]]) -> None:
 def test_an_update_again_is_the_stored_one_and_anew_has_the_same_bytes(updated: tuple[Path, list[str]], tmp_path: Path) -> None:
     root, _ = updated
     said: list[str] = []
-    folder = run_forecast(root, as_of=LATER, progress=said.append)
+    folder = run_forecast(Request(root, LATER), said.append).folder
     assert said == ["inputs unchanged: the stored forecast is used"]
     copy = tmp_path / "workspace"
     shutil.copytree(root, copy)
     shutil.rmtree(copy / "reports" / LATER.isoformat())
-    again = run_forecast(copy, as_of=LATER)
-    for name in (results.FORECAST_JSON, results.FORECAST_CSV, results.MANIFEST, results.REWEIGHTED):
+    again = run_forecast(Request(copy, LATER)).folder
+    for name in (store.FORECAST_JSON, store.FORECAST_CSV, store.MANIFEST, store.REWEIGHTED):
         assert (again / name).read_bytes() == (folder / name).read_bytes(), name
 
 
 def test_a_chain_of_updates_begins_with_the_fit(updated: tuple[Path, list[str]]) -> None:
     root, _ = updated
-    assert not (root / "reports" / LATER.isoformat() / results.BASE).exists()
-    folder = run_forecast(root, as_of=date(2025, 7, 6))
-    assert results.open_run(folder).summary["reweighted"]["base_origin"] == "2025-06-18"
+    assert not (root / "reports" / LATER.isoformat() / store.BASE).exists()
+    run = run_forecast(Request(root, date(2025, 7, 6)))
+    assert run.summary["reweighted"]["base_origin"] == "2025-06-18"
 
 
 def test_the_summary_has_all_that_a_fit_has(updated: tuple[Path, list[str]]) -> None:
     root, _ = updated
-    base, run = (results.open_run(root / "reports" / day.isoformat()) for day in (BASE, LATER))
+    base, run = (open_run(root / "reports" / day.isoformat()) for day in (BASE, LATER))
     assert set(run.summary) == set(base.summary)
     assert [(row["question"], row["source"], row["horizon_weeks"]) for row in run.summary["forecasts"]] == [
         (row["question"], row["source"], row["horizon_weeks"]) for row in base.summary["forecasts"]
@@ -102,20 +105,20 @@ def test_the_summary_has_all_that_a_fit_has(updated: tuple[Path, list[str]]) -> 
 
 def test_the_tree_of_an_update_has_the_fits_of_its_base_and_its_own_data(updated: tuple[Path, list[str]]) -> None:
     root, _ = updated
-    base, run = (results.open_run(root / "reports" / day.isoformat()) for day in (BASE, LATER))
+    base, run = (open_run(root / "reports" / day.isoformat()) for day in (BASE, LATER))
     assert "posterior" in run.fit("outside").children
     within = run.tree["reweighted/outside/within"]
     assert float(within.mean(names.DRAW).sel({names.HORIZON: 13})) == pytest.approx(_probability(run, names.OUTSIDE), abs=0.01)
     assert run.tree["data"].sizes[names.OBSERVATION] > base.tree["data"].sizes[names.OBSERVATION]
 
 
-def _probability(run: results.Run, source: str) -> float:
+def _probability(run: Run, source: str) -> float:
     return float(next(row["probability"] for row in run.summary["forecasts"] if row["source"] == source and row["horizon_weeks"] == 13))
 
 
 def test_what_is_stored_opens_as_it_was(short_run: Any) -> None:
-    base = read_base(short_run.folder / results.BASE)
-    summary = json.loads((short_run.folder / results.FORECAST_JSON).read_text("utf-8"))
+    base = read_base(short_run.folder / store.BASE)
+    summary = json.loads((short_run.folder / store.FORECAST_JSON).read_text("utf-8"))
     assert base.summary == summary and base.panel.origin == BASE
     assert list(base.fits) == [name for name, *_ in names.FITS]
 
@@ -160,7 +163,7 @@ def test_what_weights_cannot_take_up_needs_a_fit(
 
     monkeypatch.setattr(forecasts, "_fit", fit)
     with pytest.raises(InterruptedError):
-        run_forecast(root, as_of=as_of, seed=seed, progress=said.append)
+        run_forecast(Request(root, as_of, seed), said.append)
     assert any(line.startswith("a new fit is needed: ") and reason in line for line in said), said
 
 
@@ -181,7 +184,7 @@ def test_data_that_cannot_be_right_are_not_forecast_from_an_older_fit(
     monkeypatch.setattr(carried, "flag_vintage", lambda vintage: [Flag("unit", "oil lies far out", "look at its unit", withholds=True)])
     said: list[str] = []
     with pytest.raises(InterruptedError):
-        run_forecast(root, as_of=LATER, progress=said.append)
+        run_forecast(Request(root, LATER), said.append)
     assert "a new fit is needed: oil lies far out" in said
 
 
@@ -193,7 +196,7 @@ def test_refit_does_not_ask(updated: tuple[Path, list[str]], monkeypatch: pytest
 
     monkeypatch.setattr(forecasts, "_fit", fit)
     with pytest.raises(InterruptedError):
-        run_forecast(updated[0], as_of=LATER, refit=True)
+        run_forecast(Request(updated[0], LATER, refit=True))
 
 
 def test_a_forecast_from_older_draws_loads_no_sampler(updated: tuple[Path, list[str]], tmp_path: Path) -> None:
@@ -201,8 +204,8 @@ def test_a_forecast_from_older_draws_loads_no_sampler(updated: tuple[Path, list[
     shutil.copytree(updated[0], root)
     shutil.rmtree(root / "reports" / LATER.isoformat())
     code = (
-        "import sys; from pathlib import Path; from datetime import date; from ripeness.reweighting import reasons; reasons.LARGEST_ERROR = 1.0; "
-        f"from ripeness.workflow import run_forecast; run_forecast(Path({str(root)!r}), date(2025, 6, 29)); "
+        "import sys; from pathlib import Path; from datetime import date; from ripeness.reweighting import refusals; refusals.LARGEST_ERROR = 1.0; "
+        f"import ripeness; ripeness.run_forecast(ripeness.Request(Path({str(root)!r}), date(2025, 6, 29))); "
         "print({'pymc', 'pytensor', 'nutpie', 'preliz'} & set(sys.modules) or '')"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -10,7 +10,7 @@ import pytest
 from ripeness.errors import ContentError, UsageError
 from ripeness.workspace import find_workspace, read_workspace
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 SOUND = """\
 schema = 1

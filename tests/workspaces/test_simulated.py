@@ -22,9 +22,9 @@ from scipy.stats import binom
 from workspaces.simulate import simulate
 
 from ripeness import names
-from ripeness.results import PAGE, Run, open_run
-from ripeness.workflow.forecasts import quiet
 from ripeness.workflow.issue import run_report
+from ripeness.workflow.request import Request
+from ripeness.workflow.run import PAGE, Run
 from ripeness.workflow.scenarios import run_scenarios
 from ripeness.workflow.watchlist import run_watch
 
@@ -46,7 +46,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """`ripeness report` on a copy without the truth, held to the real gate."""
     root = tmp_path_factory.mktemp("islands") / "workspace"
     shutil.copytree(SIMULATED, root, ignore=shutil.ignore_patterns("truth*"))
-    return open_run(run_report(root))
+    return run_report(Request(root))
 
 
 @pytest.fixture(scope="module")
@@ -116,9 +116,9 @@ def test_what_would_move_it_is_told_without_any_slow_level(run: Run, truth: dict
         f'[[path]]\nscenario = "advance"\nfactor = "{next(iter(truth["half_life"]))}"\nunits = 2.0\nfrom_week = 1\nto_week = 4\n',
         "utf-8",
     )
-    told = run_scenarios(root, [], False, 0.5, None, quiet)
+    told = run_scenarios(Request(root), [], False, 0.5)
     assert told["scenarios"][0]["contrasts"][0]["change"] != 0.0 and len(told["inverse"]["conditions"]) >= 2
-    assert run_watch(root, None, quiet)["releases"]
+    assert run_watch(Request(root))["releases"]
 
 
 def test_paths_of_factors_are_found_again(posterior: xr.Dataset) -> None:

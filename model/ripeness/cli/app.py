@@ -21,10 +21,12 @@ from ripeness.cli.options import (
     Json,
     Refit,
     RunOn,
+    SamplerName,
     Seed,
     Workspace,
     example,
     read_day,
+    request_of,
     root_of,
 )
 from ripeness.errors import UsageError
@@ -74,7 +76,7 @@ def init(
 @app.command(epilog=example("ripeness check --workspace ~/desks/valleys"))
 def check(workspace: Workspace = None, json: Json = False) -> None:
     """Check every file, row and id; change nothing."""
-    from ripeness.cli.check import show_check
+    from ripeness.cli.inputs import show_check
 
     show_check(root_of(workspace), json)
 
@@ -88,7 +90,7 @@ def claims(
     json: Json = False,
 ) -> None:
     """Show what the essay claims and leaves open."""
-    from ripeness.cli.show_claims import show_claims, verify_copy
+    from ripeness.cli.inputs import show_claims, verify_copy
 
     root = root_of(workspace)
     if verify is None:
@@ -100,9 +102,9 @@ def claims(
 @app.command(epilog=example("ripeness priors", "ripeness priors --as-of 2025-05-11 --json"))
 def priors(as_of: AsOf = None, seed: Seed = None, workspace: Workspace = None, json: Json = False) -> None:
     """Show the priors and what they imply."""
-    from ripeness.cli.priors import show_priors
+    from ripeness.cli.inputs import show_priors
 
-    show_priors(root_of(workspace), as_of, seed, json)
+    show_priors(request_of(workspace, as_of, seed), json)
 
 
 @app.command("import", epilog=example("ripeness import eia brent-daily.csv", "ripeness import all downloads --update --date 2026-07-06"))
@@ -162,33 +164,40 @@ def update(
 
 
 @app.command(epilog=example("ripeness fit", "ripeness fit --as-of 2025-05-11 --seed 7"))
-def fit(as_of: AsOf = None, seed: Seed = None, refit: Refit = False, workspace: Workspace = None) -> None:
+def fit(as_of: AsOf = None, seed: Seed = None, sampler: SamplerName = None, refit: Refit = False, workspace: Workspace = None) -> None:
     """Sample the posterior and hold it to the gate."""
     from ripeness.cli.runs import make_fit
 
-    make_fit(root_of(workspace), as_of, seed, refit)
+    make_fit(request_of(workspace, as_of, seed, sampler, refit))
 
 
 @app.command(epilog=example("ripeness forecast", "ripeness forecast --as-of 2025-05-11 --json"))
-def forecast(as_of: AsOf = None, seed: Seed = None, refit: Refit = False, workspace: Workspace = None, json: Json = False) -> None:
+def forecast(
+    as_of: AsOf = None,
+    seed: Seed = None,
+    sampler: SamplerName = None,
+    refit: Refit = False,
+    workspace: Workspace = None,
+    json: Json = False,
+) -> None:
     """Show the probabilities of a round.
 
     Fits first where no fit of the same inputs is stored.
     """
     from ripeness.cli.runs import make_forecast
 
-    make_forecast(root_of(workspace), as_of, seed, refit, json)
+    make_forecast(request_of(workspace, as_of, seed, sampler, refit), json)
 
 
 @app.command(epilog=example("ripeness report", "ripeness report --as-of 2025-05-11"))
-def report(as_of: AsOf = None, seed: Seed = None, refit: Refit = False, workspace: Workspace = None) -> None:
+def report(as_of: AsOf = None, seed: Seed = None, sampler: SamplerName = None, refit: Refit = False, workspace: Workspace = None) -> None:
     """Write the page.
 
     It says the forecast, how it comes about and how far to trust it. Fits first where no fit of the same inputs is stored.
     """
     from ripeness.cli.runs import make_report
 
-    make_report(root_of(workspace), as_of, seed, refit)
+    make_report(request_of(workspace, as_of, seed, sampler, refit))
 
 
 @app.command(epilog=example("ripeness news 2026-06-21 2026-06-28", "ripeness news 9eeaf9e19e96 2026-07-05 --json"))
@@ -202,9 +211,9 @@ def news(
 
     The change of the headline in lines that add up to it: time, each indicator's new and revised values, announcements, rounds.
     """
-    from ripeness.cli.news import show_news
+    from ripeness.cli.attribution import show_news
 
-    show_news(root_of(workspace), earlier, later, json)
+    show_news(request_of(workspace), earlier, later, json)
 
 
 @app.command(
@@ -238,15 +247,15 @@ def scenario(
 
     Factors are held on the paths of priors/scenarios.toml, with the same draws and random numbers in every arm.
     """
-    from ripeness.cli.scenario import show_scenarios, show_would_have
+    from ripeness.cli.attribution import show_scenarios, show_would_have
 
     if start is not None:
         if given or reach is not None:
             raise UsageError("--from goes with neither --given nor --reach")
-        show_would_have(root_of(workspace), names or [], start, as_of, json)
+        show_would_have(request_of(workspace, as_of), names or [], start, json)
         return
 
-    show_scenarios(root_of(workspace), names or [], given, reach, as_of, json)
+    show_scenarios(request_of(workspace, as_of), names or [], given, reach, json)
 
 
 @app.command(epilog=example("ripeness watch", "ripeness watch --json"))
@@ -255,9 +264,9 @@ def watch(as_of: AsOf = None, workspace: Workspace = None, json: Json = False) -
 
     Exit code 3 if new rows have crossed a tripwire of the watch list before.
     """
-    from ripeness.cli.watch import show_watch
+    from ripeness.cli.attribution import show_watch
 
-    code = show_watch(root_of(workspace), as_of, json)
+    code = show_watch(request_of(workspace, as_of), json)
     if code:
         raise typer.Exit(code)
 
@@ -275,9 +284,9 @@ def export(
 
     hub: model output as the hubverse has it. brief: one page of Markdown. figures: the charts as SVG and PNG.
     """
-    from ripeness.cli.export import export_run
+    from ripeness.cli.runs import export_run
 
-    export_run(root_of(workspace), kinds or [], out, as_of)
+    export_run(request_of(workspace, as_of), kinds or [], out)
 
 
 @app.command(epilog=example("ripeness resolve", "ripeness resolve --as-of 2026-06-28 --json"))
@@ -286,9 +295,9 @@ def resolve(as_of: AsOf = None, workspace: Workspace = None, json: Json = False)
 
     Appends to reports/resolutions.csv what the record settles by now.
     """
-    from ripeness.cli.resolve import show_resolutions
+    from ripeness.cli.runs import show_resolutions
 
-    show_resolutions(root_of(workspace), as_of, json)
+    show_resolutions(request_of(workspace, as_of), json)
 
 
 @app.command(epilog=example("ripeness backtest --quick", "ripeness backtest --scheduler tcp://127.0.0.1:8786"))
@@ -313,9 +322,9 @@ def backtest(
 
     Each origin sees only what was known by then. An interrupted backtest goes on where it stopped.
     """
-    from ripeness.cli.backtest import make_backtest
+    from ripeness.cli.studies import make_backtest
 
-    make_backtest(root_of(workspace), quick, not quick if gap is None else gap, scheduler, seed, day, json)
+    make_backtest(request_of(workspace, seed=seed), quick, not quick if gap is None else gap, scheduler, day, json)
 
 
 @data.callback()
@@ -332,7 +341,7 @@ def show(
     json: Json = False,
 ) -> None:
     """Show the newest values of an indicator as known on a day."""
-    from ripeness.cli.data_show import show_values
+    from ripeness.cli.data import show_values
 
     show_values(root_of(workspace), indicator, as_of, last, json)
 
@@ -345,7 +354,7 @@ def diff(
     json: Json = False,
 ) -> None:
     """Show what became known between two days: new, revised, withdrawn."""
-    from ripeness.cli.data_diff import show_differences
+    from ripeness.cli.data import show_differences
 
     show_differences(root_of(workspace), earlier, later, json)
 
@@ -361,9 +370,9 @@ def scorecard(seed: Seed = None, day: RunOn = None, workspace: Workspace = None)
 
     As of the essay's day and as of now: supported, contradicted or unmoved.
     """
-    from ripeness.cli.study import study_scorecard
+    from ripeness.cli.studies import study_scorecard
 
-    study_scorecard(root_of(workspace), seed, day)
+    study_scorecard(request_of(workspace, seed=seed), day)
 
 
 @study.command(epilog=example("ripeness study sensitivity", "ripeness study sensitivity --as-of 2025-06-18"))
@@ -372,9 +381,9 @@ def sensitivity(as_of: AsOf = None, seed: Seed = None, day: RunOn = None, worksp
 
     Every claim zeroed, every indicator left out, priors and likelihoods scaled; takes minutes.
     """
-    from ripeness.cli.study import study_sensitivity
+    from ripeness.cli.studies import study_sensitivity
 
-    study_sensitivity(root_of(workspace), as_of, seed, day)
+    study_sensitivity(request_of(workspace, as_of, seed), day)
 
 
 @study.command(epilog=example("ripeness study sbc", "ripeness study sbc --simulations 50 --wrong 20 --futures 0"))
@@ -391,6 +400,6 @@ def sbc(
 
     Simulation-based calibration of the whole model; takes about half an hour.
     """
-    from ripeness.cli.study import study_sbc
+    from ripeness.cli.studies import study_sbc
 
-    study_sbc(root_of(workspace), simulations, wrong, futures, as_of, seed, day)
+    study_sbc(request_of(workspace, as_of, seed), simulations, wrong, futures, day)

@@ -12,14 +12,14 @@ from rich.text import Text
 from ripeness.cli.screen import open_console
 from ripeness.cli.update import say_update
 from ripeness.errors import UsageError
+from ripeness.intake.sources import find_files, import_sources
 from ripeness.intake.updates import Choices
-from ripeness.sources import files_by_source, import_source
 from ripeness.workspace import read_workspace
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ripeness.sources.export import Compared
+    from ripeness.intake.export import Compared
 
 
 def import_files(root: Path, source: str, files: list[Path], out: Path | None) -> None:
@@ -28,19 +28,19 @@ def import_files(root: Path, source: str, files: list[Path], out: Path | None) -
     Raises
     ------
     UsageError
-        If the source is unknown, a file is missing or `out` is no folder.
+        If no reader is installed, the source is unknown, a file is missing or `out` is no folder.
     ContentError
-        If a publisher's file is not what it should be, or a file in `out` holds rows that the import lacks.
+        If a publisher's file or data/sources.toml is not what it should be, or a file in `out` holds rows that the import lacks.
     """
-    from ripeness.sources.export import compare_rows, export_rows
+    from ripeness.intake.export import compare_rows, export_rows
 
     workspace = read_workspace(root)
     if out is not None and not out.is_dir():
         raise UsageError(f"--out {out}: no such folder")
-    found, absent = files_by_source(source, files)
+    found, absent = find_files(source, files)
     tables: dict[str, pd.DataFrame] = {}
-    for name, paths in found.items():
-        tables |= import_source(name, paths)
+    for given in import_sources(found, workspace).values():
+        tables |= given
     compared = compare_rows(tables, out or workspace.data)
     _print(compared, out or workspace.shown(workspace.data))
     if absent:
@@ -57,11 +57,11 @@ def update_from_import(root: Path, source: str, files: list[Path], choices: Choi
     Raises
     ------
     UsageError
-        If the source is unknown, a file is missing, or known periods have other values and no day is given for them.
+        If no reader is installed, the source is unknown, a file is missing, or known periods have other values and no day is given for them.
     ContentError
-        If a publisher's file is not what it should be, or rows are refused and nothing was written.
+        If a publisher's file or data/sources.toml is not what it should be, or rows are refused and nothing was written.
     """
-    from ripeness.workflow.storing import run_import_update
+    from ripeness.workflow.updates import run_import_update
 
     say_update(run_import_update(root, source, files, choices), choices, json)
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 from typer.core import TyperGroup
 
 from ripeness.errors import ContentError, RipenessError, UsageError
+from ripeness.names import Sampler
+
+if TYPE_CHECKING:
+    from ripeness.workflow.request import Request
 
 
 class Commands(TyperGroup):
@@ -70,9 +74,17 @@ AsOf = Annotated[
     ),
 ]
 Seed = Annotated[
-    int | None, typer.Option("--seed", metavar="N", min=0, help="Seed of every random number; by default that of ripeness.toml.")
+    int | None,
+    typer.Option("--seed", metavar="N", min=0, help="Seed of every random number; by default the stored run's, or that of ripeness.toml."),
 ]
-Refit = Annotated[bool, typer.Option("--refit", help="Fit anew even where a fit of the same inputs is stored.")]
+SamplerName = Annotated[
+    Sampler | None,
+    typer.Option("--sampler", help="What draws the posterior; by default what drew the stored run, or compiled."),
+]
+Refit = Annotated[
+    bool,
+    typer.Option("--refit", help="Fit anew even where a run of the same inputs is stored; seed and sampler as given or as by default."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 Day = Annotated[
     date | None,
@@ -89,6 +101,15 @@ RunOn = Annotated[
 def example(*lines: str) -> str:
     """The end of a command's help: calls of it, a line each, as they stand."""
     return "\b\n" + "\n".join(("Example:" if len(lines) == 1 else "Examples:", *(f"  {line}" for line in lines)))
+
+
+def request_of(
+    workspace: Path | None, as_of: date | None = None, seed: int | None = None, sampler: Sampler | None = None, refit: bool = False
+) -> Request:
+    """What is asked for, as the options have it."""
+    from ripeness.workflow.request import Request
+
+    return Request(root_of(workspace), as_of, seed, sampler, refit)
 
 
 def root_of(workspace: Path | None) -> Path:

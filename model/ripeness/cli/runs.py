@@ -1,19 +1,29 @@
-"""`ripeness fit`, `forecast` and `report`."""
+"""`ripeness fit`, `forecast`, `report`, `export` and `resolve`: a forecast made, issued, written in other forms, and scored."""
 
 from __future__ import annotations
 
-from datetime import date
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 from rich.text import Text
 
-from ripeness.cli.screen import open_console, print_json, show_progress
-from ripeness.results import PAGE, open_run
+from ripeness.cli.screen import open_console, print_json, show_progress, shown_path
+from ripeness.errors import RipenessError, UsageError, did_you_mean
+from ripeness.files import write_whole
+from ripeness.workflow.run import PAGE
+
+if TYPE_CHECKING:
+    from ripeness.workflow.request import Request
+    from ripeness.workflow.run import Run
+
+HUB, BRIEF, FIGURES = "hub", "brief", "figures"
+KINDS = (HUB, BRIEF, FIGURES)
 
 
-def make_fit(root: Path, as_of: date | None, seed: int | None, refit: bool) -> None:
+def make_fit(request: Request) -> None:
     """Sample the posterior, hold it to the gate and say where it lies.
 
     Raises
@@ -24,11 +34,11 @@ def make_fit(root: Path, as_of: date | None, seed: int | None, refit: bool) -> N
     from ripeness.workflow.forecasts import run_fit
 
     with show_progress() as progress:
-        folder = run_fit(root, as_of, seed, refit, progress)
-    open_console().print(Text(f"The fit passed its gate: {_shown(folder, root)}"), soft_wrap=True)
+        run = run_fit(request, progress)
+    open_console().print(Text(f"The fit passed its gate: {shown_path(run.folder, request.workspace)}"), soft_wrap=True)
 
 
-def make_forecast(root: Path, as_of: date | None, seed: int | None, refit: bool, json: bool) -> None:
+def make_forecast(request: Request, json: bool) -> None:
     """Print the headline probabilities; as JSON, everything that the page would show.
 
     Raises
@@ -39,8 +49,7 @@ def make_forecast(root: Path, as_of: date | None, seed: int | None, refit: bool,
     from ripeness.workflow.forecasts import run_forecast
 
     with show_progress() as progress:
-        folder = run_forecast(root, as_of, seed, refit, progress)
-    run = open_run(folder)
+        run = run_forecast(request, progress)
     if json:
         print_json(run.summary)
         return
@@ -61,10 +70,10 @@ def make_forecast(root: Path, as_of: date | None, seed: int | None, refit: bool,
     console = open_console()
     console.print(table)
     if run.summary["reweighted"]:
-        console.print(Text(f"From {run.summary['renewed']['words']}."), soft_wrap=True)
+        console.print(Text(f"From {run.summary['reweighted']['words']}."), soft_wrap=True)
 
 
-def make_report(root: Path, as_of: date | None, seed: int | None, refit: bool) -> None:
+def make_report(request: Request) -> None:
     """Write the page and say where it lies.
 
     Raises
@@ -75,8 +84,8 @@ def make_report(root: Path, as_of: date | None, seed: int | None, refit: bool) -
     from ripeness.workflow.issue import run_report
 
     with show_progress() as progress:
-        folder = run_report(root, as_of, seed, refit, progress)
-    open_console().print(Text(f"The page: {_shown(folder / PAGE, root)}"), soft_wrap=True)
+        run = run_report(request, progress)
+    open_console().print(Text(f"The page: {shown_path(run.folder / PAGE, request.workspace)}"), soft_wrap=True)
 
 
 def _percent(share: float) -> str:
@@ -84,5 +93,96 @@ def _percent(share: float) -> str:
     return "< 1 %" if share < 0.01 else f"{100 * share:.0f} %"
 
 
-def _shown(path: Path, root: Path) -> str:
-    return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
+def export_run(request: Request, kinds: list[str], out: Path | None) -> None:
+    """Write a forecast in other forms, and say where.
+
+    Raises
+    ------
+    UsageError
+        If a kind is none of `KINDS`.
+    """
+    for kind in kinds:
+        if kind not in KINDS:
+            raise UsageError(f"'{kind}' cannot be exported: {did_you_mean(kind, KINDS)}")
+    from ripeness.workflow.forecasts import run_forecast
+
+    with show_progress() as progress:
+        run = run_forecast(request, progress)
+    out = out or run.folder / "export"
+    try:
+        written = _export(run, kinds or list(KINDS), out)
+    except OSError as error:
+        place = shown_path(out, request.workspace)
+        raise RipenessError(f"{place} cannot be written ({error.strerror}). To mend: name another folder with --out") from None
+    console = open_console()
+    for path in written:
+        console.print(Text(shown_path(path, request.workspace)), soft_wrap=True)
+
+
+def _export(run: Run, kinds: list[str], out: Path) -> list[Path]:
+    written: list[Path] = []
+    for kind in dict.fromkeys(kinds):
+        if kind == HUB:
+            from ripeness.report.exports import hub_files
+
+            for name, text in hub_files(run.summary).items():
+                write_whole(out / "hub" / name, text)
+                written.append(out / "hub" / name)
+        elif kind == BRIEF:
+            from ripeness.evaluation.published import STUDIES, say_verdict
+            from ripeness.report.exports import write_brief
+            from ripeness.workflow.issue import read_explanations
+
+            write_whole(out / "brief.md", write_brief(run.summary, read_explanations(run), say_verdict(run.folder.parent / STUDIES)))
+            written.append(out / "brief.md")
+        else:
+            from ripeness.report.exports import write_charts
+
+            written += write_charts(run.summary, out / "figures")
+    return written
+
+
+def show_resolutions(request: Request, json: bool) -> None:
+    """Resolve what the record settles and print what was added, the counts and the scores.
+
+    Raises
+    ------
+    UsageError
+        If the day is none that the data know.
+    ContentError
+        If a file is wrong; nothing was changed.
+    """
+    from ripeness.workflow.issue import run_resolve
+
+    added, record = run_resolve(request)
+    if json:
+        print_json({"added": [asdict(row) for row in added]} | {key: record[key] for key in ("as_of", "counts", "scores")})
+        return
+    console = open_console()
+    if added:
+        table = Table(title=Text(f"Resolved by what was known on {record['as_of']}"), title_justify="left")
+        for column in ("question", "origin", "weeks", "issued", "probability", "outside", "outcome", "reason"):
+            table.add_column(column, justify="right" if column in ("weeks", "probability", "outside") else "left")
+        for row in added:
+            shown = (row.question, row.origin, row.horizon_weeks, row.issued, f"{row.probability:.2f}", f"{row.outside_view:.2f}")
+            searched = f" (found with {row.sensitivity_q05:g} to {row.sensitivity_q95:g})" if row.outcome == "no" else ""
+            table.add_row(*(Text(str(cell)) for cell in (*shown, row.outcome, row.reason + searched)))
+        console.print(table)
+    else:
+        console.print(Text(f"Nothing new is settled by what was known on {record['as_of']}."))
+    if record["scores"]:
+        table = Table(title=Text("Mean scores, the lower the better; outside view beside them"), title_justify="left")
+        for column in ("issued", "question", "weeks", "resolved", "yes", "Brier", "outside", "log score", "outside"):
+            table.add_column(column, justify="left" if column in ("issued", "question") else "right")
+        for one in record["scores"]:
+            said = [str(one[name]) for name in ("issued", "question", "horizon_weeks", "resolved", "yes")]
+            said += [f"{one[name]:.3f}" for name in ("brier", "outside_brier", "log_score", "outside_log_score")]
+            table.add_row(*map(Text, said))
+        console.print(table)
+    for issued, counts in record["counts"].items():
+        console.print(Text(f"{'Ahead' if issued == 'ahead' else 'In hindsight'}: {_in_words(counts)}."))
+
+
+def _in_words(counts: Mapping[str, Any]) -> str:
+    said = ", ".join(f"{counts[name]} {name}" for name in ("issued", "open", "resolved", "void"))
+    return said + (f"; {counts['due']} of the open are past their target and not settled yet" if counts["due"] else "")

@@ -1,4 +1,4 @@
-"""What all commands share: tables and JSON on stdout, progress on stderr."""
+"""What the commands print with: tables and JSON on stdout, progress on stderr."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -25,6 +26,11 @@ def open_console() -> Console:
 def print_json(value: Any) -> None:
     """Print a value as JSON with sorted keys; dates as ISO text, NaN refused."""
     sys.stdout.write(json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False, default=str) + "\n")
+
+
+def shown_path(path: Path, root: Path) -> str:
+    """A path as it is shown: below the workspace from there, else whole."""
+    return (path.relative_to(root) if path.is_relative_to(root) else path).as_posix()
 
 
 def json_cell(cell: Any) -> Any:

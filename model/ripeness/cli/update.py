@@ -30,7 +30,7 @@ def update_from_files(root: Path, files: list[Path], indicator: str | None, choi
     ContentError
         If rows are refused and nothing was written.
     """
-    from ripeness.workflow.storing import run_update
+    from ripeness.workflow.updates import run_update
 
     say_update(run_update(root, files, indicator, choices), choices, json)
 

@@ -1,7 +1,7 @@
 """The record of updates, data/updates.csv: one row for each table that an accepted batch touched, append-only.
 
     batch,date,table,files,sha256,lines,late_lines,new,revision,withdrawal,late entry,duplicate,refused
-    7,2026-07-06,brent,week27.csv,9f…,229-230,,2,0,0,0,1,0
+    7,2026-07-06,oil,week27.csv,9f…,229-230,,2,0,0,0,1,0
 
 `date` is the day the batch gives itself; `lines` are those appended to <table>.csv, which are never edited; `late_lines` those among them
 whose published_on lies before what the table already held, so that a forecast as of a day between could not have used them. What a day

@@ -231,7 +231,7 @@ def read_contract_file(workspace: Workspace) -> ContractFile:
     if toml.data.get("schema", SCHEMA) != SCHEMA:
         faults.append(toml.fault(("schema",), f"schema = {toml.data['schema']!r}", f"schema = {SCHEMA}", "write the file for this version"))
     if not named:
-        faults.append(Fault(toml.path, None, "no indicator", "a table for each indicator", "add a table such as [brent]"))
+        faults.append(Fault(toml.path, None, "no indicator", "a table for each indicator", "add a table such as [oil]"))
     for name in named:
         wrong = list(_check_name(toml, name))
         if not wrong:

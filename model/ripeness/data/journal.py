@@ -1,8 +1,8 @@
 """Several files of the data folder changed as one: all of them or none, whatever interrupts.
 
     with writing(folder, shown) as update:
-        rows = update.read("brent.csv")
-        update.replace("brent.csv", rows + new_rows)
+        rows = update.read("oil.csv")
+        update.replace("oil.csv", rows + new_rows)
         update.replace("updates.csv", batches)
 
 The new contents and copies of the old are written to `.update/` beside the files; then a journal that names them, with their hashes, is

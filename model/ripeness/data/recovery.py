@@ -1,7 +1,7 @@
 """What an interrupted update leaves in `.update/`, and how it is completed or taken back.
 
-    journal.json    the update counts and is to be completed     new-brent.csv    what the file becomes
-    undo.json       the same, but to be taken back               old-brent.csv    what it was
+    journal.json    the update counts and is to be completed     new-oil.csv      what the file becomes
+    undo.json       the same, but to be taken back               old-oil.csv      what it was
     writer          the id of the process that is writing
 
 The journal names the files with the hashes of their old and new contents, so that a file which is neither, as somebody changed it in

@@ -1,11 +1,11 @@
-"""Sampling: NUTS under one variant and one reading's priors, on the compiled density or on the PyMC graph.
+"""Sampling: NUTS by nutpie on the compiled density, or on the PyMC graph if that is asked for, under one variant and one reading's priors.
 
 Draws, warm-up and chains come from ripeness.toml; every random number descends from one seed.
 """
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import nutpie
@@ -18,13 +18,11 @@ from ripeness import names
 from ripeness.inference.compiled import ModelData, Program, build_data, c_functions, program_of
 from ripeness.inference.coordinates import Coordinates, build_coordinates
 from ripeness.inference.expand import expand_draws
-from ripeness.model.build import parameters_of
 from ripeness.model.spec import ModelSpec, Variant
-from ripeness.model.terms import terms_of
+from ripeness.names import COMPILED, Sampler
 from ripeness.workspace import FitSettings
 
 Array = NDArray[np.float64]
-Sampler = Literal["compiled", "nutpie", "pymc"]
 
 TARGET_ACCEPT = 0.8
 CORES = 2
@@ -39,7 +37,7 @@ def sample_posterior(
     seed: int,
     draws_factor: int = 1,
     cores: int = CORES,
-    sampler: Sampler = "compiled",
+    sampler: Sampler = COMPILED,
 ) -> xr.DataTree:
     """Draw from the posterior.
 
@@ -56,8 +54,8 @@ def sample_posterior(
     cores : int
         Threads; no draw depends on their number.
     sampler : {"compiled", "nutpie", "pymc"}
-        NUTS of nutpie on the compiled density, of nutpie on the whitened PyMC graph, or of PyMC on that graph. The last two sample terms
-        without kernels too.
+        NUTS of nutpie on the compiled density, of nutpie on the PyMC graph, or of PyMC on that graph. The last two sample terms without
+        kernels too.
 
     Returns
     -------
@@ -70,8 +68,10 @@ def sample_posterior(
         If the compiled density is asked for and a term has no kernel.
     """
     size = {"draws": settings.draws * draws_factor, "tune": settings.tune * draws_factor, "chains": settings.chains, "cores": cores}
-    if sampler != "compiled":
-        return _sample_graph(spec, variant, reading, size, seed, sampler)
+    if sampler != COMPILED:
+        from ripeness.inference.graph import sample_graph
+
+        return sample_graph(spec, variant, reading, sampler, seed, target_accept=TARGET_ACCEPT, **size)
     coordinates, program = build_coordinates(spec, variant, reading), program_of(spec, variant, reading)
     data = build_data(spec, variant, reading, coordinates)
     sampled: xr.DataTree = nutpie.sample(
@@ -83,27 +83,6 @@ def sample_posterior(
         **size,
     )
     posterior = expand_draws(spec, variant, coordinates, program, data, np.asarray(sampled["posterior"].to_dataset()[VECTOR]))
-    return xr.DataTree.from_dict({"posterior": posterior, "sample_stats": sampled["sample_stats"].to_dataset()})
-
-
-def _sample_graph(spec: ModelSpec, variant: Variant, reading: str, size: dict[str, int], seed: int, sampler: Sampler) -> xr.DataTree:
-    """Draw from the whitened PyMC graph."""
-    import pymc as pm
-
-    from ripeness.model.build import build_model
-
-    model = build_model(spec, variant, reading, "whitened")
-    if sampler == "nutpie":
-        compiled = nutpie.compile_pymc_model(model)
-        sampled = nutpie.sample(compiled, seed=seed, target_accept=TARGET_ACCEPT, save_warmup=False, progress_bar=False, **size)
-    else:
-        sampled = pm.sample(
-            model=model, random_seed=seed, target_accept=TARGET_ACCEPT, progressbar=False, compute_convergence_checks=False, **size
-        )
-    posterior = sampled["posterior"].to_dataset()
-    stored = [parameter.name for parameter in parameters_of(variant) if parameter.stored]
-    stored += [one.name for term in terms_of(variant) for one in term.derived]
-    posterior = posterior[[name for name in stored if name in posterior and posterior[name].size]]
     return xr.DataTree.from_dict({"posterior": posterior, "sample_stats": sampled["sample_stats"].to_dataset()})
 
 

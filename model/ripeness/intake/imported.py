@@ -43,7 +43,7 @@ def as_batch(
     source : str
         The importer, to name the rows by.
     tables : mapping
-        Indicator id, "events" or "coverage" to a DataFrame in the columns of its file, as `import_source` gives it.
+        Indicator id, "events" or "coverage" to a DataFrame in the columns of its file, as `import_sources` gives it.
     files : tuple of (str, str)
         Names and hashes of the publisher's files.
     store : Store

@@ -27,7 +27,7 @@ from typing import Any
 import llvmlite
 import numpy as np
 import platformdirs
-from numba.core.caching import CompileResultCacheImpl, FunctionCache, IndexDataCacheFile, _CacheLocator
+from numba.core.caching import CompileResultCacheImpl, FunctionCache, IndexDataCacheFile
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.types import Type
 from numba.core.typing import Signature
@@ -310,14 +310,11 @@ class _KernelCacheImpl(CompileResultCacheImpl):
 
     def __init__(self, function: FunctionType) -> None:
         self._lineno = function.__code__.co_firstlineno
-        self._locator = _Locator(function)
+        self._locator = _Locator()
 
 
-class _Locator(_CacheLocator):
-    """The one folder."""
-
-    def __init__(self, function: FunctionType) -> None:
-        self._py_file = function.__code__.co_filename
+class _Locator:
+    """Where numba is to look, and nowhere else: the one folder."""
 
     def ensure_cache_path(self) -> None:
         """Make the folder again if a process with other code has removed it."""
@@ -328,12 +325,6 @@ class _Locator(_CacheLocator):
     def get_cache_path(self) -> str:
         """The folder."""
         return str(cache_folder())
-
-    def get_source_stamp(self) -> str:
-        """The stamp is made by the cache."""
-        raise NotImplementedError
-
-    get_disambiguator = get_source_stamp
 
 
 class _KernelCacheFile(IndexDataCacheFile):

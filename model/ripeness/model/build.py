@@ -66,3 +66,8 @@ def model_coords(spec: ModelSpec, variant: str) -> dict[str, Any]:
 def parameters_of(variant: str) -> tuple[Parameter, ...]:
     """The free quantities of a variant, term by term."""
     return tuple(parameter for term in terms_of(variant) for parameter in term.parameters)
+
+
+def stored_names(variant: str) -> list[str]:
+    """Names of what is stored of every draw: free quantities, unless they only carry others, and what follows from them."""
+    return [one.name for one in parameters_of(variant) if one.stored] + [one.name for term in terms_of(variant) for one in term.derived]

@@ -24,12 +24,13 @@ MADE_WITH = {
     "code_version": "the program has changed",
     "versions": "a library has changed",
     "seed": "another seed is asked for",
+    "sampler": "another sampler is asked for",
 }
 
 
 def made_otherwise(base: Mapping[str, object], new: Mapping[str, object]) -> list[str]:
-    """What of a fit's making has changed since, by the keys of `MADE_WITH`."""
-    return [words for key, words in MADE_WITH.items() if base.get(key) != new[key]]
+    """What of a fit's making has changed since, by the keys of `MADE_WITH`; what `new` does not name may be anything."""
+    return [words for key, words in MADE_WITH.items() if key in new and base.get(key) != new[key]]
 
 
 def beyond_window(base: ModelSpec, new: ModelSpec, window: Window) -> list[str]:

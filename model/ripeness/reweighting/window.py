@@ -160,7 +160,7 @@ class FactorWindow:
     """
 
     rows: Rows
-    says: dict[Key, tuple[float, ...]]
+    contents: dict[Key, tuple[float, ...]]
     moved: bool
 
 

@@ -6,9 +6,8 @@ is recorded; a fit that fails again says nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import arviz as az
 import numpy as np
@@ -31,16 +30,19 @@ from ripeness.model.spec import ModelSpec, build_spec
 from ripeness.model.terms.announcements import Announcement
 from ripeness.reweighting.reweighted import StoredFit, store_fit
 from ripeness.reweighting.weights import Anchor
-from ripeness.workflow.new_run import Fitted, MadeRun
+from ripeness.workflow.new_run import Fitted, NewRun
 from ripeness.workspace import Workspace
 
+if TYPE_CHECKING:
+    from ripeness.names import Sampler
+    from ripeness.workflow.run import Progress
+
 Array = NDArray[np.float64]
-Progress = Callable[[str], None]
 PRIOR_DRAWS = 1000
 ATTEMPTS = 2
 
 
-def make_run(workspace: Workspace, vintage: Vintage, priors: Priors, seed: int, progress: Progress) -> MadeRun:
+def fit_run(workspace: Workspace, vintage: Vintage, priors: Priors, seed: int, sampler: Sampler, progress: Progress) -> NewRun:
     """Fit, judge and forecast.
 
     Parameters
@@ -50,6 +52,7 @@ def make_run(workspace: Workspace, vintage: Vintage, priors: Priors, seed: int, 
         What was known on the origin.
     priors : Priors
     seed : int
+    sampler : Sampler
     progress : callable
         Told in a few words what begins.
     """
@@ -58,13 +61,13 @@ def make_run(workspace: Workspace, vintage: Vintage, priors: Priors, seed: int, 
     with ThreadPoolExecutor(CORES) as pool:
         # the sampler lets go of Python's lock: while one fit is judged and forecast from, another is sampled
         waiting = [
-            pool.submit(_fit, spec, which, vintage, announcements, sequence, progress)
+            pool.submit(_fit, spec, which, vintage, announcements, sequence, sampler, progress)
             for which, sequence in zip(names.FITS, sequences, strict=True)
         ]
         fits = {name: one.result() for (name, _, _), one in zip(names.FITS, waiting, strict=True)}
     log_probability = float(fits[names.HEADLINE_FITS[0]].groups["sample_stats"]["logp"][0, -1])
     graph = describe_graph(build_model(spec, names.CONJUNCTIVE, form="whitened"))
-    return MadeRun(spec, vintage, announcements, fits, graph, log_probability)
+    return NewRun(spec, vintage, announcements, fits, graph, log_probability)
 
 
 def _fit(
@@ -73,6 +76,7 @@ def _fit(
     vintage: Vintage,
     announcements: list[Announcement],
     sequence: np.random.SeedSequence,
+    sampler: Sampler,
     progress: Progress,
 ) -> Fitted:
     name, variant, reading = which
@@ -82,7 +86,7 @@ def _fit(
     horizon = spec.workspace.question.horizons_weeks.index(spec.workspace.question.headline_weeks)
     for attempt in range(1, ATTEMPTS + 1):
         seed = int(sampling.generate_state(ATTEMPTS)[attempt - 1])
-        sampled = sample_posterior(spec, variant, reading, settings, seed, draws_factor=attempt)  # type: ignore[arg-type]
+        sampled = sample_posterior(spec, variant, reading, settings, seed, draws_factor=attempt, sampler=sampler)  # type: ignore[arg-type]
         ahead, probabilities = _look_ahead(spec, variant, sampled, announcements, forward)
         posterior = sampled["posterior"].to_dataset()
         shape = (posterior.sizes[names.CHAIN], posterior.sizes[names.DRAW])

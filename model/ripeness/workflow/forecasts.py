@@ -1,204 +1,318 @@
-"""`ripeness fit` and `forecast`: from a new fit, or from an older one's draws where that will do."""
+"""`ripeness fit` and `forecast`: the stored run where it is what would be made now; else one made of an older fit's draws, or of a new fit."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Mapping, Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ripeness import files, results
 from ripeness.data.vintages import Vintage
-from ripeness.errors import GateError
+from ripeness.errors import GateError, RipenessError
+from ripeness.files import as_json, rounded, write_json, write_whole
 from ripeness.ledger import Entry, previous_entry, read_ledger
-from ripeness.workflow.bases import find_base
-from ripeness.workflow.checked import Checked, check_workspace
-from ripeness.workflow.identity import identify, identify_update, made_with
+from ripeness.names import COMPILED
+from ripeness.workflow import run as store
+from ripeness.workflow.identity import identify, identify_update, made_with, workspace_hash
+from ripeness.workflow.request import Inputs, Request, check_workspace
+from ripeness.workflow.run import Progress, Run, open_run, quiet, stored_run
 
 if TYPE_CHECKING:
-    from ripeness.workflow.new_run import MadeRun
+    from ripeness.attribution.futures import Origin
+    from ripeness.elicitation.elicited import Priors
+    from ripeness.reweighting.stored import Base
+    from ripeness.workflow.new_run import NewRun
 
-Progress = Callable[[str], None]
+STORED_FIT = "inputs unchanged: the stored fit is used"
+STORED_FORECAST = "inputs unchanged: the stored forecast is used"
 
 
-def quiet(message: str) -> None:
-    """A progress function that says nothing."""
-
-
-def run_fit(root: Path, as_of: date | None = None, seed: int | None = None, refit: bool = False, progress: Progress = quiet) -> Path:
-    """Fit and forecast, unless an equal run is stored already; writes posterior.nc, base.npz, forecast.json and manifest.json.
-
-    Returns
-    -------
-    Path
-        reports/<origin>.
+def run_fit(request: Request, progress: Progress = quiet) -> Run:
+    """The fit of a day with its forecast, made unless an equal one is stored.
 
     Raises
     ------
     ContentError
         If a file is wrong; nothing is written.
+    UsageError
+        If the day is none that the record covers.
     GateError
-        If a fit fails its gate; a page that shows the failure is written, older results stay.
+        If a fit fails its gate; a page that shows the failure is written, an older run stays.
+    BusyError
+        If another command writes the same run and does not end.
     """
-    asked = _ask(root, as_of, seed)
-    if not refit and _is_stored(asked.folder, asked.meta["run_id"], results.POSTERIOR):
-        progress("inputs unchanged: the stored fit is used")
-        return asked.folder
-    return _fit(asked, progress)
+    return obtain_fit(check_workspace(request.workspace), request, progress)
+
+
+def run_forecast(request: Request, progress: Progress = quiet) -> Run:
+    """The forecast of a day: the stored one of the same inputs, else from an older fit's draws where these will do, else from a new fit.
+
+    Raises
+    ------
+    ContentError, UsageError, GateError, BusyError
+        As `run_fit` does.
+    """
+    return obtain_forecast(check_workspace(request.workspace), request, progress)
+
+
+def obtain_fit(inputs: Inputs, request: Request, progress: Progress) -> Run:
+    """As `run_fit` does, from files that are read already."""
+    return _obtain(inputs, request, True, progress)
+
+
+def obtain_forecast(inputs: Inputs, request: Request, progress: Progress) -> Run:
+    """As `run_forecast` does, from files that are read already."""
+    return _obtain(inputs, request, False, progress)
+
+
+def _obtain(inputs: Inputs, request: Request, fitted: bool, progress: Progress) -> Run:
+    vintage, workspace = inputs.vintage(request.as_of), inputs.workspace
+    folder = workspace.reports / vintage.origin.isoformat()
+    issued = read_ledger(workspace.reports)  # first: where it is spoilt nothing is touched
+
+    def find() -> Run | None:
+        found = None if request.refit else stored_as_asked(inputs, request, fitted)
+        if found is not None:
+            progress(STORED_FORECAST if found.is_reweighted else STORED_FIT)
+        return found
+
+    found = find()
+    if found is not None:
+        return found
+    with store.writing(folder, workspace.shown(folder), progress):
+        # another command may have made it in the meantime
+        return find() or _make(_ask(inputs, request, vintage, folder, issued), request, fitted, progress)
+
+
+def stored_as_asked(inputs: Inputs, request: Request, fitted: bool = False) -> Run | None:
+    """The run stored for a day, if it is one that the same inputs would give with its own seed and sampler, or those asked for.
+
+    Parameters
+    ----------
+    inputs : Inputs
+    request : Request
+    fitted : bool
+        Whether it must be a fit of that very day.
+    """
+    vintage = inputs.vintage(request.as_of)
+    run = stored_run(inputs.workspace.reports / vintage.origin.isoformat())
+    if run is None or (fitted and run.is_reweighted):
+        return None
+    meta = _identify(inputs, request, vintage, run)
+    expected = identify_update(meta, run.fit_id) if run.is_reweighted else meta
+    return run if run.run_id == expected["run_id"] and run.has_draws else None
+
+
+def _identify(inputs: Inputs, request: Request, vintage: Vintage, stored: Run | None) -> dict[str, Any]:
+    """What names the run that is asked for: with its own seed and sampler where the stored run was made by the same ripeness.toml."""
+    workspace = inputs.workspace
+    kept = stored if stored is not None and stored.manifest["workspace_hash"] == workspace_hash(workspace) else None
+    seed = workspace.fit.seed if kept is None else kept.seed
+    sampler = COMPILED if kept is None else kept.sampler
+    return identify(inputs, vintage, seed if request.seed is None else request.seed, request.sampler or sampler)
 
 
 @dataclass(frozen=True)
 class _Asked:
     """A run that is asked for: what it is made from, and where it goes."""
 
-    checked: Checked
+    inputs: Inputs
     vintage: Vintage
     meta: dict[str, Any]
     folder: Path
     issued: Sequence[Entry]
 
     @property
-    def seed(self) -> int:
-        return int(self.meta["seed"])
+    def shown(self) -> Path:
+        return self.inputs.workspace.shown(self.folder)
 
     def previous(self, run_id: str) -> Entry | None:
         """The headline's last forecast before this one, which is issued under `run_id`."""
-        question = self.checked.workspace.question
+        question = self.inputs.workspace.question
         return previous_entry(self.issued, question.id, question.headline_weeks, self.vintage.origin, run_id)
 
 
-def _ask(root: Path, as_of: date | None, seed: int | None) -> _Asked:
-    checked = check_workspace(root)
-    vintage, workspace = checked.vintage(as_of), checked.workspace
-    meta = identify(checked, vintage, workspace.fit.seed if seed is None else seed)
-    return _Asked(checked, vintage, meta, workspace.reports / vintage.origin.isoformat(), read_ledger(workspace.reports))
+def _ask(inputs: Inputs, request: Request, vintage: Vintage, folder: Path, issued: Sequence[Entry]) -> _Asked:
+    meta = _identify(inputs, request, vintage, None if request.refit else stored_run(folder))
+    return _Asked(inputs, vintage, meta, folder, issued)
 
 
-def _fit(asked: _Asked, progress: Progress) -> Path:
-    checked, meta, folder = asked.checked, asked.meta, asked.folder
-    workspace = checked.workspace
+def _make(asked: _Asked, request: Request, fitted: bool, progress: Progress) -> Run:
+    if not (fitted or request.refit):
+        found = _reweight(asked, request, progress)
+        if found is not None:
+            return found
+    seed = asked.meta["seed"]
+    if request.seed is None and seed != asked.inputs.workspace.fit.seed:
+        progress(f"with seed {seed}, as the run that is stored")
+    return _fit(asked, progress)
+
+
+def _fit(asked: _Asked, progress: Progress) -> Run:
+    inputs, meta = asked.inputs, asked.meta
     progress("eliciting priors")
     from ripeness.elicitation.elicit import elicit_priors
 
-    priors = elicit_priors(checked.priors)
+    priors = elicit_priors(inputs.priors)
     from ripeness.reweighting.stored import write_base
-    from ripeness.workflow.fit_run import make_run
+    from ripeness.workflow.fit_run import fit_run
     from ripeness.workflow.new_run import build_tree
-    from ripeness.workflow.summary.fitted import build_summary
+    from ripeness.workflow.summary_new import build_summary
 
-    made = make_run(workspace, asked.vintage, priors, asked.seed, progress)
-    summary = build_summary(made, checked.claims, meta, asked.previous(meta["run_id"]))
-    if not made.passed:
-        _write_failure(folder, summary)
-        raise GateError(_failure_in_words(made, workspace.shown(folder / results.FAILURE_PAGE)))
+    new = fit_run(inputs.workspace, asked.vintage, priors, meta["seed"], meta["sampler"], progress)
+    summary = build_summary(new, inputs.claims, meta, asked.previous(meta["run_id"]))
+    if not new.passed:
+        _write_failure(asked.folder, summary)
+        raise GateError(_failure_in_words(new, asked.shown / store.FAILURE_PAGE))
     progress("storing draws")
-    (folder / results.MANIFEST).unlink(missing_ok=True)
-    results.write_tree(folder / results.POSTERIOR, build_tree(made, _attributes(asked, meta)))
-    about = {"run_id": meta["run_id"], **made_with(checked, meta)}
-    write_base(folder / results.BASE, about, made.spec, {name: fit.base for name, fit in made.fits.items()}, files.rounded(summary))
-    files.write_json(folder / results.FORECAST_JSON, summary)
-    manifest = {"schema": results.SCHEMA, **meta, "base": None, "reference_log_probability": made.reference_log_probability}
-    files.write_json(folder / results.MANIFEST, manifest)
-    return folder
+    with store.replacing_run(asked.folder, asked.shown) as prepared:
+        store.write_tree(prepared / store.POSTERIOR, build_tree(new, _attributes(asked, meta)))
+        about = {"run_id": meta["run_id"], **made_with(meta)}
+        write_base(prepared / store.BASE, about, new.spec, {name: fit.base for name, fit in new.fits.items()}, rounded(summary))
+        _write_tables(prepared, asked, meta, summary, {"base": None, "reference_log_probability": new.reference_log_probability})
+    return open_run(asked.folder)
 
 
-def _attributes(asked: _Asked, meta: Mapping[str, Any]) -> dict[str, Any]:
-    workspace = asked.checked.workspace
-    attributes = {
-        "schema": results.SCHEMA,
-        "title": workspace.title,
-        "origin": asked.vintage.origin.isoformat(),
-        "question": workspace.question.id,
-    }
-    return attributes | {key: meta[key] for key in ("run_id", "seed", "code_version", "data_hash", "priors_hash")}
-
-
-def _carry(asked: _Asked, progress: Progress) -> Path | None:
-    """Forecast from an older fit's draws; None, with the reason told, where only a new fit will do."""
-    found = find_base(asked.checked.workspace.reports, asked.vintage.origin, made_with(asked.checked, asked.meta))
+def _reweight(asked: _Asked, request: Request, progress: Progress) -> Run | None:
+    """Forecast from an older fit's draws, whatever its seed and sampler unless one is asked for; None, with the reason told, where only a new fit will do."""
+    inputs, vintage = asked.inputs, asked.vintage
+    free = [name for name in ("seed", "sampler") if getattr(request, name) is None]
+    found = find_base(inputs.workspace.reports, vintage.origin, made_with(asked.meta, *free))
     if isinstance(found, list):
         if found:
             progress(f"a new fit is needed: {'; '.join(found)}")
         return None
-    path, base_run_id = found
-    meta, folder = identify_update(asked.meta, base_run_id), asked.folder
-    if _is_stored(folder, meta["run_id"], results.REWEIGHTED):
-        progress("inputs unchanged: the stored forecast is used")
-        return folder
-    from ripeness.elicitation.elicited import Priors
     from ripeness.model.spec import build_spec
     from ripeness.reweighting.stored import read_base
-    from ripeness.workflow.reweight_run import build_carried_tree, carry_run
-    from ripeness.workflow.summary.reweighted import build_carried_summary, update_in_words
+    from ripeness.workflow.reweight_run import build_reweighted_tree, reweight_run
+    from ripeness.workflow.summary_reweighted import build_reweighted_summary, update_in_words
 
-    checked, base = asked.checked, read_base(path)
-    # nothing on this path asks for a fitted prior
-    spec, announcements = build_spec(checked.workspace, asked.vintage, Priors({}, {}, checked.priors))
-    made = carry_run(spec, announcements, asked.vintage, base, asked.seed)
-    if made.reasons:
-        progress(f"a new fit is needed: {'; '.join(made.reasons)}")
+    base = read_base(found)
+    fit_id, seed, sampler = (base.about[name] for name in ("run_id", "seed", "sampler"))
+    spec, announcements = build_spec(inputs.workspace, vintage, unfitted_priors(inputs))
+    new = reweight_run(spec, announcements, vintage, base, seed)
+    if new.reasons:
+        progress(f"a new fit is needed: {'; '.join(new.reasons)}")
         return None
-    progress(update_in_words(made))
-    summary = build_carried_summary(made, checked.claims, meta, asked.previous(meta["run_id"]))
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / results.MANIFEST).unlink(missing_ok=True)
-    results.write_tree(folder / results.REWEIGHTED, build_carried_tree(made, _attributes(asked, meta)))
-    files.write_json(folder / results.FORECAST_JSON, summary)
-    manifest = {"schema": results.SCHEMA, **meta, "base": {"run_id": base_run_id, "origin": base.panel.origin.isoformat()}}
-    files.write_json(folder / results.MANIFEST, manifest)
-    return folder
+    progress(update_in_words(new))
+    meta = identify_update(identify(inputs, vintage, seed, sampler), fit_id)
+    summary = build_reweighted_summary(new, inputs.claims, meta, asked.previous(meta["run_id"]))
+    with store.replacing_run(asked.folder, asked.shown) as prepared:
+        store.write_tree(prepared / store.REWEIGHTED, build_reweighted_tree(new, _attributes(asked, meta)))
+        _write_tables(prepared, asked, meta, summary, {"base": {"run_id": fit_id, "origin": base.panel.origin.isoformat()}})
+    return open_run(asked.folder)
 
 
-def run_forecast(root: Path, as_of: date | None = None, seed: int | None = None, refit: bool = False, progress: Progress = quiet) -> Path:
-    """The forecast as a table, from an older fit's draws where these will do: writes forecast.csv beside what made it.
+def find_base(reports: Path, origin: date, making: Mapping[str, Any]) -> Path | list[str]:
+    """The newest fit of a day no later than `origin` that was made as a run would be made now. Never an update: a chain of them begins with the fit.
 
-    Raises
-    ------
-    ContentError, GateError
-        As `run_fit` does.
+    Parameters
+    ----------
+    reports : Path
+    origin : date
+    making : mapping
+        What a run would be made with now besides rows; what is left out may be anything.
+
+    Returns
+    -------
+    Path, or list of str
+        Its base.npz; where there is none, what has changed since the newest; an empty list where there never was one.
     """
-    asked = _ask(root, as_of, seed)
-    if not refit and _is_stored(asked.folder, asked.meta["run_id"], results.POSTERIOR):
-        progress("inputs unchanged: the stored fit is used")
-        folder = asked.folder
-    else:
-        folder = (None if refit else _carry(asked, progress)) or _fit(asked, progress)
-    summary = results.open_run(folder).summary
+    from ripeness.reweighting.refusals import made_otherwise
+    from ripeness.reweighting.stored import read_about
+
+    changed: list[str] = []
+    for path in sorted(reports.glob(f"????-??-??/{store.BASE}"), reverse=True):
+        if path.parent.name > origin.isoformat():
+            continue
+        try:
+            about = read_about(path)
+        except RipenessError as error:
+            changed = changed or [str(error).partition(".")[0]]
+            continue
+        reasons = made_otherwise(about, making)
+        if not reasons:
+            return path
+        changed = changed or reasons
+    return changed
+
+
+def _attributes(asked: _Asked, meta: Mapping[str, Any]) -> dict[str, Any]:
+    workspace = asked.inputs.workspace
+    attributes = {
+        "schema": store.SCHEMA,
+        "title": workspace.title,
+        "origin": asked.vintage.origin.isoformat(),
+        "question": workspace.question.id,
+    }
+    return attributes | {key: meta[key] for key in ("run_id", "seed", "sampler", "code_version", "data_hash", "priors_hash")}
+
+
+def _write_tables(prepared: Path, asked: _Asked, meta: Mapping[str, Any], summary: Mapping[str, Any], more: Mapping[str, Any]) -> None:
+    """What can be read without draws; the manifest last."""
+    write_json(prepared / store.FORECAST_JSON, summary)
     buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, results.FORECAST_COLUMNS, extrasaction="ignore", lineterminator="\n")
+    writer = csv.DictWriter(buffer, store.FORECAST_COLUMNS, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
-    for row in summary["forecasts"]:
+    for row in rounded(summary)["forecasts"]:
         if row["source"] == "mixture":
             numbers = {name: f"{row[name]:.6f}" for name in ("probability", "lower", "upper", "outside_view")}
             writer.writerow(row | numbers | {"origin": summary["origin"]})
-    files.write_whole(folder / results.FORECAST_CSV, buffer.getvalue())
-    return folder
-
-
-def _is_stored(folder: Path, run_id: str, draws: str) -> bool:
-    """Whether a run is stored, with its file of draws."""
-    if not all((folder / name).is_file() for name in (results.MANIFEST, draws, results.FORECAST_JSON)):
-        return False
-    return bool(results.open_run(folder).manifest["run_id"] == run_id)
+    write_whole(prepared / store.FORECAST_CSV, buffer.getvalue())
+    write_json(prepared / store.MANIFEST, {"schema": store.SCHEMA, "origin": asked.vintage.origin.isoformat(), **meta, **more})
 
 
 def _write_failure(folder: Path, summary: dict[str, Any]) -> None:
     from ripeness.report.page import render_failure
 
-    files.write_json(folder / results.FAILURE_JSON, summary)
-    files.write_whole(folder / results.FAILURE_PAGE, render_failure(files.rounded(summary)))
+    write_json(folder / store.FAILURE_JSON, summary)
+    write_whole(folder / store.FAILURE_PAGE, render_failure(rounded(summary)))
 
 
-def _failure_in_words(made: MadeRun, page: Path) -> str:
+def _failure_in_words(new: NewRun, page: Path) -> str:
     failures = "; ".join(
         f"{name}: {', '.join(f'{criterion}; to mend: {criterion.mend}' for criterion in fit.verdict.failures)}"
-        for name, fit in made.fits.items()
+        for name, fit in new.fits.items()
         if not fit.verdict.passed
     )
-    withheld = " ".join(f"{flag}." for flag in made.flags if flag.withholds)
+    withheld = " ".join(f"{flag}." for flag in new.flags if flag.withholds)
     if not failures:
         return f"no probability is published: {withheld} See {page.as_posix()}"
-    return f"the fit failed its gate after {max(fit.attempts for fit in made.fits.values())} attempts, so no probability is published ({failures}).{withheld and f' {withheld}'} See {page.as_posix()}"
+    return f"the fit failed its gate after {max(fit.attempts for fit in new.fits.values())} attempts, so no probability is published ({failures}).{withheld and f' {withheld}'} See {page.as_posix()}"
+
+
+def unfitted_priors(inputs: Inputs) -> Priors:
+    """The priors as they are written, for what asks for no distribution fitted to them: everything that reads a stored fit."""
+    from ripeness.elicitation.elicited import Priors
+
+    return Priors({}, {}, inputs.priors)
+
+
+def base_of(run: Run) -> Base:
+    """The fit that a stored run comes from, as updates read it."""
+    from ripeness.reweighting.stored import read_base
+
+    return read_base(run.fit_folder / store.BASE)
+
+
+def origin_of(inputs: Inputs, run: Run) -> Origin:
+    """What scenarios and the watch list start from: the fits of a stored run, reweighted to its day, with its seed."""
+    from ripeness.attribution.futures import open_origin
+
+    return open_origin(inputs.workspace, unfitted_priors(inputs), base_of(run), inputs.vintage(run.origin), run.seed)
+
+
+def read_beside(run: Run, name: str) -> dict[str, Any] | None:
+    """What a file beside a run says of it; None if there is none."""
+    path = run.folder / name
+    found: dict[str, Any] | None = json.loads(path.read_text("utf-8")) if path.is_file() else None
+    return found
+
+
+def write_beside(inputs: Inputs, run: Run, name: str, content: Mapping[str, Any]) -> None:
+    """Store what explains a run beside it, unless it stands there; raises `RipenessError` if it cannot be written."""
+    store.store_text(run.folder / name, as_json(content), inputs.workspace.shown(run.folder))

@@ -1,55 +1,72 @@
-"""`ripeness report`: a forecast issued, as a page and as entries of the ledger."""
+"""`ripeness report` and `resolve`: a forecast explained and issued, as a page and as entries of the ledger; and scored when its time is over."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import date
-from pathlib import Path
 from typing import Any
 
-from ripeness import files, results
-from ripeness.ledger import Entry, append_entries, build_record, new_entries, read_ledger, read_resolutions
-from ripeness.workflow.checked import check_workspace
-from ripeness.workflow.explained import explain_forecast
-from ripeness.workflow.forecasts import quiet, run_forecast
+from ripeness.data.vintages import read_store
+from ripeness.errors import UsageError
+from ripeness.essay import read_claims
+from ripeness.files import rounded
+from ripeness.ledger import (
+    Entry,
+    Resolution,
+    append_entries,
+    build_record,
+    new_entries,
+    read_ledger,
+    read_resolutions,
+    resolve_forecasts,
+)
+from ripeness.workflow import run as store
+from ripeness.workflow.forecasts import obtain_forecast, origin_of, read_beside
+from ripeness.workflow.news import NEWS, is_current, news_without_fit
+from ripeness.workflow.request import Inputs, Request, check_workspace
+from ripeness.workflow.run import Progress, Run, quiet
+from ripeness.workflow.scenarios import PANEL, REACH, SCENARIOS, describe_scenarios, panel_hash, read_all, scenarios_hash, write_panel
+from ripeness.workflow.watchlist import WATCH, watch_hash, write_watch
+from ripeness.workspace import read_workspace
 
-Progress = Callable[[str], None]
 
-
-def run_report(root: Path, as_of: date | None = None, seed: int | None = None, refit: bool = False, progress: Progress = quiet) -> Path:
+def run_report(request: Request, progress: Progress = quiet) -> Run:
     """The page and the ledger: explains the forecast, writes index.html and appends to reports/ledger.csv what is not in it yet.
 
     Raises
     ------
-    ContentError, GateError
+    ContentError, UsageError, GateError, BusyError
         As `run_forecast` does; a file of scenarios that is wrong is told after the forecast is made and before anything is issued.
     """
-    folder = run_forecast(root, as_of, seed, refit, progress)
-    checked = check_workspace(root)
-    explained = explain_forecast(checked, folder, progress)
-    progress("drawing the page")
-    from ripeness.report.page import render_page
-    from ripeness.report.studies import read_studies
+    inputs = check_workspace(request.workspace)
+    workspace = inputs.workspace
+    folder = workspace.reports / inputs.vintage(request.as_of).origin.isoformat()
+    resolutions = read_resolutions(workspace.reports)
+    read_ledger(workspace.reports)  # where it is spoilt nothing is touched
+    with store.writing(folder, workspace.shown(folder), progress):  # so that page and run are of one writer
+        run = obtain_forecast(inputs, request, progress)
+        explanations = explain_forecast(inputs, run, progress)
+        progress("drawing the page")
+        from ripeness.report.page import render_page
+        from ripeness.report.studies import read_studies
 
-    run, workspace = results.open_run(folder), checked.workspace
-    entries = _ledger_entries(run.summary, checked.store.default_origin())
-    issued, resolutions = read_ledger(workspace.reports), read_resolutions(workspace.reports)
-    essay, origin = date.fromisoformat(run.summary["essay"]["date"]), date.fromisoformat(run.summary["origin"])
-    record = build_record([*issued, *new_entries(issued, entries)], resolutions, workspace.question, essay, origin)
-    studies = read_studies(workspace.reports, workspace.question.headline_weeks)
-    files.write_whole(folder / results.PAGE, render_page(run.summary, run.tree, files.rounded(record), studies, explained))
-    append_entries(workspace.reports, entries)
-    (folder / results.FAILURE_PAGE).unlink(missing_ok=True)
-    (folder / results.FAILURE_JSON).unlink(missing_ok=True)
-    return folder
+        entries = _ledger_entries(run, inputs.store.default_origin())
+        issued = read_ledger(workspace.reports)
+        essay = date.fromisoformat(run.summary["essay"]["date"])
+        record = build_record([*issued, *new_entries(issued, entries)], resolutions, workspace.question, essay, run.origin)
+        studies = read_studies(workspace.reports, workspace.question.headline_weeks)
+        page = render_page(run.summary, run.tree, rounded(record), studies, explanations)
+        store.store_text(folder / store.PAGE, page, workspace.shown(folder))
+        append_entries(workspace.reports, entries)
+    return run
 
 
-def _ledger_entries(summary: dict[str, Any], record_to: date) -> list[Entry]:
+def _ledger_entries(run: Run, record_to: date) -> list[Entry]:
+    summary = run.summary
     return [
         Entry(
-            summary["run_id"],
+            run.run_id,
             row["question"],
-            date.fromisoformat(summary["origin"]),
+            run.origin,
             row["horizon_weeks"],
             date.fromisoformat(row["target_end_date"]),
             row["probability"],
@@ -65,3 +82,95 @@ def _ledger_entries(summary: dict[str, Any], record_to: date) -> list[Entry]:
         for row in summary["forecasts"]
         if row["source"] == "mixture"
     ]
+
+
+def explain_forecast(inputs: Inputs, run: Run, progress: Progress) -> dict[str, Any]:
+    """Explain a stored forecast: writes news.json, scenarios.json, watch.json and panel.json beside it, each unless it stands there as it would be made now.
+
+    Parameters
+    ----------
+    inputs : Inputs
+    run : Run
+    progress : callable
+
+    Returns
+    -------
+    dict
+        news, scenarios, watch and panel as they are stored; no scenarios where the workspace has no file of them; of news `from`, `to` and `reason` where
+        only a new fit could tell, nothing where there is no earlier forecast.
+
+    Raises
+    ------
+    ContentError
+        If the file of scenarios is wrong.
+    """
+    scenarios = list(read_all(inputs).values())
+
+    def is_old(name: str, made_from: str) -> bool:
+        return (read_beside(run, name) or {}).get("made_from") != made_from
+
+    old = {
+        SCENARIOS: bool(scenarios) and is_old(SCENARIOS, scenarios_hash(inputs, run, REACH)),
+        WATCH: is_old(WATCH, watch_hash(run)),
+        PANEL: is_old(PANEL, panel_hash(inputs, run)),
+    }
+    if any(old.values()):
+        progress("what would move it, and what to watch")
+        origin = origin_of(inputs, run)
+        if old[SCENARIOS]:
+            describe_scenarios(inputs, run, origin, scenarios, False, REACH, progress, beside=True)
+        if old[WATCH]:
+            write_watch(inputs, run, origin)
+        if old[PANEL]:
+            write_panel(inputs, run, origin, scenarios)
+    news = read_beside(run, NEWS)
+    if not is_current(news, run):
+        news = news_without_fit(inputs, run, progress)
+    found = read_explanations(run)
+    if not scenarios:
+        found.pop("scenarios", None)
+    if not news:
+        found.pop("news", None)
+    elif "reason" in news:
+        found["news"] = news
+    return found
+
+
+def read_explanations(run: Run) -> dict[str, Any]:
+    """What is stored beside a run and explains it: news, scenarios, watch and panel, each if it is of this very run."""
+    found = {name.removesuffix(".json"): read_beside(run, name) for name in (NEWS, SCENARIOS, WATCH, PANEL)}
+    return {
+        name: content
+        for name, content in found.items()
+        if content is not None and (content["to"] if name == "news" else content)["run_id"] == run.run_id
+    }
+
+
+def run_resolve(request: Request) -> tuple[list[Resolution], dict[str, Any]]:
+    """Resolve every forecast that the record of a day settles, by default of the last Sunday searched; appends to resolutions.csv.
+
+    Returns
+    -------
+    list of Resolution, dict
+        What was added, and the whole record, as `build_record` gives it.
+
+    Raises
+    ------
+    UsageError
+        If the day lies before the war, or nothing in the data was published on it or later: no clock is read, so that only the data can
+        show that a day has come.
+    ContentError
+        If a file is wrong; nothing was changed.
+    """
+    workspace = read_workspace(request.workspace)
+    essay = read_claims(workspace).card.date
+    data = read_store(workspace)
+    day = request.as_of or data.default_origin()
+    if day < workspace.question.war_began:
+        raise UsageError(f"--as-of {day}: the record begins on {workspace.question.war_began}")
+    newest = max(frame["published_on"].max() for frame in (*data.rows.values(), data.events, data.coverage) if not frame.empty).date()
+    if day > newest:
+        raise UsageError(f"--as-of {day}: the newest row of the data was published on {newest}; choose a day up to it, or add what is new")
+    added = resolve_forecasts(workspace.reports, workspace.question, essay, day, data.as_of)
+    issued, resolutions = read_ledger(workspace.reports), read_resolutions(workspace.reports)
+    return added, build_record(issued, resolutions, workspace.question, essay, day)

@@ -1,4 +1,4 @@
-"""What a run has made, before anything is written, and the tree of draws that is stored of it."""
+"""A run from new fits, before anything is written, and the tree of draws that is stored of it."""
 
 from __future__ import annotations
 
@@ -88,8 +88,8 @@ class Fitted:
 
 
 @dataclass(frozen=True)
-class MadeRun:
-    """Everything that a run has made, before anything is written."""
+class NewRun:
+    """A run from new fits, before anything is written."""
 
     spec: ModelSpec
     vintage: Vintage
@@ -118,30 +118,30 @@ def mixture_errors(parts: Sequence[Answer], horizons_weeks: Sequence[int]) -> di
     return {f"of {weeks} weeks": float(error) for weeks, error in zip(horizons_weeks, errors, strict=True)}
 
 
-def build_tree(made: MadeRun, attributes: Mapping[str, Any]) -> xr.DataTree:
+def build_tree(new: NewRun, attributes: Mapping[str, Any]) -> xr.DataTree:
     """All draws of a run as one tree, as it is written: a group for each fit, and the indicators in the units of their factors."""
     content: dict[str, xr.Dataset] = {"/": xr.Dataset(attrs=dict(attributes))}
     library = {"creation_library": "ripeness", "creation_library_version": version("ripeness"), "creation_library_language": "Python"}
-    for name, fitted in made.fits.items():
+    for name, fitted in new.fits.items():
         about = library | {"variant": fitted.variant, "reading": fitted.reading}
         content[f"/{name}"] = xr.Dataset(attrs=about)
-        for group, dataset in {**fitted.groups, **_predictions(made, fitted)}.items():
+        for group, dataset in {**fitted.groups, **_predictions(new, fitted)}.items():
             content[f"/{name}/{group}"] = as_stored(group, dataset, about)
-    content[f"/{names.DATA_GROUP}"] = as_stored(names.DATA_GROUP, data_table(made.spec, made.vintage), library)
+    content[f"/{names.DATA_GROUP}"] = as_stored(names.DATA_GROUP, data_table(new.spec, new.vintage), library)
     return xr.DataTree.from_dict(content)
 
 
-def _predictions(made: MadeRun, fitted: Fitted) -> dict[str, xr.Dataset]:
+def _predictions(new: NewRun, fitted: Fitted) -> dict[str, xr.Dataset]:
     """What a fit's draws say of the weeks ahead, and how the horizons lie in them."""
     found, ahead = fitted.probabilities, fitted.ahead
-    question = made.spec.workspace.question
+    question = new.spec.workspace.question
     shape = fitted.within.shape[:2]
     coords = {names.HORIZON: question.horizons_weeks, names.AHEAD: to_datetime64(ahead.weeks)}
     by_horizon = {"within": fitted.within, "sustained": fitted.sustained}
     by_week = {"hazard_ahead": found.hazard, "by_week": found.by_week, "multiplier_ahead": found.multiplier}
     variables = {name: ((names.CHAIN, names.DRAW, names.HORIZON), values) for name, values in by_horizon.items()}
     variables |= {name: ((names.CHAIN, names.DRAW, names.AHEAD), values.reshape(*shape, -1)) for name, values in by_week.items()}
-    targets = to_datetime64([made.spec.panel.origin + timedelta(weeks=weeks) for weeks in question.horizons_weeks])
+    targets = to_datetime64([new.spec.panel.origin + timedelta(weeks=weeks) for weeks in question.horizons_weeks])
     constant = {"target_end_date": ((names.HORIZON,), targets), "reach": ((names.HORIZON, names.AHEAD), ahead.reach)}
     draws = {dim: np.arange(size) for dim, size in zip((names.CHAIN, names.DRAW), shape, strict=True)}
     return {

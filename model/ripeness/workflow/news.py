@@ -1,20 +1,29 @@
-"""The steps of `ripeness news`: why the headline moved between two forecasts."""
+"""`ripeness news`: why the headline moved between two forecasts, its endpoints, and the fits behind them."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from math import hypot
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ripeness import files, results
 from ripeness.errors import UsageError
-from ripeness.workflow.bases import find_base
-from ripeness.workflow.checked import Checked, check_workspace
-from ripeness.workflow.endpoints import End, Progress, base_of, end_of, find_end, hash_of, last_issued_before, make_end
-from ripeness.workflow.forecasts import run_fit
-from ripeness.workflow.identity import identify, identify_update, made_with
+from ripeness.files import rounded
+from ripeness.ledger import Entry, read_ledger
+from ripeness.workflow.forecasts import (
+    base_of,
+    find_base,
+    obtain_fit,
+    obtain_forecast,
+    read_beside,
+    stored_as_asked,
+    unfitted_priors,
+    write_beside,
+)
+from ripeness.workflow.identity import explanation_hash, identify, identify_update, made_with
+from ripeness.workflow.request import Inputs, Request, check_workspace
+from ripeness.workflow.run import Progress, Run, quiet
 
 if TYPE_CHECKING:
     from ripeness.attribution.news import Line
@@ -22,15 +31,90 @@ if TYPE_CHECKING:
 
 NEWS = "news.json"
 NEWS_FIGURE = "news.svg"
-LONGEST_DAYS = 91  # for which a fit's draws may be carried
+MAKES_NEWS = ("ripeness.attribution.news",)
+LONGEST_DAYS = 91  # for which a fit's draws may be reweighted
+SHORTEST_RUN_ID = 4
 
 
-def run_news(root: Path, earlier: str, later: str, progress: Progress) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Endpoint:
+    """A forecast of the headline that news lead from or to.
+
+    Parameters
+    ----------
+    origin : date
+    probability : float
+        As it was issued, in [0, 1]; undefined of a day that is only named.
+    error : float
+        Its Monte Carlo error; zero of an entry of the ledger, which does not say.
+    run_id : str
+        Empty where a day was named.
+    """
+
+    origin: date
+    probability: float
+    error: float = 0.0
+    run_id: str = ""
+
+    def as_stored(self) -> dict[str, Any]:
+        """As news.json has it."""
+        return {"origin": self.origin.isoformat(), "probability": self.probability, "run_id": self.run_id}
+
+
+def find_endpoint(inputs: Inputs, named: str) -> Endpoint:
+    """One endpoint: the newest entry of a run in the ledger, or a day.
+
+    Raises
+    ------
+    UsageError
+        If it is neither.
+    """
+    try:
+        return Endpoint(date.fromisoformat(named), float("nan"))
+    except ValueError:
+        pass
+    entries = headlines_issued(inputs)
+    found = [entry for entry in entries if len(named) >= SHORTEST_RUN_ID and entry.run_id.startswith(named)]
+    if not found:
+        newest = ", ".join(entry.run_id for entry in entries[-3:])
+        raise UsageError(
+            f"'{named}' is no day (write YYYY-MM-DD, such as 2026-06-28) and no run of the ledger (the newest are {newest or 'none'})"
+        )
+    return _of_entry(found[-1])
+
+
+def last_issued_before(inputs: Inputs, origin: date) -> Endpoint | None:
+    """The newest entry of the ledger of an earlier day, or None."""
+    earlier = sorted((entry for entry in headlines_issued(inputs) if entry.origin < origin), key=lambda entry: entry.origin)
+    return _of_entry(earlier[-1]) if earlier else None
+
+
+def headlines_issued(inputs: Inputs) -> list[Entry]:
+    """Entries of the ledger of the headline's question and horizon, in the order of issue."""
+    question = inputs.workspace.question
+    return [
+        entry
+        for entry in read_ledger(inputs.workspace.reports)
+        if (entry.question, entry.horizon_weeks) == (question.id, question.headline_weeks)
+    ]
+
+
+def _of_entry(entry: Entry) -> Endpoint:
+    return Endpoint(entry.origin, entry.probability, 0.0, entry.run_id)
+
+
+def endpoint_of(run: Run) -> Endpoint:
+    """The headline of a stored run, to all its digits."""
+    return Endpoint(run.origin, float(run.headline["probability"]), float(run.headline["mc_error"]), run.run_id)
+
+
+def run_news(request: Request, earlier: str, later: str, progress: Progress = quiet) -> dict[str, Any]:
     """Why the headline moved: writes news.json and its figure beside the later forecast.
 
     Parameters
     ----------
-    root : Path
+    request : Request
+        Its workspace; and a seed and a sampler, if forecasts are to be made with others than they were.
     earlier, later : str
         Days, or run ids of the ledger.
     progress : callable
@@ -43,30 +127,34 @@ def run_news(root: Path, earlier: str, later: str, progress: Progress) -> dict[s
     Raises
     ------
     UsageError
-        If an end is neither a day nor a run of the ledger, or they are in the wrong order.
+        If an endpoint is neither a day nor a run of the ledger, or they are in the wrong order.
     ContentError, GateError
         As `run_forecast` does.
     """
-    checked = check_workspace(root)
-    first, last = (find_end(checked, said) for said in (earlier, later))
+    inputs = check_workspace(request.workspace)
+    first, last = (find_endpoint(inputs, named) for named in (earlier, later))
     if last.origin < first.origin:
         raise UsageError(f"{later} is of {last.origin}, before {first.origin}: name the earlier forecast first")
-    return _store(checked, *_explain(checked, first, last, progress))
+    return _explain(inputs, request, first, last, progress)
 
 
-def news_made_from(stored: dict[str, Any] | None, run_id: str) -> bool:
+def is_current(stored: dict[str, Any] | None, run: Run) -> bool:
     """Whether stored news leads to a run and is what would be made now."""
-    return stored is not None and stored["to"]["run_id"] == run_id and stored.get("made_from") == _made_from(stored["from"], stored["to"])
+    return (
+        stored is not None
+        and stored["to"]["run_id"] == run.run_id
+        and stored.get("made_from") == _hash(run.folder.parent, stored["from"], stored["to"])
+    )
 
 
-def news_without_fit(checked: Checked, folder: Path, progress: Progress) -> dict[str, Any]:
+def news_without_fit(inputs: Inputs, run: Run, progress: Progress) -> dict[str, Any]:
     """Why the headline moved since the last forecast of an earlier day in the ledger, if stored draws can say it.
 
     Parameters
     ----------
-    checked : Checked
-    folder : Path
-        Of the later forecast.
+    inputs : Inputs
+    run : Run
+        The later forecast.
     progress : callable
 
     Returns
@@ -77,94 +165,99 @@ def news_without_fit(checked: Checked, folder: Path, progress: Progress) -> dict
     """
     from ripeness.attribution.news import MADE, Line, NotCarried
 
-    end, seed = end_of(checked, folder), int(results.open_run(folder).summary["seed"])
-    issued = last_issued_before(checked, end.origin)
+    end = endpoint_of(run)
+    issued = last_issued_before(inputs, end.origin)
     if issued is None:
         return {}
     asked = {"from": issued.origin.isoformat(), "to": end.origin.isoformat()}
     if (end.origin - issued.origin).days > LONGEST_DAYS:
         weeks = LONGEST_DAYS // 7
-        return asked | {"reason": f"no fit's draws are carried over more than {weeks} weeks", "weeks_a_fit": weeks}
-    meta = identify(checked, checked.vintage(issued.origin), seed)
-    found = find_base(checked.workspace.reports, issued.origin, made_with(checked, meta))
+        return asked | {"reason": f"no fit's draws are reweighted over more than {weeks} weeks", "weeks_a_fit": weeks}
+    meta = identify(inputs, inputs.vintage(issued.origin), run.seed, run.sampler)
+    found = find_base(inputs.workspace.reports, issued.origin, made_with(meta))
     if isinstance(found, list):
         return asked | {"reason": "; ".join(found) or "no fit of that day or before it is stored"}
-    path, base_run_id = found
-    start = _as_made_now(checked, issued, {str(one["run_id"]) for one in (meta, identify_update(meta, base_run_id))})
-    if start is None:
-        return asked | {"reason": "what that forecast would be now is not stored"}
     from ripeness.reweighting.stored import read_base
 
+    base = read_base(found)
+    start = _as_made_now(inputs, issued, {str(one["run_id"]) for one in (meta, identify_update(meta, base.about["run_id"]))})
+    if start is None:
+        return asked | {"reason": "what that forecast would be now is not stored"}
     lines = []
     if start.run_id != issued.run_id:
         change = 100 * (start.probability - issued.probability)
         lines.append(Line("program, priors or question changed, at the earlier forecast", MADE, change, 100 * start.error))
     progress(f"why it moved since {issued.origin}")
     try:
-        lines += _carried(checked, read_base(path), start, end)
+        lines += _from_draws(inputs, base, start, end)
     except NotCarried as refusal:
         return asked | {"reason": str(refusal)}
-    return _store(checked, start if start.run_id == issued.run_id else issued, end, lines)
+    return _store(inputs, run, start if start.run_id == issued.run_id else issued, end, lines)
 
 
-def _as_made_now(checked: Checked, issued: End, run_ids: set[str]) -> End | None:
-    """An entry of the ledger as it would be made now, if it was made so or is stored so."""
-    folder = checked.workspace.reports / issued.origin.isoformat()
-    if (folder / results.MANIFEST).is_file() and results.open_run(folder).manifest["run_id"] in run_ids:
-        return end_of(checked, folder)  # to all its digits
+def _as_made_now(inputs: Inputs, issued: Endpoint, run_ids: set[str]) -> Endpoint | None:
+    """An entry of the ledger as it would be made now, if it is stored so or was made so."""
+    run = stored_as_asked(inputs, Request(inputs.workspace.root, issued.origin))
+    if run is not None:
+        return endpoint_of(run)
     return issued if issued.run_id in run_ids else None
 
 
-def _store(checked: Checked, start: End, end: End, lines: list[Line]) -> dict[str, Any]:
+def _store(inputs: Inputs, run: Run, start: Endpoint, end: Endpoint, lines: list[Line]) -> dict[str, Any]:
     total = 100 * (end.probability - start.probability)
-    folder = checked.workspace.reports / end.origin.isoformat()
-    question = checked.workspace.question
+    question = inputs.workspace.question
     found = {
         "question": question.id,
         "horizon_weeks": question.headline_weeks,
-        "from": start.shown(),
-        "to": end.shown(),
+        "from": start.as_stored(),
+        "to": end.as_stored(),
         "total_points": total,
         "lines": [
             {key: value for key, value in vars(line).items() if value is not None}
             for line in sorted(lines, key=lambda one: -abs(one.points))
         ],
         "residual_points": total - sum(line.points for line in lines),
-        "made_from": _made_from(start.shown(), end.shown()),
+        "made_from": _hash(run.folder.parent, start.as_stored(), end.as_stored()),
     }
-    files.write_json(folder / NEWS, found)
+    if read_beside(run, NEWS) == rounded(found) and (run.folder / NEWS_FIGURE).is_file():
+        return found
+    write_beside(inputs, run, NEWS, found)
     from ripeness.report.attribution import plot_news
     from ripeness.report.drawing import write_chart
 
-    write_chart(folder / NEWS_FIGURE, plot_news(found))
+    write_chart(run.folder / NEWS_FIGURE, plot_news(found))
     return found
 
 
-def _made_from(start: dict[str, Any], end: dict[str, Any]) -> str:
-    return hash_of(NEWS, *(str(one[key]) for one in (start, end) for key in ("origin", "run_id")))
+def _hash(reports: Path, start: dict[str, Any], end: dict[str, Any]) -> str:
+    return explanation_hash(reports, __name__, MAKES_NEWS, *(str(one[key]) for one in (start, end) for key in ("origin", "run_id")))
 
 
-def _explain(checked: Checked, first: End, last: End, progress: Progress) -> tuple[End, End, list[Line]]:
-    """Both ends as they were issued, or else as they are made now, and the lines between them."""
+def _explain(inputs: Inputs, request: Request, first: Endpoint, last: Endpoint, progress: Progress) -> dict[str, Any]:
+    """The lines between two endpoints as they were issued, or else as they are made now."""
     from ripeness.attribution.news import MADE, ROUNDS, TIME, Line, time_label
 
-    start, end = (make_end(checked, one.origin, progress) for one in (first, last))
+    def obtain(origin: date) -> Run:
+        return obtain_forecast(inputs, replace(request, as_of=origin), progress)
+
+    here, later = obtain(first.origin), obtain(last.origin)
+    start, end = endpoint_of(here), endpoint_of(later)
     lines: list[Line] = []
     for issued, now, sign, words in ((first, start, 1.0, "at the earlier forecast"), (last, end, -1.0, "at the later forecast")):
         if issued.run_id and issued.run_id != now.run_id:
             change = sign * 100 * (now.probability - issued.probability)
             lines.append(Line(f"program, priors or question changed, {words}", MADE, change, 100 * now.error))
-    here, days = start, 0  # that lines of time speak of
-    while here.origin < end.origin:
-        near = (end.origin - here.origin).days <= LONGEST_DAYS
-        there = end if near else make_end(checked, here.origin + timedelta(days=LONGEST_DAYS), progress)
-        leg = _leg(checked, here, there, progress)
+    days = 0  # that lines of time speak of
+    while here.origin < later.origin:
+        near = (later.origin - here.origin).days <= LONGEST_DAYS
+        there = later if near else obtain(here.origin + timedelta(days=LONGEST_DAYS))
+        leg = _leg(inputs, request, here, there, progress)
         days += sum((there.origin - here.origin).days for line in leg if line.kind == TIME)
         lines = _merge(lines, leg)
         here = there
     label = time_label(days, any(line.kind == ROUNDS for line in lines))
     lines = [replace(line, label=label) if line.kind == TIME else line for line in lines]
-    return (first if first.run_id else start), (last if last.run_id else end), lines
+    return _store(inputs, later, first if first.run_id else start, last if last.run_id else end, lines)
 
 
 def _merge(lines: list[Line], more: list[Line]) -> list[Line]:
@@ -183,37 +276,35 @@ def _merge(lines: list[Line], more: list[Line]) -> list[Line]:
     return list(found.values())
 
 
-def _leg(checked: Checked, start: End, end: End, progress: Progress) -> list[Line]:
-    """Lines between two days that one fit's draws may be carried over, a new fit of the earlier day if need be."""
+def _leg(inputs: Inputs, request: Request, earlier: Run, later: Run, progress: Progress) -> list[Line]:
+    """Lines between two days that one fit's draws may be reweighted over, a new fit of the earlier day if need be."""
     from ripeness.attribution.news import REFIT, Line, NotCarried
 
-    fitted, folder = False, checked.workspace.reports / start.origin.isoformat()
+    start, end = endpoint_of(earlier), endpoint_of(later)
+    fitted = False
     while True:
-        base = base_of(folder)
+        base = base_of(earlier)
         try:
             progress(f"from the draws of the fit of {base.panel.origin}")
-            return _carried(checked, base, start, end)
+            return _from_draws(inputs, base, start, end)
         except NotCarried as refusal:
             if fitted or base.panel.origin == start.origin:
                 error = 100 * hypot(start.error, end.error)
                 return [Line(f"new rows and a new fit ({refusal})", REFIT, 100 * (end.probability - start.probability), error)]
             progress(f"a new fit is needed: {refusal}")
-            run_fit(checked.workspace.root, start.origin, None, False, progress)
+            earlier = obtain_fit(inputs, replace(request, as_of=start.origin), progress)
             fitted = True
 
 
-def _carried(checked: Checked, base: Base, start: End, end: End) -> list[Line]:
+def _from_draws(inputs: Inputs, base: Base, start: Endpoint, end: Endpoint) -> list[Line]:
     """Lines between two days from one fit's draws; raises `NotCarried` where these will not do."""
     from ripeness.attribution.news import ROUNDS, Line, explain_move
-    from ripeness.elicitation.elicited import Priors
 
-    workspace = checked.workspace
-    earlier, later = checked.vintage(start.origin), checked.vintage(end.origin)
-    priors = Priors({}, {}, checked.priors)  # nothing on this path asks for a fitted prior
-    moved = explain_move(workspace, priors, base, earlier, later, workspace.fit.seed)
+    earlier, later = inputs.vintage(start.origin), inputs.vintage(end.origin)
+    moved = explain_move(inputs.workspace, unfitted_priors(inputs), base, earlier, later, base.about["seed"])
     rounds = [day for day in later.rounds() if day not in earlier.rounds()]
     if not rounds:
         return moved.lines
-    said = ", ".join(day.isoformat() for day in rounds)
+    days = ", ".join(day.isoformat() for day in rounds)
     change = 100 * (end.probability - moved.after)
-    return [*moved.lines, Line(f"rounds held, with a new fit: {said}", ROUNDS, change, 100 * end.error)]
+    return [*moved.lines, Line(f"rounds held, with a new fit: {days}", ROUNDS, change, 100 * end.error)]

@@ -1,4 +1,4 @@
-"""A run without new fits: the draws of an older one carried to what is known now, every variant of it, and forecast from.
+"""A run without new fits: the draws of an older one reweighted by what is known now, every variant of it, and forecast from.
 
 Each fit's draws are weighted (:mod:`ripeness.reweighting`); probabilities are means under the weights, with their Monte Carlo error. For ranges and
 curves as many draws as are stored are then chosen in proportion to the weights, in the order of what they say of the headline, so that the choice adds
@@ -40,7 +40,7 @@ FUTURES = 16  # simulated of each draw for the sustained process
 
 
 @dataclass(frozen=True)
-class Carried:
+class Reweighted:
     """One stored fit under a new vintage; all arrays of draws are those chosen by weight, each counting alike.
 
     Parameters
@@ -76,8 +76,8 @@ class Carried:
 
 
 @dataclass(frozen=True)
-class CarriedRun:
-    """Everything that an update has made, before anything is written.
+class ReweightedRun:
+    """An update, before anything is written.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ class CarriedRun:
     vintage: Vintage
     announcements: list[Announcement]
     base: Base
-    fits: dict[str, Carried]
+    fits: dict[str, Reweighted]
     rows: int
     reasons: list[str]
     data_flags: list[Flag]
@@ -108,8 +108,8 @@ class CarriedRun:
         return [*self.data_flags, *checks, *flag_errors(errors)]
 
 
-def carry_run(spec: ModelSpec, announcements: list[Announcement], vintage: Vintage, base: Base, seed: int) -> CarriedRun:
-    """Carry a stored run to a new vintage.
+def reweight_run(spec: ModelSpec, announcements: list[Announcement], vintage: Vintage, base: Base, seed: int) -> ReweightedRun:
+    """Reweight a stored run to a new vintage.
 
     Parameters
     ----------
@@ -122,7 +122,7 @@ def carry_run(spec: ModelSpec, announcements: list[Announcement], vintage: Vinta
 
     Returns
     -------
-    CarriedRun
+    ReweightedRun
         Without fits where it is plain from the rows that only a new fit will do.
     """
     old = base_spec(spec, base)
@@ -134,22 +134,22 @@ def carry_run(spec: ModelSpec, announcements: list[Announcement], vintage: Vinta
     reasons += beyond_window(old, spec, next(iter(base.fits.values())).window)
     before, after = rows_by_factor(old), rows_by_factor(spec)
     rows = sum(one.get(key) != other.get(key) for one, other in zip(before, after, strict=True) for key in {**one, **other})
-    fits: dict[str, Carried] = {}
+    fits: dict[str, Reweighted] = {}
     if not reasons:
         seeds = np.random.SeedSequence([seed, spec.panel.origin.toordinal()]).spawn(len(base.fits))
         with ThreadPoolExecutor(CORES) as pool:
             # kernels and NumPy let go of Python's lock, and fits know nothing of each other
             waiting = [
-                pool.submit(_carry, old, spec, announcements, name, fit, headline, own)
+                pool.submit(_reweight, old, spec, announcements, name, fit, headline, own)
                 for (name, fit), own in zip(base.fits.items(), seeds, strict=True)
             ]
             fits = {name: one.result() for name, one in zip(base.fits, waiting, strict=True)}
         for fit in fits.values():
             reasons += untrustworthy(fit.weights, float(fit.answer("within").error[headline]))
-    return CarriedRun(spec, vintage, announcements, base, fits, rows, list(dict.fromkeys(reasons)), data_flags)
+    return ReweightedRun(spec, vintage, announcements, base, fits, rows, list(dict.fromkeys(reasons)), data_flags)
 
 
-def _carry(
+def _reweight(
     old: ModelSpec,
     new: ModelSpec,
     announcements: list[Announcement],
@@ -157,9 +157,9 @@ def _carry(
     fit: StoredFit,
     headline: int,
     seed: np.random.SeedSequence,
-) -> Carried:
-    renewed, forward, events, choice = seed.spawn(4)
-    updated = update_fit(old, new, fit, renewed)
+) -> Reweighted:
+    paths, forward, events, choice = seed.spawn(4)
+    updated = update_fit(old, new, fit, paths)
     all_ahead, found = look_ahead(new, fit, updated, announcements, PATHS, forward)
     weights = updated.weights
     both = [weighted_mean(found.within[:, h], weights, fit.within[:, h], anchor, fit.efficiency) for h, anchor in enumerate(fit.anchors)]
@@ -167,7 +167,7 @@ def _carry(
     ahead, probabilities = _of_draws(all_ahead, chosen, ("state", "outside", "inside", "announced")), _of_draws(found, chosen)
     draws = without_path_noise(probabilities.within, probabilities.path_variance)
     within = Answer(draws, np.array([mean for mean, _ in both]), np.array([error for _, error in both]))
-    return Carried(
+    return Reweighted(
         name=name,
         variant=fit.variant,
         reading=fit.reading,
@@ -195,11 +195,11 @@ def _of_draws[Content: (Ahead, Probabilities)](content: Content, chosen: NDArray
     return replace(content, **{name: getattr(content, name)[chosen] for name in own})
 
 
-def build_carried_tree(made: CarriedRun, attributes: Mapping[str, Any]) -> xr.DataTree:
+def build_reweighted_tree(new: ReweightedRun, attributes: Mapping[str, Any]) -> xr.DataTree:
     """What is stored of an update's draws: each fit's forecast, and the indicators in the units of their factors."""
-    content: dict[str, xr.Dataset] = {"/": xr.Dataset(attrs=dict(attributes)), f"/{names.DATA_GROUP}": data_table(made.spec, made.vintage)}
-    horizons = made.spec.workspace.question.horizons_weeks
-    for name, fit in made.fits.items():
+    content: dict[str, xr.Dataset] = {"/": xr.Dataset(attrs=dict(attributes)), f"/{names.DATA_GROUP}": data_table(new.spec, new.vintage)}
+    horizons = new.spec.workspace.question.horizons_weeks
+    for name, fit in new.fits.items():
         found = fit.probabilities
         by_week = {"hazard_ahead": found.hazard, "by_week": found.by_week, "multiplier_ahead": found.multiplier}
         content[f"/{names.REWEIGHTED_GROUP}/{name}"] = xr.Dataset(

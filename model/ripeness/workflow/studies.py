@@ -1,34 +1,37 @@
-"""The steps of `ripeness study`: each study resumable, its small tables, notes and figure under reports/studies/.
+"""`ripeness study` and `backtest`: each resumable, its small tables, notes and figure under reports/studies/.
 
 A study starts from stored runs, made first where they are not there. What it found is in CSV files; how it was made (command, date, seed,
 versions, code) and what is no table stand beside them as JSON. Rows that carry `made_from` are kept when a study is run again with the same
-inputs, so an interrupted study goes on where it stopped.
+inputs, so an interrupted study goes on where it stopped. A seed that is given is the study's own; the run is the stored one, with its own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ripeness import files, results
 from ripeness.errors import UsageError
 from ripeness.evaluation import published
-from ripeness.files import hash_text
+from ripeness.files import hash_text, write_json
 from ripeness.report import studies
 from ripeness.report.drawing import write_chart
-from ripeness.workflow.checked import Checked, check_workspace
-from ripeness.workflow.forecasts import run_fit
-from ripeness.workflow.identity import code_version
+from ripeness.workflow.forecasts import obtain_fit
+from ripeness.workflow.identity import code_version, library_versions, workspace_hash
+from ripeness.workflow.request import Inputs, Request, check_workspace
+from ripeness.workflow.run import Progress, quiet
 
-Progress = Callable[[str], None]
-SIMULATIONS, WRONG_SIMULATIONS, FUTURES = 200, 40, 60
+if TYPE_CHECKING:
+    from ripeness.evaluation.stored import Stored
+
 SIMULATED = "sbc_simulations"
 ID_DIGITS = 12
 
 
-def run_scorecard(root: Path, seed: int | None, day: date, progress: Progress) -> Path:
+def run_scorecard(request: Request, day: date, progress: Progress = quiet) -> Path:
     """The claims against the record, as of the essay's day and as of now: writes scorecard.csv, its details and figure.
 
     Returns
@@ -41,10 +44,10 @@ def run_scorecard(root: Path, seed: int | None, day: date, progress: Progress) -
     ContentError, GateError
         If a file is wrong, or a fit that is needed fails its gate.
     """
-    checked = check_workspace(root)
-    now = checked.store.default_origin()
-    essay = checked.claims.card.date
-    days = sorted({essay, now}) if checked.workspace.question.war_began <= essay <= now else [now]
+    inputs = check_workspace(request.workspace)
+    now = inputs.store.default_origin()
+    essay = inputs.claims.card.date
+    days = sorted({essay, now}) if inputs.workspace.question.war_began <= essay <= now else [now]
     from dataclasses import asdict
 
     from ripeness import names
@@ -54,18 +57,19 @@ def run_scorecard(root: Path, seed: int | None, day: date, progress: Progress) -
     rows = []
     for as_of in days:
         progress(f"as of {as_of}")
-        rows += [asdict(row) for row in score_claims(_open(checked, as_of, seed, progress))]
-    folder = checked.workspace.reports / published.STUDIES
+        stored = _open(inputs, replace(request, as_of=as_of), progress)
+        rows += [asdict(row) for row in score_claims(stored)]
+    folder = inputs.workspace.reports / published.STUDIES
     written = [row for row in rows if row["reading"] == names.AS_WRITTEN]
     write_rows(folder / f"{studies.SCORECARD}.csv", COLUMNS, written)
     write_rows(folder / f"{studies.SCORECARD}_details.csv", DETAILS, rows)
     details = published.read_rows(folder, f"{studies.SCORECARD}_details.csv")
     write_chart(folder / f"{studies.SCORECARD}.svg", studies.plot_scorecard(details))
-    _note(checked, studies.SCORECARD, f"ripeness study {studies.SCORECARD}", seed, day, {"as_of": [one.isoformat() for one in days]})
+    _note(inputs, studies.SCORECARD, f"ripeness study {studies.SCORECARD}", stored.seed, day, {"as_of": [one.isoformat() for one in days]})
     return folder / f"{studies.SCORECARD}.csv"
 
 
-def run_sensitivity(root: Path, as_of: date | None, seed: int | None, day: date, progress: Progress) -> Path:
+def run_sensitivity(request: Request, day: date, progress: Progress = quiet) -> Path:
     """What the headline leans on: writes sensitivity.csv, its details and figure.
 
     Returns
@@ -73,12 +77,12 @@ def run_sensitivity(root: Path, as_of: date | None, seed: int | None, day: date,
     Path
         sensitivity.csv.
     """
-    checked = check_workspace(root)
-    stored = _open(checked, as_of, seed, progress)
+    inputs = check_workspace(request.workspace)
+    stored = _open(inputs, request, progress)
     from ripeness.evaluation.resumed import ResumedTable, write_rows
     from ripeness.evaluation.sensitivity import COLUMNS, DETAILS, study_sensitivity, usable
 
-    folder = checked.workspace.reports / published.STUDIES
+    folder = inputs.workspace.reports / published.STUDIES
     made_from = hash_text(stored.spec.panel.hash, stored.spec.priors.hash, str(stored.tree.attrs["seed"]), str(stored.seed))[:ID_DIGITS]
     table = ResumedTable(folder / f"{studies.SENSITIVITY}_details.csv", DETAILS, made_from)
     rows = [row for row in study_sensitivity(stored, table, progress) if usable(row)]  # the details have them all
@@ -87,13 +91,11 @@ def run_sensitivity(root: Path, as_of: date | None, seed: int | None, day: date,
     origin = stored.spec.panel.origin.isoformat()
     headline = float(rows[0]["probability"]) - float(rows[0]["change_points"]) / 100
     command = f"ripeness study {studies.SENSITIVITY} --as-of {origin}"
-    _note(checked, studies.SENSITIVITY, command, seed, day, {"origin": origin, "headline": headline, "made_from": made_from})
+    _note(inputs, studies.SENSITIVITY, command, stored.seed, day, {"origin": origin, "headline": headline, "made_from": made_from})
     return folder / f"{studies.SENSITIVITY}.csv"
 
 
-def run_sbc(
-    root: Path, simulations: int, wrong: int, futures: int, as_of: date | None, seed: int | None, day: date, progress: Progress
-) -> Path:
+def run_sbc(request: Request, simulations: int, wrong: int, futures: int, day: date, progress: Progress = quiet) -> Path:
     """Simulation-based calibration: writes sbc.csv, every simulation, notes and figures.
 
     Parameters
@@ -101,9 +103,6 @@ def run_sbc(
     root : Path
     simulations, wrong, futures : int
         How many wars from the prior, how many of them for the wrong model, how many futures from the posterior.
-    as_of : date, optional
-        Whose panel gives the pattern.
-    seed : int, optional
     day : date
         On which it is run.
     progress : callable
@@ -120,7 +119,7 @@ def run_sbc(
     """
     if simulations < 1:
         raise UsageError(f"--simulations {simulations}: at least 1")
-    checked = check_workspace(root)
+    inputs = check_workspace(request.workspace)
     import numpy as np
 
     from ripeness.evaluation import calibration, sbc
@@ -128,13 +127,13 @@ def run_sbc(
     from ripeness.evaluation.sbc import simultaneous_band
     from ripeness.forecast.prior_predictive import sample_prior
 
-    stored = _open(checked, as_of, seed, progress) if futures else None
-    spec, announcements = (stored.spec, stored.announcements) if stored else _spec(checked, as_of)
-    seed = checked.workspace.fit.seed if seed is None else seed
+    stored = _open(inputs, request, progress) if futures else None
+    spec, announcements = (stored.spec, stored.announcements) if stored else _spec(inputs, request.as_of)
+    seed = _seed(inputs, request)
     first = sample_prior(spec, "as_written", "conjunctive", 2, np.random.SeedSequence(seed))
     quantities = list(calibration.quantities(spec, first, announcements, np.random.SeedSequence(seed))[0])
     horizons = spec.workspace.question.horizons_weeks
-    folder = checked.workspace.reports / published.STUDIES
+    folder = inputs.workspace.reports / published.STUDIES
     columns = sbc.simulation_columns(quantities, horizons)
     table = ResumedTable(folder / f"{SIMULATED}.csv", columns, sbc.made_from(spec, seed))
 
@@ -151,7 +150,7 @@ def run_sbc(
         command = (
             f"ripeness study {studies.SBC} --as-of {spec.panel.origin} --simulations {simulations} --wrong {wrong} --futures {futures}"
         )
-        _note(checked, studies.SBC, command, seed, day, notes | {"made_from": table.made_from})
+        _note(inputs, studies.SBC, command, seed, day, notes | {"made_from": table.made_from})
 
     try:
         sbc.simulate_wars(spec, announcements, table, calibration.RIGHT, simulations, seed, progress)
@@ -198,33 +197,120 @@ def _draw_sbc(folder: Path, rows: list[dict[str, str]], notes: dict[str, Any], s
         write_chart(folder / "predictions_simulated.svg", figure)
 
 
-def _spec(checked: Checked, as_of: date | None) -> Any:
+def _spec(inputs: Inputs, as_of: date | None) -> Any:
     from ripeness.elicitation.elicit import elicit_priors
     from ripeness.model.spec import build_spec
 
-    return build_spec(checked.workspace, checked.vintage(as_of), elicit_priors(checked.priors))
+    return build_spec(inputs.workspace, inputs.vintage(as_of), elicit_priors(inputs.priors))
 
 
-def _open(checked: Checked, as_of: date | None, seed: int | None, progress: Progress) -> Any:
-    """The stored run of a day with what it was made from; made now if it is not there."""
-    folder = run_fit(checked.workspace.root, as_of, None, False, progress)
+def _open(inputs: Inputs, request: Request, progress: Progress) -> Stored:
+    """The stored fit of a day with what it was made from; made now if it is not there."""
+    run = obtain_fit(inputs, replace(request, seed=None), progress)
     from ripeness.elicitation.elicit import elicit_priors
     from ripeness.evaluation.stored import open_stored
 
-    seed = checked.workspace.fit.seed if seed is None else seed
-    priors = elicit_priors(checked.priors)
-    return open_stored(checked.workspace, checked.claims, checked.vintage(as_of), priors, results.open_run(folder).tree, seed)
+    seed = run.seed if request.seed is None else request.seed
+    return open_stored(inputs.workspace, inputs.claims, inputs.vintage(request.as_of), elicit_priors(inputs.priors), run.tree, seed)
 
 
-def _note(checked: Checked, study: str, command: str, seed: int | None, day: date, more: dict[str, Any]) -> None:
+def _seed(inputs: Inputs, request: Request) -> int:
+    return inputs.workspace.fit.seed if request.seed is None else request.seed
+
+
+def _note(inputs: Inputs, study: str, command: str, seed: int, day: date, more: dict[str, Any]) -> None:
     """How a study was made, and what of its results is no table."""
-    from ripeness.workflow.identity import library_versions
-
-    made = {
+    about = {
         "command": command,
         "date": day.isoformat(),
-        "seed": checked.workspace.fit.seed if seed is None else seed,
-        "code_version": code_version(),
+        "seed": seed,
+        "code_version": code_version(inputs.workspace.reports),
         "versions": library_versions(),
     }
-    files.write_json(checked.workspace.reports / published.STUDIES / f"{study}.json", made | more)
+    write_json(inputs.workspace.reports / published.STUDIES / f"{study}.json", about | more)
+
+
+@dataclass(frozen=True)
+class Backtest:
+    """What `ripeness backtest` shows: the tables of a folder.
+
+    Parameters
+    ----------
+    folder : Path
+    horizon_weeks : int
+        The headline's.
+    """
+
+    folder: Path
+    horizon_weeks: int
+
+    @property
+    def scores(self) -> list[dict[str, str]]:
+        """Mean scores of all origins, by forecaster and horizon."""
+        return [row for row in published.read_rows(self.folder, published.SCORES) if row["population"] == published.EVERYTHING]
+
+    @property
+    def sentences(self) -> list[str]:
+        """What the tables show, the answer first."""
+        return published.say_everything(self.folder, self.horizon_weeks)
+
+    def as_json(self) -> dict[str, Any]:
+        """All tables but that of the forecasts, as lists of rows."""
+        named = (published.SCORES, published.WEEKLY, published.SKILL, published.SKILL_POWER, published.GAP, published.LFO)
+        tables = {name.removesuffix(".csv"): published.read_rows(self.folder, name) for name in named}
+        return {"about": published.read_about(self.folder), "sentences": self.sentences, **tables}
+
+
+def run_backtest(
+    request: Request,
+    quick: bool,
+    gap: bool,
+    scheduler: str | None,
+    about: dict[str, Any],
+    progress: Callable[[int, int, date, str], None],
+) -> Backtest:
+    """Forecast at every origin, score, and write tables and figure to reports/studies/; those of a quick one to reports/backtest/.
+
+    Parameters
+    ----------
+    request : Request
+        Its workspace and seed.
+    quick : bool
+        Twelve origins instead of all.
+    gap : bool
+        Whether to forecast with final data, too, and so measure what late and revised rows are worth.
+    scheduler : str or None
+        Address of a Dask scheduler; local processes by default.
+    about : dict
+        Command and date, which the tables are to bear.
+    progress : callable
+        As `ripeness.evaluation.backtest.run_tasks` has it.
+
+    Raises
+    ------
+    ContentError
+        If a file is wrong; nothing is written.
+    UsageError
+        If no scheduler answers.
+    """
+    inputs = check_workspace(request.workspace)
+    workspace, seed = inputs.workspace, _seed(inputs, request)
+    from ripeness.elicitation.elicit import elicit_priors
+    from ripeness.evaluation.backtest import VINTAGES, backtest_settings, open_executor
+    from ripeness.evaluation.origins import AS_OF
+    from ripeness.evaluation.study import Study, run_study
+
+    hashes = {
+        "code_version": code_version(workspace.reports),
+        "priors_hash": inputs.priors.hash,
+        "workspace_hash": workspace_hash(workspace),
+    }
+    settings = backtest_settings(workspace)
+    priors = elicit_priors(inputs.priors)
+    study = Study(
+        workspace, inputs.store, inputs.claims.card.date, priors, str(hashes), settings, seed, quick, VINTAGES if gap else (AS_OF,)
+    )
+    run_study(study, partial(open_executor, scheduler), progress, {**about, **hashes})
+    forecasts = published.read_rows(study.tables, published.FORECASTS)
+    write_chart(study.tables / published.FIGURE, studies.plot_backtest(forecasts, workspace.question.headline_weeks))
+    return Backtest(study.tables, workspace.question.headline_weeks)

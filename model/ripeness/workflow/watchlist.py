@@ -1,32 +1,32 @@
-"""The steps of `ripeness watch`: what is published next, and what it may do to the headline."""
+"""`ripeness watch`: what is published next, and what it may do to the headline."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict
 from datetime import date
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ripeness import files
 from ripeness.calendar import target_date
-from ripeness.workflow.checked import Checked, check_workspace
-from ripeness.workflow.endpoints import Progress, end_of, hash_of, make_end, open_folder
+from ripeness.workflow.forecasts import obtain_forecast, origin_of, read_beside, write_beside
+from ripeness.workflow.identity import explanation_hash
+from ripeness.workflow.request import Inputs, Request, check_workspace
+from ripeness.workflow.run import Progress, Run, quiet
 
 if TYPE_CHECKING:
     from ripeness.attribution.futures import Origin
 
 WATCH = "watch.json"
-ENDS = ("median", "lower", "upper", "at_lower", "at_upper")
+MAKES_WATCH = ("ripeness.attribution.watchlist",)
+VALUES = ("median", "lower", "upper", "at_lower", "at_upper")
 
 
-def run_watch(root: Path, as_of: date | None, progress: Progress) -> dict[str, Any]:
+def run_watch(request: Request, progress: Progress = quiet) -> dict[str, Any]:
     """What to watch: writes watch.json beside the forecast, and holds new rows against the tripwires of the newest list before it.
 
     Parameters
     ----------
-    root : Path
-    as_of : date, optional
+    request : Request
     progress : callable
 
     Returns
@@ -39,26 +39,27 @@ def run_watch(root: Path, as_of: date | None, progress: Progress) -> dict[str, A
     ContentError, GateError
         As `run_forecast` does.
     """
-    checked = check_workspace(root)
-    start = make_end(checked, checked.vintage(as_of).origin, progress)
-    folder = checked.workspace.reports / start.origin.isoformat()
-    return write_watch(checked, open_folder(checked, folder), folder)
+    inputs = check_workspace(request.workspace)
+    run = obtain_forecast(inputs, request, progress)
+    stored = read_beside(run, WATCH)
+    if stored is not None and stored.get("made_from") == watch_hash(run):
+        return stored
+    return write_watch(inputs, run, origin_of(inputs, run))
 
 
-def write_watch(checked: Checked, origin: Origin, folder: Path) -> dict[str, Any]:
+def write_watch(inputs: Inputs, run: Run, origin: Origin) -> dict[str, Any]:
     """The watch list of a stored forecast, written beside it.
 
     Parameters
     ----------
-    checked : Checked
+    inputs : Inputs
+    run : Run
     origin : Origin
         Of that forecast.
-    folder : Path
     """
     from ripeness.attribution.watchlist import FAR, crossed, watch
 
-    start, question = end_of(checked, folder), checked.workspace.question
-    vintage = checked.vintage(start.origin)
+    question, vintage = inputs.workspace.question, inputs.vintage(run.origin)
     probability, watched = watch(origin, vintage)
     releases = []
     for one in watched:
@@ -75,34 +76,34 @@ def write_watch(checked: Checked, origin: Origin, folder: Path) -> dict[str, Any
                 "expected_points": one.expected_points,
                 "bits": one.bits,
                 "probability_if_silent": one.silent,
-                **{name: getattr(one, name) for name in ENDS},
+                **{name: getattr(one, name) for name in VALUES},
                 "tripwires": [asdict(wire) for wire in one.tripwires],
             }
         )
-    earlier = _list_before(folder)
+    earlier = _list_before(run)
     before = json.loads(earlier) if earlier else None
     found = {
-        "origin": start.origin.isoformat(),
-        "run_id": start.run_id,
+        "origin": run.origin.isoformat(),
+        "run_id": run.run_id,
         "headline_weeks": question.headline_weeks,
-        "target_end_date": target_date(start.origin, question.headline_weeks).isoformat(),
+        "target_end_date": target_date(run.origin, question.headline_weeks).isoformat(),
         "probability": probability,
         "tripwire_points": FAR,
-        "made_from": watch_made_from(folder, start.run_id),
+        "made_from": watch_hash(run),
         "releases": releases,
         "since": before["origin"] if before else None,
         "crossed": crossed(before["releases"], vintage, date.fromisoformat(before["origin"])) if before else [],
     }
-    files.write_json(folder / WATCH, found)
+    write_beside(inputs, run, WATCH, found)
     return found
 
 
-def watch_made_from(folder: Path, run_id: str) -> str:
-    """What the watch list of a run is made from, hashed."""
-    return hash_of(WATCH, run_id, _list_before(folder))
+def watch_hash(run: Run) -> str:
+    """What the watch list of a run is made from."""
+    return explanation_hash(run.folder.parent, __name__, MAKES_WATCH, run.run_id, _list_before(run))
 
 
-def _list_before(folder: Path) -> str:
+def _list_before(run: Run) -> str:
     """The newest watch list of an earlier day, as it is stored; empty if there is none."""
-    earlier = sorted(path for path in folder.parent.glob(f"????-??-??/{WATCH}") if path.parent.name < folder.name)
+    earlier = sorted(path for path in run.folder.parent.glob(f"????-??-??/{WATCH}") if path.parent.name < run.folder.name)
     return earlier[-1].read_text("utf-8") if earlier else ""

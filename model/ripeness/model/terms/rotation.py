@@ -37,7 +37,7 @@ class Rotation(NamedTuple):
     first : ndarray of int (group + 1,)
         First item of each group, and their number.
     rotation : ndarray (entry,)
-        R of each group in turn, row by row.
+        R of each group in join_rotations, row by row.
     """
 
     places: Index

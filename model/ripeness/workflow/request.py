@@ -1,0 +1,107 @@
+"""What is asked for at the door, and the files of the workspace, read and checked once for everything that follows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+from ripeness.data.indicators import read_contracts
+from ripeness.data.vintages import Store, Vintage, read_store
+from ripeness.elicitation.entries import PriorFiles, read_priors
+from ripeness.errors import ContentError, Fault, UsageError
+from ripeness.essay import Claims, read_claims
+from ripeness.names import Sampler
+from ripeness.workspace import Workspace, read_workspace
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a command, or a notebook, asks for.
+
+    Parameters
+    ----------
+    workspace : Path
+        Folder of ripeness.toml.
+    as_of : date, optional
+        The origin; by default the last Sunday that was searched.
+    seed : int, optional
+        Of every random number. By default that of the run stored for the origin, or of the fit that is reweighted, or else of ripeness.toml.
+    sampler : {"compiled", "nutpie", "pymc"}, optional
+        What draws the posterior; by default as for the seed, or else "compiled".
+    refit : bool
+        Fit anew even where a run of the same inputs is stored; seed and sampler are then those asked for, or the defaults.
+    """
+
+    workspace: Path
+    as_of: date | None = None
+    seed: int | None = None
+    sampler: Sampler | None = None
+    refit: bool = False
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Everything a person has written, read and checked."""
+
+    workspace: Workspace
+    claims: Claims
+    store: Store
+    priors: PriorFiles
+    _vintages: dict[date, Vintage] = field(default_factory=dict, repr=False, compare=False)
+
+    def vintage(self, as_of: date | None) -> Vintage:
+        """What was known on a day; on the default origin unless one is given.
+
+        Raises
+        ------
+        UsageError
+            If the day lies before the war or after what the record covers.
+        """
+        newest = self.store.default_origin()
+        origin = as_of or newest
+        began = self.workspace.question.war_began
+        if origin < began:
+            raise UsageError(f"--as-of {origin}: the record begins on {began}")
+        if origin in self._vintages:
+            return self._vintages[origin]
+        vintage = self.store.as_of(origin)
+        covered = vintage.covered_to
+        if covered is None or covered < origin:
+            raise UsageError(
+                f"--as-of {origin}: rounds have been searched for up to {covered}, by what was known then; add rows to coverage.csv or choose a day up to {newest}"
+            )
+        self._vintages[origin] = vintage
+        return vintage
+
+
+def check_workspace(root: Path) -> Inputs:
+    """Read and check every file of a workspace, without elicitation or model.
+
+    Raises
+    ------
+    ContentError
+        With every fault found, file and line. priors/ is checked against the claims and against indicators.toml, so its faults are told
+        once these two are sound, whatever is wrong with rows of data.
+    """
+    workspace = read_workspace(root)
+    faults: list[Fault] = []
+
+    def attempt[Content](read: Callable[[], Content], told: bool = True) -> Content | None:
+        try:
+            return read()
+        except ContentError as error:
+            faults.extend(error.faults if told else ())
+            return None
+
+    claims = attempt(lambda: read_claims(workspace))
+    store = attempt(lambda: read_store(workspace))
+    # where only rows are wrong the contracts can still be read; where they are wrong themselves the store has told it
+    contracts = store.contracts if store else attempt(lambda: read_contracts(workspace), told=False)
+    priors = None
+    if claims is not None and contracts is not None:
+        priors = attempt(lambda: read_priors(workspace, claims, contracts))
+    if claims is None or store is None or priors is None:
+        raise ContentError(faults)
+    return Inputs(workspace, claims, store, priors)

@@ -1,0 +1,263 @@
+"""Parts of a summary, forecast.json, that a new fit and a reweighted one share: what was known, and what fits say of rounds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ripeness import names
+from ripeness.data.vintages import Vintage
+from ripeness.essay import Claims
+from ripeness.forecast.ahead import Ahead
+from ripeness.forecast.horizons import Probabilities
+from ripeness.model.spec import ModelSpec
+from ripeness.model.terms.announcements import Announcement
+from ripeness.workflow.new_run import Answer
+
+if TYPE_CHECKING:
+    from ripeness.ledger import Entry
+
+Array = NDArray[np.float64]
+LOWER, UPPER = 0.05, 0.95
+CLASS_LABELS = {
+    "agreed": "accepted by both sides",
+    "one_side": "proposed by one side",
+    "third_party": "offered by a third party",
+    "leaders": "a meeting of leaders",
+}
+
+
+def head_of(
+    spec: ModelSpec, vintage: Vintage, claims: Claims, meta: Mapping[str, Any], previous: Entry | None, missed: float
+) -> dict[str, Any]:
+    """What stands first in a summary: the question, the run, the silence and the forecast before.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+    vintage : Vintage
+    claims : Claims
+    meta : mapping
+        run_id, code_version, seed, data_hash, priors_hash, versions, command.
+    previous : Entry or None
+        The ledger's last forecast of the headline.
+    missed : float
+        Probability that a round was held after the last one on record.
+    """
+    workspace, panel = spec.workspace, spec.panel
+    question = workspace.question
+    last = panel.weeks[panel.record.last_round]
+    weeks_back = len(panel.weeks) - 1 - panel.record.last_round
+    return {
+        "schema": 1,
+        "title": workspace.title,
+        "question": question.model_dump(mode="json"),
+        "origin": panel.origin.isoformat(),
+        **meta,
+        "essay": {"title": claims.card.title, "author": claims.card.author, "date": claims.card.date.isoformat()},
+        "dormancy": {
+            "last_round": max(day for day in vintage.rounds() if day <= last).isoformat(),
+            "weeks": weeks_back,
+            "active": not question.is_dormant(weeks_back),
+            "missed_round_probability": missed,
+        },
+        "headline_weeks": question.headline_weeks,
+        "previous": None
+        if previous is None
+        else {
+            "run_id": previous.run_id,
+            "origin": previous.origin.isoformat(),
+            "horizon_weeks": previous.horizon_weeks,
+            "probability": previous.probability,
+            "target_end_date": previous.target_end_date.isoformat(),
+        },
+    }
+
+
+def record_of(spec: ModelSpec, vintage: Vintage) -> dict[str, Any]:
+    """Indicators, coverage and rounds."""
+    return {
+        "indicators": _indicators(spec, vintage),
+        "coverage": _coverage(vintage),
+        "rounds": [day.isoformat() for day in vintage.rounds()],
+    }
+
+
+def _indicators(spec: ModelSpec, vintage: Vintage) -> list[dict[str, Any]]:
+    fresh = vintage.freshness().set_index("indicator")
+    rows = []
+    for name in spec.panel.indicators:
+        contract, values = spec.contracts[name], vintage.values[name]
+        empty = values.empty
+        rows.append(
+            {
+                "id": name,
+                "title": contract.title,
+                "unit": contract.unit,
+                "family": contract.family,
+                "factor": contract.factor,
+                "reference": contract.reference,
+                "source": contract.source,
+                "newest_observed_on": None if empty else values["observed_on"].iloc[-1].date().isoformat(),
+                "newest_published_on": None if empty else values["published_on"].max().date().isoformat(),
+                "newest_value": None if empty else float(values["value"].iloc[-1]),
+                "days_old": None if empty else int(float(str(fresh.at[name, "days_old"]))),
+                "expected_lag_days": contract.expected_lag_days,
+                "overdue": bool(fresh.at[name, "overdue"]),
+                "ended": contract.ended.isoformat() if contract.ended else None,
+                "weeks_seen": len(values),
+            }
+        )
+    return rows
+
+
+def _coverage(vintage: Vintage) -> dict[str, Any]:
+    stretches: list[dict[str, Any]] = []
+    coverage = vintage.coverage
+    for first, last, low, high in zip(coverage["from"], coverage["to"], coverage["q05"], coverage["q95"], strict=True):
+        if stretches and (stretches[-1]["lower"], stretches[-1]["upper"]) == (float(low), float(high)):
+            stretches[-1]["last"] = last.date().isoformat()
+        else:
+            stretches.append(
+                {"first": first.date().isoformat(), "last": last.date().isoformat(), "lower": float(low), "upper": float(high)}
+            )
+    return {"searched_to": stretches[-1]["last"] if stretches else None, "stretches": stretches}
+
+
+def pending(spec: ModelSpec, announcements: Sequence[Announcement], kept: Array) -> list[dict[str, Any]]:
+    """Announced meetings whose time is not over, with the odds (..., class) that they are kept."""
+    origin, classes = spec.panel.origin, list(spec.announcement_classes)
+    return [
+        {
+            "class": one.kept,
+            "class_label": CLASS_LABELS[one.kept],
+            "first": one.first.isoformat(),
+            "last": one.last.isoformat(),
+            "known": one.known.isoformat(),
+            "kept": interval(kept[..., classes.index(one.kept)]),
+        }
+        for one in announcements
+        if one.known <= origin and one.gone is None and _end(one.last) > origin
+    ]
+
+
+def _end(last: date) -> date:
+    return last + timedelta(days=7)
+
+
+class WithForecast(Protocol):
+    """A fit with its forecast, new or reweighted to a later vintage."""
+
+    @property
+    def ahead(self) -> Ahead:
+        """The weeks ahead."""
+
+    @property
+    def probabilities(self) -> Probabilities:
+        """Probabilities of a round, draw by draw."""
+
+    def answer(self, question: str) -> Answer:
+        """What it says of a question."""
+
+
+def missed_round(fits: Sequence[WithForecast]) -> float:
+    """Probability that a round was held after the last one on record and not found, by some fits together."""
+    longest = max(int(fit.ahead.dormancy[-1]) for fit in fits)
+    return float(np.mean([1.0 - fit.ahead.state[:, fit.ahead.dormancy == longest].sum(axis=1).mean() for fit in fits]))
+
+
+def forecast_rows(spec: ModelSpec, fits: Mapping[str, WithForecast], sources: Sequence[tuple[str, Sequence[str]]]) -> list[dict[str, Any]]:
+    """A row for each question, source and horizon.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+    fits : mapping
+        By name; "outside" among them.
+    sources : sequence of (str, sequence of str)
+        What forecasts, and the fits that it mixes evenly, in the order of the rows.
+    """
+    question, origin = spec.workspace.question, spec.panel.origin
+    rows = []
+    for asked, attribute in ((question.id, "within"), (names.SUSTAINED, "sustained")):
+        answers = {name: fit.answer(attribute) for name, fit in fits.items()}
+        for source, mixed in sources:
+            own = [answers[name] for name in mixed]
+            for h, (horizon, target) in enumerate(zip(question.horizons_weeks, question.targets(origin), strict=True)):
+                draws = np.concatenate([answer.draws[:, h] for answer in own])
+                mean = float(np.mean([answer.mean[h] for answer in own]))
+                level = np.mean([fits[name].probabilities.level_only[:, h].mean() for name in mixed])
+                inside = source != names.OUTSIDE and attribute == "within"
+                rows.append(
+                    {
+                        "question": asked,
+                        "source": source,
+                        "horizon_weeks": horizon,
+                        "target_end_date": target.isoformat(),
+                        "probability": mean,
+                        "lower": float(np.quantile(draws, LOWER)),
+                        "upper": float(np.quantile(draws, UPPER)),
+                        "mc_error": float(np.sqrt(np.mean([answer.error[h] ** 2 for answer in own]) / len(own))),
+                        "outside_view": float(answers[names.OUTSIDE].mean[h]),
+                        "level_only": float(level) if inside else None,
+                        "inside_multiplier": mean / float(level) if inside else None,
+                    }
+                )
+    return rows
+
+
+def weeks_ahead(fits: Mapping[str, WithForecast]) -> dict[str, Any]:
+    """Hazard, probability and multiplier by week ahead, of the mixture and of the outside view."""
+    headline = [fits[name] for name in names.HEADLINE_FITS]
+    return {"weeks": [week.isoformat() for week in headline[0].ahead.weeks]} | {
+        names.MIXTURE: _ahead(headline),
+        names.OUTSIDE: _ahead([fits[names.OUTSIDE]]),
+    }
+
+
+def _ahead(fits: Sequence[WithForecast]) -> dict[str, list[float]]:
+    found = [fit.probabilities for fit in fits]
+    return {
+        **curves(np.concatenate([one.hazard for one in found]), "hazard_"),
+        **curves(np.concatenate([one.by_week for one in found]), "by_week_"),
+        **curves(np.concatenate([one.multiplier for one in found]), "multiplier_"),
+    }
+
+
+def hazard_past(weeks: Sequence[str], hazard: Array, outside: Array) -> dict[str, Any]:
+    """Weekly chances of the past.
+
+    Parameters
+    ----------
+    weeks : sequence of str (week,)
+    hazard : ndarray (draw, week)
+        Of the headline's fits together.
+    outside : ndarray (draw, week)
+    """
+    return {"weeks": list(weeks), **curves(hazard, ""), "outside_mean": outside.mean(axis=0).astype(float).tolist()}
+
+
+def interval(values: Array) -> dict[str, float]:
+    """Mean and 5–95 % range of draws."""
+    flat = np.asarray(values, float).ravel()
+    return {"mean": float(flat.mean()), "lower": float(np.quantile(flat, LOWER)), "upper": float(np.quantile(flat, UPPER))}
+
+
+def median_range(values: Array) -> dict[str, float]:
+    """Median and 5–95 % range of draws."""
+    flat = np.asarray(values, float).ravel()
+    return {name: float(np.quantile(flat, level)) for name, level in (("lower", LOWER), ("median", 0.5), ("upper", UPPER))}
+
+
+def curves(values: Array, name: str) -> dict[str, list[float]]:
+    """Mean and 5–95 % range of draws (..., week), by week; `name` stands before their keys."""
+    flat = values.reshape(-1, values.shape[-1])
+    return {
+        f"{name}mean": flat.mean(axis=0).tolist(),
+        f"{name}lower": np.quantile(flat, LOWER, axis=0).tolist(),
+        f"{name}upper": np.quantile(flat, UPPER, axis=0).tolist(),
+    }

@@ -1,1 +1,0 @@
-"""The summary: every number and word that the page shows, computed once and stored as forecast.json."""

@@ -1,0 +1,71 @@
+"""Rouble rate, key rate and consumer prices from the tables of the Bank of Russia (prices: Rosstat)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+from pydantic import Field
+
+from ripeness.intake.reading import Day, Days, Judgements, Source, daily, read_table, rows, whole_weeks
+
+_RATES = ["rub_per_usd", "rub_per_eur", "rub_per_cny"]
+
+
+class BankOfRussia(Judgements):
+    """From when on the series are taken, and how soon each is known."""
+
+    first: Day = Field(alias="from")
+    rouble_lag_days: Days
+    key_rate_lag_days: Days
+    prices_lag_days: Days
+
+
+def import_bank_of_russia(rates: Path, monthly: Path, judged: BankOfRussia) -> dict[str, pd.DataFrame]:
+    """Weekly rouble rate, monthly key rate and inflation.
+
+    Rouble: the mean of the rates published in a week, Monday to Sunday, by the day for which a rate holds (Moscow). A day on which all
+    three currencies repeat the day before is carried forward over a weekend or holiday and is left out; a week without a published rate
+    is missing, and so is a last week that the file does not cover to its Sunday.
+
+    Key rate: the mean of a month's working days, in % a year; a month that the daily rates do not cover to its end is left out, as its mean
+    is not yet that of the month. Inflation: year on year in %; later revisions are not in the file. All by the day or month they describe,
+    from `from` on, known after the lag judged for each.
+
+    Parameters
+    ----------
+    rates : Path
+        `date,rub_per_usd,rub_per_eur,rub_per_cny`, daily, filled forward.
+    monthly : Path
+        `month,…,key_rate,…,cpi_yoy,…`.
+    judged : BankOfRussia
+
+    Raises
+    ------
+    ContentError
+        If a file is not such a table.
+    """
+    first = pd.Timestamp(judged.first)
+    table = read_table(rates, days=["date"], numbers=_RATES)
+    series = daily(table, rates, "date", "rub_per_usd")
+    quotes = table.set_index("date")[_RATES].sort_index()
+    carried = (quotes == quotes.shift()).all(axis=1)
+    rouble = series[~carried].resample("W-SUN").mean().reindex(whole_weeks(series)).dropna()
+    macro = read_table(monthly, months=["month"], numbers=["key_rate", "cpi_yoy"])
+    by_month = {name: daily(macro, monthly, "month", name).dropna()[first:] for name in ("key_rate", "cpi_yoy")}
+    key_rate = by_month["key_rate"][: series.index.max()]
+    return {
+        "rouble_per_usd": rows(rouble[first:], lag_days=judged.rouble_lag_days, source="Bank of Russia", grade="A", decimals=4),
+        "key_rate": rows(key_rate, lag_days=judged.key_rate_lag_days, source="Bank of Russia", grade="A", decimals=3),
+        "cpi_yoy": rows(by_month["cpi_yoy"], lag_days=judged.prices_lag_days, source="Rosstat (by Bank of Russia)", grade="A", decimals=2),
+    }
+
+
+SOURCE = Source(
+    "Bank of Russia: rouble, key rate, prices",
+    ("cbr_fin_calc/cbr_fx_daily.csv", "cbr_fin_calc/cbr_macro_monthly.csv"),
+    import_bank_of_russia,
+    tables=("rouble_per_usd", "key_rate", "cpi_yoy"),
+    terms="no licence stated; figures only, credited",
+    judgements=BankOfRussia,
+)

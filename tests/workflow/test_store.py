@@ -1,0 +1,199 @@
+"""How a new run takes the place of an older one: whole or not at all, one writer at a time, and a reader never sees half."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+
+from ripeness.errors import ContentError, RipenessError
+from ripeness.workflow import run as store
+from ripeness.workflow.run import FAILURE_PAGE, FORECAST_CSV, FORECAST_JSON, MANIFEST, SCHEMA, Run, open_run, quiet, replacing_run, writing
+
+SHOWN = Path("reports/2031-03-30")
+FILES = (FORECAST_JSON, FORECAST_CSV, "posterior.nc", MANIFEST)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with a stored run, "old"."""
+    folder = tmp_path / "reports" / "2031-03-30"
+    with writing(folder, SHOWN, quiet):
+        write(folder, "old")
+    return folder
+
+
+def write(folder: Path, run_id: str) -> None:
+    with replacing_run(folder, SHOWN) as prepared:
+        for name in (FORECAST_CSV, "posterior.nc"):
+            (prepared / name).write_text(run_id, "utf-8")
+        (prepared / FORECAST_JSON).write_text(json.dumps({"run_id": run_id}), "utf-8")
+        (prepared / MANIFEST).write_text(json.dumps({"schema": SCHEMA, "run_id": run_id, "base": None}), "utf-8")
+
+
+def content(folder: Path) -> set[str]:
+    """Of which runs the files of a folder are."""
+    texts = [(folder / name).read_text("utf-8") for name in FILES]
+    return {"new" if "new" in text else "old" for text in texts}
+
+
+def test_a_new_run_takes_the_place_of_an_older_one_and_of_a_failure(folder: Path) -> None:
+    (folder / FAILURE_PAGE).write_text("failed", "utf-8")
+    (folder / "index.html").write_text("page", "utf-8")
+    with writing(folder, SHOWN, quiet):
+        write(folder, "new")
+    assert content(folder) == {"new"} and open_run(folder).run_id == "new"
+    assert not (folder / FAILURE_PAGE).exists() and (folder / "index.html").read_text("utf-8") == "page"
+    assert [path.name for path in folder.parent.iterdir()] == [folder.name]
+
+
+def test_what_stops_while_it_is_prepared_leaves_the_older_run(folder: Path) -> None:
+    def half() -> None:
+        with writing(folder, SHOWN, quiet), replacing_run(folder, SHOWN) as prepared:
+            (prepared / FORECAST_JSON).write_text('{"run_id": "new"}', "utf-8")
+            assert open_run(folder).run_id == "old"
+            raise InterruptedError
+
+    with pytest.raises(RipenessError):  # InterruptedError is an OSError: told in words
+        half()
+    assert content(folder) == {"old"} and open_run(folder).run_id == "old"
+    assert [path.name for path in folder.parent.iterdir()] == [folder.name]
+
+
+@pytest.mark.parametrize("moved", range(len(FILES) + 1))
+def test_a_writer_killed_between_two_renames_is_finished_by_the_next(folder: Path, monkeypatch: pytest.MonkeyPatch, moved: int) -> None:
+    class Killed(BaseException):
+        pass
+
+    replace, done = os.replace, list[Path]()
+
+    def killed(source: Path, target: Path) -> None:
+        if target.parent == folder:
+            if len(done) == moved:
+                raise Killed
+            done.append(target)
+        replace(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", killed)
+        patch.setattr(store, "WAIT_SECONDS", 0.0)
+        if moved < len(FILES):
+            with pytest.raises(Killed), writing(folder, SHOWN, quiet):
+                write(folder, "new")
+        else:
+            with writing(folder, SHOWN, quiet):
+                write(folder, "new")
+        if 0 < moved < len(FILES):  # neither run is passed off as whole
+            with pytest.raises(RipenessError, match="the writer was stopped"):
+                open_run(folder)
+            assert store.stored_run(folder) is None
+        else:
+            assert open_run(folder).run_id == ("new" if moved else "old")
+    with writing(folder, SHOWN, quiet):
+        pass
+    assert content(folder) == {"new"} and open_run(folder).run_id == "new"
+
+
+def test_who_reads_between_two_renames_waits_for_the_new_run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    replace, found = os.replace, list[Run]()
+    readers = [Thread(target=lambda: found.append(open_run(folder))) for _ in range(4)]
+
+    def read_before(source: Path, target: Path) -> None:
+        replace(source, target)
+        if target.name in (FORECAST_JSON, FORECAST_CSV):
+            for _ in range(2):
+                readers[len(started)].start()
+                started.append(target.name)
+
+    started: list[str] = []
+    monkeypatch.setattr(os, "replace", read_before)
+    with writing(folder, SHOWN, quiet):
+        write(folder, "new")
+    for reader in readers:
+        reader.join()
+    assert len(found) == 4 and {run.run_id for run in found} == {run.summary["run_id"] for run in found} == {"new"}
+
+
+def test_a_second_writer_is_told_for_whom_it_waits(folder: Path) -> None:
+    hold = (
+        "import sys, time\nfrom pathlib import Path\nfrom ripeness.workflow.run import quiet, writing\n"
+        f"with writing(Path({str(folder)!r}), Path('reports/2031-03-30'), quiet):\n    print('in', flush=True)\n    sys.stdin.read()\n"
+    )
+    told: list[str] = []
+    with subprocess.Popen([sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdin is not None and other.stdout is not None and other.stdout.readline() == "in\n"
+        assert open_run(folder).run_id == "old"  # a reader needs no lock
+
+        def end(message: str) -> None:
+            told.append(message)
+            other.stdin.close()  # type: ignore[union-attr]
+
+        with writing(folder, SHOWN, end):
+            write(folder, "new")
+    assert told == [f"reports/2031-03-30: process {other.pid} is changing it; waiting for it"]
+    assert open_run(folder).run_id == "new"
+
+
+def test_a_writer_that_does_not_end_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "LONGEST_WAIT_SECONDS", 0.1)
+    hold = (
+        "import sys\nfrom pathlib import Path\nfrom ripeness.workflow.run import quiet, writing\n"
+        f"with writing(Path({str(folder)!r}), Path('x'), quiet):\n    print('in', flush=True)\n    sys.stdin.read()\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None and other.stdout.readline() == "in\n"
+        with pytest.raises(RipenessError, match=f"process {other.pid} is changing it"), writing(folder, SHOWN, quiet):
+            pass
+        other.communicate()
+
+
+def test_who_holds_the_folder_may_enter_it_again(folder: Path) -> None:
+    with writing(folder, SHOWN, quiet), writing(folder, SHOWN, quiet):
+        write(folder, "new")
+    assert open_run(folder).run_id == "new"
+
+
+def test_who_may_only_read_is_told_in_words_and_only_where_something_is_to_be_written(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    (folder / "watch.json").write_text("as it is", "utf-8")
+    monkeypatch.setattr(store, "write_whole", refuse)
+    monkeypatch.setattr(store, "lock", refuse)
+    store.store_text(folder / "watch.json", "as it is", SHOWN)
+    with pytest.raises(RipenessError, match=r"reports/2031-03-30 cannot be written \(Permission denied\).*To mend"):
+        store.store_text(folder / "watch.json", "otherwise", SHOWN)
+    with pytest.raises(RipenessError, match="cannot be written"), writing(folder, SHOWN, quiet):
+        pass
+
+
+def test_a_run_of_another_schema_or_none_is_told(folder: Path) -> None:
+    (folder / MANIFEST).write_text('{"schema": 1, "run_id": "old"}', "utf-8")
+    with pytest.raises(RipenessError, match=f"written with schema 1, this version reads schema {SCHEMA}"):
+        open_run(folder)
+    (folder / MANIFEST).unlink()
+    with pytest.raises(ContentError, match="expected a stored run"):
+        open_run(folder)
+
+
+def test_draws_of_another_run_are_refused(folder: Path) -> None:
+    import xarray as xr
+
+    run = open_run(folder)
+    store.write_tree(folder / "posterior.nc", xr.DataTree.from_dict({"/": xr.Dataset(attrs={"schema": SCHEMA, "run_id": "new"})}))
+    with pytest.raises(RipenessError, match="is not of run old any more"):
+        _ = run.tree
+
+
+def test_opening_a_run_loads_next_to_nothing(folder: Path) -> None:
+    code = f"import sys, ripeness\nripeness.open_run({str(folder)!r})\nprint(*{{name.partition('.')[0] for name in sys.modules}})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"pymc", "pytensor", "nutpie", "preliz", "xarray", "pandas", "numpy", "numba"} & set(done.stdout.split())
