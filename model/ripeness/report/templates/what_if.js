@@ -153,7 +153,7 @@
     });
     data.factors.forEach((factor, k) => {
       const spans = (held.get(k) || []).map((move) =>
-        `${factor.texts[move.stop]}, ${move.first === move.last ? `week ${move.first}` : `weeks ${move.first} to ${move.last}`}`);
+        `${factor.texts[move.tick]}, ${move.first === move.last ? `week ${move.first}` : `weeks ${move.first} to ${move.last}`}`);
       at(`panel-hold-${k}`).checked = held.has(k);
       tell(at(`panel-factor-${k}`), spans.length ? spans.join("; ") : factor.rest_text);
     });
@@ -188,7 +188,7 @@
     const slider = at(`panel-factor-${k}`), hold = at(`panel-hold-${k}`);
     const move = () => {
       const [span] = held.get(k) || [{ first: 1, last: Number(weeksHeld.value) }];
-      held.set(k, [{ ...span, factor: k, stop: Number(slider.value) }]);
+      held.set(k, [{ ...span, factor: k, tick: Number(slider.value) }]);
       if (chosen) chosen.value = "";
       soon();
     };
@@ -210,7 +210,7 @@
     asForecast();
     for (const move of chosen.value === "" ? [] : data.scenarios[chosen.value].moves) {
       held.set(move.factor, [...(held.get(move.factor) || []), move]);
-      at(`panel-factor-${move.factor}`).value = move.stop;
+      at(`panel-factor-${move.factor}`).value = move.tick;
     }
     soon();
   });
