@@ -64,12 +64,12 @@
   const touched = data.factors.map((_, k) => [...new Set(data.placement.filter(([, r]) => r === k || sided[(r - factors) >> 1] === k).map(([c]) => c))]);
   const ends = reach.map((shares) => shares.findLastIndex((share) => share > 0));  // the week in which each horizon ends
 
-  // Where each held factor is held, week by week: its stop, or null where it is free.
+  // Where each held factor is held, week by week: its tick, or null where it is free.
   function courses(moves) {
     const found = new Map();
-    for (const { factor, stop, first: begin, last } of moves) {
+    for (const { factor, tick, first: begin, last } of moves) {
       if (!found.has(factor)) found.set(factor, whole.map(() => null));
-      for (let j = begin + first - 1; j < weeks && j <= last + first - 1; j++) found.get(factor)[j] = data.factors[factor].ticks[stop];
+      for (let j = begin + first - 1; j < weeks && j <= last + first - 1; j++) found.get(factor)[j] = data.factors[factor].ticks[tick];
     }
     return found;
   }
