@@ -139,7 +139,7 @@ class FactorPaths(Term):
         half_life, white_noise = self.parameters
         phi = persistence(scope.free(half_life), pt)
         scope["phi"] = phi
-        heavy, df, weeks = heavy_tailed(spec), spec.priors.files.factor_tails, len(spec.panel.weeks)
+        heavy, df = heavy_tailed(spec), spec.priors.files.factor_tails
         if scope.form == "whitened":
             from ripeness.model.ops import op_of
 
@@ -149,13 +149,14 @@ class FactorPaths(Term):
             pm.Potential("path_density", pt.sum(given["path_log_ratio"]))
         elif scope.form == "centred":
 
-            def log_density(path: Any, phi: Any) -> Any:
+            def log_density(path: Any, phi: Any, _: Any) -> Any:
                 return innovation_log_density(path, phi, heavy, df, pt)
 
-            def draw(phi: Array, rng: Any = None, size: Any = None) -> Array:
-                return stationary_paths(phi, weeks, heavy, df, rng)
+            def draw(phi: Array, every_week: Array, rng: Any = None, size: Any = None) -> Array:
+                return stationary_paths(phi, len(every_week), heavy, df, rng)
 
-            scope["path"] = pm.CustomDist("path", phi, logp=log_density, random=draw, signature="(f)->(f,t)", dims=dims)
+            every_week = np.ones(len(spec.panel.weeks))  # says how long a path is
+            scope["path"] = pm.CustomDist("path", phi, every_week, logp=log_density, random=draw, signature="(f),(t)->(f,t)", dims=dims)
         else:
             innovation = pm.Flat("innovation", dims=dims)
             pm.Potential("path_density", innovation_log_density(innovation, np.zeros(len(heavy)), heavy, df, pt))
