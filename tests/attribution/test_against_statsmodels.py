@@ -11,8 +11,8 @@ import pytest
 from numpy.typing import NDArray
 from statsmodels.tsa.statespace.mlemodel import MLEModel
 
-from ripeness.attribution.shapley import share_out
-from ripeness.reweighting.paths import renew_factor
+from ripeness.attribution.news import share_out
+from ripeness.reweighting.paths import redraw_factor
 from ripeness.reweighting.sites import CONTINUOUS, Rows
 from ripeness.reweighting.window import FactorWindow
 
@@ -95,7 +95,7 @@ def renewed(known: frozenset[int]) -> float:
     path = stored()
     said = KNOWN | {key: value for key, value in LATER.items() if key[0] in known}
     before, after = window_of(KNOWN, path[:, KEPT], WEEKS), window_of(said, path[:, KEPT], WEEKS + MORE)
-    log_ratio, states = renew_factor(before, after, np.ascontiguousarray(path[:, KEPT + 1 :]), np.random.default_rng(8))
+    log_ratio, states = redraw_factor(before, after, np.ascontiguousarray(path[:, KEPT + 1 :]), np.random.default_rng(8))
     weights = np.exp(log_ratio - log_ratio.max())
     return float(PHI**AHEAD * (weights @ states[:, -1]) / weights.sum())
 

@@ -10,7 +10,7 @@ import pytest
 from scipy.stats import chi2, norm
 
 from ripeness.attribution.scenario_file import Path as HeldPath
-from ripeness.attribution.scenarios import as_far
+from ripeness.attribution.scenarios import tail_probability
 
 DRAWS, PATHS, STORED = 20_000, 2, 3
 
@@ -25,7 +25,7 @@ def futures() -> Any:
 
 def share(futures: Any, *values: float) -> float:
     paths: Any = [HeldPath(factor="any", units=value, from_week=1, to_week=4) for value in values]
-    return as_far(futures, paths, [(k, np.full(DRAWS, value)) for k, value in enumerate(values)])
+    return tail_probability(futures, paths, [(k, np.full(DRAWS, value)) for k, value in enumerate(values)])
 
 
 def test_of_one_factor_it_is_the_share_beyond_on_either_side(futures: Any) -> None:

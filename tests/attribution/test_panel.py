@@ -11,9 +11,8 @@ from made_up_war import make_origin
 
 from ripeness.attribution.futures import Origin, log_odds, with_log_odds
 from ripeness.attribution.scenario_file import Path, Scenario
-from ripeness.attribution.scenarios import tell
-from ripeness.attribution.slider_ticks import build_sliders
-from ripeness.attribution.what_if import build_panel, read_panel
+from ripeness.attribution.scenarios import run_scenario
+from ripeness.attribution.what_if import build_panel, build_sliders, read_panel
 from ripeness.model.spec import ModelSpec
 
 TENTH = 0.001  # of a percentage point
@@ -42,7 +41,7 @@ def payload(origin: Origin) -> Any:
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda one: one.id)
 def test_the_panel_says_what_a_scenario_says(origin: Origin, payload: Any, scenario: Scenario) -> None:
-    told = tell(origin, scenario)
+    told = run_scenario(origin, scenario)
     moves = next(one["moves"] for one in payload["scenarios"] if one["id"] == scenario.id)
     found = read_panel(payload, moves)
     assert found.within == pytest.approx([one.scenario for one in told.contrasts], abs=TENTH / 2)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ripeness.attribution.shapley import share_out
+from ripeness.attribution.news import share_out
 
 Array = NDArray[np.float64]
 Step = Callable[[frozenset[int], int], Array]

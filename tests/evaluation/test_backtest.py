@@ -26,7 +26,7 @@ from ripeness.elicitation.elicit import elicit_priors
 from ripeness.elicitation.elicited import Priors
 from ripeness.errors import UsageError
 from ripeness.evaluation import published, study
-from ripeness.evaluation.at_origin import AtOrigin, Sampled, Task, forecast_at, said_of
+from ripeness.evaluation.at_origin import AtOrigin, Sampled, Task, forecast_at, gate_in_words
 from ripeness.evaluation.backtest import is_done, open_executor, paths_of, plan, read_tables, run_tasks, store_origin
 from ripeness.evaluation.origins import AS_OF, FINAL, backtest_origins
 from ripeness.evaluation.unit import COLUMNS, WEEK, read_units
@@ -54,7 +54,7 @@ def from_prior(spec: ModelSpec, which: tuple[str, str, str], settings: FitSettin
     name, variant, reading = which
     draws = sample_prior(spec, reading, variant, CHAINS * DRAWS, np.random.SeedSequence(seed))  # type: ignore[arg-type]
     draws["rounds"] = np.full((CHAINS * DRAWS, len(spec.panel.weeks) - spec.panel.record.start), -0.1)
-    return Sampled(draws, (CHAINS, DRAWS), lambda headline: said_of(Verdict(name, (Criterion("chains", 2.0, 4.0),))))
+    return Sampled(draws, (CHAINS, DRAWS), lambda headline: gate_in_words(Verdict(name, (Criterion("chains", 2.0, 4.0),))))
 
 
 def without_fitting(task: Task) -> AtOrigin:

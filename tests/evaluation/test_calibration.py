@@ -9,18 +9,28 @@ import pytest
 
 from ripeness import names
 from ripeness.evaluation import sbc
-from ripeness.evaluation.calibration import RANKED, RIGHT, WRONG, Simulation, calibrate_once, simulate_from_prior
-from ripeness.evaluation.posterior_sbc import YEAR, calibrate_future, simulate_future
-from ripeness.evaluation.predicted import calibration_said, enough, plot_calibration
+from ripeness.evaluation.calibration import (
+    RANKED,
+    RIGHT,
+    WRONG,
+    YEAR,
+    Simulation,
+    calibrate_future,
+    calibrate_once,
+    silence_unread,
+    simulate_from_prior,
+    simulate_future,
+)
 from ripeness.evaluation.resumed import ResumedTable
-from ripeness.evaluation.simulated_data import WeeklyTerms, silence_unread, simulate_record, simulate_war
+from ripeness.evaluation.sbc import calibration_said, enough, p_value, plot_calibration
 from ripeness.evaluation.stored import Stored
-from ripeness.evaluation.uniformity import p_value
-from ripeness.evaluation.zeroed import record_log_likelihood
+from ripeness.forecast.dormancy import whole_record
 from ripeness.forecast.prior_predictive import sample_prior
+from ripeness.forecast.simulate import simulate_war
 from ripeness.inference.gate import Criterion
-from ripeness.inference.predictive import row_moments
 from ripeness.model.spec import ModelSpec
+from ripeness.model.terms import count_rows, student_t_rows
+from ripeness.model.terms.record import simulate_record
 
 
 def test_a_simulated_war_has_the_pattern_of_the_real_one(war: ModelSpec) -> None:
@@ -38,22 +48,22 @@ def test_a_simulated_war_has_the_pattern_of_the_real_one(war: ModelSpec) -> None
 
 def test_rows_are_drawn_around_their_moments(war: ModelSpec) -> None:
     truth = sample_prior(war, names.AS_WRITTEN, "conjunctive", 1, np.random.SeedSequence(2))
-    moments = row_moments(war, truth)
+    (location, spread), (log_mean, dispersion) = student_t_rows.moments(war, truth), count_rows.moments(war, truth)
     wars = [simulate_war(war, truth, np.random.default_rng(seed)).spec.panel for seed in range(300)]
     values, counts = (
         np.stack([getattr(getattr(one, part), name) for one in wars]) for part, name in (("measured", "value"), ("counted", "count"))
     )
-    assert np.abs((np.median(values, axis=0) - moments.location[0]) / moments.spread[0]).max() < 0.35
-    mean = np.exp(moments.log_mean[0])
-    spread = np.sqrt((mean + mean**2 / moments.dispersion[0]) / 300)
-    assert np.abs((counts.mean(axis=0) - mean) / spread).max() < 5
+    assert np.abs((np.median(values, axis=0) - location[0]) / spread[0]).max() < 0.35
+    mean = np.exp(log_mean[0])
+    error = np.sqrt((mean + mean**2 / dispersion[0]) / 300)
+    assert np.abs((counts.mean(axis=0) - mean) / error).max() < 5
 
 
 def test_rounds_are_held_as_the_hazard_says_and_missed_ones_reset_dormancy() -> None:
     weeks, rng = 30, np.random.default_rng(3)
-    terms = WeeklyTerms(np.zeros(weeks), np.zeros(weeks))
+    none = np.zeros(weeks)
     outside = np.log(np.where(np.arange(1, weeks + 2) == 1, 3.0, 0.2))  # soon after a round another is likely
-    found = np.stack([simulate_record(terms, outside, np.full(weeks, 0.5), 1, rng) for _ in range(4000)])
+    found = np.stack([simulate_record(outside, none, none, np.full(weeks, 0.5), rng) for _ in range(4000)])
     held, alpha = np.zeros(weeks), np.array([1.0, 0.0])  # P(d = 1), P(d > 1)
     for t in range(weeks):
         chance = 1 - np.exp(-np.array([3.0, 0.2]))
@@ -155,7 +165,7 @@ def test_a_future_leaves_the_past_alone(stored: Stored) -> None:
     assert (panel.measured.first[len(real.measured.value) :] >= weeks).all() and len(panel.counted.count) > len(real.counted.count)
     assert np.allclose(war.truth["path"][..., :weeks], theta["path"]) and war.truth["inside"].shape[1] == weeks + YEAR
     assert (war.truth["level_path"][..., weeks:] == theta["level_path"][..., -1:]).all()
-    assert np.isfinite(record_log_likelihood(war.spec, war.truth)).all()
+    assert np.isfinite(whole_record(war.spec, war.truth).log_likelihood).all()
 
 
 def test_an_origin_inside_a_week_cannot_be_gone_on_from(stored: Stored) -> None:

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 import numpy as np
 import pytest
 
-from ripeness.evaluation.lfo import happened, leave_future_out
+from ripeness.evaluation.scores import happened, leave_future_out
 
 ORIGINS = [date(2025, 1, 5) + timedelta(days=28 * number) for number in range(6)]
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from ripeness.data.vintages import Store, read_store
-from ripeness.evaluation.outcomes import settled
+from ripeness.evaluation.origins import with_outcomes
 from ripeness.evaluation.unit import WEEK
 from ripeness.workspace import Workspace, read_workspace
 
@@ -34,14 +34,14 @@ def asked(*rows: tuple[str, date, int, str]) -> pd.DataFrame:
 
 def test_horizons_are_settled_as_ripeness_resolve_does(workspace: Workspace, store: Store) -> None:
     # as in the shipped ledger's forecasts of 11 May 2025: a round on 16 May
-    found = settled(asked(("round", date(2025, 5, 11), 4, ""), ("round", date(2023, 1, 1), 52, "")), workspace.question, store)
+    found = with_outcomes(asked(("round", date(2025, 5, 11), 4, ""), ("round", date(2023, 1, 1), 52, "")), workspace.question, store)
     assert list(found["outcome"]) == [1.0, 0.0]
 
 
 def test_a_target_beyond_the_record_is_not_scored(workspace: Workspace, store: Store) -> None:
     last = store.default_origin()
     rows = asked(*(("round", last - timedelta(days=28), weeks, "") for weeks in (4, 13, 52)), ("round", last, 4, ""))
-    assert list(settled(rows, workspace.question, store)["horizon_weeks"]) == [4]
+    assert list(with_outcomes(rows, workspace.question, store)["horizon_weeks"]) == [4]
 
 
 def test_of_every_week_the_row_of_its_history_is_kept(workspace: Workspace, store: Store) -> None:
@@ -54,7 +54,7 @@ def test_of_every_week_the_row_of_its_history_is_kept(workspace: Workspace, stor
         (WEEK, origin, 3, "silent"),
     ]
     rows += [(WEEK, origin, 4, given) for given in ("silent", "rss", "srs", "rrs")] + [(WEEK, origin, 5, "silent")]
-    found = settled(asked(*rows), workspace.question, store)
+    found = with_outcomes(asked(*rows), workspace.question, store)
     assert list(zip(found["horizon_weeks"], found["given"], found["outcome"], strict=True)) == [
         (1, "", 1.0),
         (2, "r", 0.0),

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ripeness.evaluation.patterns import pattern_probabilities, week_given
-from ripeness.evaluation.unit import history
+from ripeness.evaluation.unit import history, pattern_probabilities, week_given
 from ripeness.forecast.ahead import Ahead
 from ripeness.forecast.horizons import forecast_probabilities
 from ripeness.forecast.simulate import simulate_rounds
@@ -65,7 +64,7 @@ def test_a_round_makes_the_next_week_likelier_where_the_hazard_falls_with_dorman
 
 
 def test_small_parts_give_the_same(ahead: Ahead, monkeypatch: pytest.MonkeyPatch) -> None:
-    from ripeness.evaluation import patterns as module
+    from ripeness.evaluation import unit as module
 
     whole: Any = pattern_probabilities(ahead)
     monkeypatch.setattr(module, "CELLS", 7 * PATHS * 3)

@@ -16,10 +16,9 @@ import pytest
 from ripeness import names
 from ripeness.data.vintages import Vintage
 from ripeness.elicitation.elicit import elicit_priors
-from ripeness.evaluation.at_origin import KHAT, AtOrigin, Sampled, Task, forecast_at
+from ripeness.evaluation.at_origin import KHAT, AtOrigin, Sampled, Task, by_weighting, forecast_at
 from ripeness.evaluation.backtest import base_of, is_done, joined, make_forecasts, plan, run_tasks
 from ripeness.evaluation.origins import AS_OF, FINAL
-from ripeness.evaluation.reused import by_weighting
 from ripeness.forecast.prior_predictive import sample_prior
 from ripeness.model.spec import ModelSpec
 from ripeness.model.terms.slow_levels import level_basis

@@ -10,24 +10,28 @@ import numpy as np
 import pytest
 
 from ripeness import names
-from ripeness.evaluation.left_out import factor_swapped, leave_out, refit, removal_plan, without_rounds, without_rows
+from ripeness.evaluation.left_out import (
+    Change,
+    factor_swapped,
+    leave_out,
+    leave_out_plan,
+    mix_changes,
+    refit,
+    rejoin,
+    reweighted_change,
+    without_rounds,
+    without_rows,
+    zero_effect,
+    zeroed_change,
+)
 from ripeness.evaluation.power import PRIOR_GROUPS, scale_powers
 from ripeness.evaluation.resumed import ResumedTable
 from ripeness.evaluation.sensitivity import CLAIM, DETAILS, EVIDENCE, EVIDENCE_KIND, INDICATOR, open_headline, study_sensitivity, usable
 from ripeness.evaluation.stored import Stored
-from ripeness.evaluation.zeroed import (
-    Change,
-    mix_changes,
-    mute,
-    mute_effect,
-    record_log_likelihood,
-    rejoin,
-    reweighted_change,
-    smoothed_weights,
-)
-from ripeness.inference.coordinates import PARTS
+from ripeness.forecast.dormancy import whole_record
 from ripeness.inference.log_prior import normal_log_density
 from ripeness.inference.sample import flatten_draws, sample_posterior
+from ripeness.model.build import parameters_of
 
 FIT = names.HEADLINE_FITS[0]
 
@@ -38,17 +42,17 @@ def test_what_is_put_together_again_is_what_was_stored(stored: Stored) -> None:
     for name in ("inside", "log_odds_open", "normaliser"):
         assert np.allclose(again[name], draws[name], atol=1e-4)  # stored in single precision
     rounds = stored.tree[f"{FIT}/log_likelihood"]["rounds"].values.reshape(len(draws["kept"]), -1).sum(axis=1)
-    assert np.allclose(record_log_likelihood(stored.spec, draws), rounds, atol=1e-3)
+    assert np.allclose(whole_record(stored.spec, draws).log_likelihood, rounds, atol=1e-3)
 
 
 def test_a_weight_of_zero_is_silent(stored: Stored) -> None:
     draws = stored.draws(FIT)
-    silent = mute(stored.spec, draws, 2)
+    silent = zero_effect(stored.spec, draws, 2)
     assert np.all(silent["weight"][:, 2] == 0) and np.array_equal(np.delete(silent["weight"], 2, 1), np.delete(draws["weight"], 2, 1))
     loud = draws | {"path": draws["path"] + np.array([0.0, 3.0, 0.0])[None, :, None]}
     only_cost = [e for e, label in enumerate(stored.spec.structure.effects) if label.startswith("cost")]
-    both = mute(stored.spec, mute(stored.spec, loud, only_cost[0]), only_cost[1])
-    calm = mute(stored.spec, mute(stored.spec, draws, only_cost[0]), only_cost[1])
+    both = zero_effect(stored.spec, zero_effect(stored.spec, loud, only_cost[0]), only_cost[1])
+    calm = zero_effect(stored.spec, zero_effect(stored.spec, draws, only_cost[0]), only_cost[1])
     assert np.allclose(both["inside"], calm["inside"])  # nobody reads that factor any more
 
 
@@ -56,8 +60,8 @@ def test_muting_says_what_a_fit_without_the_effect_says(stored: Stored) -> None:
     """The reference: a fit in which the weight's prior is a spike at zero."""
     effect = 2
     draws = stored.draws(FIT)
-    now, likelihood = stored.headline(names.CONJUNCTIVE, draws), record_log_likelihood(stored.spec, draws)
-    change = mute_effect(stored, draws, now, likelihood, effect)
+    now, likelihood = stored.headline(names.CONJUNCTIVE, draws), whole_record(stored.spec, draws).log_likelihood
+    change = zeroed_change(stored, draws, now, likelihood, effect)
     spiked = [SimpleNamespace(**(vars(one) | ({"mean": 0.0, "sd": 1e-6} if e == effect else {}))) for e, one in enumerate(_effects(stored))]
     leverage_kept = _with_effects(stored, spiked)
     settings = stored.spec.workspace.fit.model_copy(update={"chains": 4, "tune": 300, "draws": 500})
@@ -81,8 +85,6 @@ def _with_effects(stored: Stored, effects: list[SimpleNamespace]):  # type: igno
 
 def test_equal_weights_change_nothing() -> None:
     now = np.random.default_rng(1).random(400)
-    weights, k = smoothed_weights(np.full(400, -3.0))
-    assert np.allclose(weights, 1 / 400) and k == -np.inf
     same = reweighted_change(now, now, np.zeros(400), (4, 100))
     assert same.points == pytest.approx(0, abs=1e-12) and same.sound
 
@@ -123,7 +125,7 @@ def test_without_rows_and_without_rounds(stored: Stored) -> None:
 
 
 def test_one_indicator_of_each_factor_goes_at_a_time(stored: Stored) -> None:
-    plan = removal_plan(stored.spec)
+    plan = leave_out_plan(stored.spec)
     assert sorted(name for turn in plan for name in turn) == sorted(stored.spec.panel.indicators)
     for turn in plan:
         factors = [stored.spec.contracts[name].factor for name in turn]
@@ -132,7 +134,7 @@ def test_one_indicator_of_each_factor_goes_at_a_time(stored: Stored) -> None:
 
 def test_leaving_nothing_out_changes_nothing_and_an_indicator_what_a_fit_without_it_says(stored: Stored) -> None:
     draws = stored.draws(FIT)
-    now, likelihood = stored.headline(names.CONJUNCTIVE, draws), record_log_likelihood(stored.spec, draws)
+    now, likelihood = stored.headline(names.CONJUNCTIVE, draws), whole_record(stored.spec, draws).log_likelihood
     panel = stored.spec.panel
     whole = refit(stored, without_rounds(panel), names.AS_WRITTEN, 3).draws
     nothing = leave_out(stored, draws, now, likelihood, whole, "losses")
@@ -157,7 +159,7 @@ def test_log_priors_are_normal_where_they_are_scaled(stored: Stored) -> None:
     draws = stored.draws(FIT)
     found = normal_log_density(stored.spec, "conjunctive", names.AS_WRITTEN, draws)
     named = {name for group in PRIOR_GROUPS.values() for name in group}
-    assert named <= {part.name for part in PARTS} and named & found.keys() == named
+    assert named <= {parameter.name for parameter in parameters_of("conjunctive")} and named & found.keys() == named
     z = (np.log(draws["half_life"]) - np.log(10.0)) / 0.4
     assert np.allclose(found["half_life"], -0.5 * z**2 - np.log(0.4 * np.sqrt(2 * np.pi)))
 
@@ -175,7 +177,7 @@ def test_a_study_goes_on_where_it_stopped(stored: Stored, tmp_path: Path) -> Non
         pass
 
     def stop_at_the_first_indicator(step: str) -> None:
-        if step.startswith("removed"):
+        if step.startswith("left out"):
             raise Enough
 
     path = tmp_path / "sensitivity_details.csv"

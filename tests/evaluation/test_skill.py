@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date, timedelta
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,21 +13,32 @@ import pytest
 
 from ripeness.evaluation.origins import find_clusters
 from ripeness.evaluation.scores import score_rows
-from ripeness.evaluation.simulated_wars import VILLE, FixedWar, play_wars, threshold
-from ripeness.evaluation.skill import Reference, measure_skill, power_table, simulate_reference, weeks_of
-from ripeness.model.terms.conditions import build_inside, weight_matrix
+from ripeness.evaluation.skill import (
+    VILLE,
+    FixedWar,
+    Reference,
+    measure_skill,
+    play_wars,
+    power_table,
+    simulate_reference,
+    threshold,
+    weeks_of,
+)
+from ripeness.model.terms.conditions import build_inside
 from ripeness.workspace.question import Question
 
-FACTORS = [SimpleNamespace(id="front", one_sided=False), SimpleNamespace(id="host", one_sided=False)]
+FACTORS = [SimpleNamespace(id="front", one_sided=False, tails="shocks"), SimpleNamespace(id="host", one_sided=False, tails="smooth")]
 EFFECTS = [SimpleNamespace(factor=name, condition="open", role=None) for name in ("front", "host")]
 FIRST = date(2024, 1, 7)
 
 
 def make_war(weight: float) -> FixedWar:
-    structure = build_inside(EFFECTS, FACTORS, ["open"])
+    workspace = SimpleNamespace(factors=FACTORS, question=SimpleNamespace(active_weeks=8))
+    priors = SimpleNamespace(files=SimpleNamespace(factor_tails=5.0))
+    spec: Any = SimpleNamespace(structure=build_inside(EFFECTS, FACTORS, ["open"]), workspace=workspace, priors=priors)
     outside = np.log(np.r_[np.full(8, 0.15), np.full(40, 0.03)])
-    matrix = weight_matrix(np.array([weight, -weight]), structure)
-    return FixedWar(outside, matrix, np.array([-1.0]), np.array([8.0, 20.0]), np.array([True, False]), 5.0, structure, 14, 8)
+    means = {"weight": np.array([weight, -weight]), "intercept_open": np.array([-1.0]), "half_life": np.array([8.0, 20.0])}
+    return FixedWar(spec, outside, means, 14)
 
 
 @pytest.fixture(scope="module")

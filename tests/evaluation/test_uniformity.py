@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ripeness.evaluation.uniformity import departure, holm, p_value, simultaneous_band
+from ripeness.evaluation.sbc import departure, holm, p_value, simultaneous_band
 
 DRAWS = 100
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,12 +12,16 @@ import pytensor.tensor as pt
 import pytest
 from numpy.typing import NDArray
 
+from ripeness import names
 from ripeness.model.terms.conditions import (
     InsideStructure,
     best_to_worst,
     build_inside,
     calibrated_leverage,
+    condition_log_odds,
+    effect_regressors,
     inside_score,
+    inside_view,
     log_sigmoid,
     normaliser,
     one_sided,
@@ -25,6 +30,7 @@ from ripeness.model.terms.conditions import (
     regressors,
     softplus,
     weight_matrix,
+    with_inside_view,
 )
 
 Array = NDArray[np.float64]
@@ -222,3 +228,36 @@ def test_prior_draws_follow_their_priors() -> None:
     np.testing.assert_allclose(drawn["effect"].mean(axis=0), PRIOR["effect_mean"], atol=0.02)
     np.testing.assert_allclose(drawn["intercept"].std(axis=0), PRIOR["open_sigma"], rtol=0.03)
     assert np.median(drawn["total"]) == pytest.approx(np.log(8.0), rel=0.01)
+
+
+@pytest.mark.parametrize("size", [1.0, 400.0])
+def test_the_view_of_many_draws_is_put_together_from_the_same_pieces(structure: InsideStructure, size: float) -> None:
+    """Draws of two paths each, by both forms, however far the log odds go, and each effect's own regressor."""
+    rng = np.random.default_rng(5)
+    spec: Any = SimpleNamespace(structure=structure)
+    draws = {
+        "weight": rng.normal(0.0, size, (4, len(structure.effects))),
+        "intercept_open": rng.normal(size=(4, structure.conditions)),
+        "normaliser": rng.normal(size=4),
+    }
+    z = rng.normal(size=(4, 2, structure.factors, 5))
+    odds = condition_log_odds(spec, draws, z)
+    for variant in (names.CONJUNCTIVE, names.ADDITIVE):
+        found = inside_view(spec, variant, draws, z)
+        rejoined = with_inside_view(spec, variant, draws, z[:, 1])
+        for s in range(4):
+            matrix, intercept = weight_matrix(draws["weight"][s], structure), draws["intercept_open"][s]
+            for m in range(2):
+                own = openness(regressors(z[s, m], structure.sided, np), matrix, intercept)
+                np.testing.assert_allclose(odds[s, m], own, rtol=1e-12)
+                score = inside_score(own, intercept, variant == names.CONJUNCTIVE, np)
+                np.testing.assert_allclose(found[s, m], score - draws["normaliser"][s], rtol=1e-12)
+            norm = normaliser(matrix, intercept, structure, variant == names.CONJUNCTIVE, np)
+            assert rejoined["normaliser"][s] == pytest.approx(norm)
+        np.testing.assert_allclose(
+            rejoined["inside"], found[:, 1] + (draws["normaliser"] - rejoined["normaliser"])[:, None], rtol=1e-10, atol=1e-12
+        )
+    acts = effect_regressors(spec, z)
+    for e in range(len(structure.effects)):
+        own = np.flatnonzero(structure.placement.reshape(len(structure.effects), structure.conditions, -1)[e].any(axis=0))
+        np.testing.assert_allclose(acts[:, :, e], regressors(z, structure.sided, np)[:, :, own].mean(axis=2))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ripeness.reweighting.envelope import factorise, find_noise, place_states, solve_back, solve_onward, terms_of, variance_of
+from ripeness.reweighting.sites import factorise, find_noise, place_states, solve_back, solve_onward, terms_of, variance_of
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 
 from ripeness.reweighting.integral import Sites, integrate
-from ripeness.reweighting.sites import CONTINUOUS, Rows, innovation_scale, settle
+from ripeness.reweighting.sites import CONTINUOUS, Rows, fit_sites, innovation_scale
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -20,20 +20,20 @@ SETS = 3
 
 
 def sites_of(rows: Rows, free_rows: list[int], free_weeks: list[int], seed: int = 0, sets: int = SETS) -> Sites:
-    """Sites with made-up stiffnesses: held ones, and sets of redrawn ones with made-up weights."""
+    """Sites with made-up mixing precisions: held ones, and sets of redrawn ones with made-up weights."""
     rng = np.random.default_rng(seed)
     draws, number = rows.slope.shape
     free: tuple[Index, Index] = np.array(free_rows, dtype=np.int64), np.array(free_weeks, dtype=np.int64)
     held = rng.uniform(0.5, 1.5, (draws, number)), rng.uniform(0.5, 1.5, (draws, int(rows.weeks[0])))
     if not rows.df[0]:
         held[1][:] = 1.0
-    settled = settle(rows, *held, *free)
+    fitted = fit_sites(rows, *held, *free)
     by_row, by_week = rng.uniform(0.3, 2.0, (draws, sets, len(free_rows))), rng.uniform(0.3, 2.0, (draws, sets, len(free_weeks)))
-    return Sites(*settled[:4], *free, by_row, by_week, rng.normal(size=(draws, sets)))
+    return Sites(*fitted[:4], *free, by_row, by_week, rng.normal(size=(draws, sets)))
 
 
 def stiffness_of(sites: Sites, s: int, j: int) -> tuple[Array, Array]:
-    by_row, by_week = sites.row_stiffness[s].copy(), sites.week_stiffness[s].copy()
+    by_row, by_week = sites.row_mixing[s].copy(), sites.week_mixing[s].copy()
     by_row[sites.free_rows], by_week[sites.free_weeks] = sites.row_sets[s, j], sites.week_sets[s, j]
     return by_row, by_week
 

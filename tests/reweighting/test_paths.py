@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from ripeness.model.spec import ModelSpec
-from ripeness.reweighting.paths import renew_paths
+from ripeness.reweighting.paths import redraw_paths
 from ripeness.reweighting.window import Window
 
 Array = NDArray[np.float64]
@@ -109,7 +109,7 @@ def test_ratios_are_without_bias_and_weighted_paths_have_the_posterior(case: Any
     evidence, states = from_posterior(base, k, one, rng)
     draws = alike(one)
     draws["path"][:, k, 3:] = states
-    found = renew_paths(base, new, WINDOW, draws, np.random.SeedSequence(1))
+    found = redraw_paths(base, new, WINDOW, draws, np.random.SeedSequence(1))
 
     table = points(3)
     density = np.exp(log_density(new, k, one, table, float(one["path"][0, k, 2])))
@@ -170,7 +170,7 @@ def test_a_new_knot_is_integrated_with_its_move(make_spec: Maker, make_draws: Dr
     draws = alike(one)
     draws["path"][:, COST, 24:] = flat[cell] + rng.uniform(-0.5, 0.5, (DRAWS, 2)) * step
     # the knot before must be the last kept week, or kept weeks would move: here it is not, so nothing is said of rows before
-    found = renew_paths(base, new, window, draws, np.random.SeedSequence(2))
+    found = redraw_paths(base, new, window, draws, np.random.SeedSequence(2))
     table = np.stack([axis.ravel() for axis in np.meshgrid(grid, grid, grid, np.linspace(-4, 4, 25), indexing="ij")], axis=1)
     density = np.exp(log_joint(table[:, :3], table[:, 3]) + stats.norm.logpdf(table[:, 3]))
     expected = density.sum() * step**3 * (8 / 24) / (weight.sum() * step**2)
@@ -185,7 +185,7 @@ def test_a_new_knot_is_integrated_with_its_move(make_spec: Maker, make_draws: Dr
 def test_a_factor_of_which_nothing_new_is_said_runs_on_by_its_prior(make_spec: Maker, make_draws: DrawsMaker) -> None:
     base, new = make_spec(5, GROUND, VISITS), make_spec(8, GROUND, VISITS)
     draws = alike(make_draws(1, 1, 5, seed=1))
-    found = renew_paths(base, new, WINDOW, draws, np.random.SeedSequence(0))
+    found = redraw_paths(base, new, WINDOW, draws, np.random.SeedSequence(0))
     assert (found.log_ratio == 0.0).all()
     np.testing.assert_array_equal(found.path[:, :, :5], draws["path"])
     for k, heavy in ((FRONT, True), (COST, False)):
@@ -202,7 +202,7 @@ def test_the_same_seed_gives_the_same_bits_and_another_gives_others(make_spec: M
         make_spec(6, [*GROUND, ("ground", 5, 5, 1.0, 1.0, 0.0)], [*VISITS, ("visits", 5, 3.0, 0.0, 1)]),
     )
     draws = make_draws(50, 1, 5, seed=1)
-    first, second, other = (renew_paths(base, new, WINDOW, draws, np.random.SeedSequence(seed)) for seed in (1, 1, 2))
+    first, second, other = (redraw_paths(base, new, WINDOW, draws, np.random.SeedSequence(seed)) for seed in (1, 1, 2))
     np.testing.assert_array_equal(first.log_ratio, second.log_ratio)
     np.testing.assert_array_equal(first.path, second.path)
     assert (first.path[:, :, 5] != other.path[:, :, 5]).all()
@@ -215,5 +215,5 @@ def test_weights_of_an_ordinary_week_are_nearly_even(make_spec: Maker, make_draw
     one["path"][:, FRONT, :3] = 0.3
     draws = alike(one)
     draws["path"][:, FRONT, 3:] = from_posterior(base, FRONT, one, np.random.default_rng(0))[1]
-    found = renew_paths(base, new, WINDOW, draws, np.random.SeedSequence(0))
+    found = redraw_paths(base, new, WINDOW, draws, np.random.SeedSequence(0))
     assert found.log_ratio[:, FRONT].std() < 0.25

@@ -1,4 +1,4 @@
-"""The rounds of a window: the recursion begun in the middle is that of the whole record, and the inside view that of the formula."""
+"""The rounds of a window: the recursion begun in the middle is that of the whole record."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from ripeness.model.terms.record_kernel import filter_dormancy
 from scipy import stats
 
 from ripeness import names
 from ripeness.model.spec import ModelSpec
 from ripeness.model.terms import conditions as inner
+from ripeness.model.terms.dormancy_filter import filter_dormancy
 from ripeness.model.terms.outside import outside_basis
 from ripeness.model.terms.record import filter_onward
-from ripeness.reweighting.rounds import inside_of_paths, match_sensitivity, rounds_in_window
+from ripeness.reweighting.reweighted import match_sensitivity, rounds_in_window
 
 Array = NDArray[np.float64]
 Maker = Callable[..., ModelSpec]
@@ -62,7 +62,7 @@ def test_begun_in_the_middle_it_is_the_whole_recursion(found: list[int], first: 
     parts = (values[:, first:] for values in (multiplier, announced, sensitivity))
     log_likelihood, after, _ = filter_onward(outside, *parts, held[first:], state, whole)
     expected = [filter_dormancy(outside[s], multiplier[s], announced[s], sensitivity[s], held)[0][first:].sum() for s in range(DRAWS)]
-    np.testing.assert_allclose(log_likelihood, expected, rtol=1e-11)
+    np.testing.assert_allclose(log_likelihood.sum(axis=1), expected, rtol=1e-11)
     np.testing.assert_allclose(after, dormancy_after(outside, multiplier, announced, sensitivity, held, whole), rtol=1e-10, atol=1e-15)
     np.testing.assert_allclose(after.sum(axis=1), 1.0)
     # searched perfectly, what is found is what happens: the likelihood of a week is the chance of what was seen there
@@ -70,20 +70,7 @@ def test_begun_in_the_middle_it_is_the_whole_recursion(found: list[int], first: 
     multipliers, added = parts_of(multiplier, first), parts_of(announced, first)
     log_likelihood, _, chance = filter_onward(outside, multipliers, added, sure, held[first:], state, whole)
     seen = np.where(held[first:] > 0, chance, 1.0 - chance)
-    np.testing.assert_allclose(np.log(seen).sum(axis=1), log_likelihood, rtol=1e-11)
-
-
-@pytest.mark.parametrize("conjunctive", [True, False])
-@pytest.mark.parametrize("size", [1.0, 400.0])
-def test_the_inside_view_is_the_formula(conjunctive: bool, size: float) -> None:
-    rng = np.random.default_rng(1)
-    paths, matrix = rng.normal(size=(DRAWS, 3, 6)), rng.normal(0.0, size, (DRAWS, 2, 7))
-    intercept, normaliser, sided = rng.normal(size=(DRAWS, 2)), rng.normal(size=DRAWS), np.array([0, 2])
-    found = inside_of_paths(paths, matrix, intercept, normaliser, conjunctive, sided)
-    log_odds = inner.openness(inner.regressors(paths, sided, np), matrix, intercept)
-    np.testing.assert_allclose(
-        found, inner.inside_score(log_odds, intercept, conjunctive, np) - normaliser[:, None], rtol=1e-10, atol=1e-10
-    )
+    np.testing.assert_allclose(np.log(seen), log_likelihood, rtol=1e-11)
 
 
 def by_hand(spec: ModelSpec, draws: dict[str, Array], path: Array, variant: str, sensitivity: Array) -> Array:

@@ -1,4 +1,4 @@
-"""One factor's window as a Gaussian: precision and information against dense sums, counts at their mode, stiffnesses at their fixed point."""
+"""One factor's window as a Gaussian: precision and information against dense sums, counts at their mode, mixing precisions at their fixed point."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from ripeness.reweighting.sites import CONTINUOUS, NEWTON_STEPS, Rows, assemble, innovation_scale, settle
+from ripeness.reweighting.sites import CONTINUOUS, NEWTON_STEPS, Rows, assemble, fit_sites, innovation_scale
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -66,7 +66,7 @@ def test_precision_and_information_are_sums_over_innovations_and_rows(heavy: boo
 
 def test_innovations_have_the_variance_of_their_factor() -> None:
     assert innovation_scale(0.8, 0.0) == pytest.approx(1 / 0.36)
-    # at a stiffness of one a Student-t of unit variance has scale (ν − 2)/ν
+    # at a mixing precision of one a Student-t of unit variance has scale (ν − 2)/ν
     assert innovation_scale(0.8, 4.0) == pytest.approx(2 / 0.36)
 
 
@@ -75,7 +75,7 @@ def test_innovations_have_the_variance_of_their_factor() -> None:
 def test_counts_are_placed_at_the_mode(moved: bool, s: int, make_rows: Any, design: Any) -> None:
     kinds = [(0, 0, 3.0, 0.0), (1, 1, 0.0, 0.0), (2, 2, 40.0, 0.0), (3, 3, 2.0, 0.0), (3, 3, CONTINUOUS, 0.0)]
     rows = make_rows(4, False, moved, kinds, seed=4)
-    targets, weights, *_ = settle(rows, np.full((2, 5), 0.7), np.ones((2, 4)), NONE, NONE)
+    targets, weights, *_ = fit_sites(rows, np.full((2, 5), 0.7), np.ones((2, 4)), NONE, NONE)
     table, known = innovations_of(rows, s)
     seen, level, alpha, count = design(rows, s) * rows.slope[s][:, None], rows.target[s], rows.precision[s], rows.counted
 
@@ -99,7 +99,7 @@ def test_counts_are_placed_at_the_mode(moved: bool, s: int, make_rows: Any, desi
 def test_an_absurd_count_is_placed_all_the_same(make_rows: Any) -> None:
     rows = make_rows(2, False, False, [(0, 0, 0.0, 0.0), (1, 1, 1e6, 0.0)])
     rows = rows._replace(target=np.full((2, 2), 80.0))
-    targets, weights, *_ = settle(rows, np.ones((2, 2)), np.ones((2, 2)), NONE, NONE)
+    targets, weights, *_ = fit_sites(rows, np.ones((2, 2)), np.ones((2, 2)), NONE, NONE)
     assert np.isfinite(targets).all() and (weights > 0).all() and np.isfinite(weights).all()
 
 
@@ -108,9 +108,9 @@ def test_stiffnesses_go_to_their_mean_field_values(make_rows: Any, design: Any) 
     rows.target[:, 2] += 6.0  # an outlier
     free_rows, free_weeks = np.array([1, 2], dtype=np.int64), np.array([3, 4], dtype=np.int64)
     held_rows, held_weeks = np.full((2, 3), 1.3), np.full((2, 5), 0.8)
-    _, weights, row_stiffness, week_stiffness, row_known, week_known = settle(rows, held_rows, held_weeks, free_rows, free_weeks)
-    assert (row_stiffness[:, 2] < 0.2).all() and (row_stiffness[:, 1] > 0.8).all(), "an outlier is soft"
-    np.testing.assert_allclose(weights, row_stiffness * rows.precision)
+    _, weights, row_mixing, week_mixing, row_known, week_known = fit_sites(rows, held_rows, held_weeks, free_rows, free_weeks)
+    assert (row_mixing[:, 2] < 0.2).all() and (row_mixing[:, 1] > 0.8).all(), "an outlier is soft"
+    np.testing.assert_allclose(weights, row_mixing * rows.precision)
     for s in range(2):
         by_row, by_week = held_rows[s].copy(), held_weeks[s].copy()
         by_row[free_rows], by_week[free_weeks] = 1.0, 1.0
@@ -126,15 +126,15 @@ def test_stiffnesses_go_to_their_mean_field_values(make_rows: Any, design: Any) 
             variance, spread = np.einsum("ij,jk,ik->i", seen, cover, seen), np.einsum("ij,jk,ik->i", table, cover, table)
             by_row[free_rows] = (6.0 / (5.0 + (off**2 + variance) * rows.precision[s]))[free_rows]
             by_week[free_weeks] = (5.0 / (4.0 + (shock**2 + spread) * scale))[free_weeks]
-        np.testing.assert_allclose(row_stiffness[s], by_row, rtol=1e-10)
-        np.testing.assert_allclose(week_stiffness[s], by_week, rtol=1e-10)
+        np.testing.assert_allclose(row_mixing[s], by_row, rtol=1e-10)
+        np.testing.assert_allclose(week_mixing[s], by_week, rtol=1e-10)
         np.testing.assert_allclose(row_known[s, free_rows], (1 - variance * precision)[free_rows], atol=1e-10)
         np.testing.assert_allclose(week_known[s, free_weeks], (1 - spread * tight)[free_weeks], atol=1e-10)
 
 
 def test_an_innovation_of_which_no_row_speaks_is_not_known_at_all(make_rows: Any) -> None:
     rows = make_rows(5, True, False, [(0, 0, CONTINUOUS, 0.0)])
-    *_, by_week, _, knows_week = settle(rows, np.ones((2, 1)), np.ones((2, 5)), NONE, np.array([1, 4], dtype=np.int64))
+    *_, by_week, _, knows_week = fit_sites(rows, np.ones((2, 1)), np.ones((2, 5)), NONE, np.array([1, 4], dtype=np.int64))
     np.testing.assert_allclose(knows_week[:, [1, 4]], 0.0, atol=1e-12)
-    # λ = (ν + 1)/(ν + 1/λ), as its variance is the prior's at that stiffness
+    # λ = (ν + 1)/(ν + 1/λ), as its variance is the prior's at that mixing precision
     np.testing.assert_allclose(by_week[:, [1, 4]], 1.0, atol=1e-9)

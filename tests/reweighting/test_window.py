@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from scipy.special import gammaln
 
 from ripeness.data.vintages import Vintage
-from ripeness.inference.predictive import row_moments
 from ripeness.model.spec import ModelSpec
+from ripeness.model.terms import count_rows, student_t_rows
 from ripeness.model.terms.slow_levels import level_basis
 from ripeness.reweighting.sites import CONTINUOUS
 from ripeness.reweighting.window import (
@@ -52,6 +52,14 @@ COUNTS = [
     ("items", 2, 1.0, 0.0, 2),
 ]
 DRAWS = 7
+
+
+class Moments:
+    """Moments of every row's likelihood, as the terms have them from whole paths."""
+
+    def __init__(self, spec: ModelSpec, draws: dict[str, Array]) -> None:
+        self.location, self.spread = student_t_rows.moments(spec, draws)
+        self.log_mean, self.dispersion = count_rows.moments(spec, draws)
 
 
 def vintage_of(spec: ModelSpec, lags: dict[str, list[tuple[int, int]]]) -> Vintage:
@@ -114,10 +122,10 @@ def test_rows_have_the_moments_that_whole_paths_give_them(k: int, kept: int, mak
     window = Window(12, np.full(4, kept, dtype=np.int64), kept + 2, 3)
     path = draws["path"][:, :, window.stored :]
     found = factor_window(spec, window, k, rows_by_factor(spec)[k], path, read_parameters(spec, draws))
-    moments = row_moments(spec, draws)
+    moments = Moments(spec, draws)
     strength = strengths(found, draws["path"][:, k, kept + 1 :])
     measured, counted = spec.panel.measured, spec.panel.counted
-    for j, ((i, first, last), said) in enumerate(found.says.items()):
+    for j, ((i, first, last), said) in enumerate(found.contents.items()):
         if i < len(measured.indicators):
             row = np.flatnonzero((measured.indicator == i) & (measured.first == first) & (measured.last == last))[0]
             residual = found.rows.target[:, j] - found.rows.slope[:, j] * strength[:, j]
@@ -131,7 +139,7 @@ def test_rows_have_the_moments_that_whole_paths_give_them(k: int, kept: int, mak
             )
             np.testing.assert_array_equal(found.rows.precision[:, j], moments.dispersion[:, row])
             assert found.rows.counted[j] == said[0] == counted.count[row]
-    assert len(found.says) == sum(key[2] > kept for key in rows_by_factor(spec)[k]) > 0
+    assert len(found.contents) == sum(key[2] > kept for key in rows_by_factor(spec)[k]) > 0
     np.testing.assert_array_equal(found.rows.before, draws["path"][:, k, kept])
     np.testing.assert_allclose(found.rows.persistence, 0.5 ** (1 / draws["half_life"][:, k]))
     assert found.rows.df[0] == (0.0 if k == COST else 4.0), "only shocks are heavy-tailed"
@@ -173,9 +181,9 @@ def test_a_new_knot_moves_the_level_of_all_weeks_after_the_last_one(make_spec: M
     move = draws["level_moves"][:, 0, 2]
     added = move[:, None] * found.rows.step[:, None] * found.rows.ramp
     residual = found.rows.target - found.rows.slope * (strengths(found, draws["path"][:, COST, 27:]) + added)
-    moments = row_moments(new, draws)
+    moments = Moments(new, draws)
     measured = new.panel.measured
-    for j, (i, first, last) in enumerate(found.says):
+    for j, (i, first, last) in enumerate(found.contents):
         row = np.flatnonzero((measured.indicator == i) & (measured.first == first) & (measured.last == last))[0]
         np.testing.assert_allclose(residual[:, j], measured.value[row] - moments.location[:, row], rtol=1e-10, atol=1e-12)
     np.testing.assert_allclose(found.rows.step, draws["level"][:, 0])
@@ -214,7 +222,7 @@ def test_what_a_workspace_does_not_have_is_not_asked_for(make_spec: Maker, make_
     )
     bare = replace(spec, contracts=cast(Any, contracts), workspace=cast(Any, workspace))
     kept = {name: values for name, values in draws.items() if name not in ("loading", "intercept", "level", "level_start", "level_moves")}
-    parameters, moments = read_parameters(bare, kept), row_moments(bare, kept)
+    parameters, moments = read_parameters(bare, kept), Moments(bare, kept)
     assert (parameters.loading == 1.0).all() and (parameters.intercept == 0.0).all() and (parameters.level == 0.0).all()
     assert parameters.level.shape[2] == len(level_basis(30))  # as many knots as the record has, so that levels can be read off anywhere
     assert moments.location == pytest.approx(np.stack([draws["path"][:, FRONT, 3], draws["path"][:, FRONT, 8]], axis=1))
@@ -228,5 +236,5 @@ def test_what_a_workspace_does_not_have_is_not_asked_for(make_spec: Maker, make_
         "loading": draws["loading"][:, :1],
         "intercept": draws["intercept"][:, :1],
     }
-    alone = row_moments(counts, without_noise)
+    alone = Moments(counts, without_noise)
     assert alone.location.shape == (DRAWS, 0) and np.isfinite(alone.log_mean).all()

@@ -13,11 +13,18 @@ import pytest
 
 from ripeness.attribution import futures as simulated
 from ripeness.attribution.futures import Origin, seeds_of, simulate
-from ripeness.attribution.given import hypothetical_rows, tell_fit
-from ripeness.attribution.inverse_scenario import what_it_takes
+from ripeness.attribution.inverse_scenario import inverse_scenario
 from ripeness.attribution.scenario_file import Path as HeldPath
 from ripeness.attribution.scenario_file import Scenario, read_scenarios
-from ripeness.attribution.scenarios import change_path, error_of_mean, hold_factors, targets_of, tell
+from ripeness.attribution.scenarios import (
+    change_path,
+    error_of_mean,
+    hold_factors,
+    hypothetical_rows,
+    run_scenario,
+    targets_of,
+    update_given,
+)
 from ripeness.attribution.what_if import build_panel, read_panel
 from ripeness.errors import UsageError
 from ripeness.reweighting.reweighted import update_fit
@@ -92,7 +99,10 @@ def test_a_level_is_taken_off_a_value(origin: Origin) -> None:
 
 
 def test_the_shipped_scenarios_do_what_the_essay_says(origin: Origin, shipped: dict[str, Scenario]) -> None:
-    found = {name: tell(origin, shipped[name]) for name in ("mediation", "ukrainian-breakthrough", "ukrainian-breakthrough-with-mediation")}
+    found = {
+        name: run_scenario(origin, shipped[name])
+        for name in ("mediation", "ukrainian-breakthrough", "ukrainian-breakthrough-with-mediation")
+    }
     headline = {name: next(one for one in told.contrasts if one.weeks == 13) for name, told in found.items()}
     assert len({one.forecast for one in headline.values()}) == 1  # the same draws and random numbers in every arm
     assert headline["mediation"].change > 5 * headline["mediation"].mcse
@@ -106,20 +116,21 @@ def test_the_shipped_scenarios_do_what_the_essay_says(origin: Origin, shipped: d
 
 def test_the_further_the_path_the_less_plausible(origin: Origin) -> None:
     shares = [
-        tell(origin, scenario_of(HeldPath(factor="momentum", units=units, from_week=1, to_week=4))).plausible for units in (1.5, 2.5, 4.0)
+        run_scenario(origin, scenario_of(HeldPath(factor="momentum", units=units, from_week=1, to_week=4))).plausible
+        for units in (1.5, 2.5, 4.0)
     ]
     assert 1.0 > shares[0] > shares[1] > shares[2]
 
 
 def test_rows_that_are_given_pull_the_factor_and_teach_about_the_rest(origin: Origin) -> None:
     path = HeldPath(factor="momentum", value=-400.0, from_week=1, to_week=6)
-    done, given = tell(origin, scenario_of(path)), tell(origin, scenario_of(path), given=True)
+    done, given = run_scenario(origin, scenario_of(path)), run_scenario(origin, scenario_of(path), given=True)
     name = "moscow_willing"
     assert given.conditions[name][1] > given.conditions[name][0]  # rows say it of a noisy factor, doing it is certain
     assert given.conditions[name][1] == pytest.approx(done.conditions[name][1], abs=0.12)
     assert all(one.lower is None for one in given.contrasts) and all(one.lower is not None for one in done.contrasts)
     with pytest.raises(ValueError, match="told in units"):
-        tell(origin, scenario_of(HeldPath(factor="distrust", units=1.0, from_week=1, to_week=2)), given=True)
+        run_scenario(origin, scenario_of(HeldPath(factor="distrust", units=1.0, from_week=1, to_week=2)), given=True)
 
 
 def test_told_rows_reach_back_into_the_record(origin: Origin) -> None:
@@ -128,10 +139,10 @@ def test_told_rows_reach_back_into_the_record(origin: Origin) -> None:
     fit, k = origin.base.fits[name], spec.workspace.factor_ids.index("oil_income")
     paths = [HeldPath(factor="oil_income", value=45.0, from_week=1, to_week=8)]
     seeds = [seeds_of(spec, name, 1)[0] for _ in range(3)]
-    plain, untold = update_fit(spec, spec, fit, seeds[0]), tell_fit(spec, spec, fit, [], seeds[1])
+    plain, untold = update_fit(spec, spec, fit, seeds[0]), update_given(spec, spec, fit, [], seeds[1])
     assert untold[1] == {} and np.array_equal(untold[0].log_ratio, plain.log_ratio)
     assert np.array_equal(untold[0].draws["path"], plain.draws["path"])
-    updated, told = tell_fit(spec, spec, fit, paths, seeds[2])
+    updated, told = update_given(spec, spec, fit, paths, seeds[2])
     last, ahead = updated.draws["path"][:, k, -1], told[k]
     assert ahead.shape == (len(last), 8)
     phi = 0.5 ** (1.0 / fit.draws["half_life"][:, k])
@@ -155,7 +166,7 @@ def test_what_a_level_takes_does_reach_it(origin: Origin) -> None:
     h = origin.spec.workspace.question.horizons_weeks.index(26)
     now = float(np.mean([one.probabilities.within[:, h].mean() for one in origin.futures.values()]))
     level = now + 0.5 * (1.0 - now) * 0.4
-    needed = what_it_takes(origin, level, 26)
+    needed = inverse_scenario(origin, level, 26)
     assert [one.condition for one in needed] == list(origin.spec.workspace.condition_ids)
     for place, one in enumerate(needed):
         if one.odds is None:
@@ -169,7 +180,7 @@ def test_what_a_level_takes_does_reach_it(origin: Origin) -> None:
             opened = replace(futures, start=replace(futures.start, draws=draws))
             moved.append(simulated.with_factors(origin.spec, opened, futures.factors).probabilities.within[:, h].mean())
         assert float(np.mean(moved)) == pytest.approx(one.reached, abs=1e-9)  # by the whole way, instead of by log odds
-    assert all((a.odds or 1e9) <= (b.odds or 1e9) for a, b in zip(what_it_takes(origin, 0.5 * (now + level), 26), needed, strict=True))
+    assert all((a.odds or 1e9) <= (b.odds or 1e9) for a, b in zip(inverse_scenario(origin, 0.5 * (now + level), 26), needed, strict=True))
 
 
 def test_the_command_writes_all_of_them(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -236,5 +247,5 @@ def test_the_page_answers_as_the_command_does(origin: Origin, shipped: dict[str,
     payload = json.loads(json.dumps(build_panel(origin, list(shipped.values()))))
     assert payload["horizons"] == [13, 26]
     for scenario, ready in zip(shipped.values(), payload["scenarios"], strict=True):
-        told = {one.weeks: one.scenario for one in tell(origin, scenario).contrasts}
+        told = {one.weeks: one.scenario for one in run_scenario(origin, scenario).contrasts}
         assert read_panel(payload, ready["moves"]).within == pytest.approx([told[13], told[26]], abs=0.0005)

@@ -16,9 +16,18 @@ from typer.testing import CliRunner
 
 from ripeness.attribution import watchlist as watching
 from ripeness.attribution.futures import Origin
-from ripeness.attribution.releases import Release, next_releases
-from ripeness.attribution.tripwires import crossed, tripwires
-from ripeness.attribution.watchlist import Awaited, after_release, look_around, silent_headline, watch, watch_release
+from ripeness.attribution.watchlist import (
+    Awaited,
+    Release,
+    after_release,
+    crossed,
+    look_around,
+    next_releases,
+    silent_headline,
+    tripwires,
+    watch,
+    watch_release,
+)
 from ripeness.cli.app import app
 from ripeness.data.vintages import Vintage
 from ripeness.forecast.ahead import Ahead

@@ -23,7 +23,7 @@ from ripeness.attribution.scenario_file import Scenario
 from ripeness.attribution.scenarios import Contrast, change_path, contrast_of, targets_of
 from ripeness.errors import UsageError
 from ripeness.model.spec import ModelSpec
-from ripeness.model.terms import conditions as inner
+from ripeness.model.terms.conditions import inside_view
 from ripeness.model.terms.factor_paths import persistence
 from ripeness.model.terms.outside import outside_basis
 from ripeness.model.terms.pulses import fading_pulses
@@ -102,9 +102,7 @@ def _silence(spec: ModelSpec, draws: Draws, path: Array, start: int, last_round:
     weeks = np.arange(start + 1, len(panel.weeks))
     before = [panel.weeks[t] - timedelta(days=7) for t in weeks]
     factors = path[:, :, weeks - 1] + fading_pulses(spec.workspace.factors, before, panel.origin, draws)
-    matrix = inner.weight_matrix(draws["weight"], spec.structure)
-    odds = inner.openness(inner.regressors(factors, spec.structure.sided, np), matrix, draws["intercept_open"])
-    inside = np.asarray(inner.inside_score(odds, draws["intercept_open"], True, np)) - draws["normaliser"][:, None]
+    inside = inside_view(spec, names.CONJUNCTIVE, draws, factors)
     dormancy = weeks - last_round
     outside = (draws["outside_knots"] @ outside_basis(spec, int(dormancy[-1]) + 1).T)[:, dormancy - 1]
     announced = -np.log1p(-draws["kept"]) @ spec.announced[:, weeks]

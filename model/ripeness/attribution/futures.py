@@ -18,11 +18,12 @@ from numpy.typing import NDArray
 from ripeness import names
 from ripeness.data.vintages import Vintage
 from ripeness.elicitation.elicited import Priors
-from ripeness.forecast.ahead import Ahead, Hold, build_ahead
+from ripeness.forecast.ahead import Ahead, build_ahead
 from ripeness.forecast.horizons import Probabilities, forecast_probabilities
 from ripeness.model.spec import ModelSpec, Variant, build_spec
-from ripeness.model.terms import conditions as inner
 from ripeness.model.terms.announcements import Announcement
+from ripeness.model.terms.conditions import condition_log_odds, inside_of_log_odds
+from ripeness.model.terms.factor_paths import Hold
 from ripeness.model.terms.pulses import fading_pulses
 from ripeness.reweighting.reweighted import update_fit
 from ripeness.reweighting.stored import Base, base_spec
@@ -120,19 +121,19 @@ class Origin:
 
 
 def open_origin(workspace: Workspace, priors: Priors, base: Base, vintage: Vintage, seed: int) -> Origin:
-    """The fits of the headline carried to a vintage, with their draws chosen by weight."""
+    """The fits of the headline reweighted for a vintage, with their draws chosen by weight."""
     spec, announcements = build_spec(workspace, vintage, priors)
     old, starts = base_spec(spec, base), {}
     for name in names.HEADLINE_FITS:
         fit = base.fits[name]
-        renewed, choice, forward = seeds_of(spec, name, seed)
-        updated = update_fit(old, spec, fit, renewed)
+        redraw, choice, forward = seeds_of(spec, name, seed)
+        updated = update_fit(old, spec, fit, redraw)
         starts[name] = start_from(fit.variant, fit.within[:, -1], updated.draws, updated.state, updated.weights, choice, forward)
     return Origin(spec, announcements, base, starts, seed)
 
 
 def seeds_of(spec: ModelSpec, name: str, seed: int) -> list[np.random.SeedSequence]:
-    """For a fit of the headline the seeds of its renewal, of the choice among its draws, and of the weeks ahead."""
+    """For a fit of the headline the seeds of its reweighting, of the choice among its draws, and of the weeks ahead."""
     return np.random.SeedSequence([seed, spec.panel.origin.toordinal(), names.HEADLINE_FITS.index(name)]).spawn(3)
 
 
@@ -197,16 +198,13 @@ def log_odds(spec: ModelSpec, futures: Futures) -> Array:
     draws = futures.start.draws
     before = [week - timedelta(days=7) for week in futures.ahead.weeks]
     pulses = fading_pulses(spec.workspace.factors, before, spec.panel.origin, draws)[:, None]
-    matrix = inner.weight_matrix(draws["weight"], spec.structure)[:, None]
-    regressors = inner.regressors(futures.read + pulses, spec.structure.sided, np)
-    return np.asarray(inner.openness(regressors, matrix, draws["intercept_open"][:, None]))
+    return condition_log_odds(spec, draws, futures.read + pulses)
 
 
 def with_log_odds(futures: Futures, odds: Array) -> Futures:
     """The same with other log odds of the conditions, (draw, path, condition, ahead)."""
-    draws = futures.start.draws
-    score = inner.inside_score(odds, draws["intercept_open"][:, None], futures.start.variant == names.CONJUNCTIVE, np)
-    return replace(futures, ahead=replace(futures.ahead, inside=np.asarray(score) - draws["normaliser"][:, None, None]))
+    start = futures.start
+    return replace(futures, ahead=replace(futures.ahead, inside=inside_of_log_odds(start.variant, start.draws, odds)))
 
 
 def with_factors(spec: ModelSpec, futures: Futures, factors: Array) -> Futures:

@@ -36,7 +36,7 @@ class Needed:
     reached: float
 
 
-def what_it_takes(origin: Origin, level: float, weeks: int) -> list[Needed]:
+def inverse_scenario(origin: Origin, level: float, weeks: int) -> list[Needed]:
     """The smallest change of each condition by itself that brings the probability of a horizon to a level.
 
     Parameters

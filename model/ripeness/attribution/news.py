@@ -8,26 +8,32 @@ A cause is an indicator's new values, its revised ones, or new announcements of 
 factors now (other paths, the draws' weights held) and what it teaches about parameters (other weights, paths held), either first, averaged. What is left
 between v(all) and the later forecast is Monte Carlo error, or, where that has a fit of its own, the new fit with it. After the news of Bańbura and
 Modugno 2014 ("Maximum likelihood estimation of factor models on datasets with arbitrary pattern of missing data"), for a model that is not linear.
+
+Shapley values: a change shared among its causes, each credited with what it adds, averaged over the orders in which they could have come.
+
+Shapley 1953, "A value for n-person games". For few causes all orders are gone through; for many, random orders and their reverses (Castro,
+Gómez and Tejada 2009, "Polynomial calculation of the Shapley value based on sampling"). Within an order the parts add up to the whole, and so
+they do on average.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import permutations
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ripeness import names
-from ripeness.attribution.shapley import share_out
 from ripeness.data.vintages import Vintage
 from ripeness.elicitation.elicited import Priors
 from ripeness.model.spec import ModelSpec, build_spec
 from ripeness.model.terms.announcements import Announcement
-from ripeness.reweighting.paths import Renewed, renew_path
+from ripeness.reweighting.paths import Redrawn, redraw_path
 from ripeness.reweighting.refusals import beyond_window
 from ripeness.reweighting.reweighted import StoredFit, look_ahead, weigh
 from ripeness.reweighting.stored import CORES, Base, base_spec
@@ -142,16 +148,18 @@ def explain_move(workspace: Workspace, priors: Priors, base: Base, earlier: Vint
     workspace = replace(workspace, question=shorter)
     started, found = build_spec(workspace, earlier, priors)
     known = replace(later, events=earlier.events if later.rounds() != earlier.rounds() else later.events)
-    silent, _ = build_spec(workspace, replace(later, values=earlier.values, events=earlier.events), priors)
-    told, announcements = build_spec(workspace, known, priors)
-    old = base_spec(told, base)
+    uninformed, _ = build_spec(workspace, replace(later, values=earlier.values, events=earlier.events), priors)
+    informed, announcements = build_spec(workspace, known, priors)
+    old = base_spec(informed, base)
     window = next(iter(base.fits.values())).window
-    reasons = beyond_window(old, told, window) + beyond_window(old, started, window)
+    reasons = beyond_window(old, informed, window) + beyond_window(old, started, window)
     if reasons:
         raise NotCarried(list(dict.fromkeys(reasons)))
-    causes = find_causes(silent, told, announcements != found)
+    causes = find_causes(uninformed, informed, announcements != found)
     own = [
-        _FromDraws(old, silent, told, (found, announcements), base.fits[name], headline, causes, np.random.SeedSequence([seed, place]))
+        _FromDraws(
+            old, uninformed, informed, (found, announcements), base.fits[name], headline, causes, np.random.SeedSequence([seed, place])
+        )
         for place, name in enumerate(names.HEADLINE_FITS)
     ]
     ends = [
@@ -184,17 +192,17 @@ def time_label(days: int, held: bool) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}{', had no round been found' if held else ' in which nothing was found'}"
 
 
-def find_causes(silent: ModelSpec, told: ModelSpec, announced: bool) -> list[Cause]:
+def find_causes(uninformed: ModelSpec, informed: ModelSpec, announced: bool) -> list[Cause]:
     """What became known between two layouts of the same weeks, in the order of indicators.toml; announcements last."""
     found: dict[tuple[int, str], dict[int, set[Key]]] = {}
-    for k, (before, after) in enumerate(zip(rows_by_factor(silent), rows_by_factor(told), strict=True)):
+    for k, (before, after) in enumerate(zip(rows_by_factor(uninformed), rows_by_factor(informed), strict=True)):
         for key in {**before, **after}:
             if before.get(key) != after.get(key):
                 kind = REVISED if key in before else ROWS
                 found.setdefault((key[0], kind), {}).setdefault(k, set()).add(key)
     causes = []
     for (indicator, kind), keys in sorted(found.items()):
-        title = told.contracts[told.panel.indicators[indicator]].title
+        title = informed.contracts[informed.panel.indicators[indicator]].title
         label = title if kind == ROWS else f"{title}, revised"
         causes.append(Cause(label, kind, {k: frozenset(some) for k, some in keys.items()}))
     return causes + ([Cause("meetings announced or called off", EVENTS, {})] if announced else [])
@@ -205,7 +213,7 @@ class _FromDraws:
 
     Parameters
     ----------
-    old, silent, told : ModelSpec
+    old, uninformed, informed : ModelSpec
         What the fit saw; the later day without and with all causes.
     announcements : tuple of list
         Without and with all causes.
@@ -218,16 +226,16 @@ class _FromDraws:
     """
 
     def __init__(
-        self, old: ModelSpec, silent: ModelSpec, told: ModelSpec, announcements: tuple[list[Announcement], list[Announcement]],
+        self, old: ModelSpec, uninformed: ModelSpec, informed: ModelSpec, announcements: tuple[list[Announcement], list[Announcement]],
         fit: StoredFit, headline: int, causes: Sequence[Cause], seed: np.random.SeedSequence,
     ) -> None:  # fmt: skip
-        self.old, self.silent, self.told, self.announcements = old, silent, told, announcements
+        self.old, self.uninformed, self.informed, self.announcements = old, uninformed, informed, announcements
         self.fit, self.headline, self.causes = fit, headline, causes
         paths, self.stretches, self.forward = seed.spawn(3)
         self.seeds = paths.spawn(len(old.workspace.factors))
         self.path = np.asarray(fit.draws["path"], dtype=float)
         self.parameters = read_parameters(old, fit.draws)
-        self.rows = rows_by_factor(old), rows_by_factor(silent), rows_by_factor(told)
+        self.rows = rows_by_factor(old), rows_by_factor(uninformed), rows_by_factor(informed)
         self.factors: dict[tuple[int, frozenset[int]], tuple[Array, Array]] = {}
         self.known: dict[frozenset[int], tuple[Array, Weights]] = {}
         self.answers: dict[tuple[frozenset[int], frozenset[int]], Array] = {}
@@ -236,23 +244,23 @@ class _FromDraws:
         """One factor's log ratio, (draw,), and path, (draw, week), where some of its causes are known."""
         relevant = frozenset(cause for cause in causes if k in self.causes[cause].keys)
         if (k, relevant) not in self.factors:
-            said = dict(self.rows[1][k])
+            known = dict(self.rows[1][k])
             for key in (key for cause in relevant for key in self.causes[cause].keys[k]):
-                said.pop(key, None)
+                known.pop(key, None)
                 if key in self.rows[2][k]:
-                    said[key] = self.rows[2][k][key]
-            rows, rng = (self.rows[0][k], dict(sorted(said.items()))), np.random.default_rng(self.seeds[k])
-            self.factors[k, relevant] = renew_path(self.old, self.told, self.fit.window, k, rows, self.path, self.parameters, rng)
+                    known[key] = self.rows[2][k][key]
+            rows, rng = (self.rows[0][k], dict(sorted(known.items()))), np.random.default_rng(self.seeds[k])
+            self.factors[k, relevant] = redraw_path(self.old, self.informed, self.fit.window, k, rows, self.path, self.parameters, rng)
         return self.factors[k, relevant]
 
     def at(self, causes: frozenset[int]) -> tuple[Array, Weights]:
         """P_s of each draw, (draw,), and the weights of the draws where these causes are known."""
         if causes not in self.known:
             parts = [self.factor(k, causes) for k in range(self.path.shape[1])]
-            renewed = Renewed(np.stack([ratio for ratio, _ in parts], axis=1), np.stack([path for _, path in parts], axis=1))
+            redrawn = Redrawn(np.stack([ratio for ratio, _ in parts], axis=1), np.stack([path for _, path in parts], axis=1))
             announced = any(self.causes[cause].kind == EVENTS for cause in causes)
-            spec = replace(self.silent, announced=(self.told if announced else self.silent).announced)
-            updated = weigh(self.old, spec, self.fit, renewed, self.stretches)
+            spec = replace(self.uninformed, announced=(self.informed if announced else self.uninformed).announced)
+            updated = weigh(self.old, spec, self.fit, redrawn, self.stretches)
             _, found = look_ahead(spec, self.fit, updated, self.announcements[int(announced)], PATHS, self.forward)
             self.known[causes] = found.within[:, 0], updated.weights
         return self.known[causes]
@@ -289,3 +297,55 @@ def _line(label: str, kind: str, change: Array, sampled: Array) -> Line:
     """A line from the change by all draws and by batches, and the error of not going through all orders."""
     error = change[1:].std(ddof=1) / np.sqrt(BATCHES)
     return Line(label, kind, POINTS * float(change[0]), POINTS * float(np.hypot(error, sampled[0])))
+
+
+@dataclass(frozen=True)
+class Shares:
+    """What each cause is credited with.
+
+    Parameters
+    ----------
+    values : ndarray (cause, …)
+    errors : ndarray (cause, …)
+        Standard errors from not going through all orders; zero where all were.
+    """
+
+    values: Array
+    errors: Array
+
+
+def share_out(causes: int, step: Callable[[frozenset[int], int], Array], few: int, orders: int, seed: np.random.SeedSequence) -> Shares:
+    """Share a change among causes.
+
+    Parameters
+    ----------
+    causes : int
+        At least one.
+    step : callable
+        What cause g adds where those of a set are there already, an array of any shape.
+    few : int
+        Up to so many causes all orders are gone through.
+    orders : int
+        Of more causes, how many; even, at least four.
+    seed : SeedSequence
+    """
+    exact = causes <= few
+    added = []
+    for order in permutations(range(causes)) if exact else _random_orders(causes, orders, np.random.default_rng(seed)):
+        parts: dict[int, Array] = {}
+        for place, cause in enumerate(order):
+            parts[cause] = step(frozenset(order[:place]), cause)
+        added.append(np.stack([parts[cause] for cause in range(causes)]))
+    values = np.array(added)
+    if exact:
+        return Shares(values.mean(axis=0), np.zeros(values.shape[1:]))
+    pairs = 0.5 * (values[::2] + values[1::2])
+    return Shares(pairs.mean(axis=0), pairs.std(axis=0, ddof=1) / np.sqrt(len(pairs)))
+
+
+def _random_orders(causes: int, orders: int, rng: np.random.Generator) -> Iterator[tuple[int, ...]]:
+    """Random orders, each followed by its reverse."""
+    for _ in range(orders // 2):
+        order = tuple(int(cause) for cause in rng.permutation(causes))
+        yield order
+        yield order[::-1]

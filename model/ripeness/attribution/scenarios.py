@@ -10,26 +10,34 @@ A held factor goes on from where it was held once it is let go, with every later
 .. math:: z'_t = \varphi z'_{t-1} + (z_t - \varphi z_{t-1})
 
 How plausible a scenario is: the share of simulated futures that stray as far by themselves.
+
+*Given*: rows of indicators that are made up as a scenario tells them, and what they say of a stored fit's draws.
+
+Made-up rows come in as real ones would: each factor they speak of is drawn anew under them, from the window on, so that what they say reaches back into
+the record's last weeks, to the rounds there and to every parameter through the draws' weights.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ripeness.attribution.futures import Futures, Origin, log_odds, seeds_of, simulate, start_from, with_factors
-from ripeness.attribution.given import tell_fit
 from ripeness.attribution.scenario_file import Path, Scenario
 from ripeness.data.indicators import Contract
+from ripeness.forecast.simulate import keep_shocks
 from ripeness.model.spec import ModelSpec
 from ripeness.model.terms.factor_paths import persistence
 from ripeness.model.terms.slow_levels import level_basis
+from ripeness.reweighting.paths import Redrawn, redraw_path
+from ripeness.reweighting.reweighted import StoredFit, Updated, weigh
 from ripeness.reweighting.stored import base_spec
-from ripeness.reweighting.window import read_parameters
+from ripeness.reweighting.window import Key, read_parameters, rows_by_factor
 
 Array = NDArray[np.float64]
 Draws = Mapping[str, Array]
@@ -65,8 +73,8 @@ class Contrast:
 
 
 @dataclass(frozen=True)
-class Told:
-    """What a scenario does.
+class ScenarioResult:
+    """What follows from a scenario.
 
     Parameters
     ----------
@@ -86,7 +94,7 @@ class Told:
     plausible: float
 
 
-def tell(origin: Origin, scenario: Scenario, given: bool = False) -> Told:
+def run_scenario(origin: Origin, scenario: Scenario, given: bool = False) -> ScenarioResult:
     """What follows from a scenario.
 
     Parameters
@@ -107,13 +115,13 @@ def tell(origin: Origin, scenario: Scenario, given: bool = False) -> Told:
         targets = targets_of(spec, as_is.start.draws, scenario.paths)
         other = _given(origin, name, scenario) if given else with_factors(spec, as_is, hold_factors(as_is, scenario.paths, targets))
         arms.append((as_is, other))
-        reached.append(as_far(as_is, scenario.paths, targets))
+        reached.append(tail_probability(as_is, scenario.paths, targets))
         opened.append([mean_chances(spec, one, last) for one in (as_is, other)])
     contrasts = [_contrast(spec, arms, h, not given) for h in range(len(spec.workspace.question.horizons_weeks))]
     by_week = np.array([np.mean([pair[arm].probabilities.by_week.mean(axis=0) for pair in arms], axis=0) for arm in range(2)])
     before, after = np.mean(opened, axis=0)
     conditions = {name: (float(before[c]), float(after[c])) for c, name in enumerate(spec.workspace.condition_ids)}
-    return Told(contrasts, by_week, conditions, float(np.mean(reached)))
+    return ScenarioResult(contrasts, by_week, conditions, float(np.mean(reached)))
 
 
 def targets_of(spec: ModelSpec, draws: Draws, paths: Sequence[Path], week: int = -1) -> list[tuple[int, Array]]:
@@ -164,12 +172,13 @@ def change_path(path: Array, phi: Array, paths: Sequence[Path], targets: Sequenc
     beside = (slice(None), *(None,) * (path.ndim - 3))  # a draw's number beside all its paths
     for k in dict.fromkeys(place for place, _ in targets):
         own = [(one, value[beside]) for one, (place, value) in zip(paths, targets, strict=True) if place == k]
-        kept = phi[:, k][beside]
-        for t in range(start + 1, path.shape[-1]):
-            changed[..., k, t] = kept * changed[..., k, t - 1] + (path[..., k, t] - kept * path[..., k, t - 1])
+
+        def hold(week: int, z: Array, own: list[tuple[Path, Array]] = own) -> None:
             for one, value in own:
-                if one.from_week <= t - start <= one.to_week:
-                    changed[..., k, t] = value
+                if one.from_week <= week <= one.to_week:
+                    z[...] = value
+
+        changed[..., k, :] = keep_shocks(path[..., k, :], phi[:, k][beside], start, hold)
     return changed
 
 
@@ -179,7 +188,7 @@ def hold_factors(futures: Futures, paths: Sequence[Path], targets: Sequence[tupl
     return change_path(futures.factors, phi, paths, targets, futures.stored - 1)
 
 
-def as_far(futures: Futures, paths: Sequence[Path], targets: Sequence[tuple[int, Array]]) -> float:
+def tail_probability(futures: Futures, paths: Sequence[Path], targets: Sequence[tuple[int, Array]]) -> float:
     """Share of futures whose means over the weeks of the paths lie, all together, at least as far from where they are expected as the targets do.
 
     Far in units of how much such means differ between futures (Mahalanobis 1936, "On the generalised distance in statistics").
@@ -251,17 +260,97 @@ def _contrast(spec: ModelSpec, arms: Sequence[tuple[Futures, Futures]], h: int, 
 
 
 def _given(origin: Origin, name: str, scenario: Scenario) -> Futures:
-    """Futures of a fit whose draws have been told rows, with the factors of these rows on the paths that they were told."""
+    """Futures of a fit reweighted by made-up rows, with the factors of these rows on the paths drawn under them."""
     spec, fit = origin.spec, origin.base.fits[name]
-    renewed, choice, forward = seeds_of(spec, name, origin.seed)
-    updated, told = tell_fit(base_spec(spec, origin.base), spec, fit, scenario.paths, renewed)
-    draws = dict(updated.draws) | {f"told {k}": states for k, states in told.items()}
+    redrawn, choice, forward = seeds_of(spec, name, origin.seed)
+    updated, held = update_given(base_spec(spec, origin.base), spec, fit, scenario.paths, redrawn)
+    draws = dict(updated.draws) | {f"held {k}": states for k, states in held.items()}
     start = start_from(fit.variant, fit.within[:, -1], draws, updated.state, updated.weights, choice, forward)
 
     def hold(week: int, factors: Array) -> None:
-        for k in told:
-            states = start.draws[f"told {k}"]
+        for k in held:
+            states = start.draws[f"held {k}"]
             if week <= states.shape[1]:
                 factors[:, :, k] = states[:, week - 1][:, None]
 
     return simulate(spec, origin.announcements, start, GIVEN_PATHS, hold)
+
+
+def update_given(
+    old: ModelSpec, new: ModelSpec, fit: StoredFit, paths: Sequence[Path], seed: np.random.SeedSequence
+) -> tuple[Updated, dict[int, Array]]:
+    """A stored fit under a vintage and made-up rows for the weeks after it; without a path, what :func:`update_fit` gives, to the last bit.
+
+    Parameters
+    ----------
+    old, new : ModelSpec
+        Of the fit's vintage and of the one that the made-up rows follow.
+    fit : StoredFit
+    paths : sequence of Path
+    seed : SeedSequence
+
+    Returns
+    -------
+    updated : Updated
+        Weighted by the made-up rows too; paths reach to the vintage's last week.
+    held : dict of ndarray (draw, ahead)
+        By factor its path through the weeks ahead that it has made-up rows of.
+
+    Raises
+    ------
+    ValueError
+        If a path is told in units.
+    """
+    own, stretches = seed.spawn(2)
+    path, parameters = np.asarray(fit.draws["path"], dtype=float), read_parameters(old, fit.draws)
+    before, after = rows_by_factor(old), rows_by_factor(new)
+    known = len(new.panel.weeks) - fit.window.stored
+    ratios, redrawn, held_paths = [], [], dict[int, Array]()
+    for k, seed_of_factor in enumerate(own.spawn(path.shape[1])):
+        held = [one for one in paths if one.factor == new.workspace.factor_ids[k]]
+        spec = _with_weeks(new, max((one.to_week for one in held), default=0))
+        rows = dict(sorted({**after[k], **hypothetical_rows(new, held)}.items()))
+        rng = np.random.default_rng(seed_of_factor)
+        ratio, states = redraw_path(old, spec, fit.window, k, (before[k], rows), path, parameters, rng)
+        ratios.append(ratio)
+        redrawn.append(states[:, :known])
+        if held:
+            held_paths[k] = states[:, known:]
+    return weigh(old, new, fit, Redrawn(np.stack(ratios, axis=1), np.stack(redrawn, axis=1)), stretches), held_paths
+
+
+def hypothetical_rows(spec: ModelSpec, paths: Sequence[Path]) -> dict[Key, tuple[float, ...]]:
+    """Rows of reference indicators as they would come in on paths: one a week, or one for the stretch where a value describes months.
+
+    Raises
+    ------
+    ValueError
+        If a path is told in units.
+    """
+    panel, found = spec.panel, dict[Key, tuple[float, ...]]()
+    for path in paths:
+        if path.value is None:
+            raise ValueError(f"the path of {path.factor} is told in units, not as values of an indicator: nothing could say it")
+        name = next(one for one, contract in spec.contracts.items() if contract.factor == path.factor and contract.reference)
+        i, contract = panel.indicators.index(name), spec.contracts[name]
+        first, last = len(panel.weeks) + path.from_week - 1, len(panel.weeks) + path.to_week - 1
+        spans = [(first, last)] if contract.window in ("month", "quarter") else [(week, week) for week in range(first, last + 1)]
+        for (one, other), said in zip(spans, _said(spec, contract, name, path.value, len(spans)), strict=True):
+            found[i, one, other] = said
+    return found
+
+
+def _said(spec: ModelSpec, contract: Contract, name: str, value: float, rows: int) -> list[tuple[float, ...]]:
+    """What so many rows say one after the other; whole counts that keep up with the rate."""
+    if not contract.is_count:
+        return [(float(contract.transformed(value)), 1.0, 0.0)] * rows
+    eras = [place for place, (indicator, _) in enumerate(spec.panel.counted.eras) if indicator == name]
+    counts = np.diff(np.floor(value * np.arange(rows + 1) + 0.5))
+    return [(float(count), 0.0, float(eras[-1] if eras else len(spec.panel.counted.eras))) for count in counts]
+
+
+def _with_weeks(spec: ModelSpec, more: int) -> ModelSpec:
+    """The same with weeks added to the grid, in which nothing was looked for."""
+    weeks = list(spec.panel.weeks)
+    weeks += [weeks[-1] + timedelta(days=7 * week) for week in range(1, more + 1)]
+    return replace(spec, panel=replace(spec.panel, weeks=tuple(weeks)))

@@ -7,34 +7,44 @@ likely silence is until the release (S_r) and until the headline's target (S_T).
 
 over futures i of a reading, and then evenly over readings, as the headline is. What silence takes away by itself, P_silent less today's, is no news of the
 release. Together with the rounds that may come before it this is a martingale: the probability expected after the release is today's.
+
+What is published next of each indicator, and when.
+
+Values of a release that would move the headline a lot, and whether what came in has crossed them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from datetime import date, timedelta
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaln
 from scipy.stats import t as student
 
 from ripeness.attribution.futures import Futures, Origin, simulate
-from ripeness.attribution.releases import Release, next_releases
 from ripeness.attribution.scenarios import levels_of
-from ripeness.attribution.tripwires import Tripwire, tripwires
-from ripeness.data.vintages import Vintage
+from ripeness.calendar import week_of, weeks_between
+from ripeness.data.indicators import Contract
+from ripeness.data.vintages import PERIOD_DAYS, Vintage
 from ripeness.forecast.ahead import Ahead
 from ripeness.forecast.horizons import silence_of_paths
 from ripeness.model.spec import ModelSpec
-from ripeness.reweighting.window import read_parameters
+from ripeness.model.terms.count_rows import negative_binomial_log_density
+from ripeness.model.terms.student_t_rows import student_t_log_density
+from ripeness.reweighting.window import Key, read_parameters, row_terms, rows_by_factor
 
 Array = NDArray[np.float64]
 PATHS: Final = 4
 GRID: Final = 81  # values of a release that are looked at
-REACH: Final = 5e-4  # of the predictive distribution, beyond which no value is looked at
+TAIL: Final = 5e-4  # of the predictive distribution, beyond which no value is looked at
 POINTS: Final = 100.0
+IRREGULAR: Final = "irregular"
+FAR: Final = 5.0  # points of a tripwire
+LEAST_CHANCE: Final = 1e-3  # of a tripwire
+NEGLIGIBLE: Final = 1e-4  # of the predictive distribution, at either end, where no move is asked for
 
 
 @dataclass(frozen=True)
@@ -192,37 +202,28 @@ def after_release(futures: Sequence[Awaited], week: int, density: Sequence[Array
     return np.asarray(np.mean(masses, axis=0)), np.asarray(np.mean(chances, axis=0))
 
 
-def _strength(spec: ModelSpec, futures: Futures, release: Release) -> tuple[Array, Array]:
-    """What the indicator is expected to show, (draw, path), on the factor's scale, and its scale or dispersion, (draw, 1)."""
+def _moments(spec: ModelSpec, futures: Futures, release: Release) -> tuple[Array, Array]:
+    """Location and scale of the value, or of a count log mean and dispersion: (draw, path) and (draw, 1)."""
     i = spec.panel.indicators.index(release.indicator)
-    contract, draws = spec.contracts[release.indicator], futures.start.draws
-    k = spec.workspace.factor_ids.index(contract.factor)
-    parameters = read_parameters(spec, draws)
+    draws, k = futures.start.draws, spec.workspace.factor_ids.index(spec.contracts[release.indicator].factor)
+    offset, slope, precision, _ = row_terms(spec, read_parameters(spec, draws), i, (0.0, *release.said))
     first = len(spec.panel.weeks) - futures.stored
     begin, end = release.first - first, release.last - first
-    mean = futures.factors[:, :, k, max(begin, 0) : end + 1].mean(axis=2)
-    level = levels_of(spec, draws)[:, k]
-    strength = parameters.intercept[:, i, None] + parameters.loading[:, i, None] * (mean + level[:, None])
-    measured = len(spec.panel.measured.indicators)
-    if i < measured:
-        widening, sampling = release.said
-        return strength, np.hypot(parameters.spread[:, i] * widening, sampling)[:, None]
-    log_exposure, era = release.said
-    slope = contract.scale if contract.sign == "+" else -contract.scale
-    captured = parameters.log_captured[:, int(era)]
-    return np.log(contract.centre) + slope * strength + log_exposure + captured[:, None], parameters.dispersion[:, i - measured][:, None]
+    strength = futures.factors[:, :, k, max(begin, 0) : end + 1].mean(axis=2) + levels_of(spec, draws)[:, k, None]
+    is_count = spec.contracts[release.indicator].is_count
+    return offset[:, None] + slope[:, None] * strength, (precision if is_count else 1.0 / np.sqrt(precision))[:, None]
 
 
 def _values(spec: ModelSpec, futures: Sequence[Awaited], release: Release) -> Array:
     """Values on the indicator's own scale that are looked at: a grid, or counts."""
     ends = []
     for one in futures:
-        centre, spread = _strength(spec, one.futures, release)
+        centre, spread = _moments(spec, one.futures, release)
         if spec.contracts[release.indicator].is_count:
             mean = np.exp(centre)
-            ends.append((0.0, float(np.quantile(mean + 4 * np.sqrt(mean + mean**2 / spread), 1 - REACH))))
+            ends.append((0.0, float(np.quantile(mean + 4 * np.sqrt(mean + mean**2 / spread), 1 - TAIL))))
         else:
-            out = float(student.ppf(1 - REACH, spec.priors.files.noise_tails)) * spread
+            out = float(student.ppf(1 - TAIL, spec.priors.files.noise_tails)) * spread
             ends.append((float(np.quantile(centre - out, 0.1)), float(np.quantile(centre + out, 0.9))))
     low, high = min(end[0] for end in ends), max(end[1] for end in ends)
     return np.arange(np.ceil(high) + 1) if spec.contracts[release.indicator].is_count else np.linspace(low, high, GRID)
@@ -230,17 +231,10 @@ def _values(spec: ModelSpec, futures: Sequence[Awaited], release: Release) -> Ar
 
 def _density(spec: ModelSpec, futures: Futures, release: Release, values: Array) -> Array:
     """How likely each value is in each future: (draw, path, value)."""
-    centre, spread = (one[..., None] for one in _strength(spec, futures, release))
-    if not spec.contracts[release.indicator].is_count:
-        return np.asarray(student.pdf((values - centre) / spread, spec.priors.files.noise_tails) / spread)
-    log_mean, alpha = centre, spread
-    log_density = (
-        gammaln(values + alpha) - gammaln(alpha) - gammaln(values + 1.0)
-        + alpha * (np.log(alpha) - np.logaddexp(np.log(alpha), log_mean))
-        + values * (log_mean - np.logaddexp(np.log(alpha), log_mean))
-    )  # fmt: skip
-    density: Array = np.exp(log_density)
-    return density
+    centre, spread = (one[..., None] for one in _moments(spec, futures, release))
+    if spec.contracts[release.indicator].is_count:
+        return np.asarray(np.exp(negative_binomial_log_density(values, centre, spread)))
+    return np.asarray(np.exp(student_t_log_density(values, centre, spread, spec.priors.files.noise_tails)))
 
 
 def _bits(after: Array, before: float) -> Array:
@@ -248,3 +242,147 @@ def _bits(after: Array, before: float) -> Array:
     tiny = np.finfo(float).tiny
     yes = after * np.log2(np.maximum(after, tiny) / before)
     return np.asarray(yes + (1.0 - after) * np.log2(np.maximum(1.0 - after, tiny) / (1.0 - before)))
+
+
+@dataclass(frozen=True)
+class Release:
+    """What is published next of an indicator.
+
+    Parameters
+    ----------
+    indicator : str
+    newest : date
+        The day that closes the newest period known.
+    period_end : date
+        The day that closes the next period; of an irregular series the expected day.
+    expected : date
+        When it should be published; the day after the origin where it is overdue. An irregular series has no such day: the newest period and the
+        lag of its contract, at least a week after the origin, stand in for one.
+    scheduled : bool
+        Whether the series is regular, so that the day is one.
+    week : int
+        Calendar week ahead that holds the expected day, from 1, the week of the day after the origin.
+    first, last : int
+        Weeks of the grid that the value describes; beyond the record's last they lie ahead.
+    said : tuple of float
+        Widening and sampling error, or log exposure and era, as of the newest row.
+    """
+
+    indicator: str
+    newest: date
+    period_end: date
+    expected: date
+    scheduled: bool
+    week: int
+    first: int
+    last: int
+    said: tuple[float, ...]
+
+
+def next_releases(spec: ModelSpec, vintage: Vintage, within: int) -> list[Release]:
+    """What is published next of each indicator that goes on, within so many weeks; in the order of indicators.toml."""
+    newest = {key[0]: (key, said) for rows in rows_by_factor(spec) for key, said in sorted(rows.items(), key=lambda row: row[0][2])}
+    found = []
+    for i, name in enumerate(spec.panel.indicators):
+        contract, frame = spec.contracts[name], vintage.values[name]
+        if i not in newest or frame.empty or (contract.ended is not None and contract.ended <= spec.panel.origin):
+            continue
+        release = _next(spec, name, contract, frame["observed_on"].max().date(), *newest[i])
+        if release.week <= within:
+            found.append(release)
+    return found
+
+
+def _next(spec: ModelSpec, name: str, contract: Contract, observed: date, key: Key, said: tuple[float, ...]) -> Release:
+    origin, weeks = spec.panel.origin, spec.panel.weeks
+    if contract.frequency == "monthly":
+        after = (observed.replace(day=28) + timedelta(days=4)).replace(day=1)
+        end = (after.replace(day=28) + timedelta(days=4)).replace(day=1) - timedelta(days=1)
+        expected = end + timedelta(days=contract.expected_lag_days)
+    elif contract.frequency == "weekly":
+        end = observed + timedelta(days=PERIOD_DAYS[contract.frequency])
+        expected = end + timedelta(days=contract.expected_lag_days)
+    else:
+        end = expected = max(observed + timedelta(days=contract.expected_lag_days), origin + timedelta(days=7))
+    tomorrow = origin + timedelta(days=1)
+    expected = max(expected, tomorrow)
+    last = (week_of(end) - weeks[0]).days // 7
+    length = key[2] - key[1]
+    week = weeks_between(tomorrow, expected) + 1
+    return Release(name, observed, end, expected, contract.frequency != IRREGULAR, week, last - length, last, said[1:])
+
+
+@dataclass(frozen=True)
+class Tripwire:
+    """A value from which on the headline would be moved by `FAR` points or more, always the same way.
+
+    Parameters
+    ----------
+    direction : {"up", "down"}
+        Of the headline.
+    beyond : {"above", "below"}
+        On which side of the value.
+    value : float
+        In the indicator's unit.
+    chance : float
+        Of a value beyond it.
+    """
+
+    direction: str
+    beyond: str
+    value: float
+    chance: float
+
+
+def tripwires(natural: Array, mass: Array, points: Array) -> list[Tripwire]:
+    """On either side of the middle, the value nearest to it from which on every value moves the headline by `FAR` points, all up or all down.
+
+    The outermost `NEGLIGIBLE` of either tail is not asked; a wire less likely than `LEAST_CHANCE` is none.
+    """
+    found = []
+    middle = int(np.searchsorted(np.cumsum(mass), 0.5))
+    for beyond, places in (("above", range(len(natural) - 1, middle - 1, -1)), ("below", range(middle + 1))):
+        chance, hit, up = 0.0, None, False
+        for place in places:
+            chance += float(mass[place])
+            if chance < NEGLIGIBLE:
+                continue
+            if abs(points[place]) < FAR or (hit is not None and (points[place] > 0) != up):
+                break
+            hit, up, reached = place, bool(points[place] > 0), chance
+        if hit is not None and reached >= LEAST_CHANCE:
+            found.append(Tripwire("up" if up else "down", beyond, float(natural[hit]), reached))
+    return found
+
+
+def crossed(watched: Sequence[Mapping[str, Any]], vintage: Vintage, since: date) -> list[str]:
+    """Which tripwires of an earlier watch list the releases they were set for have crossed, in words.
+
+    Parameters
+    ----------
+    watched : sequence of mapping
+        Its releases, as they are stored.
+    vintage : Vintage
+        What is known now.
+    since : date
+        Day of that list.
+    """
+    found = []
+    for one in watched:
+        name = str(one["indicator"])
+        if name not in vintage.values:
+            continue
+        frame = vintage.values[name]
+        if vintage.contracts[name].frequency == IRREGULAR:  # the first new period; a list that does not tell its newest ends on its own day
+            its = frame[frame["observed_on"].dt.date > date.fromisoformat(one.get("newest", since.isoformat()))].head(1)
+        else:
+            its = frame[frame["observed_on"].dt.date == date.fromisoformat(one["period_end"])]
+        for row in its[its["published_on"].dt.date > since].itertuples():
+            for wire in one["tripwires"]:
+                past = row.value >= wire["value"] if wire["beyond"] == "above" else row.value <= wire["value"]
+                if past:
+                    found.append(
+                        f"{one['title']}: {row.value:g} for the period to {row.observed_on:%Y-%m-%d} is {wire['beyond']} {wire['value']:.4g}, "
+                        f"where the headline was to go {wire['direction']} by {FAR:g} points"
+                    )
+    return found

@@ -8,6 +8,8 @@ the range of each factor's. But for that all is exact: a factor held at v in wee
 
 a condition by what is added to its log odds, and silence follows as in :mod:`ripeness.forecast.horizons`. :func:`read_panel` says in NumPy what the
 page's script does.
+
+Where a slider of the panel may stand: round values of a factor's reference indicator, or typical departures where it has none.
 """
 
 from __future__ import annotations
@@ -22,9 +24,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ripeness.attribution.futures import Futures, Origin
-from ripeness.attribution.scenario_file import Scenario
-from ripeness.attribution.scenarios import levels_of, references_of
-from ripeness.attribution.slider_ticks import build_sliders, describe_slider, stop_of
+from ripeness.attribution.scenario_file import Path, Scenario
+from ripeness.attribution.scenarios import in_units, levels_of, references_of
+from ripeness.data.indicators import Contract
+from ripeness.forecast.simulate import keep_shocks
 from ripeness.model.spec import ModelSpec
 from ripeness.model.terms import conditions as inner
 from ripeness.model.terms.announcements import announced_weeks
@@ -34,10 +37,12 @@ from ripeness.model.terms.pulses import fading_pulses
 
 Array = NDArray[np.float64]
 Payload = Mapping[str, Any]
-Move = Mapping[str, int]  # places of a factor and of its stop, first and last week ahead
+Move = Mapping[str, int]  # places of a factor and of its tick, first and last week ahead
 FINE: Final = 65535  # steps of a number of a draw
 COARSE: Final = 127  # steps of a departure, to either side
 DECIMALS: Final = 9
+WIDEST, STEP = 3.0, 0.25  # typical departures to either side of the slow level, and between ticks
+DIGITS: Final = 2  # of a value
 
 
 @dataclass(frozen=True)
@@ -119,7 +124,7 @@ def _moves(spec: ModelSpec, scenario: Scenario, sliders: Mapping[str, Any]) -> l
     return [
         {
             "factor": ids.index(path.factor),
-            "stop": sliders[path.factor].stops.index(stop_of(path, references.get(path.factor))),
+            "stop": sliders[path.factor].ticks.index(tick_of(path, references.get(path.factor))),
             "first": path.from_week,
             "last": path.to_week,
         }
@@ -175,7 +180,7 @@ def read_panel(payload: Payload, moves: Sequence[Move] = (), shifts: Sequence[fl
     payload : mapping
         From :func:`build_panel`.
     moves : sequence of mapping
-        Which factors are held, at which of their stops, from which week ahead to which; no two of a factor in one week.
+        Which factors are held, at which of their ticks, from which week ahead to which; no two of a factor in one week.
     shifts : sequence of float, optional
         By condition what is added to its log odds in all weeks ahead.
     """
@@ -235,13 +240,111 @@ def _factors(fit: Payload, numbers: Mapping[str, Array], first: int, weeks: int)
 
 def _hold(payload: Payload, numbers: Mapping[str, Array], z: Array, k: int, moves: Sequence[Move]) -> None:
     """Move factor k, (draw, path, ahead), as it is held."""
-    phi, moved = numbers["persistence"][:, k, None], np.zeros(z.shape[:2])
-    for j in range(payload["first"], z.shape[2]):
-        week, moved = j - payload["first"] + 1, phi * moved
+    places = payload["levels"]
+    level = numbers["level"][:, places.index(k), None] if k in places else 0.0
+
+    def hold(week: int, now: Array) -> None:
         for move in moves:
             if move["first"] <= week <= move["last"]:
                 value, units = payload["factors"][k]["ticks"][move["stop"]]
-                level = k in payload["levels"] and value is not None
-                target = units - (numbers["level"][:, payload["levels"].index(k), None] if level else 0.0)
-                moved = target - z[:, :, j]
-        z[:, :, j] += moved
+                now[...] = units - (level if value is not None else 0.0)
+
+    z[...] = keep_shocks(z, numbers["persistence"][:, k, None], payload["first"] - 1, hold)
+
+
+@dataclass(frozen=True)
+class Tick:
+    """A place to hold a factor at.
+
+    Parameters
+    ----------
+    value : float or None
+        Of the reference indicator, in its unit; None where it is told in units.
+    units : float
+        The same in units of the factor: of a value with the slow level, otherwise without.
+    """
+
+    value: float | None
+    units: float
+
+
+@dataclass(frozen=True)
+class Slider:
+    """The ticks of one factor, rising.
+
+    Parameters
+    ----------
+    indicator, unit : str
+        Title and unit of the reference indicator; empty where there is none.
+    ticks : tuple of Tick
+    now : Tick
+        Where the factor is: the median of all draws in the record's last week.
+    rest : int
+        The tick nearest to that.
+    """
+
+    indicator: str
+    unit: str
+    ticks: tuple[Tick, ...]
+    now: Tick
+    rest: int
+
+
+def tick_of(path: Path, reference: Contract | None) -> Tick:
+    """The tick at which a scenario's path holds its factor."""
+    if path.value is None or reference is None:
+        return Tick(None, path.units or 0.0)
+    return Tick(path.value, in_units(reference, path.value))
+
+
+def build_sliders(spec: ModelSpec, fits: Sequence[Futures], paths: Sequence[Path]) -> dict[str, Slider]:
+    """The slider of each factor, by its id.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+    fits : sequence of Futures
+    paths : sequence of Path
+        Of scenarios: a slider can stand wherever one of them holds its factor.
+    """
+    references = references_of(spec)
+    level = np.concatenate([levels_of(spec, one.start.draws) for one in fits])
+    last = np.concatenate([one.start.draws["path"][:, :, -1] for one in fits])
+    found = {}
+    for k, factor in enumerate(spec.workspace.factor_ids):
+        reference, middle = references.get(factor), float(level[:, k].mean())
+        ticks = {tick_of(path, reference) for path in paths if path.factor == factor}
+        for departure in np.arange(-WIDEST, WIDEST + STEP / 2, STEP):
+            ticks.add(_round_tick(reference, middle, float(departure)))
+        rising = tuple(sorted(ticks, key=lambda tick, middle=middle: _departure(tick, middle)))  # type: ignore[misc]
+        median = float(np.median(last[:, k] + (level[:, k] if reference else 0.0)))
+        now = Tick(float(reference.natural(median)) if reference else None, median)
+        rest = int(np.argmin([abs(_departure(tick, middle) - _departure(now, middle)) for tick in rising]))
+        found[factor] = Slider(reference.title if reference else "", reference.unit if reference else "", rising, now, rest)
+    return found
+
+
+def _round_tick(reference: Contract | None, level: float, departure: float) -> Tick:
+    if reference is None:
+        return Tick(None, departure)
+    low, high = reference.plausible
+    value = min(max(float(f"{float(reference.natural(level + departure)):.{DIGITS}g}"), low), high)
+    if not reference.in_domain(value) or (reference.is_count and value == 0.0):
+        return Tick(None, departure)
+    return Tick(value, in_units(reference, value))
+
+
+def _departure(tick: Tick, level: float) -> float:
+    return tick.units - (0.0 if tick.value is None else level)
+
+
+def describe_slider(slider: Slider) -> Mapping[str, object]:
+    """A slider as plain values: ticks as pairs of value and units."""
+    pairs = [[tick.value, round(tick.units, 9)] for tick in slider.ticks]
+    return {
+        "indicator": slider.indicator,
+        "unit": slider.unit,
+        "ticks": pairs,
+        "now": [slider.now.value, slider.now.units],
+        "rest": slider.rest,
+    }

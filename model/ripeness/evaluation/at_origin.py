@@ -1,7 +1,13 @@
 """The forecasts of one origin: every fit, the mixture and the baselines, from what was known by then and from nothing else.
 
 Where the draws come from is a seam: a `Sampler` gives equally weighted draws of one posterior and what the gate says of them. `by_fitting`
-samples; :func:`ripeness.evaluation.reused.by_weighting` chooses among the draws of a fit that saw a little less.
+samples; :func:`by_weighting` chooses among the draws of a fit that saw a little less.
+
+Forecasts of one vintage from the draws of a fit to another one of the same origin.
+
+The final vintage differs from what was known on the origin by late and revised rows alone, so its posterior is the stored one under other weights
+(:mod:`ripeness.reweighting`). Where weights cannot take up the difference, or are too uneven by k-hat, it is fitted. Draws that are shared leave less
+Monte Carlo noise in the difference between the two, which is what is asked of it.
 """
 
 from __future__ import annotations
@@ -21,9 +27,7 @@ from ripeness.calendar import target_date
 from ripeness.data.vintages import Vintage
 from ripeness.elicitation.elicited import Priors
 from ripeness.evaluation.baselines import baseline_units
-from ripeness.evaluation.origins import BLOCK_WEEKS
-from ripeness.evaluation.patterns import pattern_probabilities, week_given
-from ripeness.evaluation.unit import FAILED, PASSED, SILENT, WEEK, Unit
+from ripeness.evaluation.unit import BLOCK_WEEKS, FAILED, PASSED, SILENT, WEEK, Unit, pattern_probabilities, week_given
 from ripeness.forecast.ahead import build_ahead
 from ripeness.forecast.horizons import forecast_probabilities, without_path_noise
 from ripeness.inference.gate import Verdict, judge_fit
@@ -31,9 +35,10 @@ from ripeness.inference.sample import flatten_draws, sample_posterior
 from ripeness.model.spec import ModelSpec, build_spec
 from ripeness.model.terms.announcements import Announcement
 from ripeness.model.terms.record import Record
-from ripeness.reweighting.reweighted import StoredFit, store_fit
-from ripeness.reweighting.stored import Base
-from ripeness.reweighting.weights import Anchor
+from ripeness.reweighting.refusals import beyond_window, untrustworthy
+from ripeness.reweighting.reweighted import StoredFit, store_fit, update_fit
+from ripeness.reweighting.stored import Base, base_spec
+from ripeness.reweighting.weights import Anchor, choose_by_weight
 from ripeness.workspace import FitSettings, Workspace
 
 Array = NDArray[np.float64]
@@ -166,12 +171,12 @@ def by_fitting(cores: int = 1) -> Sampler:
         stats = tree["sample_stats"].to_dataset()
         judged = posterior
         shape = (posterior.sizes[names.CHAIN], posterior.sizes[names.DRAW])
-        return Sampled(flatten_draws(posterior), shape, lambda headline: said_of(judge_fit(name, judged, stats, headline)))
+        return Sampled(flatten_draws(posterior), shape, lambda headline: gate_in_words(judge_fit(name, judged, stats, headline)))
 
     return sample
 
 
-def said_of(verdict: Verdict) -> str:
+def gate_in_words(verdict: Verdict) -> str:
     """What the gate says, as it stands in the table."""
     return PASSED if verdict.passed else f"{FAILED}: {'; '.join(map(str, verdict.failures))}"
 
@@ -319,3 +324,33 @@ def _with_inputs(unit: Unit, task: Task) -> Unit:
 
 def _sunday(origin: date, ahead: int) -> date:
     return origin + timedelta(days=7 * ahead)
+
+
+def by_weighting(base: Base, otherwise: Sampler) -> Sampler:
+    """A sampler that chooses among stored draws, where these will do.
+
+    Parameters
+    ----------
+    base : Base
+        Draws of the origin's fits, as :func:`ripeness.evaluation.backtest.store_origin` leaves them.
+    otherwise : Sampler
+        Where they will not do.
+    """
+
+    def sample(spec: ModelSpec, which: Which, settings: FitSettings, seed: int) -> Sampled:
+        fit, old = base.fits[which[0]], base_spec(spec, base)
+        if beyond_window(old, spec, fit.window):
+            return otherwise(spec, which, settings, seed)
+        redraw, choice = np.random.SeedSequence(seed).spawn(2)
+        updated = update_fit(old, spec, fit, redraw)
+        if untrustworthy(updated.weights, 0.0):
+            return otherwise(spec, which, settings, seed)
+        question = spec.workspace.question
+        before = fit.within[:, question.horizons_weeks.index(question.headline_weeks)]
+        chosen = choose_by_weight(updated.weights.values, before, np.random.default_rng(choice).random())
+        draws = {name: values[chosen] for name, values in updated.draws.items()}
+        gate = str(base.about["gates"][which[0]])
+        more = np.array([anchor.mean for anchor in fit.anchors]) - fit.within.mean(axis=0)
+        return Sampled(draws, (1, len(chosen)), lambda _: gate, updated.state[chosen], updated.weights.khat, more)
+
+    return sample

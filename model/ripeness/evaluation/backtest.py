@@ -30,9 +30,8 @@ from ripeness.data.indicators import FILE as CONTRACTS_FILE
 from ripeness.data.vintages import Store, Vintage
 from ripeness.elicitation.elicited import Priors
 from ripeness.errors import UsageError
-from ripeness.evaluation.at_origin import AtOrigin, Task, Which, by_fitting, forecast_at
+from ripeness.evaluation.at_origin import AtOrigin, Task, Which, by_fitting, by_weighting, forecast_at
 from ripeness.evaluation.origins import AS_OF, FINAL, final_vintage
-from ripeness.evaluation.reused import by_weighting
 from ripeness.evaluation.unit import PASSED, read_units, write_units
 from ripeness.reweighting.stored import read_base, write_base
 from ripeness.workspace import FitSettings, Workspace
@@ -43,7 +42,7 @@ CORES: Final = 2
 AT_ONCE: Final = 32  # tasks handed out and not done yet: each may hold stored draws
 VINTAGES: Final = (AS_OF, FINAL)
 FINAL_FITS: Final = (*names.HEADLINE_FITS, names.OUTSIDE)  # the headline and its rival: what the vintage gap and a quick look are about
-Told = Callable[[int, int, date, str], None]
+OriginDone = Callable[[int, int, date, str], None]
 Opener = Callable[[], AbstractContextManager[Executor]]
 
 
@@ -100,7 +99,9 @@ def _hash_inputs(vintage: Vintage, store: Store, kind: str, fits: Sequence[Which
     )[:16]
 
 
-def run_tasks(tasks: Sequence[Task], folder: Path, executor: Opener, told: Told, make: Callable[[Task], AtOrigin] = make_forecasts) -> None:
+def run_tasks(
+    tasks: Sequence[Task], folder: Path, executor: Opener, origin_done: OriginDone, make: Callable[[Task], AtOrigin] = make_forecasts
+) -> None:
     """Make what is not there yet.
 
     Parameters
@@ -110,8 +111,8 @@ def run_tasks(tasks: Sequence[Task], folder: Path, executor: Opener, told: Told,
         reports/backtest.
     executor : callable
         Opens what the tasks run on, an Executor of concurrent.futures or Dask's in its place; not called if nothing is missing.
-    told : callable
-        Told how many of how many origins are done, which one was the last, and its gate's state in a word.
+    origin_done : callable
+        Given how many of how many origins are done, which one was the last, and its gate's state in a word.
     make : callable
         From a task to its forecasts.
     """
@@ -134,7 +135,7 @@ def run_tasks(tasks: Sequence[Task], folder: Path, executor: Opener, told: Told,
                     store_origin(task, made, folder)
                     done += 1
                     gates = {unit.gate for unit in made.units if unit.gate}
-                    told(done, len(tasks), task.vintage.origin, "gate passed" if gates == {PASSED} else "a fit failed its gate")
+                    origin_done(done, len(tasks), task.vintage.origin, "gate passed" if gates == {PASSED} else "a fit failed its gate")
 
 
 def _with_draws(task: Task, folder: Path) -> Task:

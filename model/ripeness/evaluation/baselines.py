@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from ripeness.calendar import target_date, week_grid, weeks_between
 from ripeness.data.panel import Record, build_record
 from ripeness.data.vintages import Vintage
-from ripeness.evaluation.origins import AS_OF, BLOCK_WEEKS
-from ripeness.evaluation.unit import SILENT, WEEK, Unit, history
+from ripeness.evaluation.origins import AS_OF
+from ripeness.evaluation.unit import BLOCK_WEEKS, SILENT, WEEK, Unit, history
 from ripeness.workspace.question import Question
 
 CONSTANT_RATE: Final = "constant_rate"

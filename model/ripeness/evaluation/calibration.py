@@ -1,37 +1,55 @@
 r"""Simulation-based calibration of the whole model (Talts, Betancourt, Simpson, Vehtari and Gelman 2018; Modrák and others 2023).
 
-A truth is drawn from the prior, a war from the truth (:mod:`ripeness.evaluation.simulated_data`), the posterior from the war by the engine
+A truth is drawn from the prior, a war from the truth (:mod:`ripeness.forecast.simulate`), the posterior from the war by the engine
 as it is; then the truth is one more draw of that posterior, and its rank among the others is uniform. Ranked is every quantity that the
 forecast uses, the headline of every horizon, and three that see the data as well: the log-likelihoods of the record and of the rows. The
 forecast of a draw is made with factor paths of its own, so truth and draws are alike in that too.
 
 Fits are short: two chains, thinned to nearly independent draws. One that fails what short chains can be asked is counted and stays in.
 The same simulations say how often intervals of past hazards and of factors hold the truth, and how often what was forecast came.
+
+Calibration around the real data: futures simulated from the posterior and fitted together with the real record.
+
+Draws from the prior make wars unlike this one. Posterior simulation-based calibration (Säilynoja, Schmitt, Bürkner and Vehtari 2025) asks the same
+question nearby: with :math:`\theta^*` from the posterior of the data and new data from :math:`\theta^*`, the rank of :math:`\theta^*` among
+draws of the posterior of both is uniform. The new data are the year after the origin: factors go on, rows come in the pattern of the last
+year, rounds are held, missed and found. Fitted is the real record with that year behind it, as it will be in a year.
+
+Slow levels stay where they are after the origin, as in the forecast; the fit of both assumes the same, so that the two are one model.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
+from itertools import islice
+from typing import Any
 
 import numpy as np
+import nutpie
 import xarray as xr
 from numpy.typing import NDArray
 
 from ripeness import names
-from ripeness.evaluation.simulated_data import SimulatedWar, sensitivity_by_week, silence_unread, simulate_war, weekly_terms
+from ripeness.data.panel import UNSEARCHED, Panel
+from ripeness.evaluation.left_out import rejoin
 from ripeness.evaluation.stored import Draws
 from ripeness.forecast.ahead import build_ahead
+from ripeness.forecast.dormancy import whole_record
 from ripeness.forecast.horizons import forecast_probabilities
 from ripeness.forecast.prior_predictive import sample_prior
-from ripeness.forecast.simulate import simulate_rounds
+from ripeness.forecast.simulate import SimulatedWar, simulate_found, simulate_rounds, simulate_rows, simulate_war
+from ripeness.inference.compiled import build_data, program_of
+from ripeness.inference.coordinates import build_coordinates
+from ripeness.inference.expand import expand_draws
 from ripeness.inference.gate import Criterion, judge_fit
 from ripeness.inference.predictive import log_likelihoods
-from ripeness.inference.sample import flatten_draws, sample_posterior
+from ripeness.inference.sample import CORES, TARGET_ACCEPT, VECTOR, as_nutpie_model, flatten_draws, sample_posterior
 from ripeness.model.build import model_coords
 from ripeness.model.spec import ModelSpec
-from ripeness.model.terms.announcements import Announcement
-from ripeness.model.terms.dormancy_filter import filter_dormancy
-from ripeness.model.terms.outside import outside_basis
+from ripeness.model.terms.announcements import Announcement, announced_weeks
+from ripeness.model.terms.factor_paths import heavy_tailed, paths_onward, persistence, unit_innovations
+from ripeness.model.terms.slow_levels import level_basis
 from ripeness.workspace import FitSettings
 
 Array = NDArray[np.float64]
@@ -59,6 +77,7 @@ VECTORS = {
 }
 OBSERVED = {"rounds": "record", "measured": "values", "counted": "counts"}
 SCALARS = ("log_best_to_worst", "log_war_level", "normaliser")
+YEAR = 52  # weeks simulated on
 
 
 @dataclass(frozen=True)
@@ -203,14 +222,11 @@ def labels_of(spec: ModelSpec) -> dict[str, list[str]]:
     return {dim: [str(label) for label in coords[dim]] for dim in (*VECTORS.values(), names.FACTOR, names.CONDITION)}
 
 
-def true_hazard(war: SimulatedWar) -> Array:
-    """P(round in the week | record before it) of each week at risk, by the truth."""
-    spec, truth = war.spec, war.truth
-    terms = weekly_terms(spec, truth)
+def silence_unread(spec: ModelSpec) -> ModelSpec:
+    """A deliberately wrong model of the same data: it reads weeks without a round as weeks that nobody searched."""
     record = spec.panel.record
-    outside = (truth["outside_knots"] @ outside_basis(spec, len(spec.panel.weeks) - record.start + 1).T)[0]
-    sensitivity = sensitivity_by_week(spec, truth)
-    return np.asarray(filter_dormancy(outside, terms.multiplier, terms.announced, sensitivity, record.found[record.start :])[1])
+    stretch = np.where(record.found > 0, record.stretch, UNSEARCHED)
+    return replace(spec, panel=replace(spec.panel, record=replace(record, stretch=stretch)))
 
 
 def coverage(war: SimulatedWar, draws: Draws) -> dict[str, float]:
@@ -219,7 +235,7 @@ def coverage(war: SimulatedWar, draws: Draws) -> dict[str, float]:
     observed = {spec.contracts[name].factor for name in spec.panel.indicators}
     seen = np.array([factor in observed for factor in spec.workspace.factor_ids], dtype=bool)
     compared = {
-        "hazards": (np.log(true_hazard(war)), np.log(draws["hazard"])),
+        "hazards": (np.log(whole_record(spec, war.truth).chance[0]), np.log(draws["hazard"])),
         "factors with indicators": (war.truth["path"][0, seen], draws["path"][:, seen]),
         "factors without": (war.truth["path"][0, ~seen], draws["path"][:, ~seen]),
     }
@@ -232,3 +248,125 @@ def coverage(war: SimulatedWar, draws: Draws) -> dict[str, float]:
             result[f"{name} {100 * level:g}"] = float((np.abs(below - 0.5) <= level / 2).mean())
         result[f"{name} r"] = float(np.corrcoef(truth.ravel(), drawn.mean(axis=0).ravel())[0, 1])
     return result
+
+
+def simulate_future(spec: ModelSpec, theta: Draws, announcements: list[Announcement], seed: np.random.SeedSequence) -> SimulatedWar:
+    """The real record with a year simulated on from one posterior draw.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        Of the real data, with an origin on a Sunday.
+    theta : dict of ndarray (1, …)
+        One posterior draw.
+    announcements : list of Announcement
+        Those known at the origin; no others are made.
+    seed : SeedSequence
+
+    Raises
+    ------
+    ValueError
+        If the origin falls inside a week.
+    """
+    if spec.panel.origin_inside_week:
+        raise ValueError(f"an origin on a Sunday, not {spec.panel.origin}: a week that is half on record cannot be gone on from")
+    paths, rows, events = (np.random.default_rng(child) for child in seed.spawn(3))
+    longer = replace(spec, panel=_longer_panel(spec.panel), announced=_longer_announced(spec, announcements))
+    before = len(spec.panel.weeks)
+    truth = {name: values for name, values in theta.items() if name not in ("hazard", "rounds", "level_moves")}
+    truth["path"] = _longer_paths(longer, theta, paths)
+    if "level_path" in theta:
+        truth["level_path"] = np.concatenate([theta["level_path"], np.repeat(theta["level_path"][..., -1:], YEAR, axis=-1)], axis=-1)
+    truth = rejoin(longer, truth)
+
+    simulated = simulate_rows(longer, truth, rows)
+    real_rows, real_counts = len(spec.panel.measured.value), len(spec.panel.counted.count)
+    value, count = simulated.measured.value.copy(), simulated.counted.count.copy()
+    value[:real_rows], count[:real_counts] = spec.panel.measured.value, spec.panel.counted.count
+
+    # dormancy at the origin is not known where rounds may have been missed: drawn from what this draw says of it
+    ahead = build_ahead(spec, "conjunctive", theta, announcements, 2, seed.spawn(1)[0])
+    dormancy = int(events.choice(ahead.dormancy, p=ahead.state[0] / ahead.state[0].sum()))
+    record = replace(longer.panel.record, found=simulate_found(longer, truth, before, dormancy, events))
+    panel = replace(
+        simulated, record=record, measured=replace(simulated.measured, value=value), counted=replace(simulated.counted, count=count)
+    )
+    return SimulatedWar(replace(longer, panel=panel), truth)
+
+
+def calibrate_future(
+    spec: ModelSpec, theta: Draws, reading: str, announcements: list[Announcement], seed: np.random.SeedSequence
+) -> Simulation:
+    """Simulate a year on from one posterior draw, fit both together, and rank the draw."""
+    simulating, sampling, rest = seed.spawn(3)
+    war = simulate_future(spec, theta, announcements, simulating)
+    sampled = sample_with_flat_levels(war.spec, len(spec.panel.weeks), reading, int(sampling.generate_state(1)[0]))
+    return rank_truth(war, war.spec, sampled, [], rest)
+
+
+def sample_with_flat_levels(spec: ModelSpec, weeks: int, reading: str, seed: int) -> xr.DataTree:
+    """A short fit whose slow levels have their knots in the first weeks alone and stay where they are from then on."""
+    settings = short_settings(spec)
+    coordinates = build_coordinates(spec, "conjunctive", reading)
+    program, data = program_of(spec, "conjunctive", reading), build_data(spec, "conjunctive", reading, coordinates)
+    basis = np.zeros_like(data.arrays["level_basis"])
+    own = level_basis(weeks)
+    basis[: len(own), :weeks], basis[: len(own), weeks:] = own, own[:, -1:]
+    data = data.with_arrays(level_basis=basis)  # later knots move nothing
+    sampled = nutpie.sample(
+        as_nutpie_model(program, data, coordinates),
+        draws=settings.draws,
+        tune=settings.tune,
+        chains=settings.chains,
+        cores=CORES,
+        seed=seed,
+        target_accept=TARGET_ACCEPT,
+        save_warmup=False,
+        progress_bar=False,
+    )
+    posterior = expand_draws(spec, "conjunctive", coordinates, program, data, np.asarray(sampled["posterior"].to_dataset()[VECTOR]))
+    return xr.DataTree.from_dict({"posterior": posterior, "sample_stats": sampled["sample_stats"].to_dataset()})
+
+
+def _longer_panel(panel: Panel) -> Panel:
+    """The panel with a year more, its rows in the pattern of the last one; searched as the last week was."""
+    before = len(panel.weeks)
+    weeks = (*panel.weeks, *(panel.weeks[-1] + timedelta(weeks=n) for n in range(1, YEAR + 1)))
+    measured, counted, record = panel.measured, panel.counted, panel.record
+
+    def again(rows: Any, week: str, moved: tuple[str, ...], same: tuple[str, ...]) -> Any:
+        last_year = getattr(rows, week) >= before - YEAR
+        if "first" in moved:
+            last_year &= rows.first >= before - YEAR
+        longer = {name: np.concatenate([getattr(rows, name), getattr(rows, name)[last_year] + YEAR]) for name in moved}
+        longer |= {name: np.concatenate([getattr(rows, name), getattr(rows, name)[last_year]]) for name in same}
+        return replace(rows, **longer)
+
+    return replace(
+        panel,
+        origin=weeks[-1],
+        weeks=weeks,
+        measured=again(measured, "last", ("first", "last"), ("indicator", "value", "widening", "sampling")),
+        counted=again(counted, "week", ("week",), ("indicator", "count", "log_exposure", "era")),
+        record=replace(
+            record,
+            found=np.concatenate([record.found, np.zeros(YEAR)]),
+            share=np.concatenate([record.share, np.ones(YEAR)]),
+            stretch=np.concatenate([record.stretch, np.full(YEAR, record.stretch[-1])]),
+        ),
+    )
+
+
+def _longer_announced(spec: ModelSpec, announcements: list[Announcement]) -> Array:
+    origin = spec.panel.origin
+    later = [spec.panel.weeks[-1] + timedelta(weeks=n) for n in range(1, YEAR + 1)]
+    more = announced_weeks(announcements, later, [origin] * YEAR, spec.priors.files.named_week_share, after=origin)
+    return np.concatenate([spec.announced, more], axis=1)
+
+
+def _longer_paths(spec: ModelSpec, theta: Draws, rng: np.random.Generator) -> Array:
+    """The draw's factor paths with a year more: (1, factor, week)."""
+    path, phi = theta["path"], persistence(theta["half_life"])
+    spread, heavy, df = np.sqrt(1 - phi**2), heavy_tailed(spec), spec.priors.files.factor_tails
+    onward = paths_onward(path[..., -1], phi, lambda: spread * unit_innovations(phi.shape, heavy, df, rng))
+    return np.concatenate([path, np.stack(list(islice(onward, YEAR)), axis=-1)], axis=-1)

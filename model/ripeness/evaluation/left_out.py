@@ -1,4 +1,4 @@
-r"""Data removed: the headline without one indicator, without all of them, without the record of rounds, without both.
+r"""Data left out: the headline without one indicator, without all of them, without the record of rounds, without both.
 
 Without the record the factors are independent of each other, given their own indicators: what joins them is the hazard alone. So let
 :math:`b_k` be what the hazard reads of factor k (path, half-life, jump) and take from a fit without the record draws :math:`b_k'` of its
@@ -6,12 +6,23 @@ posterior given its indicators but one. Paired with draws of everything else fro
 
 .. math:: r_s = L(\text{record}\mid b_{k,s}', \theta_{-k,s})\,/\,L(\text{record}\mid b_{k,s}, \theta_{-k,s})
 
-they are draws of the posterior without that indicator: exact but for Monte Carlo error, and with as good a k̂ as muting a claim, where
+they are draws of the posterior without that indicator: exact but for Monte Carlo error, and with as good a k̂ as zeroing a claim, where
 dividing by the likelihoods of the rows fails (k̂ of 1 to 5). One fit without the record serves an indicator of every factor at once, and both
 readings, as they share the priors of the factors.
 
 What the headline is made of is seen in steps: priors alone, rounds only, indicators only, both. How long talks have been dormant at the
 origin is part of the question, so every step knows it.
+
+Claims zeroed: what the headline would be if one effect's weight were zero.
+
+The model without effect e has the posterior :math:`p(\theta_{-e}\mid y, w_e = 0)`. It is reached from stored draws without a fit: the
+priors of :math:`w_e` and of everything else are independent and no row reads a weight, so that under the importance weights
+
+.. math:: r_s = L(\text{record of rounds}\mid \theta_{-e,s}, 0)\,/\,L(\text{record of rounds}\mid \theta_{-e,s}, w_{e,s})
+
+the draws of :math:`\theta_{-e}` are draws of that posterior (the weight itself keeps its prior and is not used). Exact but for Monte Carlo
+error, which is stated: the change is a difference over the same draws and the same futures. Pareto's k̂ says whether the weights may be
+used (at most 0.7; Vehtari, Simpson, Gelman, Yao and Gabry 2024).
 """
 
 from __future__ import annotations
@@ -26,22 +37,25 @@ from numpy.typing import NDArray
 from ripeness import names
 from ripeness.data.panel import UNSEARCHED, Panel
 from ripeness.evaluation.stored import POINTS, Draws, Stored, error_of_mean
-from ripeness.evaluation.zeroed import Change, record_log_likelihood, rejoin, reweighted_change
+from ripeness.forecast.dormancy import whole_record
 from ripeness.forecast.prior_predictive import sample_prior
 from ripeness.inference.gate import Verdict, judge_fit
 from ripeness.inference.sample import flatten_draws, sample_posterior
 from ripeness.model.spec import ModelSpec
+from ripeness.model.terms.conditions import with_inside_view
+from ripeness.model.terms.pulses import fading_pulses
+from ripeness.reweighting.weights import LARGEST_KHAT, smooth_weights
 
 Array = NDArray[np.float64]
 PRIOR_DRAWS, AT_ONCE = 8_000, 2_000
 READ_BY_HAZARD = ("path", "half_life")  # of each factor; and the pulse, where it has one
 
 
-def without_rows(panel: Panel, removed: set[str]) -> Panel:
+def without_rows(panel: Panel, left_out: set[str]) -> Panel:
     """A panel without the rows of some indicators; the indicators themselves stay, with their parameters at their priors."""
     measured, counted = panel.measured, panel.counted
-    kept = np.array([name not in removed for name in measured.indicators], dtype=bool)[measured.indicator]
-    kept_counts = np.array([name not in removed for name in counted.indicators], dtype=bool)[counted.indicator]
+    kept = np.array([name not in left_out for name in measured.indicators], dtype=bool)[measured.indicator]
+    kept_counts = np.array([name not in left_out for name in counted.indicators], dtype=bool)[counted.indicator]
 
     def pick(rows: Any, mask: NDArray[np.bool_], columns: tuple[str, ...]) -> Any:
         return replace(rows, **{name: getattr(rows, name)[mask] for name in columns})
@@ -79,12 +93,12 @@ def refit(stored: Stored, panel: Panel, reading: str, seed: int) -> Refit:
     draws = flatten_draws(posterior)
     shape = (posterior.sizes[names.CHAIN], posterior.sizes[names.DRAW])
     headline = xr.DataArray(stored.headline(names.CONJUNCTIVE, draws).reshape(shape), dims=(names.CHAIN, names.DRAW))
-    looked_at = posterior.drop_vars(("rounds", "hazard"))  # of a week that nobody searched they are the same in every draw, or of no use
+    looked_at = posterior.drop_vars("hazard")  # of a week that nobody searched they are the same in every draw, or of no use
     return Refit(draws, judge_fit("refit", looked_at, sampled["sample_stats"].to_dataset(), headline))
 
 
-def removal_plan(spec: ModelSpec) -> list[list[str]]:
-    """Which indicators are removed together: of each factor one at a time."""
+def leave_out_plan(spec: ModelSpec) -> list[list[str]]:
+    """Which indicators are left out together: of each factor one at a time."""
     by_factor: dict[str, list[str]] = {}
     for name in spec.panel.indicators:
         by_factor.setdefault(spec.contracts[name].factor, []).append(name)
@@ -121,7 +135,7 @@ def leave_out(stored: Stored, draws: Draws, now: Array, likelihood: Array, witho
     order = np.random.default_rng(stored.seed).permutation(len(without["half_life"]))[np.arange(len(now)) % len(without["half_life"])]
     swapped = factor_swapped(stored.spec, draws, without, stored.spec.contracts[indicator].factor, order)
     then = stored.headline(names.CONJUNCTIVE, swapped)
-    return reweighted_change(now, then, record_log_likelihood(stored.spec, swapped) - likelihood, stored.shape)
+    return reweighted_change(now, then, whole_record(stored.spec, swapped).log_likelihood - likelihood, stored.shape)
 
 
 def change_between(now: Array, then: Array, chains: int) -> Change:
@@ -149,3 +163,87 @@ def headline_of_priors(stored: Stored, reading: str, seed: int, seen: Draws | No
             draws = rejoin(spec, draws | {name: seen[name][order] for name in (*READ_BY_HAZARD, "pulse") if name in seen})
         parts.append(stored.headline(names.CONJUNCTIVE, draws))
     return np.concatenate(parts)
+
+
+@dataclass(frozen=True)
+class Change:
+    """What something does to the headline.
+
+    Parameters
+    ----------
+    points : float
+        Headline then, less the headline now, in percentage points.
+    error : float
+        Monte Carlo standard error of that difference, in points.
+    k : float
+        Pareto's k̂ of the importance weights; NaN where none were used.
+    """
+
+    points: float
+    error: float
+    k: float = float("nan")
+
+    @property
+    def sound(self) -> bool:
+        """Whether the weights may be used."""
+        return not self.k > LARGEST_KHAT
+
+
+def reweighted_change(now: Array, then: Array, log_ratio: Array, shape: tuple[int, int]) -> Change:
+    """Change of a mean from draws `now` to reweighted draws `then`, with the error of the difference.
+
+    Parameters
+    ----------
+    now, then : ndarray (draw,)
+        P_s as it is, and as it would be, of the same draws in the same order.
+    log_ratio : ndarray (draw,)
+    shape : (chains, draws)
+
+    Notes
+    -----
+    The error is that of the mean of the difference's influence function, draws · weight · (then − its mean) − (now − its mean).
+    """
+    weights = smooth_weights(log_ratio)
+    mean_then, mean_now = float(weights.values @ then), float(now.mean())
+    influence = len(now) * weights.values * (then - mean_then) - (now - mean_now)
+    return Change(POINTS * (mean_then - mean_now), POINTS * error_of_mean(influence.reshape(shape)), weights.khat)
+
+
+def mix_changes(changes: list[Change]) -> Change:
+    """The change of the even mixture from those of its parts; k̂ is the worst of them."""
+    error = float(np.sqrt(np.sum([change.error**2 for change in changes])) / len(changes))
+    used = [change.k for change in changes if not np.isnan(change.k)]
+    return Change(float(np.mean([change.points for change in changes])), error, max(used, default=float("nan")))
+
+
+def rejoin(spec: ModelSpec, draws: Draws) -> Draws:
+    """Draws whose inside view follows anew, in its conjunctive form, from their paths, pulses, weights and intercepts."""
+    panel = spec.panel
+    return with_inside_view(
+        spec, names.CONJUNCTIVE, draws, draws["path"] + fading_pulses(spec.workspace.factors, panel.weeks, panel.origin, draws)
+    )
+
+
+def zero_effect(spec: ModelSpec, draws: Draws, effect: int) -> Draws:
+    """Draws with one effect's weight at zero, and the inside view that follows."""
+    weight = draws["weight"].copy()
+    weight[:, effect] = 0.0
+    return rejoin(spec, draws | {"weight": weight})
+
+
+def zeroed_change(stored: Stored, draws: Draws, now: Array, likelihood: Array, effect: int) -> Change:
+    """Change of one reading's headline if an effect's weight were zero.
+
+    Parameters
+    ----------
+    stored : Stored
+    draws : dict of ndarray
+        Posterior draws of one conjunctive fit.
+    now, likelihood : ndarray (draw,)
+        Their headline and their log-likelihood of the record, as they are.
+    effect : int
+        Its place in the model's order.
+    """
+    zeroed = zero_effect(stored.spec, draws, effect)
+    then = stored.headline(names.CONJUNCTIVE, zeroed)
+    return reweighted_change(now, then, whole_record(stored.spec, zeroed).log_likelihood - likelihood, stored.shape)

@@ -19,8 +19,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ripeness import names
+from ripeness.evaluation.left_out import Change, reweighted_change
 from ripeness.evaluation.stored import Draws, Stored
-from ripeness.evaluation.zeroed import Change, reweighted_change
 from ripeness.inference.log_prior import normal_log_density
 
 Array = NDArray[np.float64]

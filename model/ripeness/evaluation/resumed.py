@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ripeness.files import write_whole
 
 MADE_FROM = "made_from"
+Progress = Callable[[str], None]  # given in a few words what begins
 
 
 class ResumedTable:

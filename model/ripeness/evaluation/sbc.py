@@ -1,17 +1,36 @@
-"""The study of calibration: many simulated wars, one row each on disk, and what their ranks say together.
+r"""The study of calibration: many simulated wars, one row each on disk, and what their ranks say together.
 
 Three kinds of simulation share one table. *right*: truths from the prior, readings in turn. *wrong*: the same wars fitted by a model that
 takes silence for weeks that nobody searched; if the test lets that pass, it is no test. *future*: truths from the posterior of the real
-data, a year simulated on from it and fitted with the real record (:mod:`ripeness.evaluation.posterior_sbc`).
+data, a year simulated on from it and fitted with the real record (:mod:`ripeness.evaluation.calibration`).
+
+Are ranks uniform? A test of exact size, and its correction for many quantities.
+
+Of N simulations each gives a rank r among L draws, uniform on 0 … L if the inference is calibrated. The number of ranks up to j is then
+binomial at every j; the statistic is the least two-sided tail probability over all j,
+
+.. math:: \gamma = 2 \min_j \min\{F_j(R_j),\; 1 - F_j(R_j - 1)\},
+
+which is that of the simultaneous bands of Säilynoja, Bürkner and Vehtari (2022). Its distribution under uniformity has no closed form and is
+simulated, so the test has the size that is stated; Holm's correction (1979) keeps the rate of any false alarm among all quantities at 5 %.
+
+Calibration of predictions: of what was said to be so likely, how much came?
+
+With enough outcomes of either kind ArviZ draws the curve (`plot_ppc_pava`: isotonic regression of outcomes on probabilities, after Dimitriadis,
+Gneiting and Jordan 2021). With fewer a curve would be a few steps of chance, and a sentence says what there is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
+import arviz as az
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
+from scipy.stats import binom
 
 from ripeness import names
 from ripeness.evaluation.calibration import (
@@ -23,24 +42,27 @@ from ripeness.evaluation.calibration import (
     TUNE,
     WRONG,
     Simulation,
+    calibrate_future,
     calibrate_once,
     simulate_from_prior,
 )
-from ripeness.evaluation.posterior_sbc import calibrate_future
-from ripeness.evaluation.resumed import ResumedTable
-from ripeness.evaluation.uniformity import holm, p_value
+from ripeness.evaluation.resumed import Progress, ResumedTable
 from ripeness.files import hash_text
 from ripeness.model.spec import ModelSpec
 from ripeness.model.terms.announcements import Announcement
 
 Array = NDArray[np.float64]
-Progress = Callable[[str], None]
 FUTURE = "future"
 COLUMNS = ("quantity", "simulations", "p_value", "failed_fits")
 HEAD = ("simulation", "model", "reading", "failed")
 COVERAGE = ("hazards", "factors with indicators", "factors without")
 RANK = "rank "
 STREAMS = {RIGHT: 0, WRONG: 0, FUTURE: 1}  # right and wrong see the same wars
+SIZE = 0.05
+NULL_SETS = 20_000
+NULL_SEED = 20220401
+FEWEST = 20  # outcomes of each kind below which no curve is drawn
+REPLICATIONS = 500
 
 
 def simulation_columns(quantities: Sequence[str], horizons: Sequence[int]) -> tuple[str, ...]:
@@ -169,3 +191,110 @@ def predictions(rows: Sequence[Mapping[str, str]], weeks: int) -> tuple[Array, N
     """Forecast probability and outcome of a horizon in the simulated wars of the right model: (simulation,) each."""
     own = [row for row in rows if row["model"] == RIGHT]
     return np.array([float(row[f"forecast {weeks}"]) for row in own]), np.array([int(row[f"came {weeks}"]) for row in own])
+
+
+def departure(ranks: NDArray[np.integer], draws: int) -> float:
+    """γ of a set of ranks: small where they are not uniform.
+
+    Parameters
+    ----------
+    ranks : ndarray of int (simulation,)
+        In 0 … draws.
+    draws : int
+    """
+    return float(_departures(np.asarray(ranks)[None], draws)[0])
+
+
+def p_value(ranks: NDArray[np.integer], draws: int) -> float:
+    """P(γ as small or smaller, if the ranks are uniform); at least 1 in `NULL_SETS` + 1."""
+    null = null_departures(len(ranks), draws)
+    return float((1 + np.searchsorted(null, departure(ranks, draws), side="right")) / (len(null) + 1))
+
+
+def simultaneous_band(simulations: int, draws: int, level: float = 1.0 - SIZE) -> tuple[Array, Array]:
+    """Bounds between which the share of ranks up to j stays for all j = 0 … draws − 1 with a probability of `level`: (draw,) each."""
+    gamma = float(np.quantile(null_departures(simulations, draws), 1.0 - level))
+    expected = _expected(draws)
+    lower, upper = (np.asarray(binom.ppf(tail, simulations, expected)) / simulations for tail in (gamma / 2, 1 - gamma / 2))
+    return lower, upper
+
+
+def holm(p_values: Array) -> Array:
+    """Holm's adjusted p-values, in the order given."""
+    order = np.argsort(p_values)
+    stepped = np.maximum.accumulate(p_values[order] * (len(p_values) - np.arange(len(p_values))))
+    adjusted = np.empty(len(p_values))
+    adjusted[order] = np.minimum(stepped, 1.0)
+    return adjusted
+
+
+@lru_cache(maxsize=8)
+def null_departures(simulations: int, draws: int) -> Array:
+    """γ of `NULL_SETS` sets of uniform ranks, in rising order."""
+    rng = np.random.default_rng(NULL_SEED)
+    parts = [_departures(rng.integers(0, draws + 1, (NULL_SETS // 20, simulations)), draws) for _ in range(20)]
+    return np.sort(np.concatenate(parts))
+
+
+def _expected(draws: int) -> Array:
+    return np.arange(1, draws + 1) / (draws + 1)
+
+
+def _departures(ranks: NDArray[np.integer], draws: int) -> Array:
+    """γ of sets of ranks: (set,) from (set, simulation)."""
+    sets, simulations = ranks.shape
+    flat = np.arange(sets)[:, None] * (draws + 1) + ranks
+    upto = np.cumsum(np.bincount(flat.ravel(), minlength=sets * (draws + 1)).reshape(sets, draws + 1), axis=1)[:, :-1]
+    counts = np.arange(simulations + 1)
+    expected = _expected(draws)
+    below = binom.cdf(counts[:, None], simulations, expected[None])  # (count, j)
+    above = binom.sf(counts[:, None] - 1, simulations, expected[None])
+    least = np.minimum(below, above)
+    return np.asarray(2.0 * least[upto, np.arange(draws)[None]].min(axis=1))
+
+
+def calibration_said(probabilities: Array, outcomes: NDArray[np.int64], what: str) -> str:
+    """How predictions compare with outcomes, in a sentence.
+
+    Parameters
+    ----------
+    probabilities : ndarray (prediction,)
+    outcomes : ndarray of int (prediction,)
+        1 where what was predicted came.
+    what : str
+        What was predicted, as in "a round within 13 weeks in the simulated wars".
+    """
+    came, expected = int(outcomes.sum()), float(probabilities.sum())
+    # the sum of independent outcomes of these probabilities
+    spread = float(np.sqrt((probabilities * (1 - probabilities)).sum()))
+    said = f"Of {len(outcomes)} predictions of {what}, {expected:.0f} should have come (give or take {2 * spread:.0f}) and {came} did"
+    if enough(outcomes):
+        return f"{said}."
+    return f"{said}: too few for a calibration curve, which needs {FEWEST} that came and {FEWEST} that did not."
+
+
+def enough(outcomes: NDArray[np.int64]) -> bool:
+    """Whether a curve can be drawn."""
+    came = int(outcomes.sum())
+    return min(came, len(outcomes) - came) >= FEWEST
+
+
+def plot_calibration(probabilities: Array, outcomes: NDArray[np.int64], seed: int) -> Any:
+    """ArviZ's PAV-adjusted calibration plot.
+
+    Raises
+    ------
+    ValueError
+        If there are too few outcomes of either kind.
+    """
+    if not enough(outcomes):
+        raise ValueError(f"at least {FEWEST} outcomes of each kind for a calibration curve")
+    rng = np.random.default_rng(seed)
+    replicated = (rng.random((1, REPLICATIONS, len(outcomes))) < probabilities).astype(int)
+    tree = xr.DataTree.from_dict(
+        {
+            "posterior_predictive": xr.Dataset({"came": ((names.CHAIN, names.DRAW, "prediction"), replicated)}),
+            "observed_data": xr.Dataset({"came": (("prediction",), outcomes.astype(int))}),
+        }
+    )
+    return az.plot_ppc_pava(tree, ci_prob=0.9, backend="matplotlib")

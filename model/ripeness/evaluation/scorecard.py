@@ -22,7 +22,7 @@ from ripeness import names
 from ripeness.elicitation.readings import EffectPrior
 from ripeness.essay import Claim
 from ripeness.evaluation.stored import Draws, Stored, error_of_mean
-from ripeness.model.terms.conditions import regressors
+from ripeness.model.terms.conditions import effect_regressors
 from ripeness.model.terms.pulses import fading_pulses
 
 Array = NDArray[np.float64]
@@ -152,11 +152,7 @@ def stood_before_rounds(stored: Stored, draws: Draws) -> Array:
     In standard deviations of the factor; a week with a round reads the factors of the week before it, as in the model.
     """
     spec = stored.spec
-    factors, panel, structure = spec.workspace.factors, spec.panel, spec.structure
-    path = draws["path"] + fading_pulses(factors, panel.weeks, panel.origin, draws)
-    start = panel.record.start
-    read = regressors(path[..., start - 1 : -1], structure.sided, np)
-    before = _before_rounds(stored)
-    apart = read[..., before].mean(axis=-1) - read[..., ~before].mean(axis=-1)
-    placed = structure.placement.reshape(len(structure.effects), structure.conditions, -1).any(axis=1)
-    return np.asarray(apart @ placed.T / placed.sum(axis=1))
+    panel, start = spec.panel, spec.panel.record.start
+    path = draws["path"] + fading_pulses(spec.workspace.factors, panel.weeks, panel.origin, draws)
+    read, before = effect_regressors(spec, path[..., start - 1 : -1]), _before_rounds(stored)
+    return np.asarray(read[..., before].mean(axis=-1) - read[..., ~before].mean(axis=-1))

@@ -3,24 +3,43 @@
 A horizon's forecasts overlap (52 weeks every four weeks), so that n of them are far fewer independent ones: no error bar is drawn from n.
 Weeks do not overlap: the weekly event log score sums the log score of every week once, each given what happened in the weeks of its block
 before it, and is the log score of the record as a whole.
+
+Leave-future-out cross-validation by ArviZ: every fit scored on the four weeks after each origin, on rounds alone.
+
+One observation is one block: the record of rounds of four weeks, of which an origin's posterior gives the likelihood draw by draw, the
+states of those weeks integrated out (averaged over factor paths, `patterns.py`). `lfo_cv` is told to refit at every origin, and its refits
+are the backtest's. The record before the first origin stands as one observation before the others, since `lfo_cv` begins with what has
+been seen. Its effective number of parameters compares with the last fit, whose states are conditioned on.
+
+Stacking weights are shown and not used: with a couple of resumptions they are noise, and the headline is the even mixture, fixed beforehand.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
-from typing import Final
+from typing import Any, Final
 
+import arviz as az
 import numpy as np
 import pandas as pd
 import scoringrules
+import xarray as xr
+from arviz_stats import SamplingWrapper
+from numpy.typing import NDArray
 
+from ripeness import names
 from ripeness.evaluation.origins import AS_OF, FINAL, POPULATIONS
 from ripeness.evaluation.unit import WEEK
 
 SCORE_COLUMNS: Final = ("forecaster", "population", "horizon_weeks", "n", "brier", "log_score")
 WEEKLY_COLUMNS: Final = ("forecaster", "population", "weeks", "rounds", "total_log_score", "brier")
 GAP_COLUMNS: Final = ("forecaster", "question", "horizon_weeks", "n", "brier_gap", "log_score_gap")
+Array = NDArray[np.float64]
+BLOCK: Final = "block"
+LFO_COLUMNS: Final = ("fit", "elpd", "se", "p", "difference_to_outside", "se_of_difference", "mcse", "stacking_weight", "blocks")
+LIKELIHOOD: Final = "rounds"
 
 
 def score_rows(frame: pd.DataFrame) -> pd.DataFrame:
@@ -94,3 +113,97 @@ def weekly_skill(scored: pd.DataFrame, forecaster: str, reference: str) -> pd.Se
     weeks = scored[scored["question"] == WEEK]
     by_week = weeks.pivot(index="target_end_date", columns="forecaster", values="log_score")
     return by_week[reference] - by_week[forecaster]
+
+
+class StoredRefits(SamplingWrapper):
+    """Refits that have been made already, as `lfo_cv` asks for them.
+
+    Parameters
+    ----------
+    likelihoods : callable
+        From the number of an origin to the log-likelihood of its block under its own posterior: (chain, draw).
+    blocks : int
+        Number of blocks after the first origin.
+    """
+
+    def __init__(self, likelihoods: Callable[[int], Array], blocks: int):
+        super().__init__(model=None)
+        self.likelihoods = likelihoods
+        self.blocks = blocks
+
+    def sel_observations(self, idx: Any) -> tuple[int, int]:
+        """The number of the origin, twice: what is left out begins with its block."""
+        origin = int(np.min(idx)) - 1
+        return origin, origin
+
+    def sample(self, modified_observed_data: int) -> int:
+        """Nothing to sample."""
+        return modified_observed_data
+
+    def get_inference_data(self, fitted_model: int) -> xr.DataTree:
+        """No more than a tree."""
+        return xr.DataTree()
+
+    def log_likelihood__i(self, excluded_obs: int, idata__i: xr.DataTree) -> xr.DataArray:
+        """Log-likelihood of the origin's own block; of later ones nothing is asked, and nothing is said (NaN)."""
+        found = self.likelihoods(excluded_obs)
+        values = np.full((*found.shape, self.blocks - excluded_obs), np.nan)
+        values[..., 0] = found
+        return xr.DataArray(values, dims=(names.CHAIN, names.DRAW, BLOCK))
+
+
+def happened(patterns: Array, weeks: Sequence[int]) -> Array:
+    """Log-likelihood of what happened: (chain, draw), from (chain, draw, 2, …, 2) and the weeks with (1) and without (0) a round."""
+    place = np.ravel_multi_index(tuple(weeks), patterns.shape[2:])
+    return np.log(patterns.reshape(*patterns.shape[:2], -1)[..., place].astype(float))
+
+
+def leave_future_out(likelihoods: Mapping[str, Sequence[Array]], record: Mapping[str, Array], origins: Sequence[date]) -> pd.DataFrame:
+    """Leave-future-out scores of all fits.
+
+    Parameters
+    ----------
+    likelihoods : mapping of sequence of ndarray (chain, draw)
+        By fit and origin: log-likelihood of the block after the origin under the origin's posterior.
+    record : mapping of ndarray (chain, draw, block)
+        By fit: log-likelihood, under the last posterior, of the record before the first origin and of every block after it.
+    origins : sequence of date
+
+    Returns
+    -------
+    DataFrame (fit)
+        LFO_COLUMNS: elpd is the sum over blocks, higher is better; mcse its Monte Carlo standard error.
+    """
+    results, errors = {}, {}
+    for name, by_origin in likelihoods.items():
+        wrapper = StoredRefits(lambda origin, by_origin=by_origin: by_origin[origin], len(origins))  # type: ignore[misc]
+        full = xr.Dataset({LIKELIHOOD: ((names.CHAIN, names.DRAW, BLOCK), record[name])}, coords={BLOCK: np.arange(len(origins) + 1)})
+        tree = xr.DataTree.from_dict({"log_likelihood": full})
+        results[name] = az.lfo_cv(
+            tree, wrapper, min_observations=1, forecast_horizon=1, time_dim=BLOCK, pointwise=True, var_name=LIKELIHOOD, method="exact"
+        )
+        errors[name] = np.sqrt(sum(_relative_error(np.exp(found)) ** 2 for found in by_origin))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=UserWarning, module="arviz_stats")  # that 52 blocks are few is said beside the table
+        compared = az.compare(results, method="stacking", reference=names.OUTSIDE, round_to="none")
+    rows = [
+        (
+            name,
+            float(found.elpd),
+            float(found.se),
+            float(found.p),
+            float(compared.loc[name, "elpd_diff"]),
+            float(compared.loc[name, "dse"]),
+            float(errors[name]),
+            float(compared.loc[name, "weight"]),
+            len(origins),
+        )
+        for name, found in results.items()
+    ]
+    return pd.DataFrame(rows, columns=list(LFO_COLUMNS))
+
+
+def _relative_error(probabilities: Array) -> float:
+    """Monte Carlo standard error of the log of a mean: (chain, draw) to a number."""
+    error = az.mcse(xr.Dataset({"p": ((names.CHAIN, names.DRAW), probabilities)}))["p"]
+    return float(error / probabilities.mean())

@@ -7,7 +7,7 @@ them by the size of the change.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,15 +15,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ripeness import names
-from ripeness.evaluation.left_out import change_between, headline_of_priors, leave_out, refit, removal_plan, without_rounds, without_rows
+from ripeness.evaluation.left_out import (
+    Change,
+    change_between,
+    headline_of_priors,
+    leave_out,
+    leave_out_plan,
+    mix_changes,
+    refit,
+    without_rounds,
+    without_rows,
+    zeroed_change,
+)
 from ripeness.evaluation.power import POWERS, Scaling, scale_powers
-from ripeness.evaluation.resumed import ResumedTable
+from ripeness.evaluation.resumed import Progress, ResumedTable
 from ripeness.evaluation.scorecard import claims_of
 from ripeness.evaluation.stored import CONJUNCTIVE_READINGS, POINTS, Draws, Stored, error_of_mean, error_of_mixture
-from ripeness.evaluation.zeroed import WORST_K, Change, mix_changes, mute_effect, record_log_likelihood
+from ripeness.forecast.dormancy import whole_record
+from ripeness.reweighting.weights import LARGEST_KHAT
 
 Array = NDArray[np.float64]
-Progress = Callable[[str], None]
 COLUMNS = ("kind", "what", "change_points")
 DETAILS = ("kind", "what", "change_points", "error_points", "probability", "k_hat", "gradient", "how")
 CLAIM, INDICATOR, READING, VARIANT, EVIDENCE_KIND = "claim zeroed", "indicator left out", "reading alone", "variant", "evidence"
@@ -84,7 +95,7 @@ def study_sensitivity(stored: Stored, table: ResumedTable, progress: Progress) -
 
 def usable(row: Mapping[str, str]) -> bool:
     """Whether a change may be shown: its importance weights, if any, have a k̂ of at most 0.7."""
-    return row["k_hat"] == "" or float(row["k_hat"]) <= WORST_K
+    return row["k_hat"] == "" or float(row["k_hat"]) <= LARGEST_KHAT
 
 
 Found = Iterator[tuple[str, list[dict[str, Any]]]]
@@ -131,11 +142,11 @@ def _claims(stored: Stored, headline: Headline, table: ResumedTable) -> Found:
         changes = []
         for fit, _ in CONJUNCTIVE_READINGS:
             if fit not in likelihood:
-                likelihood[fit] = record_log_likelihood(stored.spec, headline.draws[fit])
-            changes.append(mute_effect(stored, headline.draws[fit], headline.now[fit], likelihood[fit], e))
+                likelihood[fit] = whole_record(stored.spec, headline.draws[fit]).log_likelihood
+            changes.append(zeroed_change(stored, headline.draws[fit], headline.now[fit], likelihood[fit], e))
         change = mix_changes(changes)
         how = f"weight of {effect.id} at zero, {REWEIGHTED}"
-        yield f"muted: {effect.id}", [_row(headline, CLAIM, claim.id, change, how) for claim in claims]
+        yield f"zeroed: {effect.id}", [_row(headline, CLAIM, claim.id, change, how) for claim in claims]
 
 
 def _scalings(stored: Stored, headline: Headline, table: ResumedTable) -> Found:
@@ -180,22 +191,22 @@ def _evidence(stored: Stored, headline: Headline, table: ResumedTable) -> Found:
 def _indicators(stored: Stored, headline: Headline, table: ResumedTable) -> Found:
     """Every indicator left out, one of each factor at a time."""
     likelihood: dict[str, Array] = {}
-    for turn, removed in enumerate(removal_plan(stored.spec)):
-        if all(table.has(kind=INDICATOR, what=indicator) for indicator in removed):
+    for turn, left_out in enumerate(leave_out_plan(stored.spec)):
+        if all(table.has(kind=INDICATOR, what=indicator) for indicator in left_out):
             continue
-        panel = without_rounds(without_rows(stored.spec.panel, set(removed)))
+        panel = without_rounds(without_rows(stored.spec.panel, set(left_out)))
         found = refit(stored, panel, names.AS_WRITTEN, stored.seed + 10 * (turn + 1))
-        for indicator in removed:
+        for indicator in left_out:
             if table.has(kind=INDICATOR, what=indicator):
                 continue
             changes = []
             for fit, _ in CONJUNCTIVE_READINGS:
                 draws = headline.draws[fit]
                 if fit not in likelihood:
-                    likelihood[fit] = record_log_likelihood(stored.spec, draws)
+                    likelihood[fit] = whole_record(stored.spec, draws).log_likelihood
                 changes.append(leave_out(stored, draws, headline.now[fit], likelihood[fit], found.draws, indicator))
             how = f"its factor {REFITTED} without it, the rest {REWEIGHTED}" + _of_gate(int(not found.verdict.passed))
-            yield f"removed: {indicator}", [_row(headline, INDICATOR, indicator, mix_changes(changes), how)]
+            yield f"left out: {indicator}", [_row(headline, INDICATOR, indicator, mix_changes(changes), how)]
 
 
 def _of_gate(failures: int) -> str:

@@ -18,15 +18,15 @@ from ripeness import files, names
 from ripeness.calendar import weeks_between
 from ripeness.data.vintages import Store, Vintage
 from ripeness.elicitation.elicited import Priors
-from ripeness.evaluation import at_origin, baselines, origins, patterns, reused
-from ripeness.evaluation.at_origin import KHAT, PATTERNS, RECORD, AtOrigin, Task, Which
+from ripeness.evaluation import at_origin, baselines, origins, unit
+from ripeness.evaluation.at_origin import KHAT, PARAMETERS, PATTERNS, RECORD, AtOrigin, Task, Which
 from ripeness.evaluation.backtest import (
     CORES,
     FINAL_FITS,
     FOLDER,
     VINTAGES,
     Opener,
-    Told,
+    OriginDone,
     joined,
     make_forecasts,
     plan,
@@ -34,23 +34,19 @@ from ripeness.evaluation.backtest import (
     read_tables,
     run_tasks,
 )
-from ripeness.evaluation.lfo import happened, leave_future_out
-from ripeness.evaluation.origins import AS_OF, BLOCK_WEEKS, FINAL, backtest_origins, is_recorded, populations_of, spread_evenly
-from ripeness.evaluation.outcomes import settled
+from ripeness.evaluation.origins import AS_OF, FINAL, backtest_origins, is_recorded, populations_of, spread_evenly, with_outcomes
 from ripeness.evaluation.published import ABOUT, FORECASTS, GAP, LFO, SCORES, SKILL, SKILL_POWER, STUDIES, WEEKLY
-from ripeness.evaluation.scores import score_populations, score_rows, vintage_gap
-from ripeness.evaluation.simulated_wars import FixedWar
-from ripeness.evaluation.skill import measure_skill, power_table, simulate_reference
-from ripeness.evaluation.unit import WEEK
+from ripeness.evaluation.scores import happened, leave_future_out, score_populations, score_rows, vintage_gap
+from ripeness.evaluation.skill import FixedWar, measure_skill, power_table, simulate_reference
+from ripeness.evaluation.unit import BLOCK_WEEKS, WEEK
 from ripeness.model.spec import build_spec
-from ripeness.model.terms import conditions as inner
 from ripeness.model.terms.outside import outside_basis
 from ripeness.workspace import FitSettings, Workspace
 
 Array = NDArray[np.float64]
 QUICK: Final = 12  # origins
 VERSIONED: Final = ("nutpie", "numba", "arviz", "scoringrules", "preliz", "numpy", "scipy", "pandas", "xarray")
-MAKERS: Final = (at_origin, baselines, origins, patterns, reused)  # of this room: what forecasts are made by
+MAKERS: Final = (at_origin, baselines, origins, unit)  # of this room: what forecasts are made by
 OUTSIDE_WEEKS: Final = 600  # dormancies beyond count as this one
 KEPT: Final = (
     "question",
@@ -141,7 +137,7 @@ class Study:
 
 
 def run_study(
-    study: Study, executor: Opener, told: Told, about: Mapping[str, Any], make: Callable[[Task], AtOrigin] = make_forecasts
+    study: Study, executor: Opener, origin_done: OriginDone, about: Mapping[str, Any], make: Callable[[Task], AtOrigin] = make_forecasts
 ) -> dict[str, pd.DataFrame]:
     """Make the forecasts that are missing, score all, and write the tables.
 
@@ -150,7 +146,7 @@ def run_study(
     study : Study
     executor : callable
         Opens what the tasks run on; not called if nothing is missing.
-    told : callable
+    origin_done : callable
         As `run_tasks` has it.
     about : mapping
         What stands in backtest.json beside what the study knows: command and date.
@@ -164,7 +160,7 @@ def run_study(
     """
     tasks = study.plan()
     everything = [task for kind in study.vintages for task in tasks[kind]]
-    run_tasks(everything, study.folder, executor, told, make)
+    run_tasks(everything, study.folder, executor, origin_done, make)
     tables = assess(study, tasks)
     for name, table in tables.items():
         files.write_whole(study.tables / name, table.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
@@ -195,7 +191,7 @@ def assess(study: Study, tasks: Mapping[str, Sequence[Task]]) -> dict[str, pd.Da
     everything = read_tables([task for kind in study.vintages for task in tasks[kind]], study.folder)
     left_out = {name for name, _, _ in names.FITS} - {name for name, _, _ in study.fits}
     forecasts = everything[~everything["forecaster"].isin(left_out)]
-    scored = score_rows(settled(forecasts, question, study.store))
+    scored = score_rows(with_outcomes(forecasts, question, study.store))
     populations = {task.vintage.origin: _populations(study, task.vintage) for task in tasks[AS_OF]}
     as_of = scored[scored["vintage"] == AS_OF]
     scores, weekly = score_populations(as_of, populations)
@@ -237,19 +233,10 @@ def _kept(forecasts: pd.DataFrame, scored: pd.DataFrame, populations: Mapping[da
 def fixed_war(study: Study, tasks: Sequence[Task], fit: str) -> FixedWar:
     """The war of the simulations: the posterior means of a fit at the last origin, beginning as dormant as talks were at the first."""
     spec, _ = build_spec(study.workspace, tasks[-1].vintage, study.priors)
-    means = read_arrays(study.folder, AS_OF, tasks[-1].vintage.origin)
-    first = tasks[0].vintage
-    return FixedWar(
-        means[f"{fit}.outside_knots"] @ outside_basis(spec, OUTSIDE_WEEKS).T,
-        inner.weight_matrix(means[f"{fit}.weight"], spec.structure),
-        means[f"{fit}.intercept_open"],
-        means[f"{fit}.half_life"],
-        np.array([factor.tails == "shocks" for factor in study.workspace.factors]),
-        float(study.priors.files.factor_tails),
-        spec.structure,
-        weeks_between(first.rounds()[-1], first.origin) + 1,
-        study.workspace.question.active_weeks,
-    )
+    arrays, first = read_arrays(study.folder, AS_OF, tasks[-1].vintage.origin), tasks[0].vintage
+    means = {name: arrays[f"{fit}.{name}"] for name in PARAMETERS}
+    outside = means["outside_knots"] @ outside_basis(spec, OUTSIDE_WEEKS).T
+    return FixedWar(spec, outside, means, weeks_between(first.rounds()[-1], first.origin) + 1)
 
 
 def _leave_future_out(study: Study, tasks: Sequence[Task], scored: pd.DataFrame) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""The forecast unit: what a probability speaks of, in columns of its own, so that scores cannot be grouped wrongly.
+r"""The forecast unit: what a probability speaks of, in columns of its own, so that scores cannot be grouped wrongly.
 
     question  horizon_weeks  given    the probability is that of
     round     13                      at least one round in the days origin+1 … target_end_date
@@ -6,7 +6,13 @@
     week      3              silent   a round in the third week, given none in the two before it
     week      4              srs      a round in the fourth week, given one in the second and none in the first and third
 
-Every history of the first weeks has its row, so that no forecast needs to know what happened.
+Every history of the first weeks has its row, so that no forecast needs to know what happened. The numbers come from the probability of every pattern of
+weeks with and without a round, dormancy starting anew after each round. With H_j the history of the weeks before week j, a forecast of week j given H_j follows from the patterns' probabilities alone,
+
+.. math:: P(y_j = 1 \mid H_j) = P(H_j, y_j = 1) / P(H_j)
+
+and the product over the weeks of a block of what was said of each is the probability of the block's pattern: the weekly event log score of
+a block is the log of the posterior mean of that pattern's probability. Nothing is simulated but the factor paths.
 """
 
 from __future__ import annotations
@@ -16,12 +22,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass, fields
 from datetime import date
 from io import StringIO
+from itertools import product
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from ripeness.files import write_whole
+
+if TYPE_CHECKING:
+    from ripeness.forecast.ahead import Ahead
 
 WEEK: Final = "week"  # the question of one week's rows
 SILENT: Final = "silent"
@@ -29,6 +41,9 @@ LETTERS: Final = ("s", "r")  # a week without, with a round
 PASSED: Final = "passed"
 FAILED: Final = "failed"
 DIGITS: Final = 10
+Array = NDArray[np.float64]
+BLOCK_WEEKS: Final = 4  # from one origin to the next
+CELLS = 4_000_000  # numbers held at once
 
 
 @dataclass(frozen=True)
@@ -99,3 +114,56 @@ def read_units(path: Path) -> pd.DataFrame:
     for name in days:
         frame[name] = [date.fromisoformat(text) for text in frame[name]]
     return frame
+
+
+def pattern_probabilities(ahead: Ahead, weeks: int = BLOCK_WEEKS) -> Array:
+    """Probability of every pattern of the first weeks ahead, draw by draw, averaged over factor paths.
+
+    Parameters
+    ----------
+    ahead : Ahead
+    weeks : int
+
+    Returns
+    -------
+    ndarray (draw, 2, …, 2)
+        One axis for each week, 0 without and 1 with a round; sums to 1 over all but the draws.
+    """
+    draws, paths, _ = ahead.inside.shape
+    result = np.empty((draws, *(2,) * weeks))
+    step = max(1, CELLS // (paths * len(ahead.dormancy)))
+    for begin in range(0, draws, step):
+        part = slice(begin, begin + step)
+        start = np.repeat(ahead.state[part][:, None, :], paths, axis=1)
+        _follow(ahead, part, start, ahead.dormancy, (), result[part])
+    return result
+
+
+def _follow(ahead: Ahead, part: slice, weight: Array, dormancy: NDArray[np.intp], place: tuple[Any, ...], result: Array) -> None:
+    """Branch on the next week: `weight` (draw, path, state) is the probability of the pattern so far, and of its state of dormancy."""
+    week = len(place)
+    if week == result.ndim - 1:
+        result[(slice(None), *place)] = weight.sum(axis=2).mean(axis=1)
+        return
+    share = ahead.reach[-1, 0] if week == 0 else 1.0
+    base = np.exp(ahead.outside[part][:, None, dormancy - 1])
+    total = base * np.exp(ahead.inside[part, :, week, None]) * share + ahead.announced[part][:, None, week, None]
+    _follow(ahead, part, weight * np.exp(-total), dormancy + 1, (*place, 0), result)
+    held = (weight * -np.expm1(-total)).sum(axis=2, keepdims=True)
+    _follow(ahead, part, held, np.ones(1, dtype=np.intp), (*place, 1), result)
+
+
+def week_given(pattern: Array) -> dict[tuple[int, str], float]:
+    """Probability of a round in each week of a block, by week (from 1) and history.
+
+    Parameters
+    ----------
+    pattern : ndarray (2, …, 2)
+        Probability of every pattern, as `pattern_probabilities` gives it, averaged over draws.
+    """
+    result = {}
+    for ahead in range(1, pattern.ndim + 1):
+        for before in product((0, 1), repeat=ahead - 1):
+            here = pattern[before]
+            result[ahead, history(before)] = float(here[1].sum() / here.sum())
+    return result

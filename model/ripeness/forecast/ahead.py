@@ -6,10 +6,8 @@ fading. Hazards of a week read the factors of the week before it, as in the mode
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
-from itertools import count
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,15 +15,15 @@ from numpy.typing import NDArray
 from ripeness import names
 from ripeness.calendar import horizon_span
 from ripeness.forecast.dormancy import dormancy_in_week
+from ripeness.forecast.simulate import simulate_factors
 from ripeness.model.spec import ModelSpec, Variant
-from ripeness.model.terms import conditions as inner
 from ripeness.model.terms.announcements import Announcement, announced_weeks
-from ripeness.model.terms.factor_paths import persistence
+from ripeness.model.terms.conditions import inside_view
+from ripeness.model.terms.factor_paths import Hold
 from ripeness.model.terms.outside import outside_basis
 from ripeness.model.terms.pulses import fading_pulses
 
 Array = NDArray[np.float64]
-Hold = Callable[[int, Array], None]
 AT_ONCE = 13  # weeks whose inside view is computed together
 NEGLIGIBLE = 1e-12  # a state of dormancy less likely than this in every draw is left out
 
@@ -124,43 +122,11 @@ def _inside_ahead(
     rng: np.random.Generator,
     hold: Hold | None,
 ) -> Array:
-    structure, factors = spec.structure, spec.workspace.factors
-    matrix = inner.weight_matrix(posterior["weight"], structure)[:, None]
-    intercept = posterior["intercept_open"][:, None]
-    pulses = fading_pulses(factors, [sunday - timedelta(days=7) for sunday in weeks], spec.panel.origin, posterior)
-    result = np.empty((len(intercept), paths, len(weeks)))
-    ahead = _factors_ahead(spec, posterior, paths, rng, hold)
+    pulses = fading_pulses(spec.workspace.factors, [sunday - timedelta(days=7) for sunday in weeks], spec.panel.origin, posterior)
+    result = np.empty((len(posterior["half_life"]), paths, len(weeks)))
+    ahead = simulate_factors(spec, posterior, paths, rng, hold)
     for first in range(0, len(weeks), AT_ONCE):
         some = slice(first, min(first + AT_ONCE, len(weeks)))
         effective = np.stack([next(ahead) for _ in weeks[some]], axis=-1) + pulses[:, None, :, some]
-        regressor = inner.regressors(effective, structure.sided, np)
-        result[:, :, some] = inner.inside_score(inner.openness(regressor, matrix, intercept), intercept, variant == names.CONJUNCTIVE, np)
-    return result - posterior["normaliser"][:, None, None]
-
-
-def _factors_ahead(
-    spec: ModelSpec, posterior: dict[str, Array], paths: int, rng: np.random.Generator, hold: Hold | None
-) -> Iterator[Array]:
-    """Factors (draw, path, factor) as the hazards of the weeks ahead read them, without pulses, week by week without end."""
-    path = posterior["path"]
-    draws, number, known = path.shape
-    phi = persistence(posterior["half_life"])
-    spread = np.sqrt(1 - phi**2)
-    heavy = np.array([factor.tails == "shocks" for factor in spec.workspace.factors])
-    df = spec.priors.files.factor_tails
-    # the week before the first one ahead: the origin's own week if that is whole, else the one before
-    here = known - 1 - int(spec.panel.origin_inside_week)
-    for week in range(here, known):
-        z = np.repeat(path[:, None, :, week], paths, axis=1)
-        yield z
-    for week in count(1):
-        half = rng.normal(size=(draws, paths // 2, number))
-        if heavy.any():
-            # a Student-t of unit variance; the mixing variable is shared within a pair, which keeps the pair antithetic
-            mixing = rng.chisquare(df, size=(draws, paths // 2, int(heavy.sum()))) / (df - 2)
-            half[:, :, heavy] /= np.sqrt(mixing)
-        innovation = np.concatenate([half, -half], axis=1)
-        z = phi[:, None] * z + spread[:, None] * innovation
-        if hold is not None:
-            hold(week, z)
-        yield z
+        result[:, :, some] = inside_view(spec, variant, posterior, effective)
+    return result

@@ -11,30 +11,34 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ripeness.data.panel import UNSEARCHED
 from ripeness.model.spec import ModelSpec
-from ripeness.model.terms.outside import outside_basis
-from ripeness.model.terms.record import filter_onward
+from ripeness.model.terms.record import filter_onward, record_terms
 
 Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Silence:
-    """What the rounds of a window say of each draw.
+    """What the rounds of some weeks say of each draw.
 
     Parameters
     ----------
-    log_likelihood : ndarray (draw,)
+    by_week : ndarray (draw, week)
+        Log-likelihood of what is on record in each week, given the record before it.
     state : ndarray (draw, state)
         Probability that d = 1, 2, … in what comes next.
     chance : ndarray (draw, week)
         Probability of a round in each week, given the record before it.
     """
 
-    log_likelihood: Array
+    by_week: Array
     state: Array
     chance: Array
+
+    @property
+    def log_likelihood(self) -> Array:
+        """Of the record of all these weeks: (draw,)."""
+        return np.asarray(self.by_week.sum(axis=1))
 
 
 def dormancy_in_week(spec: ModelSpec, draws: Mapping[str, Array], week: int) -> Array:
@@ -70,13 +74,13 @@ def silence_of_record(spec: ModelSpec, draws: Mapping[str, Array], first: int, s
     inside : ndarray (draw, week)
         Inside view as the hazards of those weeks read it, that of the week before each; zero in the outside variant.
     """
-    record, span, number = spec.panel.record, slice(first, stop), len(state)
-    outside = np.ascontiguousarray(draws["outside_knots"] @ outside_basis(spec, state.shape[1] + stop - first + 1).T)
-    announced = -np.log1p(-draws["kept"]) @ spec.announced[:, span]
-    stretch, stretches = record.stretch[span], len(record.sensitivities)
-    known = draws.get("sensitivity", np.zeros((number, 0)))[:, :stretches]
-    found_if_held = np.concatenate([known, np.zeros((number, 1)), np.ones((number, 1))], axis=1)
-    place = np.where(stretch != UNSEARCHED, stretch, stretches + (record.found[span] > 0))
+    terms = record_terms(spec, draws, first, stop, inside, state.shape[1])
     whole = stop < len(spec.panel.weeks) or not spec.panel.origin_inside_week
-    multiplier = inside + np.log(record.share[span])
-    return Silence(*filter_onward(outside, multiplier, announced, found_if_held[:, place], record.found[span], state, whole))
+    return Silence(*filter_onward(*terms, spec.panel.record.found[first:stop], state, whole))
+
+
+def whole_record(spec: ModelSpec, draws: Mapping[str, Array]) -> Silence:
+    """Hold the whole record against draws that have `inside` (draw, week)."""
+    start, stop = spec.panel.record.start, len(spec.panel.weeks)
+    inside = np.asarray(draws["inside"][:, start - 1 : stop - 1], dtype=float)
+    return silence_of_record(spec, draws, start, stop, np.ones((len(inside), 1)), inside)

@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 from ripeness import names
 from ripeness.model.build import parameters_of
 from ripeness.model.spec import ModelSpec, Variant
-from ripeness.model.terms import conditions as inner
 from ripeness.model.terms import terms_of
-from ripeness.model.terms.conditions import reading_data
+from ripeness.model.terms.conditions import inside_view, prior_draws, reading_data
 
 Array = NDArray[np.float64]
 
@@ -71,24 +70,19 @@ def check_directions(spec: ModelSpec, reading: str, draws: int, seed: np.random.
 
     An effect is tested on its own: the other weights of its factor are set to zero, so that a factor with two effects cannot hide one.
     """
-    structure = spec.structure
     prior = reading_data(spec, reading, names.CONJUNCTIVE)
-    drawn = inner.prior_draws(prior, draws, seed=int(np.random.default_rng(seed).integers(2**31)))
+    drawn = prior_draws(prior, draws, seed=int(np.random.default_rng(seed).integers(2**31)))
     weight = drawn["total"][:, None] * prior["leverage"] * drawn["effect"]
-    intercept = drawn["intercept"]
     ids = spec.workspace.factor_ids
     result = []
     for e, effect in enumerate(spec.priors.effects[reading]):
         alone = np.zeros_like(weight)
         alone[:, e] = weight[:, e]
-        matrix = inner.weight_matrix(alone, structure)
-        z = np.zeros((len(ids), 2))
-        z[ids.index(effect.factor), 1] = 1.0
-        score = inner.inside_score(inner.openness(inner.regressors(z, structure.sided, np), matrix, intercept), intercept, True, np)
-        rise = score[:, 1] - score[:, 0]
-        if effect.role:  # a one-sided factor: either sign, by the side that loses or wins ground
-            z[ids.index(effect.factor), 1] = 2.0
-            score = inner.inside_score(inner.openness(inner.regressors(z, structure.sided, np), matrix, intercept), intercept, True, np)
-            rise = score[:, 1] - score[:, 0]
+        z = np.zeros((1, len(ids), 2))
+        # of a one-sided factor either sign will do, by the side that loses or wins ground
+        z[0, ids.index(effect.factor), 1] = 2.0 if effect.role else 1.0
+        only = {"weight": alone, "intercept_open": drawn["intercept"], "normaliser": np.zeros(draws)}
+        inside = inside_view(spec, names.CONJUNCTIVE, only, z)
+        rise = inside[:, 1] - inside[:, 0]
         result.append(Direction(effect.id, effect.direction, float(np.mean(rise < 0 if effect.direction == "-" else rise > 0))))
     return result

@@ -1,20 +1,90 @@
-"""Simulated futures: rounds drawn week by week, each resetting dormancy, for what the closed formula cannot say."""
+r"""The one simulator: factors, rounds with dormancy, and data, drawn forward from draws of the prior or the posterior.
+
+It joins what the model's terms say of chance: the AR(1) step of the factors (:mod:`ripeness.model.terms.factor_paths`), the rounds of one week and
+what is found of them (:mod:`ripeness.model.terms.record`), the rows of the indicators (:mod:`ripeness.inference.predictive`). Slow levels stay where they
+are after a record, pulses go on fading; announced meetings are those known.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import chain
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ripeness.forecast.ahead import Ahead
+from ripeness import names
+from ripeness.data.panel import UNSEARCHED, Panel
+from ripeness.inference.predictive import replicates
+from ripeness.model.spec import ModelSpec
+from ripeness.model.terms.factor_paths import Hold, heavy_tailed, paths_onward, persistence, unit_innovations
+from ripeness.model.terms.record import record_terms, rounds_in_week, simulate_record
+
+if TYPE_CHECKING:
+    from ripeness.forecast.ahead import Ahead
 
 Array = NDArray[np.float64]
+Draws = Mapping[str, Array]
+
+
+def simulate_factors(spec: ModelSpec, draws: Draws, paths: int, rng: np.random.Generator, hold: Hold | None = None) -> Iterator[Array]:
+    """Factors (draw, path, factor) as the hazards of the weeks ahead read them, without pulses, week by week without end.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+    draws : mapping of ndarray (draw, …)
+        By the names of the posterior: path (draw, factor, week) and half_life (draw, factor).
+    paths : int
+        From each draw; even, as they come in antithetic pairs, the second half the mirror image of the first.
+    rng : Generator
+    hold : callable, optional
+        As for :func:`ripeness.model.terms.factor_paths.paths_onward`.
+    """
+    path = draws["path"]
+    number, factors, known = path.shape
+    phi = persistence(draws["half_life"])[:, None]
+    spread, heavy, df = np.sqrt(1 - phi**2), heavy_tailed(spec), spec.priors.files.factor_tails
+
+    def shocks() -> Array:
+        # the mixing variable of a Student-t is shared within a pair, which keeps the pair antithetic
+        half = unit_innovations((number, paths // 2, factors), heavy, df, rng)
+        return np.asarray(spread * np.concatenate([half, -half], axis=1))
+
+    # the week before the first one ahead: the origin's own week if that is whole, else the one before
+    in_record = [np.repeat(path[:, None, :, week], paths, axis=1) for week in range(known - 1 - int(spec.panel.origin_inside_week), known)]
+    return chain(in_record, paths_onward(in_record[-1], phi, shocks, hold))
+
+
+def keep_shocks(path: Array, phi: Array, start: int, hold: Hold) -> Array:
+    """Paths of one factor held somewhere after a week, with the shock of every other week as it was: (draw, …, week).
+
+    Parameters
+    ----------
+    path : ndarray (draw, …, week)
+    phi : ndarray (draw, …)
+        Its persistence; broadcasts against a week of `path`.
+    start : int
+        Index of the last week that is as it was.
+    hold : callable
+        Given the number of a week after it, from 1, and the factor in it, which it may overwrite.
+    """
+    changed, weeks = path.copy(), iter(range(start + 1, path.shape[-1]))
+
+    def shocks() -> Array:
+        week = next(weeks)
+        return np.asarray(path[..., week] - phi * path[..., week - 1])
+
+    onward = paths_onward(path[..., start], phi, shocks, hold)
+    for week in range(start + 1, path.shape[-1]):
+        changed[..., week] = next(onward)
+    return changed
 
 
 def simulate_rounds(ahead: Ahead, seed: np.random.SeedSequence, paths: int | None = None) -> NDArray[np.int64]:
-    """Numbers of rounds in each week ahead.
-
-    In a week with hazard λ the number of rounds is Poisson(λ), so that P(at least one) = 1 − exp(−λ) as in the model; after a week
-    with a round dormancy starts again at 1.
+    """Numbers of rounds in each week ahead, each week with a round starting dormancy anew, for what the closed formula cannot say.
 
     Parameters
     ----------
@@ -40,8 +110,7 @@ def simulate_rounds(ahead: Ahead, seed: np.random.SeedSequence, paths: int | Non
     for j in range(weeks):
         base = np.exp(ahead.outside[rows, dormancy - 1])
         rate = base * np.exp(inside[:, :, j]) * share[j] + ahead.announced[:, None, j]
-        rounds[:, :, j] = rng.poisson(rate)
-        dormancy = np.where(rounds[:, :, j] > 0, 1, dormancy + 1)
+        rounds[:, :, j], dormancy = rounds_in_week(rate, dormancy, rng)
     return rounds
 
 
@@ -66,3 +135,68 @@ def sustained_process(rounds: NDArray[np.int64], reach: Array, needed: int, wind
     enough = np.maximum.accumulate(inside_window >= needed, axis=2)
     last = np.array([np.flatnonzero(row >= 0.5)[-1] for row in reach])
     return enough[:, :, last].mean(axis=1)
+
+
+@dataclass(frozen=True)
+class SimulatedWar:
+    """One simulated data set.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        The model with the simulated panel.
+    truth : dict of ndarray (1, …)
+        What it was drawn from, by the names of the posterior.
+    """
+
+    spec: ModelSpec
+    truth: dict[str, Array]
+
+
+def simulate_war(spec: ModelSpec, truth: dict[str, Array], rng: np.random.Generator) -> SimulatedWar:
+    """Rows of indicators and a record of rounds drawn together from one draw of the model, where the real panel has them.
+
+    Which weeks have a row, which poll had how many respondents, which weeks were searched how well and which meetings were announced is taken
+    from the real panel and held fixed; only what was measured, counted and found is drawn.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        Whose panel gives the pattern.
+    truth : dict of ndarray (1, …)
+        One draw of the prior or of the posterior; path, level_path and inside on the panel's weeks.
+    rng : Generator
+    """
+    panel = simulate_rows(spec, truth, rng)
+    found = simulate_found(spec, truth, panel.record.start, 1, rng)
+    return SimulatedWar(replace(spec, panel=replace(panel, record=replace(panel.record, found=found))), truth)
+
+
+def simulate_rows(spec: ModelSpec, truth: Draws, rng: np.random.Generator) -> Panel:
+    """The panel with values and counts drawn from one draw (1, …)."""
+    panel = spec.panel
+    drawn = replicates(spec, names.CONJUNCTIVE, {name: values for name, values in truth.items() if name != "hazard"}, rng)
+    return replace(
+        panel, measured=replace(panel.measured, value=drawn["measured"][0]), counted=replace(panel.counted, count=drawn["counted"][0])
+    )
+
+
+def simulate_found(spec: ModelSpec, truth: Draws, first: int, dormancy: int, rng: np.random.Generator) -> Array:
+    """Weeks with a round on record, (week,): as they are before week `first`, simulated from one draw (1, …) from there on.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+    truth : mapping of ndarray (1, …)
+        With `inside` on the panel's weeks.
+    first : int
+        Index of a week at risk.
+    dormancy : int
+        True weeks since the last round, in that week.
+    rng : Generator
+    """
+    record, weeks = spec.panel.record, len(spec.panel.weeks)
+    terms = record_terms(spec, truth, first, weeks, truth["inside"][:, first - 1 : weeks - 1], dormancy)
+    searched = record.stretch[first:] != UNSEARCHED  # where nobody looks nothing is found, even where a round is on record
+    found = simulate_record(terms.outside[0], terms.multiplier[0], terms.announced[0], terms.found_if_held[0] * searched, rng, dormancy)
+    return np.concatenate([record.found[:first], found])

@@ -6,7 +6,7 @@ innovations and sites, and counts n with sites g,
 .. math:: \int p(x)\, p(\text{rows} \mid x, \lambda)\, dx = Z \cdot \mathbb E\Big[\prod_j p(n_j \mid x) / g_j(x)\Big], \qquad
     \log Z = \tfrac12 \Big[\sum \log w - \sum w y^2 + \sum_i (v_i^2 / D_i - \log D_i)\Big],
 
-where x = B⁻ᵀ(D⁻¹v + D^{−1/2}ε) has that Gaussian. Several sets of stiffnesses λ are tried for each draw, their weights averaged; one ε serves
+where x = B⁻ᵀ(D⁻¹v + D^{−1/2}ε) has that Gaussian. Several sets of mixing precisions λ are tried for each draw, their weights averaged; one ε serves
 them all. The states that no set touches are factorised once.
 """
 
@@ -19,8 +19,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ripeness.kernels.compilation import compiled
-from ripeness.reweighting.envelope import factorise, find_noise, place_states, solve_onward, terms_of
-from ripeness.reweighting.sites import Rows, add_innovation, add_site, assemble, innovation_scale, strength_of
+from ripeness.reweighting.sites import (
+    Rows,
+    add_innovation,
+    add_site,
+    assemble,
+    factorise,
+    find_noise,
+    innovation_scale,
+    place_states,
+    solve_onward,
+    strength_of,
+    terms_of,
+)
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -32,21 +43,21 @@ class Sites(NamedTuple):
     Parameters
     ----------
     targets, weights : ndarray (draw, row)
-        As from :func:`settle`.
-    row_stiffness, week_stiffness : ndarray (draw, row), (draw, week)
-        As from :func:`settle`; read where they are held.
+        As from :func:`fit_sites`.
+    row_mixing, week_mixing : ndarray (draw, row), (draw, week)
+        As from :func:`fit_sites`; read where they are held.
     free_rows, free_weeks : ndarray of int
-        Indices of the rows and innovations whose stiffness is redrawn.
+        Indices of the rows and innovations whose mixing precision is redrawn.
     row_sets, week_sets : ndarray (draw, set, free row), (draw, set, free week)
-        Their stiffnesses, several sets of them.
+        Their mixing precisions, several sets of them.
     log_prior : ndarray (draw, set)
         Log of the sets' prior density over the density they were drawn from, and half the sum of their logs: what they add to log Z.
     """
 
     targets: Array
     weights: Array
-    row_stiffness: Array
-    week_stiffness: Array
+    row_mixing: Array
+    week_mixing: Array
     free_rows: Index
     free_weeks: Index
     row_sets: Array
@@ -75,11 +86,11 @@ def assemble_held(
     a: Array, b: Array, rows: Rows, sites: Sites, s: int, moved: Array, weights: Array, innovations: Array
 ) -> tuple[float, int]:
     """A and b without what is redrawn; the terms of log Z that belong to them, and the first state that anything redrawn touches."""
-    phi, before, target, stiffness = rows.persistence[s], rows.before[s], sites.targets[s], sites.row_stiffness[s]
+    phi, before, target, mixing = rows.persistence[s], rows.before[s], sites.targets[s], sites.row_mixing[s]
     scale = innovation_scale(phi, rows.df[0])
     start, total = a.shape[0], rows.constant[s]
     weights[:] = sites.weights[s]
-    innovations[:] = scale * sites.week_stiffness[s]
+    innovations[:] = scale * sites.week_mixing[s]
     for j in sites.free_rows:
         weights[j] = 0.0
         start = min(start, rows.first[j])
@@ -94,7 +105,7 @@ def assemble_held(
     for j in range(weights.shape[0]):
         total -= 0.5 * weights[j] * target[j] ** 2
         if rows.counted[j] < 0.0 and weights[j] > 0.0:
-            total += 0.5 * math.log(stiffness[j])
+            total += 0.5 * math.log(mixing[j])
     return total, start
 
 
@@ -102,7 +113,7 @@ def assemble_held(
 def add_set(
     a: Array, b: Array, spread: Array, held: Array, held_b: Array, rows: Rows, sites: Sites, s: int, j: int, start: int, moved: Array, weights: Array
 ) -> float:  # fmt: skip
-    """B, 1/D and v of one set of stiffnesses, from those of the states before `start`, and the terms of log Z that it adds."""
+    """B, 1/D and v of one set of mixing precisions, from those of the states before `start`, and the terms of log Z that it adds."""
     states, envelope, phi, before = a.shape[0], rows.envelope, rows.persistence[s], rows.before[s]
     for i in range(start, states):
         b[i] = held_b[i]

@@ -2,26 +2,33 @@
 
 What is stored of a fit for updates is small: some of its draws, chosen evenly by what they say of the headline, with the paths from the
 window on and the dormancy in its first week. A chain of updates always begins with the fit.
+
+The rounds of a window: how likely the record of its weeks is on given paths, and how long the silence at its end has been.
+
+The silence of :mod:`ripeness.forecast.dormancy`, begun not after a round but with the distribution over d that a stored draw has in the
+window's first week: what came before reads only kept states.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ripeness import names
 from ripeness.data.vintages import Vintage
+from ripeness.elicitation.elicited import elicit_quantiles
 from ripeness.forecast.ahead import Ahead, build_ahead
-from ripeness.forecast.dormancy import dormancy_in_week
+from ripeness.forecast.dormancy import Silence, dormancy_in_week, silence_of_record
 from ripeness.forecast.horizons import Probabilities, forecast_probabilities
 from ripeness.model.spec import ModelSpec, Variant
 from ripeness.model.terms.announcements import Announcement
+from ripeness.model.terms.conditions import inside_view
 from ripeness.model.terms.pulses import fading_pulses
-from ripeness.reweighting.paths import Renewed, renew_paths
-from ripeness.reweighting.rounds import match_sensitivity, rounds_in_window
+from ripeness.reweighting.paths import Redrawn, redraw_paths
 from ripeness.reweighting.weights import Anchor, Weights, choose_evenly, smooth_weights
 from ripeness.reweighting.window import Window, choose_window
 
@@ -32,6 +39,8 @@ STORED = (
     *("half_life", "loading", "intercept", "noise", "dispersion", "capture", "level", "level_start", "level_moves", "pulse"),
     *("weight", "intercept_open", "normaliser", "outside_knots", "kept", "sensitivity"),
 )
+Index = NDArray[np.int64]
+COVERAGE = "coverage.csv"
 
 
 @dataclass(frozen=True)
@@ -135,17 +144,17 @@ def update_fit(base: ModelSpec, new: ModelSpec, fit: StoredFit, seed: np.random.
     paths, stretches = seed.spawn(2)
     if fit.variant == names.OUTSIDE:
         return weigh(base, new, fit, None, stretches)
-    return weigh(base, new, fit, renew_paths(base, new, fit.window, fit.draws, paths), stretches)
+    return weigh(base, new, fit, redraw_paths(base, new, fit.window, fit.draws, paths), stretches)
 
 
-def weigh(base: ModelSpec, new: ModelSpec, fit: StoredFit, renewed: Renewed | None, seed: np.random.SeedSequence) -> Updated:
-    """Hold renewed paths against the rounds, and weight the draws.
+def weigh(base: ModelSpec, new: ModelSpec, fit: StoredFit, redrawn: Redrawn | None, seed: np.random.SeedSequence) -> Updated:
+    """Hold redrawn paths against the rounds, and weight the draws.
 
     Parameters
     ----------
     base, new : ModelSpec
     fit : StoredFit
-    renewed : Renewed or None
+    redrawn : Redrawn or None
         None of a variant without factors.
     seed : SeedSequence
         Of the sensitivities of stretches that are new.
@@ -153,10 +162,10 @@ def weigh(base: ModelSpec, new: ModelSpec, fit: StoredFit, renewed: Renewed | No
     first, draws = fit.window.first, dict(fit.draws)
     log_ratio = np.zeros((len(fit.state), 0))
     read: list[Array | None] = [None, None]
-    if renewed is not None:
-        log_ratio = renewed.log_ratio
-        read = [_as_read(spec, fit, draws, path) for spec, path in ((base, draws["path"]), (new, renewed.path))]
-        draws["path"] = renewed.path
+    if redrawn is not None:
+        log_ratio = redrawn.log_ratio
+        read = [_as_read(spec, fit, draws, path) for spec, path in ((base, draws["path"]), (new, redrawn.path))]
+        draws["path"] = redrawn.path
     before = rounds_in_window(base, fit.variant, draws, first, fit.state, read[0])
     if "sensitivity" in draws or new.panel.record.sensitivities:
         known = draws.get("sensitivity", np.zeros((len(fit.state), 0)))
@@ -198,3 +207,58 @@ def look_ahead(
     """
     ahead = build_ahead(new, fit.variant, dict(updated.draws), announcements, paths, seed, updated.state)
     return ahead, forecast_probabilities(ahead)
+
+
+def match_sensitivity(base: ModelSpec, new: ModelSpec, sensitivity: Array, seed: np.random.SeedSequence) -> Array:
+    """Sensitivities for the stretches of a new vintage's coverage: those of the fit, and of a stretch that it did not know draws of the prior.
+
+    Parameters
+    ----------
+    base, new : ModelSpec
+    sensitivity : ndarray (draw, stretch)
+        Draws of the fit, in the order of the base record's stretches.
+    seed : SeedSequence
+
+    Returns
+    -------
+    ndarray (draw, stretch)
+        In the order of the new record's.
+    """
+    known, rng = list(base.panel.record.sensitivities), np.random.default_rng(seed)
+    columns = [
+        sensitivity[:, known.index(pair)] if pair in known else _prior_sensitivity(*pair, len(sensitivity), rng)
+        for pair in new.panel.record.sensitivities
+    ]
+    return np.stack(columns, axis=1) if columns else sensitivity[:, :0]
+
+
+def _prior_sensitivity(low: float, high: float, draws: int, rng: np.random.Generator) -> Array:
+    """Draws of the logit-normal with these 5 and 95 % quantiles."""
+    prior = elicit_quantiles(low, high, "logitnormal", "sensitivity of the search", Path(COVERAGE), None)
+    return np.asarray(1.0 / (1.0 + np.exp(-rng.normal(prior.mu, prior.sigma, draws))))
+
+
+def rounds_in_window(
+    spec: ModelSpec, variant: Variant, draws: Mapping[str, Array], first: int, state: Array, path: Array | None
+) -> Silence:
+    """Hold the rounds from week `first` on against draws and their paths.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        Of the vintage whose rounds they are.
+    variant : {"conjunctive", "additive", "outside"}
+    draws : mapping of ndarray (draw, …)
+        By the names of the posterior; `sensitivity` for every stretch of the vintage's coverage.
+    first : int
+        Index of a week at risk.
+    state : ndarray (draw, state)
+        Dormancy in that week.
+    path : ndarray (draw, factor, week), optional
+        Factors as the hazard reads them, pulses included, of the weeks before week `first` … the record's last; None in the outside variant.
+    """
+    weeks = len(spec.panel.weeks)
+    inside = np.zeros((len(state), weeks - first))
+    if path is not None:
+        inside = inside_view(spec, variant, draws, path)
+    return silence_of_record(spec, draws, first, weeks, state, inside)

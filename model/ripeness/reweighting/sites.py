@@ -1,9 +1,14 @@
-r"""One factor's window as a Gaussian: its rows as sites, counts by Newton steps, Student-t terms by their stiffness.
+r"""One factor's window as a Gaussian: its rows as sites, counts by Newton steps, Student-t terms by their mixing precision.
 
 The states x are the factor's weeks after the last kept one and, where the record has crossed a new knot of the slow level, the move at
-that knot, a standard normal. A Student-t is a normal whose precision is multiplied by a *stiffness* λ ~ Gamma(ν/2, ν/2): given the
-stiffnesses, continuous rows and heavy-tailed innovations are exactly Gaussian in x. A count n with log mean η(x) becomes the Gaussian site of
+that knot, a standard normal. A Student-t is a normal whose precision is multiplied by a *mixing precision* λ ~ Gamma(ν/2, ν/2): given the
+mixing precisions, continuous rows and heavy-tailed innovations are exactly Gaussian in x. A count n with log mean η(x) becomes the Gaussian site of
 its Newton step at the mode.
+
+A positive definite matrix that is nearly tridiagonal, factorised: A = B D Bᵀ, B with ones on its diagonal.
+
+The lower triangle is stored whole, but row i is zero before its `envelope`, and so is B's: what ties a state to none but its neighbour costs
+nothing more. Of D the inverse is kept, the `spread`. All work in place and allocate nothing.
 """
 
 from __future__ import annotations
@@ -15,13 +20,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ripeness.kernels.compilation import compiled
-from ripeness.reweighting.envelope import factorise, solve_back, solve_onward, variance_of
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 NEWTON_STEPS = 3
 LARGEST_LOG_MEAN = 30.0  # of a count, where its site is placed
 CONTINUOUS = -1.0  # stands for the count of a row that is none
+BLOCK = 8  # spreads whose product goes into one logarithm: each must stay between 1e-38 and 1e38
 
 
 class Rows(NamedTuple):
@@ -76,7 +81,7 @@ class Rows(NamedTuple):
 
 @compiled
 def innovation_scale(phi: float, df: float) -> float:
-    """Precision of z_t − φ z_{t−1} at a stiffness of one."""
+    """Precision of z_t − φ z_{t−1} at a mixing precision of one."""
     tight = 1.0 / (1.0 - phi * phi)
     return tight * df / (df - 2.0) if df > 0.0 else tight
 
@@ -154,12 +159,12 @@ def place_count(count: float, alpha: float, log_mean: float, slope: float, stren
 
 
 @compiled
-def settle(
+def fit_sites(
     rows: Rows, held_rows: Array, held_weeks: Array, free_rows: Index, free_weeks: Index
 ) -> tuple[Array, Array, Array, Array, Array, Array]:
-    """Sites of the counts and mean-field stiffnesses of what is redrawn.
+    """Sites of the counts and mean-field mixing precisions of what is redrawn.
 
-    The mean-field fixed point of a stiffness is (ν + 1)/(ν + E[r²] · precision), r the residual. Beside it stands how far the residual is
+    The mean-field fixed point of a mixing precision is (ν + 1)/(ν + E[r²] · precision), r the residual. Beside it stands how far the residual is
     known: one less its variance times the precision, zero where no row says anything.
 
     Parameters
@@ -168,13 +173,13 @@ def settle(
     held_rows, held_weeks : ndarray (draw, row), (draw, week)
         Stiffnesses; of what is redrawn and of counts they are not read.
     free_rows, free_weeks : ndarray of int
-        Indices of the rows and weeks whose stiffness is redrawn.
+        Indices of the rows and weeks whose mixing precision is redrawn.
 
     Returns
     -------
     targets, weights : ndarray (draw, row)
-        Sites of counts; continuous rows have their own target, and stiffness times precision.
-    row_stiffness, week_stiffness : ndarray (draw, row), (draw, week)
+        Sites of counts; continuous rows have their own target, and mixing precision times precision.
+    row_mixing, week_mixing : ndarray (draw, row), (draw, week)
         Mean-field means where redrawn, as held elsewhere.
     row_known, week_known : ndarray (draw, row), (draw, week)
     """
@@ -182,14 +187,14 @@ def settle(
     envelope, first, last, share, count = rows.envelope, rows.first, rows.last, rows.share, rows.counted
     states, weeks, df, row_df = envelope.shape[0], rows.weeks[0], rows.df[0], rows.df[1]
     targets, weights = rows.target.copy(), np.empty((draws, number))
-    row_stiffness, week_stiffness = held_rows.copy(), held_weeks.copy()
+    row_mixing, week_mixing = held_rows.copy(), held_weeks.copy()
     row_known, week_known = np.zeros((draws, number)), np.zeros((draws, weeks))
     a, b, x, unit = np.zeros((states, states)), np.empty(states), np.empty(states), np.empty(states)
     spread, innovations = np.empty(states), np.empty(weeks)
     for s in range(draws):
         phi, before, moved = rows.persistence[s], rows.before[s], rows.ramp * rows.step[s]
         slope, precision, level, target, weight = rows.slope[s], rows.precision[s], rows.target[s], targets[s], weights[s]
-        by_row, by_week, knows_row, knows_week = row_stiffness[s], week_stiffness[s], row_known[s], week_known[s]
+        by_row, by_week, knows_row, knows_week = row_mixing[s], week_mixing[s], row_known[s], week_known[s]
         scale = innovation_scale(phi, df)
         by_row[free_rows], by_week[free_weeks] = 1.0, 1.0
         for j in range(number):
@@ -232,4 +237,81 @@ def settle(
                 knows_week[t] = max(0.0, 1.0 - variance * innovations[t])
                 by_week[t] = (df + 1.0) / (df + (off * off + variance) * scale)
                 innovations[t] = scale * by_week[t]
-    return targets, weights, row_stiffness, week_stiffness, row_known, week_known
+    return targets, weights, row_mixing, week_mixing, row_known, week_known
+
+
+@compiled
+def factorise(a: Array, spread: Array, envelope: Index, start: int, stop: int) -> None:
+    """Factorise A = B D Bᵀ: B below the diagonal in the place of A, 1/D in `spread`; rows `start` to `stop`, those before them being done."""
+    for i in range(start, stop):
+        begin = envelope[i]
+        for j in range(begin, i):
+            total = a[i, j]
+            for c in range(max(begin, envelope[j]), j):
+                total -= a[i, c] * a[j, c]
+            a[i, j] = total
+        total = a[i, i]
+        for j in range(begin, i):
+            scaled = a[i, j] * spread[j]
+            total -= a[i, j] * scaled
+            a[i, j] = scaled
+        spread[i] = 1.0 / total
+
+
+@compiled
+def solve_onward(factor: Array, envelope: Index, x: Array, start: int, stop: int) -> None:
+    """B⁻¹x in the place of x, rows `start` to `stop`; what stands before them is already solved."""
+    for i in range(start, stop):
+        for c in range(envelope[i], i):
+            x[i] -= factor[i, c] * x[c]
+
+
+@compiled
+def solve_back(factor: Array, envelope: Index, x: Array) -> None:
+    """B⁻ᵀx in the place of x."""
+    for i in range(factor.shape[0] - 1, 0, -1):
+        for c in range(envelope[i], i):
+            x[c] -= factor[i, c] * x[i]
+
+
+@compiled
+def variance_of(factor: Array, spread: Array, envelope: Index, x: Array, start: int) -> float:
+    """xᵀA⁻¹x of an x that is zero before `start`, which is overwritten: the variance of the states' sum with these weights."""
+    total = 0.0
+    for i in range(start, factor.shape[0]):
+        for c in range(max(envelope[i], start), i):
+            x[i] -= factor[i, c] * x[c]
+        total += x[i] * x[i] * spread[i]
+    return total
+
+
+@compiled
+def terms_of(spread: Array, v: Array, start: int, stop: int) -> float:
+    """½ Σ (v²/D − log D) over states `start` to `stop`."""
+    total, product = 0.0, 1.0
+    for i in range(start, stop):
+        total += v[i] * v[i] * spread[i]
+        product *= spread[i]
+        if i % BLOCK == 0:
+            total += math.log(product)
+            product = 1.0
+    return 0.5 * (total + math.log(product))
+
+
+@compiled
+def place_states(x: Array, noise: Array, factor: Array, v: Array, spread: Array, envelope: Index) -> None:
+    """States x from noise ε."""
+    for i in range(x.shape[0]):
+        x[i] = v[i] * spread[i] + math.sqrt(spread[i]) * noise[i]
+    solve_back(factor, envelope, x)
+
+
+@compiled
+def find_noise(noise: Array, x: Array, factor: Array, v: Array, spread: Array, envelope: Index) -> None:
+    """The inverse of :func:`place_states`."""
+    for i in range(x.shape[0]):
+        noise[i] = x[i]
+        for c in range(envelope[i], i):
+            noise[c] += factor[i, c] * x[i]
+    for i in range(x.shape[0]):
+        noise[i] = (noise[i] - v[i] * spread[i]) / math.sqrt(spread[i])

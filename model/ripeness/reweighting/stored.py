@@ -40,7 +40,7 @@ class Base:
     Parameters
     ----------
     about : mapping
-        What was told of the run, and `origin`.
+        What is known of the run, and `origin`.
     panel : Panel
     announced : ndarray (announcement class, week)
     fits : dict of StoredFit
@@ -72,13 +72,13 @@ def write_base(path: Path, about: Mapping[str, Any], spec: ModelSpec, fits: Mapp
     """
     panel = spec.panel
     arrays: dict[str, Any] = {"announced": spec.announced}
-    told: dict[str, Any] = {}
+    scalars: dict[str, Any] = {}
     for part in PARTS:
         for name, value in asdict(getattr(panel, part)).items():
             if isinstance(value, np.ndarray):
                 arrays[f"{part}/{name}"] = value
             else:
-                told[f"{part}/{name}"] = value
+                scalars[f"{part}/{name}"] = value
     for name, fit in fits.items():
         for variable, values in fit.draws.items():
             arrays[f"{name}/draws/{variable}"] = values.astype(np.float32) if variable in SINGLE else values
@@ -89,7 +89,7 @@ def write_base(path: Path, about: Mapping[str, Any], spec: ModelSpec, fits: Mapp
         "origin": panel.origin.isoformat(),
         "weeks": [week.isoformat() for week in panel.weeks],
         **about,
-        "panel": told,
+        "panel": scalars,
         "fits": {
             name: {
                 "variant": fit.variant,
@@ -106,7 +106,7 @@ def write_base(path: Path, about: Mapping[str, Any], spec: ModelSpec, fits: Mapp
 
 
 def read_about(path: Path) -> dict[str, Any]:
-    """What is told of a stored run, without its draws.
+    """What is known of a stored run, without its draws.
 
     Raises
     ------
@@ -140,13 +140,15 @@ def read_base(path: Path) -> Base:
         parts[part] = kind(**{name: _tuples(value) for name, value in found.items()})
     panel = Panel(date.fromisoformat(about["origin"]), tuple(map(date.fromisoformat, about["weeks"])), **parts)
     fits = {}
-    for name, told in about["fits"].items():
+    for name, stored_fit in about["fits"].items():
         prefix = f"{name}/draws/"
         draws = {key.removeprefix(prefix): np.asarray(values, dtype=float) for key, values in arrays.items() if key.startswith(prefix)}
-        window = Window(kept=arrays[f"{name}/kept"], **told["window"])
+        window = Window(kept=arrays[f"{name}/kept"], **stored_fit["window"])
         anchors = tuple(Anchor(*map(float, pair)) for pair in arrays[f"{name}/anchors"])
         state, within = arrays[f"{name}/state"], arrays[f"{name}/within"]
-        fits[name] = StoredFit(told["variant"], told["reading"], window, draws, state, within, anchors, told["efficiency"])
+        fits[name] = StoredFit(
+            stored_fit["variant"], stored_fit["reading"], window, draws, state, within, anchors, stored_fit["efficiency"]
+        )
     return Base(about, panel, arrays["announced"], fits, _from_bytes(arrays["summary"]))
 
 

@@ -1,6 +1,6 @@
 r"""Weights of stored draws under a new vintage, what they are worth, and when only a new fit will do.
 
-The draws' weights are the ratios of :mod:`ripeness.reweighting.paths` and :mod:`ripeness.reweighting.rounds`, Pareto-smoothed (Vehtari, Simpson, Gelman, Yao
+The draws' weights are the ratios of :mod:`ripeness.reweighting.paths` and :mod:`ripeness.reweighting.reweighted`, Pareto-smoothed (Vehtari, Simpson, Gelman, Yao
 and Gabry 2024, "Pareto smoothed importance sampling") by ArviZ; above k̂ = 0.7 they are not to be trusted.
 
 Only some of a fit's draws are stored for updates, evenly by what they said of the headline at the fit. What a quantity's mean is under all

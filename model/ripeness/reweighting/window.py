@@ -152,7 +152,7 @@ class FactorWindow:
     Parameters
     ----------
     rows : Rows
-    says : dict of (indicator, first week, last week) to tuple
+    contents : dict of (indicator, first week, last week) to tuple
         All that each row says, in the order of `rows`: value, widening and sampling error, or count, log exposure and era. No two rows of
         an indicator describe the same weeks.
     moved : bool
@@ -160,7 +160,7 @@ class FactorWindow:
     """
 
     rows: Rows
-    says: dict[Key, tuple[float, ...]]
+    contents: dict[Key, tuple[float, ...]]
     moved: bool
 
 
@@ -183,22 +183,23 @@ def factor_window(
     """
     factor, files = spec.workspace.factors[k], spec.priors.files
     start, weeks, measured = int(window.kept[k]) + 1, len(spec.panel.weeks), len(spec.panel.measured.indicators)
-    says = {key: said for key, said in rows.items() if key[2] >= start}
+    contents = {key: row for key, row in rows.items() if key[2] >= start}
     knots, ramp = parameters.level[:, k], np.zeros(weeks)
     basis = level_basis(weeks)
     moved = factor.level and len(basis) > knots.shape[1]
     if moved:
         ramp = basis[-1]
-    target, slope, precision = (np.empty((len(path), len(says))) for _ in range(3))
+    target, slope, precision = (np.empty((len(path), len(contents))) for _ in range(3))
     constant, base_basis = np.zeros(len(path)), level_basis(window.weeks)
-    for j, ((i, earliest, latest), said) in enumerate(says.items()):
+    for j, ((i, earliest, latest), row) in enumerate(contents.items()):
         known = knots @ base_basis[:, min(latest, window.weeks - 1)]
         if earliest < start:
             known = known + path[:, k, earliest - window.stored : start - window.stored].sum(axis=1) / (latest - earliest + 1)
-        lay_out = _measured if i < measured else _counted
-        target[:, j], slope[:, j], precision[:, j], own = lay_out(spec, parameters, i, said, known)
+        offset, slope[:, j], precision[:, j], own = row_terms(spec, parameters, i, row)
+        level = offset + slope[:, j] * known
+        target[:, j] = row[0] - level if i < measured else level
         constant += own
-    first, last = (np.array([key[place] - start for key in says], dtype=np.int64) for place in (1, 2))
+    first, last = (np.array([key[place] - start for key in contents], dtype=np.int64) for place in (1, 2))
     first = np.maximum(first, 0)
     laid_out = Rows(
         persistence=np.ascontiguousarray(parameters.persistence[:, k]),
@@ -209,36 +210,48 @@ def factor_window(
         step=np.ascontiguousarray(parameters.step[:, k]),
         first=first,
         last=last,
-        share=np.array([1.0 / (latest - earliest + 1) for _, earliest, latest in says], dtype=float),
-        ramp=np.array([ramp[latest] for _, _, latest in says], dtype=float),
-        counted=np.array([said[0] if key[0] >= measured else CONTINUOUS for key, said in says.items()], dtype=float),
+        share=np.array([1.0 / (latest - earliest + 1) for _, earliest, latest in contents], dtype=float),
+        ramp=np.array([ramp[latest] for _, _, latest in contents], dtype=float),
+        counted=np.array([row[0] if key[0] >= measured else CONTINUOUS for key, row in contents.items()], dtype=float),
         target=target,
         slope=slope,
         precision=precision,
         constant=constant,
     )
-    return FactorWindow(laid_out, says, moved)
+    return FactorWindow(laid_out, contents, moved)
 
 
-def _measured(spec: ModelSpec, parameters: Parameters, i: int, said: tuple[float, ...], known: Array) -> tuple[Array, Array, Array, Array]:
-    """Target, slope, precision and constant of a continuous row, (draw,) each; `known` is the strength that the states do not add."""
-    value, widening, sampling = said
-    loading = parameters.loading[:, i]
-    precision = 1.0 / ((parameters.spread[:, i] * widening) ** 2 + sampling**2)
-    return value - parameters.intercept[:, i] - loading * known, loading, precision, 0.5 * np.log(precision)
+def row_terms(spec: ModelSpec, parameters: Parameters, i: int, row: tuple[float, ...]) -> tuple[Array, Array, Array, Array]:
+    """The likelihood of a row as a function of its strength s, the factor with its slow level, in the weeks that it describes.
 
+    Parameters
+    ----------
+    spec : ModelSpec
+    parameters : Parameters
+    i : int
+        Its indicator.
+    row : tuple of float
+        As :func:`rows_by_factor` gives it.
 
-def _counted(spec: ModelSpec, parameters: Parameters, i: int, said: tuple[float, ...], known: Array) -> tuple[Array, Array, Array, Array]:
-    """The same of a count."""
-    count, log_exposure, era = said
-    contract = spec.contracts[spec.panel.indicators[i]]
+    Returns
+    -------
+    offset, slope : ndarray (draw,)
+        Its location, or of a count its log mean, is offset + slope · s.
+    precision : ndarray (draw,)
+        Continuous: one over the squared scale. Count: its dispersion α.
+    constant : ndarray (draw,)
+        Terms of the log density that depend on the parameters alone.
+    """
+    loading, intercept, measured = parameters.loading[:, i], parameters.intercept[:, i], len(spec.panel.measured.indicators)
+    if i < measured:
+        _, widening, sampling = row
+        precision = 1.0 / ((parameters.spread[:, i] * widening) ** 2 + sampling**2)
+        return intercept, loading, precision, 0.5 * np.log(precision)
+    count, log_exposure, era = row
+    contract, alpha = spec.contracts[spec.panel.indicators[i]], parameters.dispersion[:, i - measured]
     scale = contract.scale if contract.sign == "+" else -contract.scale
-    alpha = parameters.dispersion[:, i - len(spec.panel.measured.indicators)]
-    slope = scale * parameters.loading[:, i]
-    log_mean = (
-        np.log(contract.centre) + scale * parameters.intercept[:, i] + slope * known + log_exposure + parameters.log_captured[:, int(era)]
-    )
-    return log_mean, slope, alpha, gammaln(count + alpha) - gammaln(alpha) + alpha * np.log(alpha)
+    offset = np.log(contract.centre) + scale * intercept + log_exposure + parameters.log_captured[:, int(era)]
+    return offset, scale * loading, alpha, gammaln(count + alpha) - gammaln(alpha) + alpha * np.log(alpha)
 
 
 def rows_by_factor(spec: ModelSpec) -> list[dict[Key, tuple[float, ...]]]:
@@ -248,8 +261,8 @@ def rows_by_factor(spec: ModelSpec) -> list[dict[Key, tuple[float, ...]]]:
     rows, counts, measured = panel.measured, panel.counted, len(panel.measured.indicators)
     found: list[dict[Key, tuple[float, ...]]] = [{} for _ in spec.workspace.factors]
     columns: list[list[Any]] = [one.tolist() for one in (rows.indicator, rows.first, rows.last, rows.value, rows.widening, rows.sampling)]
-    for i, first, last, *said in zip(*columns, strict=True):
-        found[factor[i]][i, first, last] = tuple(said)
+    for i, first, last, *row in zip(*columns, strict=True):
+        found[factor[i]][i, first, last] = tuple(row)
     columns = [one.tolist() for one in (counts.indicator, counts.week, counts.count, counts.log_exposure, counts.era)]
     for i, week, count, log_exposure, era in zip(*columns, strict=True):
         found[factor[measured + i]][measured + i, week, week] = (count, log_exposure, float(era))

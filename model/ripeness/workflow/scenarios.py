@@ -23,7 +23,7 @@ from ripeness.workflow.run import Progress, Run, quiet
 if TYPE_CHECKING:
     from ripeness.attribution.futures import Origin
     from ripeness.attribution.scenario_file import Scenario
-    from ripeness.attribution.scenarios import Told
+    from ripeness.attribution.scenarios import ScenarioResult
 
 SCENARIOS, PANEL = "scenarios.json", "panel.json"
 MAKES_SCENARIOS = ("ripeness.attribution.scenarios", "ripeness.attribution.inverse_scenario")
@@ -138,7 +138,7 @@ def describe_scenarios(
     beside : bool
         Whether to write it beside the run.
     """
-    from ripeness.attribution.scenarios import tell
+    from ripeness.attribution.scenarios import run_scenario
     from ripeness.reweighting.stored import CORES
 
     question = inputs.workspace.question
@@ -153,7 +153,7 @@ def describe_scenarios(
     }
     with ThreadPoolExecutor(CORES) as pool:  # loops over arrays let go of Python's lock
         needed = None if reach is None else pool.submit(_reach, origin, reach)
-        waiting = [pool.submit(tell, origin, one, given) for one in chosen]
+        waiting = [pool.submit(run_scenario, origin, one, given) for one in chosen]
         for one, future in zip(chosen, waiting, strict=True):
             progress(one.title)
             found["scenarios"].append(_as_stored(one, future.result()))
@@ -164,7 +164,7 @@ def describe_scenarios(
     return found
 
 
-def _as_stored(scenario: Scenario, found: Told) -> dict[str, Any]:
+def _as_stored(scenario: Scenario, found: ScenarioResult) -> dict[str, Any]:
     return {
         "id": scenario.id,
         "title": scenario.title,
@@ -181,11 +181,11 @@ def _as_stored(scenario: Scenario, found: Told) -> dict[str, Any]:
 
 def _reach(origin: Origin, level: float) -> dict[str, Any]:
     """What each condition by itself would need for a probability over the next longer horizon than the headline's."""
-    from ripeness.attribution.inverse_scenario import what_it_takes
+    from ripeness.attribution.inverse_scenario import inverse_scenario
 
     question = origin.spec.workspace.question
     weeks = next((weeks for weeks in question.horizons_weeks if weeks > question.headline_weeks), question.headline_weeks)
-    return {"probability": level, "weeks": weeks, "conditions": [asdict(one) for one in what_it_takes(origin, level, weeks)]}
+    return {"probability": level, "weeks": weeks, "conditions": [asdict(one) for one in inverse_scenario(origin, level, weeks)]}
 
 
 def write_panel(inputs: Inputs, run: Run, origin: Origin, scenarios: Sequence[Scenario]) -> None:

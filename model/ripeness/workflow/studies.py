@@ -124,7 +124,7 @@ def run_sbc(request: Request, simulations: int, wrong: int, futures: int, day: d
 
     from ripeness.evaluation import calibration, sbc
     from ripeness.evaluation.resumed import ResumedTable, write_rows
-    from ripeness.evaluation.uniformity import simultaneous_band
+    from ripeness.evaluation.sbc import simultaneous_band
     from ripeness.forecast.prior_predictive import sample_prior
 
     stored = _open(inputs, request, progress) if futures else None
@@ -166,8 +166,7 @@ def run_sbc(request: Request, simulations: int, wrong: int, futures: int, day: d
 
 def _sbc_notes(found: dict[str, list[dict[str, Any]]], rows: list[dict[str, str]], spec: Any, seed: int) -> dict[str, Any]:
     from ripeness.evaluation import calibration, sbc
-    from ripeness.evaluation.predicted import calibration_said
-    from ripeness.evaluation.uniformity import SIZE
+    from ripeness.evaluation.sbc import SIZE, calibration_said
 
     notes: dict[str, Any] = {"settings": sbc.settings_in_words(), "size": SIZE, "recovery": sbc.recovery(rows)}
     for model in (calibration.RIGHT, calibration.WRONG, sbc.FUTURE):
@@ -189,7 +188,7 @@ def _sbc_notes(found: dict[str, list[dict[str, Any]]], rows: list[dict[str, str]
 
 def _draw_sbc(folder: Path, rows: list[dict[str, str]], notes: dict[str, Any], spec: Any, seed: int) -> None:
     from ripeness.evaluation import sbc
-    from ripeness.evaluation.predicted import enough, plot_calibration
+    from ripeness.evaluation.sbc import enough, plot_calibration
 
     write_chart(folder / f"{studies.SBC}.svg", studies.plot_sbc(rows, notes))
     said = sbc.predictions(rows, spec.workspace.question.headline_weeks)

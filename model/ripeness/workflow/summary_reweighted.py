@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ripeness import names
 from ripeness.essay import Claims
-from ripeness.model.terms import conditions as inner
+from ripeness.model.terms.conditions import condition_log_odds
 from ripeness.model.terms.pulses import fading_pulses
 from ripeness.workflow.reweight_run import Reweighted, ReweightedRun
 from ripeness.workflow.summary import (
@@ -122,11 +122,9 @@ def _effective_paths(new: ReweightedRun, fit: Reweighted) -> Array:
 
 
 def _conditions(new: ReweightedRun) -> list[dict[str, Any]]:
-    structure = new.spec.structure
     now = {}
     for fit in _headline(new):
-        regressors = inner.regressors(_effective_paths(new, fit)[:, :, -1:], structure.sided, np)
-        log_odds = inner.openness(regressors, inner.weight_matrix(fit.draws["weight"], structure), fit.draws["intercept_open"])
+        log_odds = condition_log_odds(new.spec, fit.draws, _effective_paths(new, fit)[:, :, -1:])
         now[fit.reading] = 1.0 / (1.0 + np.exp(-log_odds[..., 0]))
     return [
         condition

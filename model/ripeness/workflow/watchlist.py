@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ripeness.attribution.futures import Origin
 
 WATCH = "watch.json"
-MAKES_WATCH = ("ripeness.attribution.watchlist", "ripeness.attribution.tripwires")
+MAKES_WATCH = ("ripeness.attribution.watchlist",)
 VALUES = ("median", "lower", "upper", "at_lower", "at_upper")
 
 
@@ -57,8 +57,7 @@ def write_watch(inputs: Inputs, run: Run, origin: Origin) -> dict[str, Any]:
     origin : Origin
         Of that forecast.
     """
-    from ripeness.attribution.tripwires import FAR, crossed
-    from ripeness.attribution.watchlist import watch
+    from ripeness.attribution.watchlist import FAR, crossed, watch
 
     question, vintage = inputs.workspace.question, inputs.vintage(run.origin)
     probability, watched = watch(origin, vintage)

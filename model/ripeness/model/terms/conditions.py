@@ -220,6 +220,69 @@ def normaliser(matrix: Any, intercept: Any, structure: InsideStructure, conjunct
     return log_mean_exp(inside_score(openness(structure.points, matrix, intercept), intercept, conjunctive, xp), xp)
 
 
+def condition_log_odds(spec: ModelSpec, draws: Mapping[str, Array], z: Array) -> Array:
+    """Log odds that each condition is open.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+    draws : mapping of ndarray (draw, …)
+        By the names of the posterior: weight (draw, effect) and intercept_open (draw, condition).
+    z : ndarray (draw, …, factor, week)
+        Factors as the hazards read them, pulses included; there may be axes between draws and factors, such as the paths of a draw.
+
+    Returns
+    -------
+    ndarray (draw, …, condition, week)
+    """
+    matrix = _beside(weight_matrix(draws["weight"], spec.structure), z.ndim, 2)
+    return np.asarray(openness(regressors(z, spec.structure.sided, np), matrix, _beside(draws["intercept_open"], z.ndim - 1, 1)))
+
+
+def inside_of_log_odds(variant: str, draws: Mapping[str, Array], log_odds: Array) -> Array:
+    """The inside view where the conditions have these log odds.
+
+    Parameters
+    ----------
+    variant : {"conjunctive", "additive"}
+    draws : mapping of ndarray (draw, …)
+        By the names of the posterior: intercept_open (draw, condition) and normaliser (draw,).
+    log_odds : ndarray (draw, …, condition, week)
+
+    Returns
+    -------
+    ndarray (draw, …, week)
+        Log of what multiplies the hazard.
+    """
+    score = inside_score(log_odds, _beside(draws["intercept_open"], log_odds.ndim - 1, 1), variant == names.CONJUNCTIVE, np)
+    return np.asarray(score - _beside(draws["normaliser"], log_odds.ndim - 1, 0))
+
+
+def inside_view(spec: ModelSpec, variant: str, draws: Mapping[str, Array], z: Array) -> Array:
+    """The inside view, (draw, …, week), of factors (draw, …, factor, week), pulses included; see :func:`condition_log_odds`."""
+    return inside_of_log_odds(variant, draws, condition_log_odds(spec, draws, z))
+
+
+def with_inside_view(spec: ModelSpec, variant: str, draws: Mapping[str, Array], z: Array) -> dict[str, Array]:
+    """Draws with all that follows from their weights and intercepts: normaliser, and on factors z (draw, factor, week) log_odds_open and inside."""
+    matrix = weight_matrix(draws["weight"], spec.structure)
+    norm_of = normaliser(matrix, draws["intercept_open"], spec.structure, variant == names.CONJUNCTIVE, np)
+    found = {**draws, "normaliser": norm_of, "log_odds_open": condition_log_odds(spec, draws, z)}
+    return found | {"inside": inside_of_log_odds(variant, found, found["log_odds_open"])}
+
+
+def effect_regressors(spec: ModelSpec, z: Array) -> Array:
+    """What each effect acts through, (…, effect, week), on factors z (…, factor, week): a factor, or of a one-sided one how far it is on that side."""
+    structure = spec.structure
+    placed = structure.placement.reshape(len(structure.effects), structure.conditions, -1).any(axis=1)
+    return np.asarray(placed @ regressors(z, structure.sided, np) / placed.sum(axis=1)[:, None])
+
+
+def _beside(values: Array, ndim: int, own: int) -> Array:
+    """Values (draw, …) whose last `own` axes are their own, with axes of length one between, so that there are `ndim` of them."""
+    return values.reshape(values.shape[0], *(1,) * (ndim - own - 1), *values.shape[1:])
+
+
 def log_mean_exp(values: Any, xp: Any) -> Any:
     """Log of the mean of e^values over the last axis, without overflow."""
     peak = xp.max(values, axis=-1, keepdims=True)
@@ -653,9 +716,5 @@ class InsideView(Term):
         scope["inside"] = pm.Deterministic("inside", inside_score(log_odds, intercept, conjunctive, pt) - norm_of, dims=names.WEEK)
 
     def simulate(self, spec: ModelSpec, reading: str, variant: str, draws: Draws, rng: np.random.Generator) -> None:
-        structure, conjunctive = spec.structure, variant == names.CONJUNCTIVE
-        matrix, intercept = weight_matrix(draws["weight"], structure), draws["intercept_open"]
         factor = draws["path"] + fading_pulses(spec.workspace.factors, spec.panel.weeks, spec.panel.origin, draws)
-        draws["log_odds_open"] = openness(regressors(factor, structure.sided, np), matrix, intercept)
-        draws["normaliser"] = normaliser(matrix, intercept, structure, conjunctive, np)
-        draws["inside"] = inside_score(draws["log_odds_open"], intercept, conjunctive, np) - draws["normaliser"][:, None]
+        draws.update(with_inside_view(spec, variant, draws, factor))

@@ -342,13 +342,11 @@ class CountRows(Term):
     def log_likelihood(self, spec: ModelSpec, draws: Mapping[str, Array]) -> Array:
         log_mean, alpha = moments(spec, draws)
         rows = spec.panel.counted
-        # Γ(n + α)/Γ(α) of many rows of few indicators: the logarithm and Γ of each α once
-        of_indicator, each = np.unique(rows.indicator, return_index=True)
-        place = np.searchsorted(of_indicator, rows.indicator)
-        log_alpha, gamma_alpha = (np.take(function(alpha[:, each]), place, axis=1) for function in (np.log, gammaln))
-        over = np.logaddexp(0.0, log_mean - log_alpha)
-        rise = gammaln(rows.count + alpha) - gamma_alpha - gammaln(rows.count + 1)
-        return np.asarray(rise - alpha * over + rows.count * (log_mean - log_alpha - over))
+        density = np.empty(log_mean.shape)
+        for indicator in np.unique(rows.indicator):  # those of one share a dispersion: its Γ is taken once
+            own = np.flatnonzero(rows.indicator == indicator)
+            density[:, own] = negative_binomial_log_density(rows.count[own], log_mean[:, own], alpha[:, own[:1]])
+        return density
 
     def replicate(self, spec: ModelSpec, draws: Mapping[str, Array], rng: np.random.Generator) -> Array:
         log_mean, alpha = moments(spec, draws)
@@ -356,6 +354,14 @@ class CountRows(Term):
 
     def observations(self, spec: ModelSpec) -> Array:
         return spec.panel.counted.count
+
+
+def negative_binomial_log_density(count: Array, log_mean: Array, dispersion: Array) -> Array:
+    """Log density of a negative binomial with variance mean + mean²/dispersion; the arrays broadcast."""
+    log_alpha = np.log(dispersion)
+    over = np.logaddexp(0.0, log_mean - log_alpha)
+    rise = gammaln(count + dispersion) - gammaln(dispersion) - gammaln(count + 1)
+    return np.asarray(rise - dispersion * over + count * (log_mean - log_alpha - over))
 
 
 def moments(spec: ModelSpec, draws: Mapping[str, Array]) -> tuple[Array, Array]:

@@ -9,7 +9,8 @@ the one to simulate from and to read.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import count, islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from ripeness.model.spec import ModelSpec
 
 Array = NDArray[np.float64]
+Hold = Callable[[int, Array], None]
 LOG_2 = float(np.log(2.0))
 
 
@@ -192,11 +194,33 @@ def unit_innovations(shape: tuple[int, ...], heavy: NDArray[np.bool_], df: float
     return innovation
 
 
+def paths_onward(z: Array, phi: Array, shocks: Callable[[], Array], hold: Hold | None = None) -> Iterator[Array]:
+    """Factors week after week, without end: z_t = φ z_{t−1} + shock_t.
+
+    Parameters
+    ----------
+    z : ndarray (..., factor)
+        In the week before the first.
+    phi : ndarray
+        Persistence; broadcasts against `z`.
+    shocks : callable
+        Gives the shocks of the next week, √(1 − φ²) ε_t, as `z`.
+    hold : callable, optional
+        Given the number of a week, from 1, and the factors at its end, which it may overwrite: they go on from there.
+
+    Yields
+    ------
+    ndarray (..., factor)
+    """
+    for week in count(1):
+        z = phi * z + shocks()
+        if hold is not None:
+            hold(week, z)
+        yield z
+
+
 def stationary_paths(phi: Array, weeks: int, heavy: NDArray[np.bool_], df: float, rng: np.random.Generator) -> Array:
     """Paths from the stationary distribution on: (..., factor, week), from φ (..., factor)."""
-    path = np.empty((*phi.shape, weeks))
-    spread = np.sqrt(1.0 - phi**2)
-    path[..., 0] = rng.normal(size=phi.shape)
-    for t in range(1, weeks):
-        path[..., t] = phi * path[..., t - 1] + spread * unit_innovations(phi.shape, heavy, df, rng)
-    return path
+    spread, start = np.sqrt(1.0 - phi**2), rng.normal(size=phi.shape)
+    onward = paths_onward(start, phi, lambda: spread * unit_innovations(phi.shape, heavy, df, rng))
+    return np.stack([start, *islice(onward, weeks - 1)], axis=-1)

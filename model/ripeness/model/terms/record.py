@@ -17,7 +17,7 @@ draws, from any week on and without an adjoint: what it says of those weeks, and
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,7 +60,7 @@ def filter_onward(
 
     Returns
     -------
-    log_likelihood : ndarray (draw,)
+    log_likelihood : ndarray (draw, week)
     state : ndarray (draw, state)
         Probability that d = 1, 2, … in what comes next.
     chance : ndarray (draw, week)
@@ -70,7 +70,7 @@ def filter_onward(
     reach = state.shape[1]
     for t in range(weeks):
         reach = 1 if found[t] > 0.5 else reach + int(whole or t < weeks - 1)
-    log_likelihood, after, chance = np.zeros(draws), np.zeros((draws, reach)), np.empty((draws, weeks))
+    log_likelihood, after, chance = np.empty((draws, weeks)), np.zeros((draws, reach)), np.empty((draws, weeks))
     longest = state.shape[1] + weeks + 1
     alpha, following, base = np.empty(longest), np.empty(longest), np.empty(longest)
     for s in range(draws):
@@ -83,7 +83,7 @@ def filter_onward(
             if found[t] > 0.5:
                 for d in range(size):
                     total += alpha[d] * exponential_and_rest(-(base[d] * lift + extra))[1]
-                log_likelihood[s] += np.log(total * found_if_held[s, t])
+                log_likelihood[s, t] = np.log(total * found_if_held[s, t])
                 chance[s, t] = total
                 alpha[0], size = 1.0, 1
                 continue
@@ -97,7 +97,7 @@ def filter_onward(
             missed = (total - kept) * (1.0 - found_if_held[s, t])
             stay = int(whole or t < weeks - 1)
             likelihood, chance[s, t] = (kept + missed) / total, 1.0 - kept / total
-            log_likelihood[s] += np.log(likelihood)
+            log_likelihood[s, t] = np.log(likelihood)
             if stay == 0:
                 alpha[0] = following[0] + missed
                 alpha[1:size] = following[1:size]
@@ -236,17 +236,11 @@ class Record(Term):
         pm.CustomDist("rounds", *given, logp=log_density, random=draw, signature=signature, observed=data["found"], dims=names.RISK)
 
     def log_likelihood(self, spec: ModelSpec, draws: Mapping[str, Array]) -> Array:
-        record, number = spec.panel.record, len(draws["outside_knots"])
-        weeks, start = len(spec.panel.weeks), record.start
-        outside = draws["outside_knots"] @ outside_basis(spec, weeks - start + 1).T
-        inside = draws["inside"][:, start - 1 : weeks - 1] if "inside" in draws else np.zeros((number, weeks - start))
-        announced = -np.log1p(-draws["kept"]) @ spec.announced[:, start:]
-        found, multiplier = record.found[start:], inside + np.log(record.share[start:])
-        found_if_held = sensitivities(spec, draws)[:, stretch_place(spec)]
-        result = np.empty(multiplier.shape)
-        for draw in range(number):
-            result[draw] = filter_dormancy(outside[draw], multiplier[draw], announced[draw], found_if_held[draw], found)[0]
-        return result
+        start, stop = spec.panel.record.start, len(spec.panel.weeks)
+        number = len(draws["outside_knots"])
+        inside = draws["inside"][:, start - 1 : stop - 1] if "inside" in draws else np.zeros((number, stop - start))
+        terms = record_terms(spec, draws, start, stop, np.asarray(inside, dtype=float), 1)
+        return np.asarray(filter_onward(*terms, spec.panel.record.found[start:], np.ones((number, 1)), True)[0])
 
     def replicate(self, spec: ModelSpec, draws: Mapping[str, Array], rng: np.random.Generator) -> Array:
         """Weeks with a round, each drawn from its hazard given the record before it."""
@@ -256,11 +250,39 @@ class Record(Term):
         return spec.panel.record.found[spec.panel.record.start :]
 
 
-def stretch_place(spec: ModelSpec) -> Index:
-    """Of each week at risk its place in sensitivities, then 0 (nobody searched), then 1 (nobody searched, and a round is on record): (week at risk,)."""
+class RecordTerms(NamedTuple):
+    """What makes the hazards of some weeks, and what is found.
+
+    Parameters
+    ----------
+    outside : ndarray (draw, dormancy)
+        Log weekly hazard at d = 1, 2, …
+    multiplier, announced, found_if_held : ndarray (draw, week)
+        Log of what multiplies it, the share of the week on record included; hazard added by announced meetings; P(found | held).
+    """
+
+    outside: Array
+    multiplier: Array
+    announced: Array
+    found_if_held: Array
+
+
+def record_terms(spec: ModelSpec, draws: Mapping[str, Array], first: int, stop: int, inside: Array, dormancy: int) -> RecordTerms:
+    """Hazards of the weeks `first` to `stop`, and what is found in them; `dormancy` is the longest in the first of them."""
+    record, span = spec.panel.record, slice(first, stop)
+    outside = np.ascontiguousarray(draws["outside_knots"] @ outside_basis(spec, dormancy + stop - first + 1).T)
+    announced = -np.log1p(-draws["kept"]) @ spec.announced[:, span]
+    found_if_held = sensitivities(spec, draws)[:, stretch_place(spec, first, stop)]
+    return RecordTerms(outside, inside + np.log(record.share[span]), announced, found_if_held)
+
+
+def stretch_place(spec: ModelSpec, first: int | None = None, stop: int | None = None) -> Index:
+    """Of each week its place in sensitivities, then 0 (nobody searched), then 1 (nobody searched, and a round is on record): (week,); all weeks at risk."""
     record = spec.panel.record
-    stretch, found = record.stretch[record.start :], record.found[record.start :]
-    return np.where(stretch != UNSEARCHED, stretch, len(record.sensitivities) + (found > 0)).astype(np.int64)
+    span = slice(record.start if first is None else first, stop)
+    return np.where(record.stretch[span] != UNSEARCHED, record.stretch[span], len(record.sensitivities) + (record.found[span] > 0)).astype(
+        np.int64
+    )
 
 
 def sensitivities(spec: ModelSpec, draws: Mapping[str, Array]) -> Array:
@@ -270,27 +292,48 @@ def sensitivities(spec: ModelSpec, draws: Mapping[str, Array]) -> Array:
     return np.concatenate([known, np.zeros((number, 1)), np.ones((number, 1))], axis=1)
 
 
-def simulate_record(outside: Array, multiplier: Array, announced: Array, found_if_held: Array, rng: np.random.Generator) -> Array:
-    """Draw which weeks have a round on record, each round, found or not, starting dormancy anew.
+def rounds_in_week(hazard: Array, dormancy: Index, rng: np.random.Generator) -> tuple[Index, Index]:
+    """Hold the rounds of one week: their number is Poisson(λ), so that P(at least one) = 1 − exp(−λ).
+
+    Parameters
+    ----------
+    hazard : ndarray
+        λ of each future in this week.
+    dormancy : ndarray of int
+        Weeks since the week of the last round.
+    rng : Generator
+
+    Returns
+    -------
+    rounds, dormancy : ndarray of int
+        Rounds held, and dormancy in the week after: 1 after a week with a round, found or not.
+    """
+    rounds = rng.poisson(hazard)
+    return rounds, np.where(rounds > 0, 1, dormancy + 1)
+
+
+def simulate_record(
+    outside: Array, multiplier: Array, announced: Array, found_if_held: Array, rng: np.random.Generator, dormancy: int = 1
+) -> Array:
+    """Draw which weeks have a round on record: rounds are held week by week, missed ones included, and found with the weeks' sensitivity.
 
     Parameters
     ----------
     outside : ndarray (dormancy,)
         Log weekly hazard at d = 1, 2, …
     multiplier, announced, found_if_held : ndarray (week,)
-        As of :func:`ripeness.model.terms.dormancy_filter.filter_dormancy`.
+        As in :func:`filter_onward`.
     rng : Generator
+    dormancy : int
+        d in the first week.
 
     Returns
     -------
     ndarray (week,)
         1 where a round is on record, else 0.
     """
-    found, dormancy = np.zeros(len(multiplier)), 1
-    held_by, found_by = rng.random((2, len(multiplier)))
+    held, since = np.zeros(len(multiplier)), np.array(dormancy)
     for t in range(len(multiplier)):
-        hazard = np.exp(outside[dormancy - 1] + multiplier[t]) + announced[t]
-        held = held_by[t] < -np.expm1(-hazard)
-        found[t] = float(held and found_by[t] < found_if_held[t])
-        dormancy = 1 if held else dormancy + 1
-    return found
+        rounds, since = rounds_in_week(np.exp(outside[since - 1] + multiplier[t]) + announced[t], since, rng)
+        held[t] = rounds > 0
+    return np.asarray(held * (rng.random(len(held)) < found_if_held))

@@ -285,9 +285,7 @@ class StudentTRows(Term):
 
     def log_likelihood(self, spec: ModelSpec, draws: Mapping[str, Array]) -> Array:
         location, spread = moments(spec, draws)
-        df = spec.priors.files.noise_tails
-        off = (spec.panel.measured.value - location) / spread
-        return np.asarray(-0.5 * (df + 1.0) * np.log1p(off * off / df) - np.log(spread) + student.logpdf(0.0, df))
+        return student_t_log_density(spec.panel.measured.value, location, spread, spec.priors.files.noise_tails)
 
     def replicate(self, spec: ModelSpec, draws: Mapping[str, Array], rng: np.random.Generator) -> Array:
         location, spread = moments(spec, draws)
@@ -295,6 +293,12 @@ class StudentTRows(Term):
 
     def observations(self, spec: ModelSpec) -> Array:
         return spec.panel.measured.value
+
+
+def student_t_log_density(value: Array, location: Array, spread: Array, df: float) -> Array:
+    """Log density of a Student-t with `df` degrees of freedom; the arrays broadcast."""
+    off = (value - location) / spread
+    return np.asarray(-0.5 * (df + 1.0) * np.log1p(off * off / df) - np.log(spread) + student.logpdf(0.0, df))
 
 
 def moments(spec: ModelSpec, draws: Mapping[str, Array]) -> tuple[Array, Array]:
