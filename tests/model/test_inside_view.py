@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cache
-from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -109,9 +108,8 @@ def formula_with_gradient(sided: tuple[int, ...]) -> Any:
     """Value and gradient of the formula as PyTensor finds them, compiled."""
     z, matrix, intercept, flag, points = pt.dmatrix(), pt.dmatrix(), pt.dvector(), pt.dvector(), pt.dmatrix()
     inside_bar, log_odds_bar = pt.dvector(), pt.dmatrix()
-    structure: Any = SimpleNamespace(points=points)
     log_odds = openness(regressors(z, np.array(sided, dtype=np.intp), pt), matrix, intercept)
-    norm = normaliser(matrix, intercept, structure, flag[0] > 0.5, pt)
+    norm = normaliser(openness(points, matrix, intercept), intercept, flag[0] > 0.5, pt)
     inside = inside_score(log_odds, intercept, flag[0] > 0.5, pt) - norm
     cost = (inside * inside_bar).sum() + (log_odds * log_odds_bar).sum()
     inputs = [z, matrix, intercept, flag, points, inside_bar, log_odds_bar]

@@ -105,10 +105,16 @@ class FactorPaths(Term):
     """Half-lives and paths of the factors."""
 
     parameters = (
+        Parameter("half_life", (names.FACTOR,), "log", elicited("half_life", factor_ids), "half-life of a factor", "half_life", "weeks"),
         Parameter(
-            "half_life", (names.FACTOR,), "log", elicited("half_life", factor_ids), "weeks in which a shock fades by half", "half_life"
+            "white_noise",
+            (names.FACTOR, names.WEEK),
+            "identity",
+            white_prior,
+            "whitened coordinates of the paths",
+            stored=False,
+            ranked=False,
         ),
-        Parameter("white_noise", (names.FACTOR, names.WEEK), "identity", white_prior, "whitened coordinates of the paths", stored=False),
     )
     kernels = (
         Kernel(lay_persistence, adjoint_persistence, ("half_life",), {"phi": "vector"}, ("half_life",)),
@@ -125,7 +131,7 @@ class FactorPaths(Term):
             log_density="path_log_ratio",
         ),
     )  # fmt: skip
-    derived = (Derived("path", (names.FACTOR, names.WEEK)),)
+    derived = (Derived("path", (names.FACTOR, names.WEEK), "latent factor, without pulses", "units of the factor"),)
 
     def coords(self, spec: ModelSpec) -> dict[str, Any]:
         return {names.FACTOR: list(factor_ids(spec)), names.WEEK: to_datetime64(list(spec.panel.weeks))}
