@@ -15,7 +15,6 @@ from ripeness.inference.model_data import build_problem
 from ripeness import names
 from ripeness.elicitation.elicit import elicit_priors
 from ripeness.inference.coordinates import PARTS, build_coordinates
-from ripeness.inference.model_data import build_problem
 from ripeness.model.spec import ModelSpec, Variant, build_spec, outside_basis
 from ripeness.workflow.request import check_workspace
 

@@ -56,10 +56,11 @@ EVALUATIONS = 400
 
 def measure(size: Size, seed: int, sampling: tuple[int, int, int] | None) -> dict[str, Any]:
     """Time the gradient of a war of this size in this process; with chains, warm-up and draws, sample it too and say what it took."""
-    from ripeness import names
     from ripeness.inference.callback import Density
-    from ripeness.inference.coordinates import build_coordinates
     from ripeness.inference.model_data import build_problem
+
+    from ripeness import names
+    from ripeness.inference.coordinates import build_coordinates
 
     with tempfile.TemporaryDirectory() as folder:
         spec = simulate(size, seed, Path(folder))

@@ -197,7 +197,7 @@ def _rounds(spec: ModelSpec, path: Array, rng: np.random.Generator) -> Array:
     data, files = reading_data(spec, names.AS_WRITTEN, names.CONJUNCTIVE), spec.priors.files
     matrix = weight_matrix(np.exp(data["total_mu"]) * data["leverage"] * data["effect_mean"], spec.structure)
     inside = inside_score(openness(regressors(path, spec.structure.sided, np), matrix, data["open_mu"]), data["open_mu"], True, np)
-    inside = inside - normaliser(matrix, data["open_mu"], spec.structure, True, np)
+    inside = inside - normaliser(openness(spec.structure.points, matrix, data["open_mu"]), data["open_mu"], True, np)
     knots = np.concatenate([[spec.priors[f"rhythm.week_{week}"].mu for week in files.rhythm_weeks], spec.reference.log_rate])
     outside = hat_matrix(outside_knots(spec), np.arange(1.0, path.shape[1] + 1)) @ knots
     found, dormancy = np.zeros(path.shape[1]), 1

@@ -10,11 +10,11 @@ import pytest
 from layout import lay_out
 from problem import BLOCKS, Problem, read_problem
 from quantities import CENTRED, NON_CENTRED, WHITENED, flatten, named_quantities
+from ripeness.inference.model_data import build_problem
 
 from ripeness import names
 from ripeness.inference.coordinates import build_coordinates
 from ripeness.inference.expand import expand_draws
-from ripeness.inference.model_data import build_problem
 
 
 def some_draws(problem: Problem) -> Any:

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import scaling
 from comparison import read_table
+from ripeness.inference.model_data import build_problem
 from simulated_war import SILENT, SIMULATED, Size, simulate
 
 from ripeness import names
 from ripeness.inference.coordinates import build_coordinates
-from ripeness.inference.model_data import build_problem
 
 
 def points(power: dict[str, float], record: str = SIMULATED) -> list[dict[str, Any]]:

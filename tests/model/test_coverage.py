@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import product
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytensor
@@ -12,9 +12,9 @@ import pytest
 from numpy.typing import NDArray
 from pytensor.gradient import verify_grad
 
-from ripeness.model.ops import dormancy_filter
-from ripeness.model.terms.record import filter_onward
-from ripeness.model.terms.record_kernel import filter_dormancy, pull_back_filter
+from ripeness.model.ops import op_of
+from ripeness.model.terms.dormancy_filter import adjoint_filter, filter_dormancy
+from ripeness.model.terms.record import Record, filter_onward
 
 Array = NDArray[np.float64]
 
@@ -113,8 +113,17 @@ def test_small_hazards_keep_their_digits() -> None:
     assert log_likelihood[1] == pytest.approx(-30 + np.log(0.9), abs=1e-9)
 
 
+KERNEL = Record.kernels[2]
+
+
+def dormancy_filter(*given: Any) -> list[Any]:
+    """Log-likelihood and, saved, hazard of every week as tensors."""
+    found = op_of(KERNEL)(dict(zip(KERNEL.inputs, given, strict=True)))
+    return [found["rounds"], found["hazard"]]
+
+
 def pull_back(given: Case, bar: Array) -> tuple[Array, Array, Array, Array]:
-    return pull_back_filter(*given, *filter_dormancy(*given), bar, np.zeros(len(bar)))
+    return adjoint_filter(*given, *filter_dormancy(*given), bar)
 
 
 @pytest.mark.parametrize("found", FOUNDS.values(), ids=FOUNDS)

@@ -13,15 +13,13 @@ import pytest
 from numpy.typing import NDArray
 
 from ripeness import names
+from ripeness.model.inside import condition_log_odds, effect_regressors, inside_view, with_inside_view
 from ripeness.model.terms.conditions import (
     InsideStructure,
     best_to_worst,
     build_inside,
     calibrated_leverage,
-    condition_log_odds,
-    effect_regressors,
     inside_score,
-    inside_view,
     log_sigmoid,
     normaliser,
     one_sided,
@@ -30,7 +28,6 @@ from ripeness.model.terms.conditions import (
     regressors,
     softplus,
     weight_matrix,
-    with_inside_view,
 )
 
 Array = NDArray[np.float64]
@@ -158,7 +155,7 @@ def test_both_forms_have_the_same_slope_at_the_intercepts(structure: InsideStruc
 @pytest.mark.parametrize("conjunctive", [True, False])
 def test_the_inside_view_never_lifts_the_base_rate(structure: InsideStructure, conjunctive: bool) -> None:
     """Over fresh draws of the stationary factors exp(inside) has mean one."""
-    norm = normaliser(weight_matrix(WEIGHTS, structure), INTERCEPT, structure, conjunctive, np)
+    norm = normaliser(openness(structure.points, weight_matrix(WEIGHTS, structure), INTERCEPT), INTERCEPT, conjunctive, np)
     multiplier = np.exp(by_hand(np.random.default_rng(3).normal(size=(400_000, 3)), conjunctive) - norm)
     # the fixed set has an error of its own, about as large as that of a few thousand draws
     assert multiplier.mean() == pytest.approx(1.0, abs=5 * multiplier.std() / np.sqrt(5_000))
@@ -171,10 +168,12 @@ def test_model_and_forecast_use_one_formula(structure: InsideStructure, conjunct
     intercept = pt.as_tensor(INTERCEPT)
     flag = pt.as_tensor(float(conjunctive)) > 0.5
     log_odds = openness(regressors(pt.as_tensor(z), structure.sided, pt), matrix, intercept)
-    graph = [inside_score(log_odds, intercept, flag, pt), normaliser(matrix, intercept, structure, flag, pt)]
+    graph = [inside_score(log_odds, intercept, flag, pt), normaliser(openness(structure.points, matrix, intercept), intercept, flag, pt)]
     score, norm = pytensor.function([], graph, mode="FAST_COMPILE")()
     np.testing.assert_allclose(score, score_at(z.T, structure, conjunctive))
-    assert norm == pytest.approx(float(normaliser(weight_matrix(WEIGHTS, structure), INTERCEPT, structure, conjunctive, np)))
+    assert norm == pytest.approx(
+        float(normaliser(openness(structure.points, weight_matrix(WEIGHTS, structure), INTERCEPT), INTERCEPT, conjunctive, np))
+    )
 
 
 def test_draws_broadcast_over_paths(structure: InsideStructure) -> None:
@@ -203,7 +202,9 @@ def test_the_elicited_total_comes_out(structure: InsideStructure, conjunctive: b
         multiplier = np.sort(np.exp(inside_score(openness(regressors(z, structure.sided, np), weights, own), own, conjunctive, np)))
         ratios.append(multiplier[-400:].mean() / multiplier[:400].mean())
     assert np.median(ratios) == pytest.approx(8.0, rel=0.12)
-    assert np.median(best_to_worst(matrix, intercept, structure, conjunctive)) == pytest.approx(np.median(ratios), rel=0.05)
+    assert np.median(best_to_worst(openness(structure.points, matrix, intercept), intercept, conjunctive)) == pytest.approx(
+        np.median(ratios), rel=0.05
+    )
 
 
 def test_a_larger_total_needs_more_leverage(structure: InsideStructure) -> None:
@@ -220,7 +221,7 @@ def test_best_to_worst_of_one_linear_factor() -> None:
     matrix, intercept = weight_matrix(np.array([[2.0]]), single), np.array([[0.0]])
     z = np.sort(np.random.default_rng(7).normal(size=400_000))
     expected = np.exp(z[-40_000:]).mean() / np.exp(z[:40_000]).mean()
-    assert best_to_worst(matrix, intercept, single, conjunctive=False)[0] == pytest.approx(expected, rel=0.05)
+    assert best_to_worst(openness(single.points, matrix, intercept), intercept, conjunctive=False)[0] == pytest.approx(expected, rel=0.05)
 
 
 def test_prior_draws_follow_their_priors() -> None:
@@ -252,7 +253,7 @@ def test_the_view_of_many_draws_is_put_together_from_the_same_pieces(structure: 
                 np.testing.assert_allclose(odds[s, m], own, rtol=1e-12)
                 score = inside_score(own, intercept, variant == names.CONJUNCTIVE, np)
                 np.testing.assert_allclose(found[s, m], score - draws["normaliser"][s], rtol=1e-12)
-            norm = normaliser(matrix, intercept, structure, variant == names.CONJUNCTIVE, np)
+            norm = normaliser(openness(structure.points, matrix, intercept), intercept, variant == names.CONJUNCTIVE, np)
             assert rejoined["normaliser"][s] == pytest.approx(norm)
         np.testing.assert_allclose(
             rejoined["inside"], found[:, 1] + (draws["normaliser"] - rejoined["normaliser"])[:, None], rtol=1e-10, atol=1e-12

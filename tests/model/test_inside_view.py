@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 from functools import cache
-from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
 import pytest
+from adjoints import check_adjoint, forward, pull_back, shifted
 from numpy.typing import NDArray
 from pytensor.gradient import verify_grad
 from scipy.special import log_expit, logsumexp
 
-from ripeness.model.ops import inside_view
-from ripeness.model.terms.conditions import inside_score, normaliser, one_sided, openness, regressors
-from ripeness.model.terms.conditions_kernel import lay_out_regressors, pull_back_view, view_inside
+from ripeness.model.ops import op_of
+from ripeness.model.terms.conditions import (
+    Conditions,
+    InsideView,
+    inside_score,
+    lay_out_regressors,
+    lay_weights,
+    normaliser,
+    one_sided,
+    openness,
+    regressors,
+)
 
 Array = NDArray[np.float64]
 FORMS = pytest.mark.parametrize("conjunctive", [1.0, 0.0], ids=["conjunctive", "additive"])
@@ -41,10 +50,42 @@ def case(conjunctive: float, sided: list[int], conditions: int = 3, weeks: int =
     return Case(1.5 * rng.normal(size=(4, weeks)), matrix, rng.normal(size=conditions), np.array([conjunctive]), at_points, indices)
 
 
-def cotangents(given: Case, seed: int = 1) -> tuple[Array, Array, Array]:
+def cotangents(given: Case, seed: int = 1) -> tuple[Array, Array]:
+    """Of the inside view and of the log odds of the weeks."""
     rng = np.random.default_rng(seed)
     weeks = given.z.shape[1]
-    return rng.normal(size=weeks), rng.normal(size=(len(given.intercept), weeks)), rng.normal(size=1)
+    return rng.normal(size=weeks), rng.normal(size=(len(given.intercept), weeks))
+
+
+WEIGHTS, LOG_ODDS = Conditions.kernels
+(INSIDE,) = InsideView.kernels
+
+
+def values(given: Case) -> dict[str, Any]:
+    """Inputs of the kernels by name."""
+    return {
+        "factor": given.z,
+        "weight_matrix": given.matrix,
+        "intercept_open": given.intercept,
+        "conjunctive": given.conjunctive,
+        "points": given.points,
+        "sided": given.sided,
+    }
+
+
+def view_inside(given: Case) -> tuple[Array, Array, Array]:
+    """Inside view, log odds and N by the kernels."""
+    log_odds = forward(LOG_ODDS, values(given))
+    inside = forward(INSIDE, values(given) | log_odds)
+    return inside["inside"], log_odds["log_odds_open"], inside["normaliser"]
+
+
+def pull_back_view(given: Case, bars: tuple[Array, Array]) -> tuple[Array, Array, Array]:
+    """Cotangents of z, of the weights and of the intercepts by the kernels' adjoints."""
+    own = pull_back(INSIDE, values(given) | forward(LOG_ODDS, values(given)), {"inside": bars[0]})
+    further = {"log_odds_open": own["log_odds_open"] + bars[1], "log_odds_at_points": own["log_odds_at_points"]}
+    found = pull_back(LOG_ODDS, values(given), further)
+    return found["factor"], found["weight_matrix"], own["intercept_open"] + found["intercept_open"]
 
 
 def formula(given: Case) -> tuple[Array, Array, Array]:
@@ -64,15 +105,14 @@ def formula(given: Case) -> tuple[Array, Array, Array]:
 
 @cache
 def formula_with_gradient(sided: tuple[int, ...]) -> Any:
-    """Value and gradient of hazard/inside.py as PyTensor finds them, compiled."""
+    """Value and gradient of the formula as PyTensor finds them, compiled."""
     z, matrix, intercept, flag, points = pt.dmatrix(), pt.dmatrix(), pt.dvector(), pt.dvector(), pt.dmatrix()
-    inside_bar, log_odds_bar, norm_bar = pt.dvector(), pt.dmatrix(), pt.dvector()
-    structure: Any = SimpleNamespace(points=points)
+    inside_bar, log_odds_bar = pt.dvector(), pt.dmatrix()
     log_odds = openness(regressors(z, np.array(sided, dtype=np.intp), pt), matrix, intercept)
-    norm = normaliser(matrix, intercept, structure, flag[0] > 0.5, pt)
+    norm = normaliser(openness(points, matrix, intercept), intercept, flag[0] > 0.5, pt)
     inside = inside_score(log_odds, intercept, flag[0] > 0.5, pt) - norm
-    cost = (inside * inside_bar).sum() + (log_odds * log_odds_bar).sum() + norm * norm_bar[0]
-    inputs = [z, matrix, intercept, flag, points, inside_bar, log_odds_bar, norm_bar]
+    cost = (inside * inside_bar).sum() + (log_odds * log_odds_bar).sum()
+    inputs = [z, matrix, intercept, flag, points, inside_bar, log_odds_bar]
     return pytensor.function(inputs, [inside, log_odds, norm, *pytensor.grad(cost, [z, matrix, intercept])], mode="FAST_COMPILE")
 
 
@@ -82,18 +122,14 @@ def graph(given: Case) -> tuple[list[Any], list[Any]]:
     return found[:3], found[3:]
 
 
-def pull_back(given: Case, bars: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
-    return pull_back_view(*given, *view_inside(*given), *bars)
-
-
 @FORMS
 @SIDED
 def test_value_and_adjoint_are_those_of_the_formula(conjunctive: float, sided: list[int]) -> None:
     given = case(conjunctive, sided)
-    values, gradients = graph(given)
-    for found, expected in zip(view_inside(*given)[:3], values, strict=True):
+    expected_values, gradients = graph(given)
+    for found, expected in zip(view_inside(given), expected_values, strict=True):
         np.testing.assert_allclose(found, np.reshape(expected, found.shape), rtol=1e-13, atol=1e-13)
-    for found, expected in zip(pull_back(given, cotangents(given)), gradients, strict=True):
+    for found, expected in zip(pull_back_view(given, cotangents(given)), gradients, strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
 
 
@@ -101,33 +137,43 @@ def test_value_and_adjoint_are_those_of_the_formula(conjunctive: float, sided: l
 @pytest.mark.parametrize("conditions", [1, 2, 5])
 def test_any_number_of_conditions(conjunctive: float, conditions: int) -> None:
     given = case(conjunctive, [2], conditions, weeks=3, points=8)
-    for found, expected in zip(view_inside(*given)[:3], formula(given), strict=True):
+    for found, expected in zip(view_inside(given), formula(given), strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-13, atol=1e-13)
 
 
 @FORMS
-def test_each_cotangent_by_central_differences(conjunctive: float) -> None:
-    given = case(conjunctive, [1], weeks=5, seed=2)
-    full = cotangents(given)
-    step = 1e-6
-    for only in range(3):
-        bars: Any = tuple(bar if number == only else np.zeros_like(bar) for number, bar in enumerate(full))
-        for which, gradient in enumerate(pull_back(given, bars)):
-            for place in np.ndindex(gradient.shape):
-                around = []
-                for sign in (1, -1):
-                    moved: Any = [part.copy() for part in given]
-                    moved[which][place] += sign * step
-                    around.append(sum(float((value * bar).sum()) for value, bar in zip(formula(Case(*moved)), bars, strict=True)))
-                assert gradient[place] == pytest.approx((around[0] - around[1]) / (2 * step), rel=1e-6, abs=1e-7)
+@pytest.mark.parametrize(("kernel", "wrt"), [(kernel, wrt) for kernel in (LOG_ODDS, INSIDE) for wrt in kernel.wrt])
+def test_adjoints_by_central_differences(conjunctive: float, kernel: Any, wrt: str) -> None:
+    given = values(case(conjunctive, [1], weeks=5, seed=2))
+    check_adjoint(kernel, given | forward(LOG_ODDS, given), wrt, step=1e-6, rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("wrt", WEIGHTS.wrt)
+def test_weights_of_effects_are_laid_out_and_pulled_back(wrt: str) -> None:
+    rng, points = np.random.default_rng(5), np.zeros((4, 7))
+    placement = np.array([[0, 0, 1], [0, 2, 3], [1, 1, 0], [2, 0, 1]], dtype=np.int64)  # effect, condition, regressor
+    given = {"log_best_to_worst": np.array([1.3]), "effect_size": rng.normal(size=3), "leverage": rng.gamma(2.0, size=3)}
+    given |= {"placement": placement, "points": points, "intercept_open": np.zeros(3)}
+    weight = 1.3 * given["leverage"] * given["effect_size"]
+    matrix, own = lay_weights(*(given[name] for name in WEIGHTS.inputs))
+    np.testing.assert_allclose(own, weight)
+    np.testing.assert_allclose(matrix, [[0, weight[0] + weight[2], 0, 0], [weight[1], 0, 0, 0], [0, 0, 0, weight[0]]])
+    check_adjoint(WEIGHTS, given, wrt)
+
+
+def by_op(given: Case, z: Any, matrix: Any, intercept: Any) -> list[Any]:
+    """Inside view and log odds as tensors, through the kernels' Ops."""
+    inputs = values(given) | {"factor": z, "weight_matrix": matrix, "intercept_open": intercept}
+    log_odds = op_of(LOG_ODDS)(inputs)
+    return [op_of(INSIDE)(inputs | log_odds)["inside"], log_odds["log_odds_open"]]
 
 
 @FORMS
 def test_the_gradient_check(conjunctive: float) -> None:
     given = case(conjunctive, [1], weeks=4, points=8, seed=3)
 
-    def everything(z: Any, matrix: Any, intercept: Any) -> Any:
-        return pt.concatenate([out.flatten() for out in inside_view(z, matrix, intercept, *given[3:])])
+    def everything(*inputs: Any) -> Any:
+        return pt.concatenate([out.flatten() for out in by_op(given, *inputs)])
 
     verify_grad(everything, list(given[:3]), rng=np.random.default_rng(1), mode="FAST_COMPILE")
 
@@ -135,14 +181,14 @@ def test_the_gradient_check(conjunctive: float) -> None:
 @pytest.mark.parametrize("mode", ["FAST_COMPILE", "NUMBA"])
 def test_the_op_evaluates_to_the_function(mode: str) -> None:
     given = case(1.0, [1])
-    z, matrix, intercept = pt.dmatrix("z"), pt.dmatrix("matrix"), pt.dvector("intercept")
-    outputs = inside_view(z, matrix, intercept, *given[3:])
-    gradient = pytensor.grad((outputs[0] * cotangents(given)[0]).sum(), [z, matrix, intercept])
-    found = pytensor.function([z, matrix, intercept], [*outputs, *gradient], mode=mode)(*given[:3])
+    inputs = [pt.dmatrix("z"), pt.dmatrix("matrix"), pt.dvector("intercept")]
+    outputs = by_op(given, *inputs)
     bars = cotangents(given)
-    expected = [*view_inside(*given)[:3], *pull_back(given, (bars[0], 0 * bars[1], 0 * bars[2]))]
+    gradient = pytensor.grad((outputs[0] * bars[0]).sum(), inputs)
+    found = pytensor.function(inputs, [*outputs, *gradient], mode=mode)(*given[:3])
+    expected = [*view_inside(given)[:2], *pull_back_view(given, (bars[0], 0 * bars[1]))]
     for one, other in zip(found, expected, strict=True):
-        np.testing.assert_array_equal(one, other)
+        np.testing.assert_allclose(one, other, rtol=1e-14, atol=1e-15)
 
 
 @pytest.mark.parametrize("scale", [30.0, 130.0, 250.0, 900.0])
@@ -154,21 +200,23 @@ def test_extreme_log_odds(conjunctive: float, scale: float) -> None:
         given = given._replace(z=given.z * at_weeks, points=given.points * at_points)
         with np.errstate(under="ignore"):
             expected = formula(given)
-        for found, value in zip(view_inside(*given)[:3], expected, strict=True):
+        for found, value in zip(view_inside(given), expected, strict=True):
             np.testing.assert_allclose(found, value, rtol=1e-12, atol=1e-11)
         _, gradients = graph(given)
-        for found, value in zip(pull_back(given, cotangents(given)), gradients, strict=True):
+        for found, value in zip(pull_back_view(given, cotangents(given)), gradients, strict=True):
             np.testing.assert_allclose(found, value, rtol=1e-10, atol=1e-10)
 
 
 def test_all_conditions_shut_everywhere() -> None:
     """Then each point's share comes from differences of numbers whose exponentials are zero."""
     given = case(1.0, [], seed=5)._replace(intercept=np.array([-400.0, -500.0, -600.0]))
-    inside, _, norm = view_inside(*given)[:3]
+    inside, _, norm = view_inside(given)
     expected = formula(given)
     assert norm[0] == pytest.approx(expected[2][0], rel=1e-14) and norm[0] < -1000
     np.testing.assert_allclose(inside, expected[0], atol=1e-11)
-    np.testing.assert_allclose(pull_back(given, (np.zeros(21), np.zeros((3, 21)), np.ones(1)))[2], 1.0, rtol=1e-13)
+    inside_bar = np.zeros(21)
+    inside_bar[0] = 1.0  # ∂(score − N)/∂a is one less one
+    np.testing.assert_allclose(pull_back_view(given, (inside_bar, np.zeros((3, 21))))[2], 0.0, atol=1e-12)
 
 
 def test_regressors_are_those_of_the_formula() -> None:
@@ -182,16 +230,15 @@ def test_regressors_are_those_of_the_formula() -> None:
 @FORMS
 def test_the_same_inputs_give_the_same_bits_wherever_they_lie(conjunctive: float) -> None:
     given = case(conjunctive, [1], weeks=226, points=512, seed=6)
-    bars = cotangents(given)
-    expected = [*view_inside(*given), *pull_back(given, bars)]
-
-    def moved(part: Any, offset: int) -> Any:
-        room = np.zeros(part.size + offset, dtype=part.dtype)
-        room[offset:] = part.ravel()
-        return room[offset:].reshape(part.shape)
-
-    for offset in range(1, 8):
-        again = Case(*(moved(part, offset) for part in given))
-        shifted: Any = tuple(moved(bar, offset) for bar in bars)
-        for found, value in zip([*view_inside(*again), *pull_back(again, shifted)], expected, strict=True):
-            np.testing.assert_array_equal(found, value)
+    names = values(given)
+    names |= forward(LOG_ODDS, names)
+    bars = dict(zip(("inside", "log_odds_open"), cotangents(given), strict=True))
+    for places in range(1, 8):
+        for kernel in (LOG_ODDS, INSIDE):
+            moved = {name: shifted(array, places) for name, array in names.items()}
+            moved_bars = {name: shifted(bar, places) for name, bar in bars.items()}
+            for found, expected in (
+                (forward(kernel, moved), forward(kernel, names)),
+                (pull_back(kernel, moved, moved_bars), pull_back(kernel, names, bars)),
+            ):
+                assert [part.tobytes() for part in found.values()] == [part.tobytes() for part in expected.values()]

@@ -11,8 +11,8 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
-from ripeness.model.terms.factor_paths import WEEKS_PER_KNOT, innovation_log_density, persistence
-from ripeness.model.terms.slow_levels import level_basis
+from ripeness.model.terms.factor_paths import innovation_log_density, persistence
+from ripeness.model.terms.slow_levels import WEEKS_PER_KNOT, level_basis
 
 Array = NDArray[np.float64]
 FACTORS, WEEKS = 3, 7

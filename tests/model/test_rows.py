@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import fields, replace
 from types import SimpleNamespace
 from typing import Any, cast
@@ -12,16 +11,18 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 import pytest
+from adjoints import check_adjoint, forward, pull_back, shifted
 from numpy.typing import NDArray
 from pytensor.gradient import verify_grad
 from scipy import stats
 from scipy.special import digamma, gammaln
 
 from ripeness.data.panel import Counted, Measured
-from ripeness.model.ops import pseudo_observations, row_log_density
-from ripeness.model.terms import measurement as measure
-from ripeness.model.terms.row_density import LARGE_LOG_ODDS, WALKED, density_of_rows, stirling_rise, walked_rise
-from ripeness.model.terms.rows import IndicatorRows, gather_rows, indicator_rows, pull_back_gathered
+from ripeness.model.ops import op_of
+from ripeness.model.term import Kernel
+from ripeness.model.terms.count_rows import LARGE_LOG_ODDS, WALKED, CountRows, stirling_rise, walked_rise
+from ripeness.model.terms.loadings import factor_of
+from ripeness.model.terms.student_t_rows import StudentTRows
 
 Array = NDArray[np.float64]
 Point = dict[str, Array]
@@ -29,11 +30,11 @@ Point = dict[str, Array]
 FACTORS, WEEKS, DF = ("front", "cost", "host"), 12, 4.0
 FACTOR_OF = {"ground": "front", "prices": "cost", "mood": "host", "contacts": "host", "items": "cost"}
 CONTRACTS: Any = {
-    name: SimpleNamespace(factor=factor, sign="-" if name == "items" else "+", scale=0.7 if name == "items" else 0.4, centre=3.0)
+    name: SimpleNamespace(
+        factor=factor, sign="-" if name == "items" else "+", scale=0.7 if name == "items" else 0.4, centre=3.0, noise_floor=None
+    )
     for name, factor in FACTOR_OF.items()
 }
-# the order of the inputs of both kernels after the rows and the degrees of freedom
-INPUTS = ("loading", "intercept", "spread", "dispersion", "log_captured", "level", "path")
 
 
 def indices(*values: int) -> NDArray[np.intp]:
@@ -63,38 +64,46 @@ NO_MEASURED = Measured(MEASURED.indicators, indices(), indices(), indices(), np.
 NO_COUNTED = Counted(COUNTED.indicators, indices(), indices(), np.zeros(0), np.zeros(0), indices(), COUNTED.eras)
 
 
-def laid_out(measured: Measured = MEASURED, counted: Counted = COUNTED) -> IndicatorRows:
-    panel: Any = SimpleNamespace(measured=measured, counted=counted, indicators=(*measured.indicators, *counted.indicators))
-    return indicator_rows(panel, CONTRACTS, FACTORS)
+def laid_out(measured: Measured = MEASURED, counted: Counted = COUNTED) -> dict[str, Array]:
+    """Data of the kernels of both kinds of rows."""
+    names = (*measured.indicators, *counted.indicators)
+    spec: Any = SimpleNamespace(
+        panel=SimpleNamespace(measured=measured, counted=counted, indicators=names),
+        contracts=CONTRACTS,
+        workspace=SimpleNamespace(factor_ids=FACTORS),
+        priors=SimpleNamespace(files=SimpleNamespace(noise_tails=DF)),
+    )
+    return {**StudentTRows().data(spec, "", ""), **CountRows().data(spec, "", ""), "indicator_factor": factor_of(spec)}
 
 
 def draw_point(seed: int = 0) -> Point:
     rng = np.random.default_rng(seed)
     return {
-        "loading": rng.gamma(5.0, 0.2, 5),
-        "intercept": rng.normal(size=5),
+        "loadings": rng.gamma(5.0, 0.2, 5),
+        "intercepts": rng.normal(size=5),
         "spread": rng.gamma(5.0, 0.1, 3),
         "dispersion": rng.gamma(5.0, 1.0, 2),
-        "log_captured": np.log([0.4, 0.9]),
-        "level": rng.normal(size=(3, WEEKS)),
+        "capture": np.array([0.4, 0.9]),
+        "factor_level": rng.normal(size=(3, WEEKS)),
         "path": rng.normal(size=(3, WEEKS)),
     }
 
 
 POINT = draw_point()
+_, MEASURED_GATHERED, MEASURED_DENSITY = StudentTRows.kernels
+COUNTED_GATHERED, COUNTED_DENSITY = CountRows.kernels
+GATHERED, DENSITIES = (MEASURED_GATHERED, COUNTED_GATHERED), (MEASURED_DENSITY, COUNTED_DENSITY)
 
 
-def inputs(rows: IndicatorRows, point: Point) -> list[Any]:
-    return [*(getattr(rows, field.name) for field in fields(rows)), np.array([DF]), *(point[name] for name in INPUTS)]
+def density(rows: dict[str, Array], point: Point = POINT) -> float:
+    return sum(float(forward(kernel, rows | point)[str(kernel.log_density)][0]) for kernel in DENSITIES)
 
 
-def density(rows: IndicatorRows, point: Point = POINT) -> float:
-    return float(density_of_rows(*inputs(rows, point))[0][0])
-
-
-def density_op(rows: IndicatorRows) -> Callable[..., Any]:
-    """The density as a function of its differentiable inputs in the order of `INPUTS`."""
-    return lambda *values: row_log_density(rows, values[6], values[5], *values[:5], DF)
+def gathered(rows: dict[str, Array], point: Point = POINT) -> list[Array]:
+    """Pseudo-observations of all rows: precision and information."""
+    return [
+        sum((forward(kernel, rows | point)[name] for kernel in GATHERED), np.zeros((3, WEEKS))) for name in ("precision", "information")
+    ]
 
 
 def log_pmf(count: Array, log_mean: Array, alpha: Array) -> Array:
@@ -110,7 +119,7 @@ def log_pmf(count: Array, log_mean: Array, alpha: Array) -> Array:
 
 def rows_by_hand(point: Point = POINT) -> tuple[Array, Array]:
     """Log density of each continuous row and each count."""
-    loading, intercept, spread, path, level = (point[name] for name in ("loading", "intercept", "spread", "path", "level"))
+    loading, intercept, spread, path, level = (point[name] for name in ("loadings", "intercepts", "spread", "path", "factor_level"))
     measured = []
     columns = (MEASURED.indicator, MEASURED.first, MEASURED.last, MEASURED.value, MEASURED.widening, MEASURED.sampling)
     for i, first, last, value, widening, sampling in zip(*columns, strict=True):
@@ -122,7 +131,7 @@ def rows_by_hand(point: Point = POINT) -> tuple[Array, Array]:
         COUNTED.indicator, COUNTED.week, COUNTED.count, COUNTED.log_exposure, COUNTED.era, strict=True
     ):
         k, slope, alpha = (2, 0.4, point["dispersion"][0]) if i == 0 else (1, -0.7, point["dispersion"][1])
-        captured = np.append(point["log_captured"], 0.0)[era]
+        captured = np.log(np.append(point["capture"], 1.0)[era])
         strength = intercept[3 + i] + loading[3 + i] * (path[k, week] + level[k, week])
         mean = np.exp(np.log(3.0) + slope * strength + exposure + captured)
         counted.append(stats.nbinom.logpmf(count, alpha, alpha / (alpha + mean)))
@@ -139,17 +148,18 @@ def only(part: Any, keep: int) -> Any:
 
 def test_groups_share_what_their_rows_share() -> None:
     rows = laid_out()
-    assert rows.factor.tolist() == [0, 1, 2, 2, 1]
+    assert rows["indicator_factor"].tolist() == [0, 1, 2, 2, 1]
     # ground at two widenings, prices, mood at two sampling errors
-    assert rows.groups.tolist() == [[0, 0, 2], [0, 2, 4], [1, 4, 7], [2, 7, 8], [2, 8, 10]]
-    np.testing.assert_allclose(rows.widths, [[1, 0], [1.69, 0], [4, 0], [1, 0.04], [1, 0.09]])
-    assert rows.value.tolist() == [2.0, 0.1, -1.0, 0.0, 0.3, -0.2, 1.2, -0.6, 0.7, 0.4]
-    assert rows.weeks[:, 4:7].tolist() == [[0, 4, 4], [3, 9, 11], [1, 6, 7]]
-    assert rows.count_groups[:4].tolist() == [[0, 0, 1, 0, 1], [0, 3, 0, 1, 2], [0, 3, 1, 2, 4], [0, 70, 1, 4, 5]]
-    assert rows.count_groups[4:].tolist() == [[1, 0, 2, 5, 6], [1, 7, 2, 6, 8], [1, 250, 2, 8, 9]]
-    assert rows.count_week.tolist() == [2, 0, 3, 6, 9, 5, 5, 11, 4]
-    np.testing.assert_allclose(rows.count_logs[1], [np.log(3.5), np.log(6)])
-    np.testing.assert_allclose(rows.count_scales, [[0.4, np.log(3)], [-0.7, np.log(3)]])
+    assert rows["row_groups"].tolist() == [[0, 0, 2], [0, 2, 4], [1, 4, 7], [2, 7, 8], [2, 8, 10]]
+    np.testing.assert_allclose(rows["row_widths"], [[1, 0], [1.69, 0], [4, 0], [1, 0.04], [1, 0.09]])
+    assert rows["row_value"].tolist() == [2.0, 0.1, -1.0, 0.0, 0.3, -0.2, 1.2, -0.6, 0.7, 0.4]
+    assert rows["row_weeks"][:, 4:7].tolist() == [[0, 4, 4], [3, 9, 11], [1, 6, 7]]
+    assert rows["count_groups"][:4].tolist() == [[0, 0, 1, 0, 1], [0, 3, 0, 1, 2], [0, 3, 1, 2, 4], [0, 70, 1, 4, 5]]
+    assert rows["count_groups"][4:].tolist() == [[1, 0, 2, 5, 6], [1, 7, 2, 6, 8], [1, 250, 2, 8, 9]]
+    assert rows["count_week"].tolist() == [2, 0, 3, 6, 9, 5, 5, 11, 4]
+    assert rows["count_factor"].tolist() == [2, 1] and rows["first_count"].tolist() == [3]
+    np.testing.assert_allclose(rows["count_logs"][1], [np.log(3.5), np.log(6)])
+    np.testing.assert_allclose(rows["count_scales"], [[0.4, np.log(3)], [-0.7, np.log(3)]])
 
 
 # --- Values -----------------------------------------------------------------------------------------------------------------------------
@@ -171,104 +181,103 @@ def test_density_of_each_row_alone() -> None:
 
 
 def test_pseudo_observations_are_those_of_the_rows() -> None:
-    loading, intercept, level = (pt.as_tensor(POINT[name]) for name in ("loading", "intercept", "level"))
-    captured, dispersion = np.exp(POINT["log_captured"]), pt.as_tensor(POINT["dispersion"])
-    i, k = MEASURED.indicator, indices(0, 1, 2)[MEASURED.indicator]
-    spread = measure.measured_spread(pt.as_tensor(POINT["spread"]), np.zeros(3), MEASURED)
-    remainder = MEASURED.value - intercept[i] - loading[i] * level[k, MEASURED.last]
-    one = measure.measured_information(loading[i], remainder, spread, DF)
-    at = COUNTED.indicator + 3
-    factor = indices(2, 1)[COUNTED.indicator]
-    scale = measure.CountScale(np.log([3.0, 3.0]), np.array([0.4, 0.7]), np.array([1.0, -1.0]))
-    other = measure.counted_information(
-        loading[at], intercept[at], level[factor, COUNTED.week], pt.as_tensor(captured), dispersion[COUNTED.indicator], COUNTED, scale
+    """Row by row: ℓ² times the Fisher information of the Student-t, or the curvature of a count, in the middle week, where the row puts z."""
+    loading, intercept, spread, level = (POINT[name] for name in ("loadings", "intercepts", "spread", "factor_level"))
+    precision, information = np.zeros((3, WEEKS)), np.zeros((3, WEEKS))
+    columns = (MEASURED.indicator, MEASURED.first, MEASURED.last, MEASURED.value, MEASURED.widening, MEASURED.sampling)
+    for i, first, last, value, widening, sampling in zip(*columns, strict=True):
+        own = loading[i] ** 2 * (DF + 1) / (DF + 3) / ((widening * spread[i]) ** 2 + sampling**2)
+        precision[i, (first + last) // 2] += own
+        information[i, (first + last) // 2] += own * ((value - intercept[i]) / loading[i] - level[i, last])
+    for i, week, count, exposure, era in zip(
+        COUNTED.indicator, COUNTED.week, COUNTED.count, COUNTED.log_exposure, COUNTED.era, strict=True
+    ):
+        k, scale = (2, 0.4) if i == 0 else (1, -0.7)
+        slope = scale * loading[3 + i]
+        own = slope**2 / (1 / (count + 0.5) + 1 / POINT["dispersion"][i])
+        fixed = np.log(3.0) + scale * intercept[3 + i] + exposure + np.log(np.append(POINT["capture"], 1.0)[era])
+        precision[k, week] += own
+        information[k, week] += own * ((np.log(count + 0.5) - fixed) / slope - level[k, week])
+    for found, expected in zip(gathered(laid_out()), (precision, information), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-13)
+        assert np.count_nonzero(found) == 14  # weeks that some row speaks of
+
+
+def test_a_continuous_row_carries_the_fisher_information_of_its_t() -> None:
+    spread, loading = float(np.hypot(POINT["spread"][2], 0.0)), float(POINT["loadings"][2])
+    noise, grid = stats.t(DF, scale=spread), np.linspace(-60, 60, 400_001)
+    score = -np.gradient(noise.logpdf(grid), grid)
+    expected = loading**2 * np.sum(score**2 * noise.pdf(grid)) * (grid[1] - grid[0])
+    one = Measured(MEASURED.indicators, indices(2), indices(4), indices(4), np.array([0.9]), np.ones(1), np.zeros(1))
+    assert gathered(laid_out(one, NO_COUNTED))[0][2, 4] == pytest.approx(expected, rel=1e-4)
+
+
+def test_a_count_row_carries_the_curvature_of_its_likelihood() -> None:
+    """At n ≈ mean the negative binomial is curved like 1/(1/mean + 1/α) in its log mean."""
+    one = laid_out(
+        NO_MEASURED, Counted(COUNTED.indicators, indices(1), indices(4), np.array([400.0]), np.array([0.3]), indices(2), COUNTED.eras)
     )
-    expected = measure.gather_information(
-        pt.concatenate([one[0], other[0]]),
-        pt.concatenate([one[1], other[1]]),
-        np.concatenate([k, factor]),
-        np.concatenate([(MEASURED.first + MEASURED.last) // 2, COUNTED.week]),
-        (3, WEEKS),
-    )
-    found = pseudo_observations(laid_out(), *(POINT[name] for name in INPUTS[:6]), DF)
-    for ours, theirs in zip(*(pytensor.function([], list(pair), mode="FAST_COMPILE")() for pair in (found, expected)), strict=True):
-        np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-13)
-        assert np.count_nonzero(ours) == 14  # weeks that some row speaks of
+    precision, information = gathered(one)
+
+    def log_density(z: float) -> float:
+        path = POINT["path"].copy()
+        path[1, 4] = z
+        return density(one, {**POINT, "path": path})
+
+    mode, step = float(information[1, 4] / precision[1, 4]), 1e-3
+    assert log_density(mode) > max(log_density(mode - 0.05), log_density(mode + 0.05))
+    curvature = (log_density(mode + step) - 2 * log_density(mode) + log_density(mode - step)) / step**2
+    assert -curvature == pytest.approx(float(precision[1, 4]), rel=0.01)
 
 
 # --- Adjoints ---------------------------------------------------------------------------------------------------------------------------
 
 
-def central_differences(function: Callable[[Point], float], name: str) -> Array:
-    step, result = 1e-5, np.zeros_like(POINT[name])
-    for place in np.ndindex(result.shape):
-        sides = []
-        for way in (step, -step):
-            moved = POINT[name].copy()
-            moved[place] += way
-            sides.append(function({**POINT, name: moved}))
-        result[place] = (sides[0] - sides[1]) / (2 * step)
-    return result
-
-
-@pytest.mark.parametrize("name", INPUTS)
-def test_gradient_of_the_density(name: str) -> None:
-    rows = laid_out()
-    # the order of INPUTS is that of the saved gradient
-    found = density_of_rows(*inputs(rows, POINT))[1 + INPUTS.index(name)]
-    np.testing.assert_allclose(found, central_differences(lambda point: density(rows, point), name), rtol=1e-7, atol=1e-7)
-
-
-@pytest.mark.parametrize("name", INPUTS[:6])
-def test_adjoint_of_the_pseudo_observations(name: str) -> None:
-    rows, rng = laid_out(), np.random.default_rng(3)
-    bars = rng.normal(size=(2, 3, WEEKS))
-
-    def weighted(point: Point) -> float:
-        return sum(float(np.sum(bar * part)) for bar, part in zip(bars, gather_rows(*inputs(rows, point)[:-1]), strict=True))
-
-    arguments = inputs(rows, POINT)[:-1]
-    found = pull_back_gathered(*arguments, *gather_rows(*arguments), *bars)[INPUTS.index(name)]
-    np.testing.assert_allclose(found, central_differences(weighted, name), rtol=1e-7, atol=1e-6)
+@pytest.mark.parametrize(("kernel", "wrt"), [(kernel, wrt) for kernel in (*DENSITIES, *GATHERED) for wrt in kernel.wrt])
+def test_adjoint_by_central_differences(kernel: Kernel, wrt: str) -> None:
+    check_adjoint(kernel, laid_out() | POINT, wrt)
 
 
 def test_gradients_through_pytensor() -> None:
-    rows = laid_out()
+    for kernel in GATHERED:
+        rows, apply = laid_out(), op_of(kernel)
 
-    def summed(*values: Any) -> Any:
-        precision, information = pseudo_observations(rows, *values, DF)
-        return precision - 2.0 * information
+        def summed(*values: Any, kernel: Kernel = kernel, rows: Any = rows, apply: Any = apply) -> Any:
+            given = apply(rows | dict(zip(kernel.wrt, values, strict=True)))
+            return given["precision"] - 2.0 * given["information"]
 
-    for function, names in ((lambda *values: 3.0 * density_op(rows)(*values), INPUTS), (summed, INPUTS[:6])):
-        verify_grad(function, [POINT[name] for name in names], rng=np.random.default_rng(0), mode="FAST_COMPILE")
+        verify_grad(summed, [POINT[name] for name in kernel.wrt], rng=np.random.default_rng(0), mode="FAST_COMPILE")
 
 
 def test_rows_may_change_without_compiling_anew() -> None:
-    names = [field.name for field in fields(IndicatorRows)]
+    kernel = MEASURED_GATHERED
     kinds = {(1, "i"): pt.lvector, (2, "i"): pt.lmatrix, (1, "f"): pt.dvector, (2, "f"): pt.dmatrix}
-    tensors = [kinds[array.ndim, array.dtype.kind](name) for name, array in vars(laid_out()).items()]
-    values = [pt.as_tensor(POINT[name]) for name in INPUTS]
-    total = density_op(IndicatorRows(*tensors))(*values)
-    function = pytensor.function(tensors, [total, *pytensor.grad(total[0], values)], mode="NUMBA")
+    data = [name for name in kernel.inputs if name not in kernel.wrt]
+    tensors = {name: kinds[array.ndim, array.dtype.kind](name) for name, array in ((name, laid_out()[name]) for name in data)}
+    values = {name: pt.as_tensor(POINT[name]) for name in kernel.wrt}
+    given = op_of(kernel)(tensors | values)
+    gradients = pytensor.grad((given["precision"] - given["information"]).sum(), list(values.values()))
+    function = pytensor.function(list(tensors.values()), [*given.values(), *gradients], mode="NUMBA")
     for rows in (laid_out(), laid_out(only(MEASURED, 3), NO_COUNTED)):
-        found = function(*(getattr(rows, name) for name in names))
-        for ours, theirs in zip(found, density_of_rows(*inputs(rows, POINT)), strict=True):
+        found = function(*(rows[name] for name in data))
+        bars = {"precision": np.ones((3, WEEKS)), "information": -np.ones((3, WEEKS))}
+        expected = [*forward(kernel, rows | POINT).values(), *pull_back(kernel, rows | POINT, bars).values()]
+        for ours, theirs in zip(found, expected, strict=True):
             np.testing.assert_allclose(ours, theirs, rtol=1e-13)
 
 
 # --- Empty, extreme, reproducible -------------------------------------------------------------------------------------------------------
 
 
-def test_parts_may_be_missing() -> None:
-    both, measured, counted = laid_out(), laid_out(counted=NO_COUNTED), laid_out(measured=NO_MEASURED)
-    for kernel, last in ((density_of_rows, 18), (gather_rows, 17)):
-        whole, one, other, none = (
-            kernel(*inputs(rows, POINT)[:last]) for rows in (both, measured, counted, laid_out(NO_MEASURED, NO_COUNTED))
-        )
-        for parts in zip(whole, one, other, none, strict=True):
-            np.testing.assert_allclose(parts[0], parts[1] + parts[2], rtol=1e-12, atol=1e-12)
-            assert np.any(parts[1]) or np.any(parts[2])
-            assert not np.any(parts[3])
+def test_kinds_of_rows_may_be_missing() -> None:
+    both, measured, counted, none = laid_out(), laid_out(counted=NO_COUNTED), laid_out(NO_MEASURED), laid_out(NO_MEASURED, NO_COUNTED)
+    assert density(both) == pytest.approx(density(measured) + density(counted), rel=1e-12)
+    assert density(none) == 0.0 and density(measured) != 0.0 and density(counted) != 0.0
+    for one, *parts in zip(*(gathered(rows) for rows in (both, measured, counted, none)), strict=True):
+        np.testing.assert_allclose(one, parts[0] + parts[1], rtol=1e-12, atol=1e-12)
+        assert np.any(parts[0]) and np.any(parts[1]) and not np.any(parts[2])
+    for kernel in (*DENSITIES, *GATHERED):
+        assert not any(np.any(part) for part in forward(kernel, none | POINT).values())
 
 
 def test_a_panel_without_count_indicators_or_eras() -> None:
@@ -276,26 +285,26 @@ def test_a_panel_without_count_indicators_or_eras() -> None:
     three = {
         **POINT,
         "dispersion": np.zeros(0),
-        "log_captured": np.zeros(0),
-        "loading": POINT["loading"][:3],
-        "intercept": POINT["intercept"][:3],
+        "capture": np.zeros(0),
+        "loadings": POINT["loadings"][:3],
+        "intercepts": POINT["intercepts"][:3],
     }
     rows = laid_out(counted=nothing)
     assert density(rows, three) == density(laid_out(counted=NO_COUNTED))
-    total = density_op(rows)(*(values := [pt.as_tensor(three[name]) for name in INPUTS]))
-    found = pytensor.function([], pytensor.grad(total[0], values), mode="FAST_COMPILE")()
-    assert [part.shape for part in found] == [three[name].shape for name in INPUTS]
+    for kernel in (*DENSITIES, *GATHERED):
+        found = pull_back(kernel, rows | three, {})
+        assert [part.shape for part in found.values()] == [three[name].shape for name in kernel.wrt]
     # counts of no era
     plain = laid_out(counted=replace(COUNTED, era=COUNTED.era * 0, eras=()))
     expected = density(laid_out(counted=replace(COUNTED, era=COUNTED.era * 0 + 2)))
-    assert density(plain, {**POINT, "log_captured": np.zeros(0)}) == pytest.approx(expected, rel=1e-13)
+    assert density(plain, {**POINT, "capture": np.zeros(0)}) == pytest.approx(expected, rel=1e-13)
 
 
 def test_rows_that_are_wildly_off_stay_finite() -> None:
     many = np.zeros(40, dtype=np.intp)
     off = Measured(MEASURED.indicators, many, many, many, np.full(40, 1e80), np.ones(40), np.zeros(40))
     scale = POINT["spread"][0]
-    found = density_of_rows(*inputs(laid_out(off, NO_COUNTED), POINT))
+    found = list(forward(MEASURED_DENSITY, laid_out(off, NO_COUNTED) | POINT).values())
     one = -5 * (np.log(1e80 / scale) - 0.5 * np.log(DF)) - np.log(scale) + gammaln(2.5) - gammaln(2) - 0.5 * np.log(DF * np.pi)
     assert found[0][0] == pytest.approx(40 * one, rel=1e-13)
     assert all(np.isfinite(part).all() for part in found)
@@ -310,36 +319,33 @@ def test_extreme_means_and_dispersions_of_counts(log_mean: float, alpha: float) 
     point = {
         **POINT,
         "dispersion": np.array([alpha, 1.0]),
-        "level": np.zeros((3, WEEKS)),
+        "factor_level": np.zeros((3, WEEKS)),
         "path": np.zeros((3, WEEKS)),
-        "intercept": np.zeros(5),
+        "intercepts": np.zeros(5),
     }
-    found = density_of_rows(*inputs(rows, point))
+    given = forward(COUNTED_DENSITY, rows | point)
+    found = list(given.values())
     means = np.full(6, log_mean + np.log(3.0))
     # gammaln of large α loses its last digits
     lost = 1e-15 * 6 * abs(gammaln(alpha + 900.0))
     assert found[0][0] == pytest.approx(log_pmf(counts, means, np.full(6, alpha)).sum(), rel=1e-12, abs=lost)
     assert all(np.isfinite(part).all() for part in found)
     share = 1 / (1 + np.exp(np.clip(np.log(alpha) - means, -700, 700)))
-    np.testing.assert_allclose(found[7][2, 0], 0.4 * POINT["loading"][3] * np.sum(counts - (counts + alpha) * share), rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(
+        given["counted_by_path"][2, 0], 0.4 * POINT["loadings"][3] * np.sum(counts - (counts + alpha) * share), rtol=1e-9, atol=1e-9
+    )
 
 
-def shifted(array: Any) -> Any:
-    """The same array eight bytes further in memory."""
-    room = np.empty(array.size + 1, dtype=array.dtype)
-    placed = room[1:].reshape(array.shape)
-    placed[...] = array
-    return placed
-
-
-def test_same_bits_wherever_the_arrays_lie() -> None:
-    rows = laid_out()
-    arguments = inputs(rows, POINT)
-    bars = list(np.random.default_rng(1).normal(size=(2, 3, WEEKS)))
-    pulled = [*arguments[:-1], *gather_rows(*arguments[:-1]), *bars]
-    for kernel, given in ((density_of_rows, arguments), (gather_rows, arguments[:-1]), (pull_back_gathered, pulled)):
-        for one, other in zip(kernel(*given), kernel(*map(shifted, given)), strict=True):
-            assert one.tobytes() == other.tobytes()
+@pytest.mark.parametrize("kernel", [*DENSITIES, *GATHERED])
+def test_same_bits_wherever_the_arrays_lie(kernel: Kernel) -> None:
+    values = laid_out() | POINT
+    bars = dict(zip(("precision", "information"), np.random.default_rng(1).normal(size=(2, 3, WEEKS)), strict=True))
+    moved, moved_bars = ({name: shifted(np.asarray(array)) for name, array in own.items()} for own in (values, bars))
+    for found, expected in (
+        (forward(kernel, moved), forward(kernel, values)),
+        (pull_back(kernel, moved, moved_bars), pull_back(kernel, values, bars)),
+    ):
+        assert [part.tobytes() for part in found.values()] == [part.tobytes() for part in expected.values()]
 
 
 # --- Rising products --------------------------------------------------------------------------------------------------------------------

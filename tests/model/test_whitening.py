@@ -8,13 +8,15 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 import pytest
+from adjoints import shifted
 from numpy.typing import NDArray
 from pytensor.gradient import verify_grad
 from scipy import stats
 
 from ripeness.kernels.simd import BLOCK, LANES
-from ripeness.model.ops import whitened_paths
-from ripeness.model.terms.whitening import map_paths, pull_back_paths
+from ripeness.model.ops import op_of
+from ripeness.model.terms.factor_paths import FactorPaths
+from ripeness.model.terms.whitening import adjoint_paths, map_paths
 
 Array = NDArray[np.float64]
 # one factor or week; few; as many weeks as go into one log, and more; as many factors as lanes, and more
@@ -46,13 +48,11 @@ def path_density(path: Array, phi: float, heavy: float, df: float) -> float:
     return float(stats.norm.logpdf(path[0]) + innovation.logpdf(path[1:] - phi * path[:-1]).sum())
 
 
-def shifted(value: Array, places: int) -> Array:
-    """The same array, elsewhere in memory and in another position to the boundaries of a cache line."""
-    room = np.empty(value.size + 16)
-    start = (-(room.ctypes.data // 8)) % 8 + places
-    moved = room[start : start + value.size].reshape(value.shape)
-    moved[...] = value
-    return moved
+def whitened_paths(*inputs: Any) -> list[Any]:
+    """Paths and log ratios as tensors."""
+    kernel = FactorPaths.kernels[1]
+    found = op_of(kernel)(dict(zip(kernel.inputs, inputs, strict=True)))
+    return [found["path"], found["path_log_ratio"]]
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -92,7 +92,7 @@ def test_the_adjoint_agrees_with_finite_differences(shape: tuple[int, int]) -> N
         path, log_ratio = map_paths(*arguments)[:2]
         return float((path * path_bar).sum() + (log_ratio * ratio_bar).sum())
 
-    bars = pull_back_paths(*values, *map_paths(*values), path_bar, ratio_bar)
+    bars = adjoint_paths(*values, *map_paths(*values), path_bar, ratio_bar)
     assert len(bars) == 4
     step = 1e-5
     for which, bar in enumerate(bars):
@@ -119,7 +119,7 @@ def test_the_op_gives_the_kernels_values_and_gradients() -> None:
     gradients = pt.grad(pt.sum(path**2) + pt.sum(log_ratio), symbols[:4])
     found = pytensor.function([], [path, log_ratio, *gradients], mode="FAST_COMPILE")()
     forward = map_paths(*values)
-    expected = [*forward[:2], *pull_back_paths(*values, *forward, 2 * forward[0], np.ones(len(forward[1])))]
+    expected = [*forward[:2], *adjoint_paths(*values, *forward, 2 * forward[0], np.ones(len(forward[1])))]
     for mine, its in zip(found, expected, strict=True):
         np.testing.assert_array_equal(mine, its)
 
@@ -173,7 +173,7 @@ def test_very_exact_measurement_is_followed() -> None:
         logs = np.linalg.slogdet(posterior_precision(phi[k], precision[k]))[1] / 2
         ratio = path_density(forward[0][k], phi[k], heavy[k], df[0]) - logs - stats.norm.logpdf(noise[k]).sum()
         assert forward[1][k] == pytest.approx(ratio, rel=1e-10)
-    bars = pull_back_paths(*values, *forward, np.ones(noise.shape), np.ones(3))
+    bars = adjoint_paths(*values, *forward, np.ones(noise.shape), np.ones(3))
     assert all(np.isfinite(bar).all() for bar in bars)
 
 
@@ -188,7 +188,7 @@ def test_very_slow_factors_keep_their_digits() -> None:
     np.testing.assert_allclose(forward[0][0], expected, rtol=1e-9, atol=1e-10)
     ratio = path_density(expected, phi, heavy[0], df[0]) - np.log(np.diag(root)).sum() - stats.norm.logpdf(noise).sum()
     assert forward[1][0] == pytest.approx(ratio, rel=1e-9)
-    phi_bar = pull_back_paths(*values, *forward, np.zeros((1, weeks)), np.ones(1))[0][0]
+    phi_bar = adjoint_paths(*values, *forward, np.zeros((1, weeks)), np.ones(1))[0][0]
     step = 1e-7
     around = [map_paths(np.array([phi + sign * step]), *values[1:])[1][0] for sign in (1, -1)]
     assert phi_bar == pytest.approx((around[0] - around[1]) / (2 * step), rel=1e-5)
@@ -208,7 +208,7 @@ def test_the_same_inputs_give_the_same_bits_wherever_they_lie(places: int) -> No
 
     def everything(arguments: list[Array], *bars: Array, move: Any) -> list[Array]:
         forward = [move(part) for part in map_paths(*arguments)]
-        return [*forward, *pull_back_paths(*arguments, *forward, *bars)]
+        return [*forward, *adjoint_paths(*arguments, *forward, *bars)]
 
     here = everything([shifted(value, 0) for value in values], path_bar, ratio_bar, move=lambda part: shifted(part, 0))
     there = everything(

@@ -22,8 +22,8 @@ from ripeness import names
 from ripeness.attribution.scenario_file import Scenario
 from ripeness.attribution.scenarios import Contrast, change_path, contrast_of, targets_of
 from ripeness.errors import UsageError
+from ripeness.model.inside import inside_view
 from ripeness.model.spec import ModelSpec
-from ripeness.model.terms.conditions import inside_view
 from ripeness.model.terms.factor_paths import persistence
 from ripeness.model.terms.outside import outside_basis
 from ripeness.model.terms.pulses import fading_pulses

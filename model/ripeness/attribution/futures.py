@@ -20,9 +20,9 @@ from ripeness.data.vintages import Vintage
 from ripeness.elicitation.elicited import Priors
 from ripeness.forecast.ahead import Ahead, build_ahead
 from ripeness.forecast.horizons import Probabilities, forecast_probabilities
+from ripeness.model.inside import condition_log_odds, inside_of_log_odds
 from ripeness.model.spec import ModelSpec, Variant, build_spec
 from ripeness.model.terms.announcements import Announcement
-from ripeness.model.terms.conditions import condition_log_odds, inside_of_log_odds
 from ripeness.model.terms.factor_paths import Hold
 from ripeness.model.terms.pulses import fading_pulses
 from ripeness.reweighting.reweighted import update_fit

@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 from ripeness.attribution.futures import Futures, Origin, log_odds, seeds_of, simulate, start_from, with_factors
 from ripeness.attribution.scenario_file import Path, Scenario
 from ripeness.data.indicators import Contract
+from ripeness.data.panel import OBSERVED_AS
 from ripeness.forecast.simulate import keep_shocks
 from ripeness.model.spec import ModelSpec
 from ripeness.model.terms.factor_paths import persistence
@@ -333,6 +334,8 @@ def hypothetical_rows(spec: ModelSpec, paths: Sequence[Path]) -> dict[Key, tuple
             raise ValueError(f"the path of {path.factor} is told in units, not as values of an indicator: nothing could say it")
         name = next(one for one, contract in spec.contracts.items() if contract.factor == path.factor and contract.reference)
         i, contract = panel.indicators.index(name), spec.contracts[name]
+        if contract.likelihood not in OBSERVED_AS:
+            raise ValueError(f"{name} says what it says by the likelihood {contract.likelihood}, which no made-up row can be given in")
         first, last = len(panel.weeks) + path.from_week - 1, len(panel.weeks) + path.to_week - 1
         spans = [(first, last)] if contract.window in ("month", "quarter") else [(week, week) for week in range(first, last + 1)]
         for (one, other), said in zip(spans, _said(spec, contract, name, path.value, len(spans)), strict=True):

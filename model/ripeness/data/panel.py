@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import date
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
@@ -25,6 +26,8 @@ Array = NDArray[np.float64]
 Index = NDArray[np.intp]
 MONTHS = {"month": 1, "quarter": 3}
 UNSEARCHED = -1
+MEASURED, COUNTED = "measured", "counted"
+OBSERVED_AS = {"student": MEASURED, "poll": MEASURED, "negative_binomial": COUNTED}  # other likelihoods have rows of their own
 
 
 @dataclass(frozen=True)
@@ -65,25 +68,75 @@ class Record:
 
 
 @dataclass(frozen=True)
-class Measured:
-    """Rows with a continuous likelihood.
+class Rows:
+    """What rows of every likelihood have in common; arrays are columns, one element for each row.
 
     Parameters
     ----------
     indicators : tuple of str
         Ids, in the order of the contracts.
-    indicator, first, last : ndarray of int (row,)
-        Index of the indicator; first and last week that the row describes.
+    indicator : ndarray of int (row,)
+        Index of the indicator.
+    """
+
+    observed_column: ClassVar[str] = "value"
+    week_columns: ClassVar[tuple[str, ...]] = ("first", "last")
+
+    indicators: tuple[str, ...]
+    indicator: Index
+
+    @property
+    def columns(self) -> dict[str, NDArray[Any]]:
+        """Arrays (row,) by name."""
+        return {one.name: content for one in fields(self) if isinstance(content := getattr(self, one.name), np.ndarray)}
+
+    @property
+    def observed(self) -> Array:
+        """What was observed, (row,)."""
+        return np.asarray(getattr(self, self.observed_column))
+
+    @property
+    def first_week(self) -> Index:
+        """First week that each row describes, (row,)."""
+        return np.asarray(getattr(self, self.week_columns[0]))
+
+    def with_observed(self, values: Array) -> Self:
+        """The same rows with other observations (row,)."""
+        return self._with({self.observed_column: values})
+
+    def pick(self, kept: NDArray[np.bool_]) -> Self:
+        """Some of the rows; the indicators stay."""
+        return self._with({name: column[kept] for name, column in self.columns.items()})
+
+    def later(self, weeks: int) -> Self:
+        """The same rows, moved by a number of weeks."""
+        return self._with({name: getattr(self, name) + weeks for name in self.week_columns})
+
+    def join(self, further: Self) -> Self:
+        """These rows, then further ones of the same indicators."""
+        return self._with({name: np.concatenate([column, getattr(further, name)]) for name, column in self.columns.items()})
+
+    def _with(self, columns: Mapping[str, Any]) -> Self:
+        return replace(self, **columns)
+
+
+@dataclass(frozen=True)
+class Measured(Rows):
+    """Rows with a continuous likelihood, or with one of their own (:attr:`Panel.others`).
+
+    Parameters
+    ----------
+    first, last : ndarray of int (row,)
+        First and last week that the row describes.
     value : ndarray (row,)
-        Transformed value in units of the contract's scale; + means more of the factor.
+        Transformed value in units of the contract's scale, + meaning more of the factor; as it stands in the file where the likelihood is of its
+        own.
     widening : ndarray (row,)
         Factor on the noise, for the source's grade and for overlapping periods; ≥ 1.
     sampling : ndarray (row,)
         Standard deviation of a poll's sampling error in units of scale; 0 for anything else.
     """
 
-    indicators: tuple[str, ...]
-    indicator: Index
     first: Index
     last: Index
     value: Array
@@ -92,13 +145,12 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class Counted:
+class Counted(Rows):
     """Rows that are counts.
 
     Parameters
     ----------
-    indicators : tuple of str
-    indicator, week : ndarray of int (row,)
+    week : ndarray of int (row,)
     count : ndarray (row,)
     log_exposure : ndarray (row,)
         Log of the exposure in units of the contract's `exposure_unit`; 0 where there is none.
@@ -108,8 +160,9 @@ class Counted:
         (indicator, era) pairs whose captured share is elicited.
     """
 
-    indicators: tuple[str, ...]
-    indicator: Index
+    observed_column: ClassVar[str] = "count"
+    week_columns: ClassVar[tuple[str, ...]] = ("week",)
+
     week: Index
     count: Array
     log_exposure: Array
@@ -126,6 +179,11 @@ class Panel:
     origin : date
     weeks : tuple of date
         Sundays of the weeks from the war's first to the origin's.
+    record : Record
+    measured : Measured
+    counted : Counted
+    others : mapping of str to Measured
+        Rows of further likelihoods, by the name of the likelihood.
     """
 
     origin: date
@@ -133,6 +191,26 @@ class Panel:
     record: Record
     measured: Measured
     counted: Counted
+    others: Mapping[str, Measured] = field(default_factory=dict)
+
+    @property
+    def rows(self) -> dict[str, Rows]:
+        """Rows of every likelihood by the name of its observed variable."""
+        return {MEASURED: self.measured, COUNTED: self.counted, **self.others}
+
+    @property
+    def observed(self) -> dict[str, Array]:
+        """What was observed, (row,) by likelihood."""
+        return {name: rows.observed for name, rows in self.rows.items()}
+
+    def with_rows(self, rows: Mapping[str, Any]) -> Panel:
+        """The panel with other rows, by likelihood; likelihoods that are not named stay as they are."""
+        of: dict[str, Any] = {**self.rows, **rows}
+        return replace(self, measured=of[MEASURED], counted=of[COUNTED], others={name: of[name] for name in self.others})
+
+    def with_observed(self, values: Mapping[str, Array]) -> Panel:
+        """The panel with other observations in the same rows, (row,) by likelihood."""
+        return self.with_rows({name: self.rows[name].with_observed(observed) for name, observed in values.items()})
 
     @property
     def origin_inside_week(self) -> bool:
@@ -141,16 +219,17 @@ class Panel:
 
     @property
     def indicators(self) -> tuple[str, ...]:
-        """Ids of all indicators: the continuous ones, then the counts."""
-        return (*self.measured.indicators, *self.counted.indicators)
+        """Ids of all indicators: the continuous ones, the counts, then those of further likelihoods."""
+        return tuple(name for rows in self.rows.values() for name in rows.indicators)
 
     @property
     def hash(self) -> str:
         """SHA-256 of everything in the panel, so that a fit can be reused for an equal one."""
         digest = hashlib.sha256(f"{self.origin}{self.weeks}".encode())
-        for part in (self.record, self.measured, self.counted):
-            for field in fields(part):
-                content = getattr(part, field.name)
+        parts: tuple[Record | Rows, ...] = (self.record, *self.rows.values())
+        for part in parts:
+            for one in fields(part):
+                content = getattr(part, one.name)
                 digest.update(np.ascontiguousarray(content).tobytes() if isinstance(content, np.ndarray) else repr(content).encode())
         return digest.hexdigest()
 
@@ -174,14 +253,16 @@ def build_panel(vintage: Vintage, contracts: Mapping[str, Contract], question: Q
     """
     vintage.assert_honest()
     weeks = tuple(week_grid(question.war_began, vintage.origin))
-    measured = tuple(name for name, contract in contracts.items() if contract.likelihood != "negative_binomial")
-    counted = tuple(name for name, contract in contracts.items() if contract.likelihood == "negative_binomial")
+    of: dict[str, dict[str, Contract]] = {MEASURED: {}, COUNTED: {}}
+    for name, contract in contracts.items():
+        of.setdefault(OBSERVED_AS.get(contract.likelihood, contract.likelihood), {})[name] = contract
     return Panel(
         vintage.origin,
         weeks,
         build_record(vintage, weeks, question),
-        _measured(vintage, {name: contracts[name] for name in measured}, weeks, grades),
-        _counted(vintage, {name: contracts[name] for name in counted}, weeks),
+        _measured(vintage, of[MEASURED], weeks, grades),
+        _counted(vintage, of[COUNTED], weeks),
+        {name: _measured(vintage, own, weeks, grades, as_written=True) for name, own in of.items() if name not in (MEASURED, COUNTED)},
     )
 
 
@@ -217,16 +298,21 @@ def build_record(vintage: Vintage, weeks: Sequence[date], question: Question) ->
     return Record(int(np.flatnonzero(found)[0]) + 1, found, share, stretch, tuple(sensitivities))
 
 
-def _measured(vintage: Vintage, contracts: Mapping[str, Contract], weeks: Sequence[date], grades: Mapping[str, float]) -> Measured:
+def _measured(
+    vintage: Vintage, contracts: Mapping[str, Contract], weeks: Sequence[date], grades: Mapping[str, float], as_written: bool = False
+) -> Measured:
+    """Continuous rows; or, as written, rows whose likelihood is of its own: the newest value of each period, untransformed."""
     rows_of: list[tuple[float, ...]] = []
     for i, (name, contract) in enumerate(contracts.items()):
         rows = vintage.values[name]
-        values, poll = contract.transformed(rows["value"].to_numpy(float)), contract.likelihood == "poll"
+        values, poll = rows["value"].to_numpy(float), contract.likelihood == "poll"
+        values = values if as_written else contract.transformed(values)
         widenings = np.array([grades[str(grade)] for grade in rows["grade"]])
         for (first, last), places in _by_period(rows, contract, weeks).items():
             widening = float(np.sqrt(contract.overlap) * np.mean(widenings[places]))
             sampling = _sampling_error(rows.iloc[places], contract) if poll else 0.0
-            rows_of.append((i, first, last, float(np.mean(values[places])), widening, sampling))
+            value = values[places[-1]] if as_written else np.mean(values[places])
+            rows_of.append((i, first, last, float(value), widening, sampling))
     table = np.array(rows_of, dtype=float).reshape(-1, 6)
     indicator, first_week, last_week = (table[:, column].astype(np.intp) for column in range(3))
     return Measured(tuple(contracts), indicator, first_week, last_week, table[:, 3], table[:, 4], table[:, 5])

@@ -23,7 +23,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import islice
-from typing import Any
 
 import numpy as np
 import nutpie
@@ -31,7 +30,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ripeness import names
-from ripeness.data.panel import UNSEARCHED, Panel
+from ripeness.data.panel import UNSEARCHED, Panel, Rows
 from ripeness.evaluation.left_out import rejoin
 from ripeness.evaluation.stored import Draws
 from ripeness.forecast.ahead import build_ahead
@@ -47,6 +46,8 @@ from ripeness.inference.predictive import log_likelihoods
 from ripeness.inference.sample import CORES, TARGET_ACCEPT, VECTOR, as_nutpie_model, flatten_draws, sample_posterior
 from ripeness.model.build import model_coords
 from ripeness.model.spec import ModelSpec
+from ripeness.model.term import Derived, Parameter
+from ripeness.model.terms import terms_of
 from ripeness.model.terms.announcements import Announcement, announced_weeks
 from ripeness.model.terms.factor_paths import heavy_tailed, paths_onward, persistence, unit_innovations
 from ripeness.model.terms.slow_levels import level_basis
@@ -58,25 +59,7 @@ RANKED = 100  # draws, spread evenly over the chains, among which the truth is r
 SHORT_LIMITS = {"rhat": 1.05, "ess_bulk": 100.0, "ess_tail": 100.0, "divergences": 0.0, "bfmi": 0.3}
 LEVELS = (0.5, 0.9)
 RIGHT, WRONG = "right", "wrong"
-# quantities with one dimension at most: the variable and the names of its elements' dim
-VECTORS = {
-    "half_life": names.FACTOR,
-    "level": names.LEVEL,
-    "level_start": names.LEVEL,
-    "loading": names.RELATIVE,
-    "intercept": names.RELATIVE,
-    "noise": names.MEASURED,
-    "dispersion": names.COUNTED,
-    "capture": names.ERA,
-    "pulse": names.PULSE,
-    "share_open": names.CONDITION,
-    "weight": names.EFFECT,
-    "outside_knots": names.KNOT,
-    "kept": names.KEPT,
-    "sensitivity": names.STRETCH,
-}
 OBSERVED = {"rounds": "record", "measured": "values", "counted": "counts"}
-SCALARS = ("log_best_to_worst", "log_war_level", "normaliser")
 YEAR = 52  # weeks simulated on
 
 
@@ -191,12 +174,13 @@ def quantities(
     ahead_seed, event_seed = seed.spawn(2)
     labels = labels_of(spec)
     found: dict[str, Array] = {}
-    for name, dim in VECTORS.items():
-        if name in draws:
-            for place, label in enumerate(labels[dim]):
-                found[f"{name}[{label}]"] = draws[name][:, place]
-    for name in SCALARS:
-        found[name] = draws[name]
+    for one in ranked():
+        if one.name not in draws:
+            continue
+        if not one.dims:
+            found[one.name] = draws[one.name]
+        for place, label in enumerate(labels[one.dims[0]] if one.dims else []):
+            found[f"{one.name}[{label}]"] = draws[one.name][:, place]
     for place, factor in enumerate(labels[names.FACTOR]):
         found[f"factor now[{factor}]"] = draws["path"][:, place, -1]
     for place, condition in enumerate(labels[names.CONDITION]):
@@ -216,10 +200,18 @@ def quantities(
     return found, probabilities.within[1:].mean(axis=0), came
 
 
+def ranked() -> list[Parameter | Derived]:
+    """The quantities of the terms whose elements are ranked; of one dimension at most."""
+    found: list[Parameter | Derived] = []
+    for term in terms_of("conjunctive"):
+        found += [*term.parameters, *term.derived]
+    return [one for one in found if one.ranked]
+
+
 def labels_of(spec: ModelSpec) -> dict[str, list[str]]:
-    """Names of the elements of each dim."""
-    coords = model_coords(spec, "conjunctive")
-    return {dim: [str(label) for label in coords[dim]] for dim in (*VECTORS.values(), names.FACTOR, names.CONDITION)}
+    """Names of the elements of each dim of what is ranked."""
+    coords, dims = model_coords(spec, "conjunctive"), {dim for one in ranked() for dim in one.dims}
+    return {dim: [str(label) for label in coords[dim]] for dim in dims | {names.FACTOR, names.CONDITION}}
 
 
 def silence_unread(spec: ModelSpec) -> ModelSpec:
@@ -279,18 +271,14 @@ def simulate_future(spec: ModelSpec, theta: Draws, announcements: list[Announcem
         truth["level_path"] = np.concatenate([theta["level_path"], np.repeat(theta["level_path"][..., -1:], YEAR, axis=-1)], axis=-1)
     truth = rejoin(longer, truth)
 
-    simulated = simulate_rows(longer, truth, rows)
-    real_rows, real_counts = len(spec.panel.measured.value), len(spec.panel.counted.count)
-    value, count = simulated.measured.value.copy(), simulated.counted.count.copy()
-    value[:real_rows], count[:real_counts] = spec.panel.measured.value, spec.panel.counted.count
+    simulated, real = simulate_rows(longer, truth, rows).observed, spec.panel.observed
+    observed = {name: np.concatenate([real[name], values[len(real[name]) :]]) for name, values in simulated.items()}
 
     # dormancy at the origin is not known where rounds may have been missed: drawn from what this draw says of it
     ahead = build_ahead(spec, "conjunctive", theta, announcements, 2, seed.spawn(1)[0])
     dormancy = int(events.choice(ahead.dormancy, p=ahead.state[0] / ahead.state[0].sum()))
     record = replace(longer.panel.record, found=simulate_found(longer, truth, before, dormancy, events))
-    panel = replace(
-        simulated, record=record, measured=replace(simulated.measured, value=value), counted=replace(simulated.counted, count=count)
-    )
+    panel = replace(longer.panel.with_observed(observed), record=record)
     return SimulatedWar(replace(longer, panel=panel), truth)
 
 
@@ -332,22 +320,16 @@ def _longer_panel(panel: Panel) -> Panel:
     """The panel with a year more, its rows in the pattern of the last one; searched as the last week was."""
     before = len(panel.weeks)
     weeks = (*panel.weeks, *(panel.weeks[-1] + timedelta(weeks=n) for n in range(1, YEAR + 1)))
-    measured, counted, record = panel.measured, panel.counted, panel.record
+    record = panel.record
 
-    def again(rows: Any, week: str, moved: tuple[str, ...], same: tuple[str, ...]) -> Any:
-        last_year = getattr(rows, week) >= before - YEAR
-        if "first" in moved:
-            last_year &= rows.first >= before - YEAR
-        longer = {name: np.concatenate([getattr(rows, name), getattr(rows, name)[last_year] + YEAR]) for name in moved}
-        longer |= {name: np.concatenate([getattr(rows, name), getattr(rows, name)[last_year]]) for name in same}
-        return replace(rows, **longer)
+    def again(rows: Rows) -> Rows:
+        last_year = rows.first_week >= before - YEAR
+        return rows.join(rows.pick(last_year).later(YEAR))
 
     return replace(
-        panel,
+        panel.with_rows({name: again(rows) for name, rows in panel.rows.items()}),
         origin=weeks[-1],
         weeks=weeks,
-        measured=again(measured, "last", ("first", "last"), ("indicator", "value", "widening", "sampling")),
-        counted=again(counted, "week", ("week",), ("indicator", "count", "log_exposure", "era")),
         record=replace(
             record,
             found=np.concatenate([record.found, np.zeros(YEAR)]),

@@ -28,7 +28,6 @@ used (at most 0.7; Vehtari, Simpson, Gelman, Yao and Gabry 2024).
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -41,8 +40,8 @@ from ripeness.forecast.dormancy import whole_record
 from ripeness.forecast.prior_predictive import sample_prior
 from ripeness.inference.gate import Verdict, judge_fit
 from ripeness.inference.sample import flatten_draws, sample_posterior
+from ripeness.model.inside import with_inside_view
 from ripeness.model.spec import ModelSpec
-from ripeness.model.terms.conditions import with_inside_view
 from ripeness.model.terms.pulses import fading_pulses
 from ripeness.reweighting.weights import LARGEST_KHAT, smooth_weights
 
@@ -53,17 +52,11 @@ READ_BY_HAZARD = ("path", "half_life")  # of each factor; and the pulse, where i
 
 def without_rows(panel: Panel, left_out: set[str]) -> Panel:
     """A panel without the rows of some indicators; the indicators themselves stay, with their parameters at their priors."""
-    measured, counted = panel.measured, panel.counted
-    kept = np.array([name not in left_out for name in measured.indicators], dtype=bool)[measured.indicator]
-    kept_counts = np.array([name not in left_out for name in counted.indicators], dtype=bool)[counted.indicator]
-
-    def pick(rows: Any, mask: NDArray[np.bool_], columns: tuple[str, ...]) -> Any:
-        return replace(rows, **{name: getattr(rows, name)[mask] for name in columns})
-
-    return replace(
-        panel,
-        measured=pick(measured, kept, ("indicator", "first", "last", "value", "widening", "sampling")),
-        counted=pick(counted, kept_counts, ("indicator", "week", "count", "log_exposure", "era")),
+    return panel.with_rows(
+        {
+            name: rows.pick(np.array([one not in left_out for one in rows.indicators], dtype=bool)[rows.indicator])
+            for name, rows in panel.rows.items()
+        }
     )
 
 

@@ -39,7 +39,7 @@ PRIOR_GROUPS = {
     "measurement of the indicators": ("loading", "intercept", "noise", "dispersion", "capture"),
     "dated jumps": ("pulse",),
 }
-LIKELIHOOD_GROUPS = {"record of rounds": ("rounds",), "rows of the indicators": ("measured", "counted")}
+RECORD, ROWS = "record of rounds", "rows of the indicators"
 
 
 @dataclass(frozen=True)
@@ -80,8 +80,8 @@ def scale_powers(stored: Stored, fit: str, reading: str, draws: Draws, headline:
     likelihoods = {
         str(name): np.asarray(rows[name], dtype=float).reshape(len(headline), -1).sum(axis=1) for name in rows.data_vars if rows[name].size
     }
-    found = []
-    for component, groups, densities in (("prior", PRIOR_GROUPS, priors), ("likelihood", LIKELIHOOD_GROUPS, likelihoods)):
+    found, likelihood_groups = [], {RECORD: ("rounds",), ROWS: tuple(name for name in likelihoods if name != "rounds")}
+    for component, groups, densities in (("prior", PRIOR_GROUPS, priors), ("likelihood", likelihood_groups, likelihoods)):
         for what, parts in groups.items():
             present = [densities[name] for name in parts if name in densities]
             if present:

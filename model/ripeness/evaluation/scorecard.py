@@ -22,7 +22,7 @@ from ripeness import names
 from ripeness.elicitation.readings import EffectPrior
 from ripeness.essay import Claim
 from ripeness.evaluation.stored import Draws, Stored, error_of_mean
-from ripeness.model.terms.conditions import effect_regressors
+from ripeness.model.inside import effect_regressors
 from ripeness.model.terms.pulses import fading_pulses
 
 Array = NDArray[np.float64]

@@ -37,8 +37,8 @@ from ripeness import names
 from ripeness.evaluation.origins import POPULATIONS, Cluster, find_clusters
 from ripeness.evaluation.scores import weekly_skill
 from ripeness.evaluation.unit import WEEK
+from ripeness.model.inside import inside_view, with_inside_view
 from ripeness.model.spec import ModelSpec
-from ripeness.model.terms.conditions import inside_view, with_inside_view
 from ripeness.model.terms.factor_paths import heavy_tailed, paths_onward, persistence, unit_innovations
 from ripeness.model.terms.record import rounds_in_week
 from ripeness.workspace.question import Question

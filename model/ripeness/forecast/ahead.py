@@ -16,9 +16,9 @@ from ripeness import names
 from ripeness.calendar import horizon_span
 from ripeness.forecast.dormancy import dormancy_in_week
 from ripeness.forecast.simulate import simulate_factors
+from ripeness.model.inside import inside_view
 from ripeness.model.spec import ModelSpec, Variant
 from ripeness.model.terms.announcements import Announcement, announced_weeks
-from ripeness.model.terms.conditions import inside_view
 from ripeness.model.terms.factor_paths import Hold
 from ripeness.model.terms.outside import outside_basis
 from ripeness.model.terms.pulses import fading_pulses

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from ripeness import names
 from ripeness.model.build import parameters_of
+from ripeness.model.inside import inside_view
 from ripeness.model.spec import ModelSpec, Variant
 from ripeness.model.terms import terms_of
-from ripeness.model.terms.conditions import inside_view, prior_draws, reading_data
+from ripeness.model.terms.conditions import prior_draws, reading_data
 
 Array = NDArray[np.float64]
 

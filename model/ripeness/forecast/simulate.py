@@ -176,9 +176,7 @@ def simulate_rows(spec: ModelSpec, truth: Draws, rng: np.random.Generator) -> Pa
     """The panel with values and counts drawn from one draw (1, …)."""
     panel = spec.panel
     drawn = replicates(spec, names.CONJUNCTIVE, {name: values for name, values in truth.items() if name != "hazard"}, rng)
-    return replace(
-        panel, measured=replace(panel.measured, value=drawn["measured"][0]), counted=replace(panel.counted, count=drawn["counted"][0])
-    )
+    return panel.with_observed({name: drawn[name][0] for name in panel.rows})
 
 
 def simulate_found(spec: ModelSpec, truth: Draws, first: int, dormancy: int, rng: np.random.Generator) -> Array:

@@ -39,9 +39,10 @@ def flag_fits(fits: Sequence[Mapping[str, xr.Dataset]]) -> list[Flag]:
         return np.concatenate([_flat(fit["posterior_predictive"][name]) for fit in fits])
 
     flags = [*_record(replicated("rounds"), observed["rounds"].values)]
-    for name, of_row in (("measured", "row_indicator"), ("counted", "count_row_indicator")):
-        if name in observed:
-            flags += _indicators(replicated(name), observed[name].values, constant[of_row].values)
+    for name in observed.data_vars:
+        of_row = f"{observed[name].dims[0]}_indicator"
+        if of_row in constant:
+            flags += _indicators(replicated(str(name)), observed[name].values, constant[of_row].values)
     return flags
 
 

@@ -54,7 +54,7 @@ class Coordinates:
     def take(self, x: Array) -> dict[str, Array]:
         """Parameters by name in natural units, (..., *shape of the parameter), from vectors x (..., place)."""
         return {
-            parameter.name: parameter.natural(x[..., first:end].reshape(*x.shape[:-1], *shape))
+            parameter.name: parameter.natural(x[..., first:end].reshape((*x.shape[:-1], *shape)))
             for parameter, shape, first, end in zip(self.parameters, self.shapes, self.start[:-1], self.start[1:], strict=True)
         }
 

@@ -13,6 +13,7 @@ from ripeness.inference.log_prior import log_prior
 from ripeness.inference.predictive import likelihoods, observations, replicates
 from ripeness.inference.sample import flatten_draws
 from ripeness.model.spec import ModelSpec, Variant
+from ripeness.model.terms import terms_of
 
 Array = NDArray[np.float64]
 PRIOR_PREDICTIVE_DRAWS = 400
@@ -74,7 +75,7 @@ def build_groups(
         ),
         "sample_stats": sample_stats[[name for name in STATS if name in sample_stats]].drop_attrs(),
         "observed_data": _rows(variant, {name: value for name, value in observations(spec, variant).items() if name in likelihood}, coords),
-        "constant_data": _constant(spec, coords, rows=bool(prior_replicated)),
+        "constant_data": _constant(spec, variant, coords, rows=bool(prior_replicated)),
     }
     sampler = {name: sample_stats.attrs[name] for name in SAMPLER if name in sample_stats.attrs}
     return {
@@ -119,29 +120,14 @@ def _used(coords: dict[Any, Any], variables: dict[str, Any]) -> dict[Any, Any]:
     return {name: coord for name, coord in coords.items() if name in dims}
 
 
-def _constant(spec: ModelSpec, coords: dict[Any, Any], rows: bool) -> xr.Dataset:
+def _constant(spec: ModelSpec, variant: str, coords: dict[Any, Any], rows: bool) -> xr.Dataset:
     """What the model was conditioned on besides the observations; of rows where they are in the groups."""
-    panel = spec.panel
-    record = panel.record
-    risk = slice(record.start, None)
-    measured, counts = panel.measured, panel.counted
-    variables: dict[str, Any] = {
-        "share_of_week": ((names.RISK,), record.share[risk]),
-        "dormancy": ((names.RISK,), record.dormancy),
-        "coverage_stretch": ((names.RISK,), record.stretch[risk]),
-        "announced_share": ((names.KEPT, names.RISK), spec.announced[:, risk]),
+    variables = {
+        name: content
+        for term in terms_of(variant)
+        if rows or term.observed is None or "path" not in term.replicated_from
+        for name, content in term.constants(spec).items()
     }
-    if rows:
-        variables |= {
-            "row_indicator": ((names.ROW,), np.array(measured.indicators)[measured.indicator]),
-            "row_first_week": ((names.ROW,), measured.first),
-            "row_last_week": ((names.ROW,), measured.last),
-            "row_widening": ((names.ROW,), measured.widening),
-            "row_sampling": ((names.ROW,), measured.sampling),
-            "count_row_indicator": ((names.COUNT_ROW,), np.array(counts.indicators)[counts.indicator]),
-            "count_row_week": ((names.COUNT_ROW,), counts.week),
-            "count_row_log_exposure": ((names.COUNT_ROW,), counts.log_exposure),
-        }
     return xr.Dataset(variables, coords=_used(coords, variables))
 
 

@@ -8,6 +8,7 @@ quantities keep so many significant bits. Everything is compressed; the same dra
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, Final
 
 import numpy as np
@@ -15,6 +16,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ripeness import names
+from ripeness.model.terms import terms_of
 
 POSTERIOR, PRIOR = "posterior", "prior"
 LOG_LIKELIHOOD, LOG_PRIOR = "log_likelihood", "log_prior"
@@ -29,37 +31,8 @@ POSITIVE: Final = ("hazard", "hazard_ahead", "by_week", "multiplier_ahead")
 LEVEL: Final = 4  # of zlib: 9 saves a fortieth, in fifteen times the time
 SMALLEST: Final = 1024  # elements from which on compression pays
 
+# label and unit of what no term of the model has
 LABELS: Final[Mapping[str, tuple[str, str]]] = {
-    "path": ("latent factor, without pulses", "units of the factor"),
-    "pulse": ("dated jump of a factor", "units of the factor"),
-    "level_path": ("slow level of a factor", "units of the factor"),
-    "level": ("size of a slow level's moves", "units of the factor"),
-    "level_start": ("slow level in the first week", "units of the factor"),
-    "level_moves": ("moves of a slow level, standardised", "1"),
-    "half_life": ("half-life of a factor", "weeks"),
-    "loading": ("loading relative to the factor's reference indicator", "1"),
-    "intercept": ("intercept relative to the factor's reference indicator", "scales of the indicator"),
-    "noise": ("noise above the contract's floor", "scales of the indicator"),
-    "dispersion": ("dispersion of the negative binomial", "1"),
-    "capture": ("share of real items captured", "1"),
-    "intercept_open": ("log odds that a condition is open, factors at their usual value", "1"),
-    "share_open": ("probability that a condition is open, factors at their usual value", "1"),
-    "log_odds_open": ("log odds that a condition is open", "1"),
-    "effect_size": ("size of an effect, standardised", "1"),
-    "weight": ("weight of an effect, signed", "1 / unit of the factor"),
-    "log_best_to_worst": ("log of how many times likelier a round is in the best tenth of weeks", "1"),
-    "normaliser": ("log of the inside view's mean multiplier", "1"),
-    "inside": ("log multiplier of the inside view", "1"),
-    "log_rhythm": ("log weekly hazard in the process's own rhythm", "1"),
-    "log_war_level": ("log of this war's level against the reference class", "1"),
-    "deviation": ("deviation of the outside curve from the reference class", "1"),
-    "outside_knots": ("log weekly hazard at the knots of dormancy", "1"),
-    "kept": ("probability that an announced meeting is held", "1"),
-    "sensitivity": ("probability that a round is found, if held", "1"),
-    "hazard": ("probability of a round in the week, given the record before it", "1"),
-    "measured": ("continuous indicator rows", "scales of the indicator"),
-    "counted": ("count rows", "items"),
-    "rounds": ("weeks with a round", "1"),
     "within": ("probability of a round within the horizon, path noise taken out", "1"),
     "sustained": ("probability of a sustained process within the horizon", "1"),
     "hazard_ahead": ("probability of a round in the week, given none since the origin", "1"),
@@ -117,7 +90,7 @@ def _as_written(group: str, name: str, variable: xr.Variable) -> xr.Variable:
 def _resolution(group: str, name: str) -> float | None:
     """What a value is rounded to a multiple of when it is stored as an integer; None if it is not."""
     if group in PREDICTIVE or group == OBSERVED:
-        return WHOLE if name in ("counted", "rounds") else COARSE if group in PREDICTIVE else None
+        return WHOLE if name in _whole() else COARSE if group in PREDICTIVE else None
     if group == LOG_LIKELIHOOD:
         return COARSE if name != "rounds" else None  # those of single weeks are small: significant bits count
     if group == LOG_PRIOR:
@@ -125,6 +98,12 @@ def _resolution(group: str, name: str) -> float | None:
     if group in (POSTERIOR, PRIOR) and name in SERIES:
         return FINE if group == POSTERIOR else ROUGH
     return None
+
+
+@cache
+def _whole() -> set[str]:
+    """Observed variables that are whole numbers."""
+    return {term.observed.name for term in terms_of(names.CONJUNCTIVE) if term.observed and term.observed.whole}
 
 
 def _compressed(variable: xr.Variable) -> dict[str, Any]:
@@ -137,10 +116,20 @@ def _compressed(variable: xr.Variable) -> dict[str, Any]:
     return plain | {"zlib": True, "complevel": LEVEL, "shuffle": True, "chunksizes": chunks}
 
 
+@cache
+def _of_terms() -> dict[str, tuple[str, str]]:
+    """Label and unit of everything that the terms store or observe."""
+    found: dict[str, tuple[str, str]] = {}
+    for term in terms_of(names.CONJUNCTIVE):
+        known = (*term.parameters, *term.derived, *((term.observed,) if term.observed else ()))
+        found |= {one.name: (one.label, one.unit) for one in known}
+    return found
+
+
 def _labelled(group: str, name: str) -> dict[str, str]:
-    if name not in LABELS:
+    if name not in LABELS and name not in _of_terms():
         return {}
-    label, units = LABELS[name]
+    label, units = LABELS[name] if name in LABELS else _of_terms()[name]
     if group in (LOG_LIKELIHOOD, LOG_PRIOR):
         return {"long_name": f"{group.replace('_', ' ')}: {label}"}
     return {"long_name": label} | ({"units": units} if units else {})

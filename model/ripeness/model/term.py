@@ -43,8 +43,12 @@ class Parameter:
         What it is, in a few words.
     key : str
         Where its prior stands: the first part of its name in `priors/`, a file, or "" where it is fixed by the model.
+    unit : str
+        Of its natural scale; "1" for a pure number.
     stored : bool
         Whether its draws are kept.
+    ranked : bool
+        Whether simulation-based calibration ranks each of its elements; not where a derived quantity says the same.
     """
 
     name: str
@@ -53,7 +57,9 @@ class Parameter:
     prior: Prior
     label: str
     key: str = ""
+    unit: str = "1"
     stored: bool = True
+    ranked: bool = True
 
     def natural(self, x: Array) -> Array:
         """From the scale of its Normal to its own."""
@@ -97,7 +103,7 @@ class Kernel:
     wrt : tuple of str
         Inputs that the adjoint differentiates by.
     log_density : str, optional
-        The output whose sum is added to the log density.
+        The output whose sum is added to the log density; the compiled density gives it a cotangent of one.
     """
 
     forward: Any
@@ -117,13 +123,19 @@ class Derived:
     ----------
     name : str
     dims : tuple of str
+    label, unit : str
     of : callable, optional
         From draws by name, (..., *dims), to its own; without it the quantity is an output of a kernel, or saved by one, of this name.
+    ranked : bool
+        Whether simulation-based calibration ranks each of its elements.
     """
 
     name: str
     dims: tuple[str, ...]
+    label: str
+    unit: str = "1"
     of: Callable[[Mapping[str, Array]], Array] | None = None
+    ranked: bool = False
 
 
 @dataclass(frozen=True)
@@ -135,10 +147,16 @@ class Observed:
     name : str
         Of the observed variable.
     dims : tuple of str
+    label, unit : str
+    whole : bool
+        Whether observations are whole numbers.
     """
 
     name: str
     dims: tuple[str, ...]
+    label: str
+    unit: str = "1"
+    whole: bool = False
 
 
 class Term:
@@ -168,6 +186,17 @@ class Term:
     def data(self, spec: ModelSpec, reading: str, variant: str) -> dict[str, Any]:
         """Constants that the term's kernels and statement read, by name."""
         return {}
+
+    def constants(self, spec: ModelSpec) -> dict[str, tuple[tuple[str, ...], Any]]:
+        """What its likelihood was conditioned on besides the observations, dims and values by name, as ArviZ's group constant_data has them.
+
+        Of rows of indicators, `<dim of the rows>_indicator` says which indicator each row is of.
+        """
+        return {}
+
+    def log_odds(self, spec: ModelSpec, draws: Mapping[str, Array], z: Array) -> Array | None:
+        """What the term adds to the log odds of the conditions, (draw, …, condition, week), on factors z (draw, …, factor, week); None if nothing."""
+        return None
 
     def rotations(self, spec: ModelSpec, scales: Mapping[str, Scales]) -> list[tuple[dict[str, Any], Array]]:
         """Groups of coordinates that the sampler moves along together.

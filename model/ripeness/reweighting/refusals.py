@@ -49,6 +49,7 @@ def beyond_window(base: ModelSpec, new: ModelSpec, window: Window) -> list[str]:
     reasons = []
     if (now.origin - old.origin).days > 7 * OLDEST_WEEKS:
         reasons.append(f"the fit of {_in_words(old.origin)} is more than {OLDEST_WEEKS} weeks old")
+    reasons += [f"what rows of the likelihood {name} say is in no weight" for name, rows in now.others.items() if len(rows.indicator)]
     return reasons + _rounds(old, now) + _coverage(old, now, window.first) + _announced(base, new, window.first) + _rows(base, new, window)
 
 

@@ -24,9 +24,9 @@ from ripeness.elicitation.elicited import elicit_quantiles
 from ripeness.forecast.ahead import Ahead, build_ahead
 from ripeness.forecast.dormancy import Silence, dormancy_in_week, silence_of_record
 from ripeness.forecast.horizons import Probabilities, forecast_probabilities
+from ripeness.model.inside import inside_view
 from ripeness.model.spec import ModelSpec, Variant
 from ripeness.model.terms.announcements import Announcement
-from ripeness.model.terms.conditions import inside_view
 from ripeness.model.terms.pulses import fading_pulses
 from ripeness.reweighting.paths import Redrawn, redraw_paths
 from ripeness.reweighting.weights import Anchor, Weights, choose_evenly, smooth_weights

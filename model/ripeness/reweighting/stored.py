@@ -28,9 +28,9 @@ from ripeness.reweighting.window import Window
 
 Array = NDArray[np.float64]
 CORES = 2
-SCHEMA: Final = 1
+SCHEMA: Final = 2
 SINGLE: Final = ("path",)  # in single precision: no state is known to seven digits
-PARTS: Final = {"record": Record, "measured": Measured, "counted": Counted}
+PARTS: Final[dict[str, Any]] = {"record": Record, "measured": Measured, "counted": Counted}
 
 
 @dataclass(frozen=True)
@@ -73,8 +73,8 @@ def write_base(path: Path, about: Mapping[str, Any], spec: ModelSpec, fits: Mapp
     panel = spec.panel
     arrays: dict[str, Any] = {"announced": spec.announced}
     scalars: dict[str, Any] = {}
-    for part in PARTS:
-        for name, value in asdict(getattr(panel, part)).items():
+    for part, rows in ({"record": panel.record} | panel.rows).items():
+        for name, value in asdict(rows).items():
             if isinstance(value, np.ndarray):
                 arrays[f"{part}/{name}"] = value
             else:
@@ -90,6 +90,7 @@ def write_base(path: Path, about: Mapping[str, Any], spec: ModelSpec, fits: Mapp
         "weeks": [week.isoformat() for week in panel.weeks],
         **about,
         "panel": scalars,
+        "others": list(panel.others),
         "fits": {
             name: {
                 "variant": fit.variant,
@@ -135,10 +136,11 @@ def read_base(path: Path) -> Base:
     with np.load(path, allow_pickle=False) as stored:
         arrays = {name: stored[name] for name in stored.files}
     parts: dict[str, Any] = {}
-    for part, kind in PARTS.items():
+    for part, kind in (PARTS | dict.fromkeys(about["others"], Measured)).items():
         found = {name: arrays.get(f"{part}/{name}", about["panel"].get(f"{part}/{name}")) for name in (one.name for one in fields(kind))}
         parts[part] = kind(**{name: _tuples(value) for name, value in found.items()})
-    panel = Panel(date.fromisoformat(about["origin"]), tuple(map(date.fromisoformat, about["weeks"])), **parts)
+    others = {name: parts.pop(name) for name in about["others"]}
+    panel = Panel(date.fromisoformat(about["origin"]), tuple(map(date.fromisoformat, about["weeks"])), **parts, others=others)
     fits = {}
     for name, stored_fit in about["fits"].items():
         prefix = f"{name}/draws/"

@@ -51,8 +51,9 @@ def run_priors(request: Request) -> PriorReport:
     from ripeness.forecast.ahead import build_ahead
     from ripeness.forecast.horizons import forecast_probabilities
     from ripeness.forecast.prior_predictive import check_directions, sample_prior
+    from ripeness.model.inside import log_odds_at_points
     from ripeness.model.spec import build_spec
-    from ripeness.model.terms.conditions import best_to_worst, weight_matrix
+    from ripeness.model.terms.conditions import best_to_worst
     from ripeness.model.terms.outside import outside_basis
 
     priors = elicit_priors(inputs.priors)
@@ -76,8 +77,7 @@ def run_priors(request: Request) -> PriorReport:
         for dormancy in DORMANCIES:
             weekly = 1 - np.exp(-np.exp(outside[:, dormancy - 1] + drawn["inside"][:, -1]))
             report.hazards.append({"reading": reading, "dormancy_weeks": dormancy, **quantiles(weekly, "lowest", "median", "highest")})
-        matrix = weight_matrix(drawn["weight"], spec.structure)
-        achieved = best_to_worst(matrix, drawn["intercept_open"], spec.structure, True)
+        achieved = best_to_worst(log_odds_at_points(spec, drawn), drawn["intercept_open"], True)
         report.totals.append({"reading": reading, **quantiles(achieved, "lower", "median", "upper")})
         for one in check_directions(spec, reading, PREDICTIVE_DRAWS, third):
             report.directions.append({"reading": reading, "effect": one.effect, "claimed": one.claimed, "share": one.share})

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ripeness import names
 from ripeness.essay import Claims
-from ripeness.model.terms.conditions import condition_log_odds
+from ripeness.model.inside import condition_log_odds
 from ripeness.model.terms.pulses import fading_pulses
 from ripeness.workflow.reweight_run import Reweighted, ReweightedRun
 from ripeness.workflow.summary import (

@@ -14,12 +14,12 @@ import nutpie
 from layout import spec_of
 from numpy.typing import NDArray
 from problem import Problem
+from ripeness.inference.callback import Density as Compiled
+from ripeness.inference.model_data import build_problem
 from rival import Density, Sampled, Settings, serve
 
 from ripeness import names
-from ripeness.inference.callback import Density as Compiled
 from ripeness.inference.coordinates import build_coordinates
-from ripeness.inference.model_data import build_problem
 from ripeness.inference.sample import VECTOR, as_nutpie_model
 from ripeness.model.spec import ModelSpec
 

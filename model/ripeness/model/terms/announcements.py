@@ -178,7 +178,7 @@ class Announcements(Term):
     """Announced meetings."""
 
     parameters = (
-        Parameter("kept", (names.KEPT,), "logit", elicited("kept", class_ids), "probability that an announced meeting is kept", "kept"),
+        Parameter("kept", (names.KEPT,), "logit", elicited("kept", class_ids), "probability that an announced meeting is held", "kept"),
     )
     kernels = (Kernel(lay_announced, adjoint_announced, ("kept", "announced_share"), {"announced": "vector"}, ("kept",)),)
 
@@ -187,6 +187,9 @@ class Announcements(Term):
 
     def data(self, spec: ModelSpec, reading: str, variant: str) -> dict[str, Any]:
         return {"announced_share": spec.announced[:, spec.panel.record.start :]}
+
+    def constants(self, spec: ModelSpec) -> dict[str, tuple[tuple[str, ...], Any]]:
+        return {"announced_share": ((names.KEPT, names.RISK), spec.announced[:, spec.panel.record.start :])}
 
     def declare(self, scope: Scope) -> None:
         import pytensor.tensor as pt

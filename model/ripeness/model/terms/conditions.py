@@ -215,70 +215,12 @@ def inside_score(log_odds: Any, intercept: Any, conjunctive: Any, xp: Any) -> An
     return xp.where(conjunctive, log_sigmoid(log_odds, xp), additive).sum(axis=-2)
 
 
-def normaliser(matrix: Any, intercept: Any, structure: InsideStructure, conjunctive: Any, xp: Any) -> Any:
-    """N: log of the stationary mean of exp(score), over the fixed Sobol set."""
-    return log_mean_exp(inside_score(openness(structure.points, matrix, intercept), intercept, conjunctive, xp), xp)
+def normaliser(log_odds: Any, intercept: Any, conjunctive: Any, xp: Any) -> Any:
+    """N: log of the stationary mean of exp(score), from log odds at the fixed Sobol set (..., condition, point)."""
+    return log_mean_exp(inside_score(log_odds, intercept, conjunctive, xp), xp)
 
 
-def condition_log_odds(spec: ModelSpec, draws: Mapping[str, Array], z: Array) -> Array:
-    """Log odds that each condition is open.
-
-    Parameters
-    ----------
-    spec : ModelSpec
-    draws : mapping of ndarray (draw, …)
-        By the names of the posterior: weight (draw, effect) and intercept_open (draw, condition).
-    z : ndarray (draw, …, factor, week)
-        Factors as the hazards read them, pulses included; there may be axes between draws and factors, such as the paths of a draw.
-
-    Returns
-    -------
-    ndarray (draw, …, condition, week)
-    """
-    matrix = _beside(weight_matrix(draws["weight"], spec.structure), z.ndim, 2)
-    return np.asarray(openness(regressors(z, spec.structure.sided, np), matrix, _beside(draws["intercept_open"], z.ndim - 1, 1)))
-
-
-def inside_of_log_odds(variant: str, draws: Mapping[str, Array], log_odds: Array) -> Array:
-    """The inside view where the conditions have these log odds.
-
-    Parameters
-    ----------
-    variant : {"conjunctive", "additive"}
-    draws : mapping of ndarray (draw, …)
-        By the names of the posterior: intercept_open (draw, condition) and normaliser (draw,).
-    log_odds : ndarray (draw, …, condition, week)
-
-    Returns
-    -------
-    ndarray (draw, …, week)
-        Log of what multiplies the hazard.
-    """
-    score = inside_score(log_odds, _beside(draws["intercept_open"], log_odds.ndim - 1, 1), variant == names.CONJUNCTIVE, np)
-    return np.asarray(score - _beside(draws["normaliser"], log_odds.ndim - 1, 0))
-
-
-def inside_view(spec: ModelSpec, variant: str, draws: Mapping[str, Array], z: Array) -> Array:
-    """The inside view, (draw, …, week), of factors (draw, …, factor, week), pulses included; see :func:`condition_log_odds`."""
-    return inside_of_log_odds(variant, draws, condition_log_odds(spec, draws, z))
-
-
-def with_inside_view(spec: ModelSpec, variant: str, draws: Mapping[str, Array], z: Array) -> dict[str, Array]:
-    """Draws with all that follows from their weights and intercepts: normaliser, and on factors z (draw, factor, week) log_odds_open and inside."""
-    matrix = weight_matrix(draws["weight"], spec.structure)
-    norm_of = normaliser(matrix, draws["intercept_open"], spec.structure, variant == names.CONJUNCTIVE, np)
-    found = {**draws, "normaliser": norm_of, "log_odds_open": condition_log_odds(spec, draws, z)}
-    return found | {"inside": inside_of_log_odds(variant, found, found["log_odds_open"])}
-
-
-def effect_regressors(spec: ModelSpec, z: Array) -> Array:
-    """What each effect acts through, (…, effect, week), on factors z (…, factor, week): a factor, or of a one-sided one how far it is on that side."""
-    structure = spec.structure
-    placed = structure.placement.reshape(len(structure.effects), structure.conditions, -1).any(axis=1)
-    return np.asarray(placed @ regressors(z, structure.sided, np) / placed.sum(axis=1)[:, None])
-
-
-def _beside(values: Array, ndim: int, own: int) -> Array:
+def beside(values: Array, ndim: int, own: int) -> Array:
     """Values (draw, …) whose last `own` axes are their own, with axes of length one between, so that there are `ndim` of them."""
     return values.reshape(values.shape[0], *(1,) * (ndim - own - 1), *values.shape[1:])
 
@@ -289,15 +231,16 @@ def log_mean_exp(values: Any, xp: Any) -> Any:
     return xp.log(xp.exp(values - peak).mean(axis=-1)) + peak[..., 0]
 
 
-def best_to_worst(matrix: Array, intercept: Array, structure: InsideStructure, conjunctive: bool) -> Array:
-    """How many times likelier a round is in the best tenth of weeks than in the worst: (draw,), from prior draws of the weights.
+def best_to_worst(log_odds: Array, intercept: Array, conjunctive: bool) -> Array:
+    """How many times likelier a round is in the best tenth of weeks than in the worst: (draw,).
 
     Parameters
     ----------
-    matrix : ndarray (draw, condition, regressor)
+    log_odds : ndarray (draw, condition, point)
+        At the fixed Sobol set.
     intercept : ndarray (draw, condition)
     """
-    score = np.sort(inside_score(openness(structure.points, matrix, intercept), intercept, conjunctive, np), axis=-1)
+    score = np.sort(inside_score(log_odds, intercept, conjunctive, np), axis=-1)
     tenth = score.shape[-1] // 10
     ratio: Array = np.exp(score[..., -tenth:]).mean(axis=-1) / np.exp(score[..., :tenth]).mean(axis=-1)
     return ratio
@@ -330,7 +273,8 @@ def calibrated_leverage(prior: Mapping[str, Array], structure: InsideStructure, 
     for _ in range(CALIBRATION_STEPS):
         middle = 0.5 * (low + high)
         matrix = weight_matrix(draws["effect"] * draws["total"][:, None] * leverage * np.exp(middle), structure)
-        if np.median(np.log(best_to_worst(matrix, draws["intercept"], structure, conjunctive))) < elicited:
+        log_odds = openness(structure.points, matrix, draws["intercept"])
+        if np.median(np.log(best_to_worst(log_odds, draws["intercept"], conjunctive))) < elicited:
             low = middle
         else:
             high = middle
@@ -620,7 +564,13 @@ class Conditions(Term):
 
     parameters = (
         Parameter(
-            "intercept_open", (names.CONDITION,), "identity", elicited("share_open", condition_ids), "log odds open, usually", "share_open"
+            "intercept_open",
+            (names.CONDITION,),
+            "identity",
+            elicited("share_open", condition_ids),
+            "log odds that a condition is open, factors at their usual value",
+            "share_open",
+            ranked=False,
         ),
         Parameter(
             "log_best_to_worst",
@@ -630,7 +580,9 @@ class Conditions(Term):
             "log of how many times likelier a round is in the best tenth of weeks",
             "best_to_worst",
         ),
-        Parameter("effect_size", (names.EFFECT,), "identity", effect_prior, "size of an effect, in units of the total", "readings.toml"),
+        Parameter(
+            "effect_size", (names.EFFECT,), "identity", effect_prior, "size of an effect, standardised", "readings.toml", ranked=False
+        ),
     )
     kernels = (
         Kernel(
@@ -651,9 +603,15 @@ class Conditions(Term):
         ),
     )
     derived = (
-        Derived("share_open", (names.CONDITION,), lambda draws: 1.0 / (1.0 + np.exp(-draws["intercept_open"]))),
-        Derived("weight", (names.EFFECT,)),
-        Derived("log_odds_open", (names.CONDITION, names.WEEK)),
+        Derived(
+            "share_open",
+            (names.CONDITION,),
+            "probability that a condition is open, factors at their usual value",
+            of=lambda draws: 1.0 / (1.0 + np.exp(-draws["intercept_open"])),
+            ranked=True,
+        ),
+        Derived("weight", (names.EFFECT,), "weight of an effect, signed", "1 / unit of the factor", ranked=True),
+        Derived("log_odds_open", (names.CONDITION, names.WEEK), "log odds that a condition is open"),
     )
 
     def coords(self, spec: ModelSpec) -> dict[str, Any]:
@@ -683,6 +641,10 @@ class Conditions(Term):
         scope.add("log_odds", openness(regressors(scope["factor"], structure.sided, pt), matrix, intercept))
         scope.add("log_odds_at_points", openness(structure.points, matrix, intercept))
 
+    def log_odds(self, spec: ModelSpec, draws: Mapping[str, Array], z: Array) -> Array:
+        matrix = beside(weight_matrix(draws["weight"], spec.structure), z.ndim, 2)
+        return np.asarray(openness(regressors(z, spec.structure.sided, np), matrix, beside(draws["intercept_open"], z.ndim - 1, 1)))
+
     def simulate(self, spec: ModelSpec, reading: str, variant: str, draws: Draws, rng: np.random.Generator) -> None:
         draws["weight"] = draws["log_best_to_worst"][:, None] * reading_data(spec, reading, variant)["leverage"] * draws["effect_size"]
 
@@ -700,7 +662,10 @@ class InsideView(Term):
             wrt=("log_odds_open", "log_odds_at_points", "intercept_open"),
         ),
     )
-    derived = (Derived("normaliser", ()), Derived("inside", (names.WEEK,)))
+    derived = (
+        Derived("normaliser", (), "log of the inside view's mean multiplier", ranked=True),
+        Derived("inside", (names.WEEK,), "log multiplier of the inside view"),
+    )
 
     def data(self, spec: ModelSpec, reading: str, variant: str) -> dict[str, Any]:
         return {"conjunctive": reading_data(spec, reading, variant)["conjunctive"].reshape(1)}
@@ -711,10 +676,11 @@ class InsideView(Term):
 
         intercept, conjunctive = scope["intercept_open"], pt.eq(scope["conjunctive"], 1.0)
         log_odds = pm.Deterministic("log_odds_open", scope["log_odds"], dims=(names.CONDITION, names.WEEK))
-        score = inside_score(scope["log_odds_at_points"], intercept, conjunctive, pt)
-        norm_of = pm.Deterministic("normaliser", log_mean_exp(score, pt))
+        norm_of = pm.Deterministic("normaliser", normaliser(scope["log_odds_at_points"], intercept, conjunctive, pt))
         scope["inside"] = pm.Deterministic("inside", inside_score(log_odds, intercept, conjunctive, pt) - norm_of, dims=names.WEEK)
 
     def simulate(self, spec: ModelSpec, reading: str, variant: str, draws: Draws, rng: np.random.Generator) -> None:
-        factor = draws["path"] + fading_pulses(spec.workspace.factors, spec.panel.weeks, spec.panel.origin, draws)
-        draws.update(with_inside_view(spec, variant, draws, factor))
+        from ripeness.model.inside import with_inside_view
+
+        z = draws["path"] + fading_pulses(spec.workspace.factors, spec.panel.weeks, spec.panel.origin, draws)
+        draws |= with_inside_view(spec, variant, draws, z)

@@ -277,7 +277,9 @@ class CountRows(Term):
     """Counts of the indicators."""
 
     parameters = (
-        Parameter("dispersion", (names.COUNTED,), "log", elicited("dispersion", indicators), "dispersion α of the counts", "dispersion"),
+        Parameter(
+            "dispersion", (names.COUNTED,), "log", elicited("dispersion", indicators), "dispersion of the negative binomial", "dispersion"
+        ),
         Parameter("capture", (names.ERA,), "logit", elicited("capture", eras), "share of real items captured", "capture"),
     )
     kernels = (
@@ -295,7 +297,7 @@ class CountRows(Term):
             log_density="counted",
         ),
     )  # fmt: skip
-    observed = Observed("counted", (names.COUNT_ROW,))
+    observed = Observed("counted", (names.COUNT_ROW,), "count rows", "items", whole=True)
     replicated_from = frozenset({"path"})
 
     def coords(self, spec: ModelSpec) -> dict[str, Any]:
@@ -307,6 +309,14 @@ class CountRows(Term):
 
     def data(self, spec: ModelSpec, reading: str, variant: str) -> dict[str, Any]:
         return lay_out(spec)
+
+    def constants(self, spec: ModelSpec) -> dict[str, tuple[tuple[str, ...], Any]]:
+        rows, dim = spec.panel.counted, (names.COUNT_ROW,)
+        return {
+            "count_row_indicator": (dim, np.array(rows.indicators)[rows.indicator]),
+            "count_row_week": (dim, rows.week),
+            "count_row_log_exposure": (dim, rows.log_exposure),
+        }
 
     def declare(self, scope: Scope) -> None:
         import pytensor.tensor as pt

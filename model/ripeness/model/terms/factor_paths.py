@@ -105,10 +105,16 @@ class FactorPaths(Term):
     """Half-lives and paths of the factors."""
 
     parameters = (
+        Parameter("half_life", (names.FACTOR,), "log", elicited("half_life", factor_ids), "half-life of a factor", "half_life", "weeks"),
         Parameter(
-            "half_life", (names.FACTOR,), "log", elicited("half_life", factor_ids), "weeks in which a shock fades by half", "half_life"
+            "white_noise",
+            (names.FACTOR, names.WEEK),
+            "identity",
+            white_prior,
+            "whitened coordinates of the paths",
+            stored=False,
+            ranked=False,
         ),
-        Parameter("white_noise", (names.FACTOR, names.WEEK), "identity", white_prior, "whitened coordinates of the paths", stored=False),
     )
     kernels = (
         Kernel(lay_persistence, adjoint_persistence, ("half_life",), {"phi": "vector"}, ("half_life",)),
@@ -125,7 +131,7 @@ class FactorPaths(Term):
             log_density="path_log_ratio",
         ),
     )  # fmt: skip
-    derived = (Derived("path", (names.FACTOR, names.WEEK)),)
+    derived = (Derived("path", (names.FACTOR, names.WEEK), "latent factor, without pulses", "units of the factor"),)
 
     def coords(self, spec: ModelSpec) -> dict[str, Any]:
         return {names.FACTOR: list(factor_ids(spec)), names.WEEK: to_datetime64(list(spec.panel.weeks))}
@@ -141,7 +147,7 @@ class FactorPaths(Term):
         half_life, white_noise = self.parameters
         phi = persistence(scope.free(half_life), pt)
         scope["phi"] = phi
-        heavy, df, weeks = heavy_tailed(spec), spec.priors.files.factor_tails, len(spec.panel.weeks)
+        heavy, df = heavy_tailed(spec), spec.priors.files.factor_tails
         if scope.form == "whitened":
             from ripeness.model.ops import op_of
 
@@ -151,13 +157,14 @@ class FactorPaths(Term):
             pm.Potential("path_density", pt.sum(given["path_log_ratio"]))
         elif scope.form == "centred":
 
-            def log_density(path: Any, phi: Any) -> Any:
+            def log_density(path: Any, phi: Any, _: Any) -> Any:
                 return innovation_log_density(path, phi, heavy, df, pt)
 
-            def draw(phi: Array, rng: Any = None, size: Any = None) -> Array:
-                return stationary_paths(phi, weeks, heavy, df, rng)
+            def draw(phi: Array, every_week: Array, rng: Any = None, size: Any = None) -> Array:
+                return stationary_paths(phi, len(every_week), heavy, df, rng)
 
-            scope["path"] = pm.CustomDist("path", phi, logp=log_density, random=draw, signature="(f)->(f,t)", dims=dims)
+            every_week = np.ones(len(spec.panel.weeks))  # says how long a path is
+            scope["path"] = pm.CustomDist("path", phi, every_week, logp=log_density, random=draw, signature="(f),(t)->(f,t)", dims=dims)
         else:
             innovation = pm.Flat("innovation", dims=dims)
             pm.Potential("path_density", innovation_log_density(innovation, np.zeros(len(heavy)), heavy, df, pt))

@@ -61,8 +61,23 @@ class Loadings(Term):
     """Loadings and intercepts of the indicators."""
 
     parameters = (
-        Parameter("loading", (names.RELATIVE,), "log", elicited("loading", relative_indicators), "loading on the factor", "loading"),
-        Parameter("intercept", (names.RELATIVE,), "identity", elicited("intercept", relative_indicators), "value at factor 0", "intercept"),
+        Parameter(
+            "loading",
+            (names.RELATIVE,),
+            "log",
+            elicited("loading", relative_indicators),
+            "loading relative to the factor's reference indicator",
+            "loading",
+        ),
+        Parameter(
+            "intercept",
+            (names.RELATIVE,),
+            "identity",
+            elicited("intercept", relative_indicators),
+            "intercept relative to the factor's reference indicator",
+            "intercept",
+            "scales of the indicator",
+        ),
     )
     kernels = (
         Kernel(

@@ -135,9 +135,18 @@ class OutsideCurve(Term):
             elicited("rhythm", rhythm_ids),
             "log weekly hazard in the process's own rhythm",
             "rhythm",
+            ranked=False,
         ),
         Parameter("log_war_level", (), "identity", level_prior, "log of this war's level against the reference class", "war_level"),
-        Parameter("deviation", (names.CLASS,), "identity", deviation_prior, "deviation of a class of dormancy", "reference_class.csv"),
+        Parameter(
+            "deviation",
+            (names.CLASS,),
+            "identity",
+            deviation_prior,
+            "deviation of the outside curve from the reference class",
+            "reference_class.csv",
+            ranked=False,
+        ),
     )
     kernels = (
         Kernel(
@@ -149,7 +158,7 @@ class OutsideCurve(Term):
             wrt=("log_rhythm", "log_war_level", "deviation"),
         ),
     )
-    derived = (Derived("outside_knots", (names.KNOT,)),)
+    derived = (Derived("outside_knots", (names.KNOT,), "log weekly hazard at the knots of dormancy", ranked=True),)
 
     def coords(self, spec: ModelSpec) -> dict[str, Any]:
         return {

@@ -72,7 +72,9 @@ def adjoint_pulses(
 class Pulses(Term):
     """Dated jumps of factors."""
 
-    parameters = (Parameter("pulse", (names.PULSE,), "log", elicited("pulse", pulsed), "dated jump of a factor", "pulse"),)
+    parameters = (
+        Parameter("pulse", (names.PULSE,), "log", elicited("pulse", pulsed), "dated jump of a factor", "pulse", "units of the factor"),
+    )
     kernels = (
         Kernel(
             add_pulses,

@@ -160,7 +160,11 @@ def adjoint_sensitivity(sensitivity: Array, place: Index, found_if_held: Array, 
 class Record(Term):
     """The record of rounds, missed ones summed out."""
 
-    parameters = (Parameter("sensitivity", (names.STRETCH,), "logit", sensitivity_prior, "P(found, if held)", "coverage.csv"),)
+    parameters = (
+        Parameter(
+            "sensitivity", (names.STRETCH,), "logit", sensitivity_prior, "probability that a round is found, if held", "coverage.csv"
+        ),
+    )
     kernels = (
         Kernel(lay_multiplier, adjoint_multiplier, ("inside", "log_days", "week_before"), {"multiplier": "vector"}, ("inside",)),
         Kernel(lay_sensitivity, adjoint_sensitivity, ("sensitivity", "stretch_place"), {"found_if_held": "vector"}, ("sensitivity",)),
@@ -177,8 +181,8 @@ class Record(Term):
             log_density="rounds",
         ),
     )  # fmt: skip
-    derived = (Derived("hazard", (names.RISK,)),)
-    observed = Observed("rounds", (names.RISK,))
+    derived = (Derived("hazard", (names.RISK,), "probability of a round in the week, given the record before it"),)
+    observed = Observed("rounds", (names.RISK,), "weeks with a round", whole=True)
     replicated_from = frozenset({"hazard"})
 
     def coords(self, spec: ModelSpec) -> dict[str, Any]:
@@ -196,6 +200,14 @@ class Record(Term):
             "week_before": np.array([record.start - 1], dtype=np.int64),
             "stretch_place": stretch_place(spec),
             "found": record.found[record.start :],
+        }
+
+    def constants(self, spec: ModelSpec) -> dict[str, tuple[tuple[str, ...], Any]]:
+        record = spec.panel.record
+        return {
+            "share_of_week": ((names.RISK,), record.share[record.start :]),
+            "dormancy": ((names.RISK,), record.dormancy),
+            "coverage_stretch": ((names.RISK,), record.stretch[record.start :]),
         }
 
     def declare(self, scope: Scope) -> None:

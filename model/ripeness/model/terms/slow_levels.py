@@ -87,9 +87,21 @@ class SlowLevels(Term):
     """Slow levels of the factors that have one."""
 
     parameters = (
-        Parameter("level", (names.LEVEL,), "log", elicited("level", with_level), "half-yearly move of a slow level", "level"),
-        Parameter("level_start", (names.LEVEL,), "identity", elicited("level_start", with_level), "slow level at the start", "level_start"),
-        Parameter("level_moves", (names.LEVEL, names.LEVEL_KNOT), "identity", moves_prior, "moves of the slow levels, standardised"),
+        Parameter(
+            "level", (names.LEVEL,), "log", elicited("level", with_level), "size of a slow level's moves", "level", "units of the factor"
+        ),
+        Parameter(
+            "level_start",
+            (names.LEVEL,),
+            "identity",
+            elicited("level_start", with_level),
+            "slow level in the first week",
+            "level_start",
+            "units of the factor",
+        ),
+        Parameter(
+            "level_moves", (names.LEVEL, names.LEVEL_KNOT), "identity", moves_prior, "moves of a slow level, standardised", ranked=False
+        ),
     )
     kernels = (
         Kernel(
@@ -101,7 +113,7 @@ class SlowLevels(Term):
             wrt=("level", "level_start", "level_moves"),
         ),
     )
-    derived = (Derived("level_path", (names.LEVEL, names.WEEK)),)
+    derived = (Derived("level_path", (names.LEVEL, names.WEEK), "slow level of a factor", "units of the factor"),)
 
     def coords(self, spec: ModelSpec) -> dict[str, Any]:
         return {names.LEVEL: list(with_level(spec)), names.LEVEL_KNOT: np.arange(len(level_basis(len(spec.panel.weeks))))}

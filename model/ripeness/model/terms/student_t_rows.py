@@ -220,7 +220,17 @@ def adjoint_density(
 class StudentTRows(Term):
     """Continuous rows of the indicators."""
 
-    parameters = (Parameter("noise", (names.MEASURED,), "log", elicited("noise", indicators), "noise above the contract's floor", "noise"),)
+    parameters = (
+        Parameter(
+            "noise",
+            (names.MEASURED,),
+            "log",
+            elicited("noise", indicators),
+            "noise above the contract's floor",
+            "noise",
+            "scales of the indicator",
+        ),
+    )
     kernels = (
         Kernel(add_floor, adjoint_floor, ("noise", "noise_floor"), {"spread": "vector"}, ("noise",)),
         Kernel(
@@ -246,7 +256,7 @@ class StudentTRows(Term):
             log_density="measured",
         ),
     )  # fmt: skip
-    observed = Observed("measured", (names.ROW,))
+    observed = Observed("measured", (names.ROW,), "continuous indicator rows", "scales of the indicator")
     replicated_from = frozenset({"path"})
 
     def coords(self, spec: ModelSpec) -> dict[str, Any]:
@@ -254,6 +264,16 @@ class StudentTRows(Term):
 
     def data(self, spec: ModelSpec, reading: str, variant: str) -> dict[str, Any]:
         return lay_out(spec)
+
+    def constants(self, spec: ModelSpec) -> dict[str, tuple[tuple[str, ...], Any]]:
+        rows, dim = spec.panel.measured, (names.ROW,)
+        return {
+            "row_indicator": (dim, np.array(rows.indicators)[rows.indicator]),
+            "row_first_week": (dim, rows.first),
+            "row_last_week": (dim, rows.last),
+            "row_widening": (dim, rows.widening),
+            "row_sampling": (dim, rows.sampling),
+        }
 
     def declare(self, scope: Scope) -> None:
         noise = scope.free(self.parameters[0])

@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 
 from ripeness import names
-from ripeness.inference.callback import Density
+from ripeness.inference.compiled import Density, build_data, program_of
 from ripeness.inference.coordinates import build_coordinates
-from ripeness.inference.model_data import build_problem
-from ripeness.inference.rotation import Rotation, components, join_rotations, reflection, rotate_back
 from ripeness.kernels.compilation import compiled
 from ripeness.model.spec import ModelSpec
+from ripeness.model.terms.rotation import Rotation, components, join_rotations, reflection, rotate_back
 
 PLACES, ALONE = np.array([1, 3, 4]), np.array([2])
 DIRECTION = np.array([1.0, 2.0, 0.5])
@@ -63,11 +62,12 @@ def test_nothing_to_rotation() -> None:
 
 def test_the_sampler_sees_the_density_of_x_in_turned_coordinates(spec: ModelSpec, rng: np.random.Generator) -> None:
     coordinates = build_coordinates(spec, names.CONJUNCTIVE, names.AS_WRITTEN)
-    problem = build_problem(spec, names.CONJUNCTIVE, names.AS_WRITTEN, coordinates)
-    plain, rotated = Density(problem), Density(problem, rotated=True)
+    program = program_of(spec, names.CONJUNCTIVE, names.AS_WRITTEN)
+    data = build_data(spec, names.CONJUNCTIVE, names.AS_WRITTEN, coordinates)
+    plain, rotated = Density(program, data), Density(program, data, rotated=True)
     at = coordinates.mean + 0.2 * coordinates.sd * rng.normal(size=len(coordinates.mean))
     x = rotated_back(at, coordinates.mean, coordinates.sd, coordinates.rotation)
-    items = coordinates.rotation.rotated
+    items = coordinates.rotation.places
     assert np.abs(x - at)[items].max() > 0.01
     assert rotated(at)[0] == pytest.approx(plain(x)[0], abs=1e-9)
     gradient, step = rotated(at)[1], 1e-5
