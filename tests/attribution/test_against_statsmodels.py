@@ -1,4 +1,4 @@
-"""News of a linear Gaussian factor, from renewed draws and Shapley values, against the exact ones and against statsmodels' `news`."""
+"""News of a linear Gaussian factor, from reweighted draws and Shapley values, against the exact ones and against statsmodels' `news`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ripeness.reweighting.window import FactorWindow
 Array = NDArray[np.float64]
 PHI, NOISE, DRAWS = 0.9, 0.5, 4000
 WEEKS, MORE, KEPT, AHEAD = 20, 2, 7, 1  # of the base record; later; last kept one; beyond the later record
-NORMAL = 1e7  # degrees of freedom that nothing tells from infinitely many
+NORMAL = 1e7  # degrees of freedom that nothing distinguishes from infinitely many
 SERIES = ("a", "b")
 Key = tuple[int, int, int]
 
@@ -90,8 +90,8 @@ def stored() -> Array:
 
 
 @cache
-def renewed(known: frozenset[int]) -> float:
-    """The same expectation from renewed draws and their weights."""
+def reweighted(known: frozenset[int]) -> float:
+    """The same expectation from reweighted draws and their weights."""
     path = stored()
     said = KNOWN | {key: value for key, value in LATER.items() if key[0] in known}
     before, after = window_of(KNOWN, path[:, KEPT], WEEKS), window_of(said, path[:, KEPT], WEEKS + MORE)
@@ -142,8 +142,8 @@ def news(before: frozenset[int], after: frozenset[int]) -> tuple[float, Array]:
     beyond = table({}, WEEKS + MORE + AHEAD).index[-1]
     found = then.news(first, start=beyond, end=beyond, comparison_type="previous")
     details = found.details_by_impact.xs("a", level="impacted variable")["impact"]
-    told = details.index.get_level_values("updated variable")
-    return float(found.total_impacts["a"].iloc[0]), np.array([float(details[told == name].sum()) for name in SERIES])
+    variable = details.index.get_level_values("updated variable")
+    return float(found.total_impacts["a"].iloc[0]), np.array([float(details[variable == name].sum()) for name in SERIES])
 
 
 NOTHING, EVERYTHING = frozenset[int](), frozenset({0, 1})
@@ -155,9 +155,9 @@ def test_the_exact_algebra_is_that_of_statsmodels() -> None:
     assert by_series.sum() == pytest.approx(total, abs=1e-8)
 
 
-def test_renewed_draws_give_the_exact_shares() -> None:
+def test_reweighted_draws_give_the_exact_shares() -> None:
     sd = float(np.sqrt(moments(KNOWN, WEEKS)[1][-1, -1]))
-    assert shares_of(renewed) == pytest.approx(shares_of(exact), abs=4 * sd / np.sqrt(DRAWS))
+    assert shares_of(reweighted) == pytest.approx(shares_of(exact), abs=4 * sd / np.sqrt(DRAWS))
     assert shares_of(exact).sum() == pytest.approx(exact(EVERYTHING) - exact(NOTHING), abs=1e-12)
 
 
@@ -167,6 +167,6 @@ def test_shares_are_the_news_of_statsmodels_averaged_over_both_orders() -> None:
     assert shares_of(exact) == pytest.approx(one_by_one, abs=1e-8)
     in_orders = [0.5 * (news(NOTHING, frozenset({s}))[1][s] + news(frozenset({1 - s}), EVERYTHING)[1][s]) for s in range(len(SERIES))]
     sd = float(np.sqrt(moments(KNOWN, WEEKS)[1][-1, -1]))
-    assert shares_of(renewed) == pytest.approx(np.array(in_orders), abs=4 * sd / np.sqrt(DRAWS))
+    assert shares_of(reweighted) == pytest.approx(np.array(in_orders), abs=4 * sd / np.sqrt(DRAWS))
     at_once = news(NOTHING, EVERYTHING)[1]
-    assert (np.sign(shares_of(renewed)) == np.sign(at_once)).all() and np.sign(at_once[0]) != np.sign(at_once[1])
+    assert (np.sign(shares_of(reweighted)) == np.sign(at_once)).all() and np.sign(at_once[0]) != np.sign(at_once[1])

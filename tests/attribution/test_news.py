@@ -1,4 +1,4 @@
-"""News over several legs: the time of all of them is one line, told as imagined where rounds were held; and what several fits are needed for."""
+"""News over several legs: the time of all of them is one line, shown as imagined where rounds were held; and what several fits are needed for."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ START = date(2024, 6, 30)
 
 def legs(monkeypatch: pytest.MonkeyPatch, days: int, more: dict[int, list[Line]]) -> list[Line]:
     """Lines over so many days, a point of time taken away on each leg; `more` of some legs, instead of time where it is a new fit."""
-    told: list[int] = []
+    calls: list[int] = []
 
     def leg(_inputs: Any, _request: Any, here: Any, there: Any, _progress: Any) -> list[Line]:
-        told.append(len(told))
-        others = more.get(told[-1], [])
+        calls.append(len(calls))
+        others = more.get(calls[-1], [])
         if any(line.kind == REFIT for line in others):
             return others
         length = (there.origin - here.origin).days
@@ -66,7 +66,7 @@ def test_where_rounds_were_held_time_is_imagined(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize(("days", "several"), [(92, True), (91, False)])
-def test_more_than_a_fit_can_carry_asks_for_several(monkeypatch: pytest.MonkeyPatch, days: int, several: bool) -> None:
+def test_more_than_a_fit_can_be_reweighted_for_asks_for_several(monkeypatch: pytest.MonkeyPatch, days: int, several: bool) -> None:
     monkeypatch.setattr(news, "endpoint_of", lambda *_: Endpoint(START + timedelta(days=days), 0.2))
     monkeypatch.setattr(news, "last_issued_before", lambda *_: Endpoint(START, 0.2))
     for name in ("identify", "made_with"):

@@ -41,13 +41,13 @@ def payload(origin: Origin) -> Any:
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda one: one.id)
 def test_the_panel_says_what_a_scenario_says(origin: Origin, payload: Any, scenario: Scenario) -> None:
-    told = run_scenario(origin, scenario)
+    result = run_scenario(origin, scenario)
     moves = next(one["moves"] for one in payload["scenarios"] if one["id"] == scenario.id)
     found = read_panel(payload, moves)
-    assert found.within == pytest.approx([one.scenario for one in told.contrasts], abs=TENTH / 2)
-    assert found.by_week == pytest.approx(told.by_week[1], abs=TENTH / 2)
-    assert read_panel(payload).within == pytest.approx([one.forecast for one in told.contrasts], abs=TENTH / 2)
-    assert abs(told.contrasts[-1].change) > 1.0  # there is something to agree on
+    assert found.within == pytest.approx([one.scenario for one in result.contrasts], abs=TENTH / 2)
+    assert found.by_week == pytest.approx(result.by_week[1], abs=TENTH / 2)
+    assert read_panel(payload).within == pytest.approx([one.forecast for one in result.contrasts], abs=TENTH / 2)
+    assert abs(result.contrasts[-1].change) > 1.0  # there is something to agree on
 
 
 def test_a_moved_condition_moves_its_log_odds_in_every_week(origin: Origin, payload: Any) -> None:
@@ -63,7 +63,7 @@ def test_a_moved_condition_moves_its_log_odds_in_every_week(origin: Origin, payl
 
 
 def test_the_war_has_all_that_could_go_wrong(payload: Any) -> None:
-    assert payload["first"] == 2 and payload["whole"][0] < 1 and payload["reach"][0][4] < 1  # the origin is a Wednesday
+    assert payload["first"] == 2 and payload["whole"][0] < 1 and payload["horizon_share"][0][4] < 1  # the origin is a Wednesday
     assert (
         sum(shares[4] for shares in payload["exposure"]) > 0
         and payload["sided"] == [0]

@@ -1,4 +1,4 @@
-"""priors/scenarios.toml: what is wrong is told with its line and how to mend it; the shipped file is sound and cites its claims."""
+"""priors/scenarios.toml: what is wrong is named with its line and how to mend it; the shipped file is sound and cites its claims."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ SETTINGS = FitSettings(chains=2, tune=100, draws=100, future_paths=2)
 
 
 def nobody(*_: Any) -> None:
-    """Tell nothing."""
+    """Ask for nothing to be shown."""
 
 
 def from_prior(spec: ModelSpec, which: tuple[str, str, str], settings: FitSettings, seed: int) -> Sampled:
@@ -179,9 +179,9 @@ def test_it_goes_on_where_it_stopped_and_makes_anew_what_has_changed(checked: In
         run_tasks(tasks, tmp_path, one_thread, nobody, stopping)
     assert made == [origins[2], origins[1]]  # the longest record first
     assert [is_done(task, tmp_path) for task in tasks] == [False, True, True]
-    told: list[tuple[int, int]] = []
-    run_tasks(tasks, tmp_path, one_thread, lambda done, total, *_: told.append((done, total)), counting)
-    assert made == [*reversed(origins)] and told == [(3, 3)]
+    progress: list[tuple[int, int]] = []
+    run_tasks(tasks, tmp_path, one_thread, lambda done, total, *_: progress.append((done, total)), counting)
+    assert made == [*reversed(origins)] and progress == [(3, 3)]
     before = read_tables(tasks, tmp_path)
 
     def never() -> Any:

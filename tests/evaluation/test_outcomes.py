@@ -1,4 +1,4 @@
-"""Outcomes of the backtest are the ledger's; weeks are told by the history that happened."""
+"""Outcomes of the backtest are the ledger's; weeks are settled by the history that happened."""
 
 from __future__ import annotations
 

@@ -21,12 +21,12 @@ WEEKS, DRAWS, PATHS = 6, 40, 4
 def ahead() -> Ahead:
     rng = np.random.default_rng(3)
     state = rng.dirichlet([5.0, 1.0, 1.0], DRAWS)
-    reach = np.array([[1.0] * 4 + [0.0] * 2, [1.0] * 6])
+    horizon_share = np.array([[1.0] * 4 + [0.0] * 2, [1.0] * 6])
     outside = np.log(np.linspace(0.5, 0.05, 20)) + rng.normal(0, 0.3, (DRAWS, 1))
     announced = np.zeros((DRAWS, WEEKS))
     announced[:, 2] = 0.4
     sundays = [date(2025, 1, 5) + timedelta(days=7 * week) for week in range(WEEKS)]
-    return Ahead(sundays, reach, np.array([9, 3, 1]), state, outside, rng.normal(0, 0.4, (DRAWS, PATHS, WEEKS)), announced)
+    return Ahead(sundays, horizon_share, np.array([9, 3, 1]), state, outside, rng.normal(0, 0.4, (DRAWS, PATHS, WEEKS)), announced)
 
 
 def test_patterns_sum_to_one_and_silence_is_the_headlines(ahead: Ahead) -> None:

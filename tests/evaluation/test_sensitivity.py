@@ -56,7 +56,7 @@ def test_a_weight_of_zero_is_silent(stored: Stored) -> None:
     assert np.allclose(both["inside"], calm["inside"])  # nobody reads that factor any more
 
 
-def test_muting_says_what_a_fit_without_the_effect_says(stored: Stored) -> None:
+def test_zeroing_says_what_a_fit_without_the_effect_says(stored: Stored) -> None:
     """The reference: a fit in which the weight's prior is a spike at zero."""
     effect = 2
     draws = stored.draws(FIT)

@@ -1,4 +1,4 @@
-"""The weeks ahead: how factors, pulses, dormancy and announced meetings are carried past the origin.
+"""The weeks ahead: how factors, pulses, dormancy and announced meetings go on past the origin.
 
 The inside view is additive here, its one condition as often open as shut and its normaliser zero, so that with a weight of two on one
 factor it equals that factor: what it reads can be compared with the paths themselves.
@@ -45,7 +45,7 @@ REFERENCE = ReferenceCurve(("2-5", "6+"), np.array([18.0, 60.0]), np.log([0.03, 
 def make_spec(
     origin: date, found: Sequence[int] = (0,), stretch: Sequence[int] | None = None, factors: Sequence[Factor] = FACTORS
 ) -> ModelSpec:
-    """A record since April 2025 with rounds in the weeks `found`, searched as `stretch` says (by one stretch, unless told)."""
+    """A record since April 2025 with rounds in the weeks `found`, searched as `stretch` says (by one stretch, unless given)."""
     weeks = tuple(week_grid(BEGAN, origin))
     number = len(weeks)
     share = np.ones(number)
@@ -95,7 +95,7 @@ def make_draws(spec: ModelSpec, reads: int | None = CALM, draws: int = 1, sensit
     }
 
 
-def carry(spec: ModelSpec, posterior: dict[str, Array], paths: int = 2, seed: int = 3, announced: Sequence[Announcement] = ()) -> Ahead:
+def ahead_of(spec: ModelSpec, posterior: dict[str, Array], paths: int = 2, seed: int = 3, announced: Sequence[Announcement] = ()) -> Ahead:
     variant = names.ADDITIVE if "path" in posterior else names.OUTSIDE
     return build_ahead(spec, cast(Any, variant), posterior, list(announced), paths, np.random.SeedSequence(seed))
 
@@ -103,30 +103,30 @@ def carry(spec: ModelSpec, posterior: dict[str, Array], paths: int = 2, seed: in
 @pytest.mark.parametrize("origin", [SUNDAY, WEDNESDAY])
 def test_reach_adds_up_to_each_horizon(origin: date) -> None:
     spec = make_spec(origin)
-    ahead = carry(spec, make_draws(spec))
+    ahead = ahead_of(spec, make_draws(spec))
     assert ahead.weeks == week_grid(origin + timedelta(days=1), origin + timedelta(days=35))
-    np.testing.assert_allclose(ahead.reach.sum(axis=1), HORIZONS)
+    np.testing.assert_allclose(ahead.horizon_share.sum(axis=1), HORIZONS)
     if origin == SUNDAY:
-        np.testing.assert_array_equal(ahead.reach, [[1, 1, 0, 0, 0], [1, 1, 1, 1, 1]])
+        np.testing.assert_array_equal(ahead.horizon_share, [[1, 1, 0, 0, 0], [1, 1, 1, 1, 1]])
     else:
-        np.testing.assert_allclose(ahead.reach, [[4 / 7, 1, 3 / 7, 0, 0, 0], [4 / 7, 1, 1, 1, 1, 3 / 7]])
+        np.testing.assert_allclose(ahead.horizon_share, [[4 / 7, 1, 3 / 7, 0, 0, 0], [4 / 7, 1, 1, 1, 1, 3 / 7]])
 
 
 @pytest.mark.parametrize("reads", [CALM, STORM])
 def test_each_week_reads_the_factors_of_the_week_before(reads: int) -> None:
     spec = make_spec(SUNDAY)
     posterior = make_draws(spec, reads, draws=3)
-    inside = carry(spec, posterior).inside
+    inside = ahead_of(spec, posterior).inside
     last = posterior["path"][:, reads, -1]
     np.testing.assert_allclose(inside[:, :, 0], np.stack([last, last], axis=1))
     posterior["path"][:, reads, :-1] = 9.0  # earlier weeks matter to it no more
-    np.testing.assert_array_equal(carry(spec, posterior).inside, inside)
+    np.testing.assert_array_equal(ahead_of(spec, posterior).inside, inside)
 
 
 def test_the_rest_of_the_origins_own_week_reads_the_week_before_it() -> None:
     spec = make_spec(WEDNESDAY)
     posterior = make_draws(spec, draws=3)
-    inside = carry(spec, posterior, paths=6).inside
+    inside = ahead_of(spec, posterior, paths=6).inside
     before, own = posterior["path"][:, CALM, -2:].T
     np.testing.assert_allclose(inside[:, :, 0], np.tile(before[:, None], 6))
     np.testing.assert_allclose(inside[:, :, 1], np.tile(own[:, None], 6))
@@ -139,7 +139,7 @@ def test_the_rest_of_the_origins_own_week_reads_the_week_before_it() -> None:
 def test_paths_fall_back_to_the_usual_level_in_antithetic_pairs(reads: int) -> None:
     spec = make_spec(SUNDAY)
     posterior = make_draws(spec, reads, draws=4)
-    inside = carry(spec, posterior, paths=8).inside
+    inside = ahead_of(spec, posterior, paths=8).inside
     phi = 2 ** (-1 / HALF_LIFE[reads])
     expected = posterior["path"][:, reads, -1:] * phi ** np.arange(5)
     pairs = (inside[:, :4] + inside[:, 4:]) / 2
@@ -152,7 +152,7 @@ def test_paths_have_the_spread_of_their_process(reads: int) -> None:
     """Variance 1 − φ^2j after j weeks, within 4 standard errors; the shocks' fourth moment widens theirs."""
     spec = make_spec(SUNDAY)
     pairs = 60_000
-    inside = carry(spec, make_draws(spec, reads), paths=2 * pairs).inside[0, :, 1:]
+    inside = ahead_of(spec, make_draws(spec, reads), paths=2 * pairs).inside[0, :, 1:]
     phi = 2 ** (-1 / HALF_LIFE[reads])
     expected = 1 - phi ** (2 * np.arange(1, 5))
     excess = 6 / (DF - 4) if reads == STORM else 0.0
@@ -164,7 +164,7 @@ def test_paths_have_the_spread_of_their_process(reads: int) -> None:
 def test_innovations_have_their_law_and_unit_variance(reads: int, law: Any) -> None:
     spec = make_spec(SUNDAY)
     pairs = 40_000
-    inside = carry(spec, make_draws(spec, reads), paths=2 * pairs).inside[0, :pairs]
+    inside = ahead_of(spec, make_draws(spec, reads), paths=2 * pairs).inside[0, :pairs]
     phi = 2 ** (-1 / HALF_LIFE[reads])
     innovation = (inside[:, 1:] - phi * inside[:, :-1]) / np.sqrt(1 - phi**2)
     assert law.var() == pytest.approx(1.0)
@@ -179,8 +179,8 @@ def test_pulses_go_on_fading(origin: date) -> None:
     spec = make_spec(origin)
     without = make_draws(spec, WOUND, draws=2)
     posterior = without | {"pulse": np.array([[1.5], [3.0]])}
-    ahead = carry(spec, posterior)
-    added = ahead.inside - carry(spec, without).inside
+    ahead = ahead_of(spec, posterior)
+    added = ahead.inside - ahead_of(spec, without).inside
     since = np.array([(sunday - PULSE_WEEK).days // 7 - 1 for sunday in ahead.weeks])  # the week before is what is read
     assert since[0] == 2
     expected = posterior["pulse"] * 2 ** (-since / HALF_LIFE[WOUND])
@@ -192,8 +192,8 @@ def test_a_pulse_after_the_origin_is_not_foreseen() -> None:
     spec = make_spec(SUNDAY, factors=later)
     without = make_draws(spec, WOUND)
     np.testing.assert_array_equal(
-        carry(spec, without | {"pulse": np.full((1, 1), 3.0)}).inside,
-        carry(spec, without).inside,
+        ahead_of(spec, without | {"pulse": np.full((1, 1), 3.0)}).inside,
+        ahead_of(spec, without).inside,
     )
 
 
@@ -201,7 +201,7 @@ def test_a_pulse_after_the_origin_is_not_foreseen() -> None:
 def test_a_record_without_gaps_has_one_state(origin: date, weeks_since: int) -> None:
     """The round was in the week to 13 April; the first week ahead is that to 29 June, whole or in part."""
     spec = make_spec(origin)
-    ahead = carry(spec, make_draws(spec, None, draws=2))
+    ahead = ahead_of(spec, make_draws(spec, None, draws=2))
     assert ahead.dormancy.tolist() == [weeks_since]
     np.testing.assert_allclose(ahead.state, 1.0, atol=1e-9)
 
@@ -214,7 +214,7 @@ def test_states_of_dormancy_are_those_of_the_weeks_that_may_hide_a_round(origin:
     stretch[8] = UNSEARCHED
     spec = make_spec(origin, found=(0, 6), stretch=stretch)
     posterior = make_draws(spec, None, sensitivity=0.85)
-    ahead = carry(spec, posterior)
+    ahead = ahead_of(spec, posterior)
     rate = np.exp(ahead.outside[0])
     belief = {1: 1.0}
     for t in range(7, number):
@@ -237,19 +237,19 @@ def test_an_announced_meeting_adds_its_odds_after_the_origin() -> None:
     meeting = Announcement("agreed", day, day, date(2025, 6, 20), None)
     over = Announcement("agreed", SUNDAY, SUNDAY, date(2025, 6, 10), date(2025, 6, 23))
     this_week = Announcement("agreed", SUNDAY + timedelta(days=1), SUNDAY + timedelta(days=7), date(2025, 6, 20), None)
-    ahead = carry(spec, make_draws(spec, None, draws=2), announced=[meeting, over, this_week])
+    ahead = ahead_of(spec, make_draws(spec, None, draws=2), announced=[meeting, over, this_week])
     shares = np.array([0.75 * 4 / 7, 0.75 + 0.25 * 4 / 7, 0.25 * 3 / 7, 0, 0, 0])
     np.testing.assert_allclose(ahead.announced, np.tile(-np.log(0.2) * shares, (2, 1)))
 
 
 def test_the_outside_view_has_no_inside() -> None:
     spec = make_spec(SUNDAY)
-    ahead = carry(spec, make_draws(spec, None, draws=2))
+    ahead = ahead_of(spec, make_draws(spec, None, draws=2))
     np.testing.assert_array_equal(ahead.inside, np.zeros((2, 1, 5)))
 
 
 def test_the_same_seed_gives_the_same_paths() -> None:
     spec = make_spec(SUNDAY)
-    one, two, other = (carry(spec, make_draws(spec), seed=seed).inside for seed in (1, 1, 2))
+    one, two, other = (ahead_of(spec, make_draws(spec), seed=seed).inside for seed in (1, 1, 2))
     np.testing.assert_array_equal(one, two)
     assert (one != other).any()

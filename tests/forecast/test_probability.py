@@ -20,12 +20,12 @@ SUNDAY, WEDNESDAY = date(2025, 6, 22), date(2025, 6, 18)
 
 
 def ahead_of(origin: date, draws: int = 2, paths: int = 4, **parts: Any) -> Ahead:
-    """The weeks ahead by hand: no inside view, no announcement, one state, constant hazard 0.1 unless told."""
+    """The weeks ahead by hand: no inside view, no announcement, one state, constant hazard 0.1 unless given."""
     weeks = horizon_span(origin, max(HORIZONS)).weeks
-    reach = np.zeros((len(HORIZONS), len(weeks)))
+    horizon_share = np.zeros((len(HORIZONS), len(weeks)))
     for row, horizon in enumerate(HORIZONS):
         shares = horizon_span(origin, horizon).shares
-        reach[row, : len(shares)] = shares
+        horizon_share[row, : len(shares)] = shares
     given: dict[str, Any] = {
         "dormancy": np.array([5], dtype=np.intp),
         "state": np.ones((draws, 1)),
@@ -33,7 +33,7 @@ def ahead_of(origin: date, draws: int = 2, paths: int = 4, **parts: Any) -> Ahea
         "inside": np.zeros((draws, paths, len(weeks))),
         "announced": np.zeros((draws, len(weeks))),
     }
-    return Ahead(weeks, reach, **(given | parts))
+    return Ahead(weeks, horizon_share, **(given | parts))
 
 
 def wandering(origin: date, draws: int, paths: int, seed: int = 0) -> Ahead:
@@ -155,8 +155,8 @@ def test_the_same_seed_gives_the_same_futures() -> None:
 
 
 def test_a_sustained_process_on_rounds_by_hand() -> None:
-    reach = np.zeros((3, 6))
-    reach[0, :2], reach[1, :5], reach[1, 5], reach[2] = 1.0, 1.0, 3 / 7, 1.0
+    horizon_share = np.zeros((3, 6))
+    horizon_share[0, :2], horizon_share[1, :5], horizon_share[1, 5], horizon_share[2] = 1.0, 1.0, 3 / 7, 1.0
     futures = [
         [1, 1, 1, 0, 0, 0],  # three in the first three weeks
         [3, 0, 0, 0, 0, 0],  # three in one week
@@ -165,12 +165,12 @@ def test_a_sustained_process_on_rounds_by_hand() -> None:
         [0, 0, 0, 0, 0, 2],
     ]
     rounds = np.array([[future] for future in futures], dtype=np.int64)
-    three = sustained_process(rounds, reach, needed=3, window=3)
+    three = sustained_process(rounds, horizon_share, needed=3, window=3)
     np.testing.assert_array_equal(three, [[0, 1, 1], [1, 1, 1], [0, 0, 0], [0, 0, 0], [0, 0, 0]])
-    np.testing.assert_array_equal(sustained_process(rounds, reach, needed=3, window=4), three)  # a stretch of five is too long
-    five = sustained_process(rounds, reach, needed=3, window=5)
+    np.testing.assert_array_equal(sustained_process(rounds, horizon_share, needed=3, window=4), three)  # a stretch of five is too long
+    five = sustained_process(rounds, horizon_share, needed=3, window=5)
     np.testing.assert_array_equal(five, [[0, 1, 1], [1, 1, 1], [0, 1, 1], [0, 0, 1], [0, 0, 0]])
-    paths = sustained_process(rounds.reshape(1, 5, 6), reach, needed=3, window=5)
+    paths = sustained_process(rounds.reshape(1, 5, 6), horizon_share, needed=3, window=5)
     np.testing.assert_allclose(paths, [[0.2, 0.6, 0.8]])
 
 

@@ -32,7 +32,7 @@ def sites_of(rows: Rows, free_rows: list[int], free_weeks: list[int], seed: int 
     return Sites(*fitted[:4], *free, by_row, by_week, rng.normal(size=(draws, sets)))
 
 
-def stiffness_of(sites: Sites, s: int, j: int) -> tuple[Array, Array]:
+def mixing_of(sites: Sites, s: int, j: int) -> tuple[Array, Array]:
     by_row, by_week = sites.row_mixing[s].copy(), sites.week_mixing[s].copy()
     by_row[sites.free_rows], by_week[sites.free_weeks] = sites.row_sets[s, j], sites.week_sets[s, j]
     return by_row, by_week
@@ -72,12 +72,12 @@ def test_rows_alone_are_integrated_exactly(heavy: bool, moved: bool, free: Any, 
     for s in range(2):
         # what a row adds to `constant` is its plain precision; here the constants are made up
         own = [
-            sites.log_prior[s, j] + log_normal(rows.target[s], *joint_normal(rows, s, *stiffness_of(sites, s, j), design(rows, s))[2:])
+            sites.log_prior[s, j] + log_normal(rows.target[s], *joint_normal(rows, s, *mixing_of(sites, s, j), design(rows, s))[2:])
             for j in range(SETS)
         ]
         redrawn = np.array(
             [
-                0.5 * np.log(stiffness_of(sites, s, j)[part][where]).sum()
+                0.5 * np.log(mixing_of(sites, s, j)[part][where]).sum()
                 for j in range(SETS)
                 for part, where in ((0, sites.free_rows), (1, sites.free_weeks))
             ]
@@ -99,7 +99,7 @@ def test_a_path_has_the_law_of_its_states_given_the_rows(moved: bool, make_rows:
         return path
 
     s = 1
-    parts = [joint_normal(rows, s, *stiffness_of(sites, s, j), design(rows, s)) for j in range(SETS)]
+    parts = [joint_normal(rows, s, *mixing_of(sites, s, j), design(rows, s)) for j in range(SETS)]
     likelihood = np.array([log_normal(rows.target[s], *part[2:]) for part in parts])
     likelihood -= [0.5 * np.log(np.concatenate([sites.row_sets[s, j], sites.week_sets[s, j]])).sum() for j in range(SETS)]
     chosen_below = np.cumsum(np.exp(likelihood + sites.log_prior[s] - logsumexp(likelihood + sites.log_prior[s])))
@@ -140,7 +140,7 @@ def test_counts_are_integrated_without_bias(make_rows: Any, design: Any) -> None
     path, noise = np.empty((draws, 2)), np.random.default_rng(0).normal(size=(draws, 2))
     found = integrate(rows, sites, False, path, noise, np.zeros(draws))
     # by quadrature over both states
-    mean, cover, row_mean, row_cover = joint_normal(one, 0, *stiffness_of(single, 0, 0), design(one, 0))
+    mean, cover, row_mean, row_cover = joint_normal(one, 0, *mixing_of(single, 0, 0), design(one, 0))
     continuous = log_normal(one.target[0, 2:], row_mean, row_cover)
     seen = design(one, 0)[2:] * one.slope[0, 2]
     gain = cover @ seen.T / row_cover

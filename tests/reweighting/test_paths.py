@@ -1,4 +1,4 @@
-"""Renewal of draws: ratios without bias and paths properly weighted, against quadrature over all states; nothing new, nothing lost."""
+"""Reweighting of draws: ratios without bias and paths properly weighted, against quadrature over all states; nothing new, nothing lost."""
 
 from __future__ import annotations
 

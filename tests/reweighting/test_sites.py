@@ -103,7 +103,7 @@ def test_an_absurd_count_is_placed_all_the_same(make_rows: Any) -> None:
     assert np.isfinite(targets).all() and (weights > 0).all() and np.isfinite(weights).all()
 
 
-def test_stiffnesses_go_to_their_mean_field_values(make_rows: Any, design: Any) -> None:
+def test_mixing_precisions_go_to_their_mean_field_values(make_rows: Any, design: Any) -> None:
     rows = make_rows(5, True, True, [(0, 0, CONTINUOUS, 0.0), (2, 3, CONTINUOUS, 0.0), (4, 4, CONTINUOUS, 0.0)], seed=2)
     rows.target[:, 2] += 6.0  # an outlier
     free_rows, free_weeks = np.array([1, 2], dtype=np.int64), np.array([3, 4], dtype=np.int64)

@@ -129,7 +129,7 @@ def test_rows_that_are_given_pull_the_factor_and_teach_about_the_rest(origin: Or
     assert given.conditions[name][1] > given.conditions[name][0]  # rows say it of a noisy factor, doing it is certain
     assert given.conditions[name][1] == pytest.approx(done.conditions[name][1], abs=0.12)
     assert all(one.lower is None for one in given.contrasts) and all(one.lower is not None for one in done.contrasts)
-    with pytest.raises(ValueError, match="told in units"):
+    with pytest.raises(ValueError, match="stated in units"):
         run_scenario(origin, scenario_of(HeldPath(factor="distrust", units=1.0, from_week=1, to_week=2)), given=True)
 
 
@@ -201,7 +201,7 @@ def read_origin(workspace: Path) -> Any:
     ("wanted", "given", "reach", "words"),
     [
         (["mediatoin"], False, None, "did you mean 'mediation'"),
-        (["shock-in-moscow"], True, None, "told in units"),
+        (["shock-in-moscow"], True, None, "stated in units"),
         ([], False, 1.5, "a probability between 0 and 1"),
     ],
 )

@@ -126,11 +126,11 @@ def test_quantiles_are_neither_a_cell_off_nor_parts_of_counts() -> None:
 
 def test_silence_is_that_of_the_forecast_where_the_origin_lies_inside_a_week() -> None:
     rng, weeks, shares = np.random.default_rng(3), 6, (4 / 7, 1.0, 1.0, 1.0, 1.0, 3 / 7)
-    reach = np.array([[4 / 7, 1.0, 3 / 7, 0.0, 0.0, 0.0], shares])
+    horizon_share = np.array([[4 / 7, 1.0, 3 / 7, 0.0, 0.0, 0.0], shares])
     sundays = [date(2031, 4, 6) + timedelta(days=7 * week) for week in range(weeks)]
     state, outside = np.tile([0.3, 0.7], (5, 1)), rng.normal(-3.0, 0.3, (5, 12))
     announced = rng.uniform(0.1, 0.5, (5, weeks))
-    ahead = Ahead(sundays, reach, np.array([2, 4]), state, outside, rng.normal(0.0, 0.5, (5, 4, weeks)), announced)
+    ahead = Ahead(sundays, horizon_share, np.array([2, 4]), state, outside, rng.normal(0.0, 0.5, (5, 4, weeks)), announced)
     told = forecast_probabilities(ahead)
     for h, whole_weeks in ((0, 2), (1, 5)):
         silent, until = watching.silences(ahead, h)

@@ -1,7 +1,7 @@
 """What scenarios, the watch list and the panel start from: the headline's fits at an origin, and futures simulated from their draws.
 
 A scenario's arms differ by what is done alone, so futures are simulated once and then changed. There are fewer of them than draws are stored, so that
-a page can carry the same ones: of each fit the middle draw of each of as many stretches, in the order of what the draws say of the headline.
+a page can hold the same ones: of each fit the middle draw of each of as many stretches, in the order of what the draws say of the headline.
 """
 
 from __future__ import annotations
@@ -182,11 +182,11 @@ def take(futures: Futures, chosen: NDArray[np.intp]) -> Futures:
 def within_horizon(futures: Futures, h: int) -> Futures:
     """The same, looking no further than one of the horizons."""
     ahead = futures.ahead
-    weeks = int(np.count_nonzero(ahead.reach[h]))
+    weeks = int(np.count_nonzero(ahead.horizon_share[h]))
     shorter = replace(
         ahead,
         weeks=ahead.weeks[:weeks],
-        reach=ahead.reach[h : h + 1, :weeks],
+        horizon_share=ahead.horizon_share[h : h + 1, :weeks],
         inside=ahead.inside[..., :weeks],
         announced=ahead.announced[:, :weeks],
     )

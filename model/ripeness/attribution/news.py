@@ -54,7 +54,7 @@ TIME, ROWS, REVISED, EVENTS, ROUNDS, MADE, REFIT, MONTE_CARLO = (
 )
 FEW, ORDERS = 5, 4  # up to so many causes all orders are gone through, of more this many
 PATHS: Final = 4
-BATCHES: Final = 20  # of draws, whose lines tell the Monte Carlo error
+BATCHES: Final = 20  # of draws, whose lines give the Monte Carlo error
 POINTS: Final = 100.0
 
 
@@ -115,8 +115,8 @@ class Moved:
     after: float
 
 
-class NotCarried(Exception):
-    """The later day cannot be reached from the draws of the fit; says why."""
+class NotReweighted(Exception):
+    """The draws of the fit cannot be reweighted for the later day; says why."""
 
     def __init__(self, reasons: Sequence[str]) -> None:
         super().__init__("; ".join(reasons))
@@ -139,7 +139,7 @@ def explain_move(workspace: Workspace, priors: Priors, base: Base, earlier: Vint
 
     Raises
     ------
-    NotCarried
+    NotReweighted
         If stored draws cannot be weighted by what has changed.
     """
     question = workspace.question
@@ -147,14 +147,14 @@ def explain_move(workspace: Workspace, priors: Priors, base: Base, earlier: Vint
     shorter = question.model_copy(update={"horizons_weeks": [question.headline_weeks]})
     workspace = replace(workspace, question=shorter)
     started, found = build_spec(workspace, earlier, priors)
-    known = replace(later, events=earlier.events if later.rounds() != earlier.rounds() else later.events)
+    seen = replace(later, events=earlier.events if later.rounds() != earlier.rounds() else later.events)
     uninformed, _ = build_spec(workspace, replace(later, values=earlier.values, events=earlier.events), priors)
-    informed, announcements = build_spec(workspace, known, priors)
+    informed, announcements = build_spec(workspace, seen, priors)
     old = base_spec(informed, base)
     window = next(iter(base.fits.values())).window
     reasons = beyond_window(old, informed, window) + beyond_window(old, started, window)
     if reasons:
-        raise NotCarried(list(dict.fromkeys(reasons)))
+        raise NotReweighted(list(dict.fromkeys(reasons)))
     causes = find_causes(uninformed, informed, announcements != found)
     own = [
         _FromDraws(
@@ -162,11 +162,11 @@ def explain_move(workspace: Workspace, priors: Priors, base: Base, earlier: Vint
         )
         for place, name in enumerate(names.HEADLINE_FITS)
     ]
-    ends = [
+    endpoints = [
         _FromDraws(old, started, started, (found, found), base.fits[name], headline, [], np.random.SeedSequence([seed, place]))
         for place, name in enumerate(names.HEADLINE_FITS)
     ]
-    before, nothing = _mean(ends, frozenset(), frozenset()), _mean(own, frozenset(), frozenset())
+    before, nothing = _mean(endpoints, frozenset(), frozenset()), _mean(own, frozenset(), frozenset())
     held = any(day not in earlier.rounds() for day in later.rounds())
     lines = [_line(time_label((later.origin - earlier.origin).days, held), TIME, nothing - before, np.zeros(1))]
     after = nothing
@@ -237,33 +237,33 @@ class _FromDraws:
         self.parameters = read_parameters(old, fit.draws)
         self.rows = rows_by_factor(old), rows_by_factor(uninformed), rows_by_factor(informed)
         self.factors: dict[tuple[int, frozenset[int]], tuple[Array, Array]] = {}
-        self.known: dict[frozenset[int], tuple[Array, Weights]] = {}
+        self.probabilities: dict[frozenset[int], tuple[Array, Weights]] = {}
         self.answers: dict[tuple[frozenset[int], frozenset[int]], Array] = {}
 
     def factor(self, k: int, causes: frozenset[int]) -> tuple[Array, Array]:
         """One factor's log ratio, (draw,), and path, (draw, week), where some of its causes are known."""
         relevant = frozenset(cause for cause in causes if k in self.causes[cause].keys)
         if (k, relevant) not in self.factors:
-            known = dict(self.rows[1][k])
+            own = dict(self.rows[1][k])
             for key in (key for cause in relevant for key in self.causes[cause].keys[k]):
-                known.pop(key, None)
+                own.pop(key, None)
                 if key in self.rows[2][k]:
-                    known[key] = self.rows[2][k][key]
-            rows, rng = (self.rows[0][k], dict(sorted(known.items()))), np.random.default_rng(self.seeds[k])
+                    own[key] = self.rows[2][k][key]
+            rows, rng = (self.rows[0][k], dict(sorted(own.items()))), np.random.default_rng(self.seeds[k])
             self.factors[k, relevant] = redraw_path(self.old, self.informed, self.fit.window, k, rows, self.path, self.parameters, rng)
         return self.factors[k, relevant]
 
     def at(self, causes: frozenset[int]) -> tuple[Array, Weights]:
         """P_s of each draw, (draw,), and the weights of the draws where these causes are known."""
-        if causes not in self.known:
+        if causes not in self.probabilities:
             parts = [self.factor(k, causes) for k in range(self.path.shape[1])]
             redrawn = Redrawn(np.stack([ratio for ratio, _ in parts], axis=1), np.stack([path for _, path in parts], axis=1))
             announced = any(self.causes[cause].kind == EVENTS for cause in causes)
             spec = replace(self.uninformed, announced=(self.informed if announced else self.uninformed).announced)
             updated = weigh(self.old, spec, self.fit, redrawn, self.stretches)
             _, found = look_ahead(spec, self.fit, updated, self.announcements[int(announced)], PATHS, self.forward)
-            self.known[causes] = found.within[:, 0], updated.weights
-        return self.known[causes]
+            self.probabilities[causes] = found.within[:, 0], updated.weights
+        return self.probabilities[causes]
 
     def probability(self, paths: frozenset[int], weights: frozenset[int]) -> Array:
         """The headline with the paths that some causes give and the weights that others give: by all draws, then by each batch."""
@@ -284,11 +284,11 @@ def _mean(fits: Sequence[_FromDraws], paths: frozenset[int], weights: frozenset[
         return np.asarray(np.mean(list(pool.map(lambda fit: fit.probability(paths, weights), fits)), axis=0))
 
 
-def _step(fits: Sequence[_FromDraws], known: frozenset[int], cause: int) -> Array:
+def _step(fits: Sequence[_FromDraws], causes: frozenset[int], cause: int) -> Array:
     """What a cause adds, (part, 1 + batch): what it says of the factors, and what it teaches about parameters."""
-    more = known | {cause}
-    neither, both = _mean(fits, known, known), _mean(fits, more, more)
-    paths, weights = _mean(fits, more, known), _mean(fits, known, more)
+    more = causes | {cause}
+    neither, both = _mean(fits, causes, causes), _mean(fits, more, more)
+    paths, weights = _mean(fits, more, causes), _mean(fits, causes, more)
     of_paths = 0.5 * ((paths - neither) + (both - weights))
     return np.stack([of_paths, both - neither - of_paths])
 

@@ -124,10 +124,10 @@ def read_scenarios(workspace: Workspace, claims: Claims, contracts: Mapping[str,
         cited = tuple(dict.fromkeys([*written.claims, *(claim for one in included for claim in one.claims)]))
         found[written.id] = Scenario(written.id, written.title, written.rationale, cited, tuple(paths), written.includes)
     for number, row in enumerate(rows["path"]):
-        said = row.get("scenario", "") if isinstance(row, dict) else None
-        if isinstance(said, str) and said not in declared:
-            mend = did_you_mean(said, declared) if declared else "add a [[scenario]] with that id"
-            faults.append(toml.fault(("path", number, "scenario"), f"'{said}'", "the id of a [[scenario]]", mend))
+        name = row.get("scenario", "") if isinstance(row, dict) else None
+        if isinstance(name, str) and name not in declared:
+            mend = did_you_mean(name, declared) if declared else "add a [[scenario]] with that id"
+            faults.append(toml.fault(("path", number, "scenario"), f"'{name}'", "the id of a [[scenario]]", mend))
     if faults:
         raise ContentError(faults)
     return found

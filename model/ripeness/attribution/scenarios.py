@@ -11,7 +11,7 @@ A held factor goes on from where it was held once it is let go, with every later
 
 How plausible a scenario is: the share of simulated futures that stray as far by themselves.
 
-*Given*: rows of indicators that are made up as a scenario tells them, and what they say of a stored fit's draws.
+*Given*: rows of indicators that are made up as a scenario states them, and what they say of a stored fit's draws.
 
 Made-up rows come in as real ones would: each factor they speak of is drawn anew under them, from the window on, so that what they say reaches back into
 the record's last weeks, to the rounds there and to every parameter through the draws' weights.
@@ -108,7 +108,7 @@ def run_scenario(origin: Origin, scenario: Scenario, given: bool = False) -> Sce
     Raises
     ------
     ValueError
-        If values are to be given for a path that is told in units: there is no series to say it.
+        If values are to be given for a path that is stated in units: there is no series to say it.
     """
     spec, arms, opened, reached = origin.spec, list[tuple[Futures, Futures]](), [], []
     last = max(path.to_week for path in scenario.paths)
@@ -213,7 +213,7 @@ def mean_chances(spec: ModelSpec, futures: Futures, week: int) -> Array:
 def error_of_mean(values: Array, order: Array, effective: float) -> float:
     """Monte Carlo error of a mean over draws that were chosen evenly in an order.
 
-    The draws chosen from, and what choosing some of them adds: neighbours in the order are alike but for what the order does not tell (Wolter 2007,
+    The draws chosen from, and what choosing some of them adds: neighbours in the order are alike but for what the order does not show (Wolter 2007,
     "Introduction to variance estimation", chapter 8: systematic samples, successive differences).
 
     Parameters
@@ -300,7 +300,7 @@ def update_given(
     Raises
     ------
     ValueError
-        If a path is told in units.
+        If a path is stated in units.
     """
     own, stretches = seed.spawn(2)
     path, parameters = np.asarray(fit.draws["path"], dtype=float), read_parameters(old, fit.draws)
@@ -326,24 +326,24 @@ def hypothetical_rows(spec: ModelSpec, paths: Sequence[Path]) -> dict[Key, tuple
     Raises
     ------
     ValueError
-        If a path is told in units.
+        If a path is stated in units.
     """
     panel, found = spec.panel, dict[Key, tuple[float, ...]]()
     for path in paths:
         if path.value is None:
-            raise ValueError(f"the path of {path.factor} is told in units, not as values of an indicator: nothing could say it")
+            raise ValueError(f"the path of {path.factor} is stated in units, not as values of an indicator: nothing could say it")
         name = next(one for one, contract in spec.contracts.items() if contract.factor == path.factor and contract.reference)
         i, contract = panel.indicators.index(name), spec.contracts[name]
         if contract.likelihood not in OBSERVED_AS:
             raise ValueError(f"{name} says what it says by the likelihood {contract.likelihood}, which no made-up row can be given in")
         first, last = len(panel.weeks) + path.from_week - 1, len(panel.weeks) + path.to_week - 1
         spans = [(first, last)] if contract.window in ("month", "quarter") else [(week, week) for week in range(first, last + 1)]
-        for (one, other), said in zip(spans, _said(spec, contract, name, path.value, len(spans)), strict=True):
-            found[i, one, other] = said
+        for (one, other), row in zip(spans, _made_up_rows(spec, contract, name, path.value, len(spans)), strict=True):
+            found[i, one, other] = row
     return found
 
 
-def _said(spec: ModelSpec, contract: Contract, name: str, value: float, rows: int) -> list[tuple[float, ...]]:
+def _made_up_rows(spec: ModelSpec, contract: Contract, name: str, value: float, rows: int) -> list[tuple[float, ...]]:
     """What so many rows say one after the other; whole counts that keep up with the rate."""
     if not contract.is_count:
         return [(float(contract.transformed(value)), 1.0, 0.0)] * rows

@@ -112,13 +112,13 @@ def silences(ahead: Ahead, h: int) -> tuple[Array, Array]:
 
     Of the origin's own week only the days after the origin count; announcements are counted by day from there already.
     """
-    within = ahead.reach[h : h + 1]
+    within = ahead.horizon_share[h : h + 1]
     weeks = np.tril(np.ones((np.count_nonzero(within) - 1, len(ahead.weeks))))
     announced = np.concatenate([weeks, within])
-    reach = announced.copy()
-    reach[:, 0] = ahead.reach[-1, 0]
+    horizon_share = announced.copy()
+    horizon_share[:, 0] = ahead.horizon_share[-1, 0]
     announced[:, 0] = 1.0
-    silent = silence_of_paths(np.exp(ahead.inside), np.exp(ahead.outside), ahead.dormancy, ahead.state, reach, reach[0])[0]
+    silent = silence_of_paths(np.exp(ahead.inside), np.exp(ahead.outside), ahead.dormancy, ahead.state, horizon_share, horizon_share[0])[0]
     silent *= np.exp(-ahead.announced @ announced.T)[:, None]
     return silent[:, :, :-1], silent[:, :, -1]
 
@@ -206,7 +206,7 @@ def _moments(spec: ModelSpec, futures: Futures, release: Release) -> tuple[Array
     """Location and scale of the value, or of a count log mean and dispersion: (draw, path) and (draw, 1)."""
     i = spec.panel.indicators.index(release.indicator)
     draws, k = futures.start.draws, spec.workspace.factor_ids.index(spec.contracts[release.indicator].factor)
-    offset, slope, precision, _ = row_terms(spec, read_parameters(spec, draws), i, (0.0, *release.said))
+    offset, slope, precision, _ = row_terms(spec, read_parameters(spec, draws), i, (0.0, *release.covariates))
     first = len(spec.panel.weeks) - futures.stored
     begin, end = release.first - first, release.last - first
     strength = futures.factors[:, :, k, max(begin, 0) : end + 1].mean(axis=2) + levels_of(spec, draws)[:, k, None]
@@ -216,16 +216,16 @@ def _moments(spec: ModelSpec, futures: Futures, release: Release) -> tuple[Array
 
 def _values(spec: ModelSpec, futures: Sequence[Awaited], release: Release) -> Array:
     """Values on the indicator's own scale that are looked at: a grid, or counts."""
-    ends = []
+    intervals = []
     for one in futures:
         centre, spread = _moments(spec, one.futures, release)
         if spec.contracts[release.indicator].is_count:
             mean = np.exp(centre)
-            ends.append((0.0, float(np.quantile(mean + 4 * np.sqrt(mean + mean**2 / spread), 1 - TAIL))))
+            intervals.append((0.0, float(np.quantile(mean + 4 * np.sqrt(mean + mean**2 / spread), 1 - TAIL))))
         else:
             out = float(student.ppf(1 - TAIL, spec.priors.files.noise_tails)) * spread
-            ends.append((float(np.quantile(centre - out, 0.1)), float(np.quantile(centre + out, 0.9))))
-    low, high = min(end[0] for end in ends), max(end[1] for end in ends)
+            intervals.append((float(np.quantile(centre - out, 0.1)), float(np.quantile(centre + out, 0.9))))
+    low, high = min(interval[0] for interval in intervals), max(interval[1] for interval in intervals)
     return np.arange(np.ceil(high) + 1) if spec.contracts[release.indicator].is_count else np.linspace(low, high, GRID)
 
 
@@ -264,7 +264,7 @@ class Release:
         Calendar week ahead that holds the expected day, from 1, the week of the day after the origin.
     first, last : int
         Weeks of the grid that the value describes; beyond the record's last they lie ahead.
-    said : tuple of float
+    covariates : tuple of float
         Widening and sampling error, or log exposure and era, as of the newest row.
     """
 
@@ -276,12 +276,14 @@ class Release:
     week: int
     first: int
     last: int
-    said: tuple[float, ...]
+    covariates: tuple[float, ...]
 
 
 def next_releases(spec: ModelSpec, vintage: Vintage, within: int) -> list[Release]:
     """What is published next of each indicator that goes on, within so many weeks; in the order of indicators.toml."""
-    newest = {key[0]: (key, said) for rows in rows_by_factor(spec) for key, said in sorted(rows.items(), key=lambda row: row[0][2])}
+    newest = {
+        key[0]: (key, covariates) for rows in rows_by_factor(spec) for key, covariates in sorted(rows.items(), key=lambda row: row[0][2])
+    }
     found = []
     for i, name in enumerate(spec.panel.indicators):
         contract, frame = spec.contracts[name], vintage.values[name]
@@ -293,7 +295,7 @@ def next_releases(spec: ModelSpec, vintage: Vintage, within: int) -> list[Releas
     return found
 
 
-def _next(spec: ModelSpec, name: str, contract: Contract, observed: date, key: Key, said: tuple[float, ...]) -> Release:
+def _next(spec: ModelSpec, name: str, contract: Contract, observed: date, key: Key, covariates: tuple[float, ...]) -> Release:
     origin, weeks = spec.panel.origin, spec.panel.weeks
     if contract.frequency == "monthly":
         after = (observed.replace(day=28) + timedelta(days=4)).replace(day=1)
@@ -309,7 +311,7 @@ def _next(spec: ModelSpec, name: str, contract: Contract, observed: date, key: K
     last = (week_of(end) - weeks[0]).days // 7
     length = key[2] - key[1]
     week = weeks_between(tomorrow, expected) + 1
-    return Release(name, observed, end, expected, contract.frequency != IRREGULAR, week, last - length, last, said[1:])
+    return Release(name, observed, end, expected, contract.frequency != IRREGULAR, week, last - length, last, covariates[1:])
 
 
 @dataclass(frozen=True)
@@ -373,7 +375,7 @@ def crossed(watched: Sequence[Mapping[str, Any]], vintage: Vintage, since: date)
         if name not in vintage.values:
             continue
         frame = vintage.values[name]
-        if vintage.contracts[name].frequency == IRREGULAR:  # the first new period; a list that does not tell its newest ends on its own day
+        if vintage.contracts[name].frequency == IRREGULAR:  # the first new period; a list that does not name its newest ends on its own day
             its = frame[frame["observed_on"].dt.date > date.fromisoformat(one.get("newest", since.isoformat()))].head(1)
         else:
             its = frame[frame["observed_on"].dt.date == date.fromisoformat(one["period_end"])]

@@ -9,7 +9,7 @@ the range of each factor's. But for that all is exact: a factor held at v in wee
 a condition by what is added to its log odds, and silence follows as in :mod:`ripeness.forecast.horizons`. :func:`read_panel` says in NumPy what the
 page's script does.
 
-Where a slider of the panel may stand: round values of a factor's reference indicator, or typical departures where it has none.
+A slider of the panel has ticks: round values of a factor's reference indicator, or typical departures where it has none.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def build_panel(origin: Origin, scenarios: Sequence[Scenario]) -> dict[str, Any]
     Returns
     -------
     dict
-        origin; horizons, the headline's and the next longer one; reach and announced_reach (horizon, ahead) and whole (ahead,), shares of weeks;
+        origin; horizons, the headline's and the next longer one; horizon_share and announced_share (horizon, ahead) and whole (ahead,), shares of weeks;
         first, how many of the weeks that hazards read lie in the record; dormancy (state,); outside (dormancy, knot); exposure (class, ahead);
         sided; pulsed and levels, places of factors; placement, of condition, regressor and effect; conditions; factors with their sliders;
         scenarios with their moves; and of each fit its draws, packed.
@@ -86,8 +86,8 @@ def build_panel(origin: Origin, scenarios: Sequence[Scenario]) -> dict[str, Any]
     ahead, today = fits[0].ahead, spec.panel.origin
     horizons = [weeks for weeks in question.horizons_weeks if weeks >= question.headline_weeks][:2]
     rows = [question.horizons_weeks.index(weeks) for weeks in horizons]
-    weeks = int(np.flatnonzero(ahead.reach[rows[-1]])[-1]) + 1
-    reach, starts = ahead.reach[rows, :weeks], np.arange(weeks) == 0
+    weeks = int(np.flatnonzero(ahead.horizon_share[rows[-1]])[-1]) + 1
+    horizon_share, starts = ahead.horizon_share[rows, :weeks], np.arange(weeks) == 0
     states = np.unique(np.concatenate([one.ahead.dormancy for one in fits]))
     share = spec.priors.files.named_week_share
     exposure = announced_weeks(origin.announcements, ahead.weeks[:weeks], [today] * weeks, share, after=today)
@@ -97,9 +97,9 @@ def build_panel(origin: Origin, scenarios: Sequence[Scenario]) -> dict[str, Any]
     return {
         "origin": today.isoformat(),
         "horizons": horizons,
-        "reach": _rounded(reach),
-        "announced_reach": _rounded(np.where(starts & (reach > 0), 1.0, reach)),
-        "whole": _rounded(np.where(starts, reach[-1, 0], 1.0)),
+        "horizon_share": _rounded(horizon_share),
+        "announced_share": _rounded(np.where(starts & (horizon_share > 0), 1.0, horizon_share)),
+        "whole": _rounded(np.where(starts, horizon_share[-1, 0], 1.0)),
         "first": 1 + int(spec.panel.origin_inside_week),
         "dormancy": states.tolist(),
         "outside": _rounded(outside_basis(spec, int(states[-1]) + weeks)),
@@ -204,16 +204,16 @@ def _read_fit(payload: Payload, fit: Payload, moves: Sequence[Move], shifts: Arr
     odds = inner.openness(inner.regressors(z, sided, np), matrix[:, None], numbers["intercept"][:, None]) + shifts[:, None]
     lift = np.exp(inner.log_sigmoid(odds, np).sum(axis=2) - numbers["normaliser"][:, None])
     base = np.exp(numbers["outside"] @ np.array(payload["outside"]).T)
-    reach, whole = np.array(payload["reach"]), np.array(payload["whole"])
-    within, by_week = np.zeros((*lift.shape[:2], len(reach))), np.zeros(lift.shape)
+    horizon_share, whole = np.array(payload["horizon_share"]), np.array(payload["whole"])
+    within, by_week = np.zeros((*lift.shape[:2], len(horizon_share))), np.zeros(lift.shape)
     for place, dormancy in enumerate(payload["dormancy"]):
         rate = lift * base[:, None, dormancy - 1 : dormancy - 1 + weeks]
         weight = numbers["state"][:, place, None, None]
-        within += weight * np.exp(-rate @ reach.T)
+        within += weight * np.exp(-rate @ horizon_share.T)
         by_week += weight * np.exp(-np.cumsum(rate * whole, axis=2))
     if payload["exposure"]:
         announced = -np.log1p(-numbers["kept"]) @ np.array(payload["exposure"])
-        within *= np.exp(-announced @ np.array(payload["announced_reach"]).T)[:, None]
+        within *= np.exp(-announced @ np.array(payload["announced_share"]).T)[:, None]
         by_week *= np.exp(-np.cumsum(announced, axis=1))[:, None]
     opened = np.exp(inner.log_sigmoid(odds[..., : payload["horizons"][0]], np)).mean(axis=(0, 1, 3))
     return Answer(1.0 - within.mean(axis=(0, 1)), 1.0 - by_week.mean(axis=(0, 1)), opened)
@@ -222,8 +222,8 @@ def _read_fit(payload: Payload, fit: Payload, moves: Sequence[Move], shifts: Arr
 def _unpack_numbers(fit: Payload) -> dict[str, Array]:
     codes = np.frombuffer(b64decode(fit["numbers"]), dtype="<u2").reshape(fit["draws"], -1)
     table = np.array(fit["low"]) + np.array(fit["step"]) * codes
-    ends = np.cumsum(list(fit["columns"].values()))
-    return dict(zip(fit["columns"], np.split(table, ends[:-1], axis=1), strict=True))
+    bounds = np.cumsum(list(fit["columns"].values()))
+    return dict(zip(fit["columns"], np.split(table, bounds[:-1], axis=1), strict=True))
 
 
 def _factors(fit: Payload, numbers: Mapping[str, Array], first: int, weeks: int) -> Array:
@@ -259,7 +259,7 @@ class Tick:
     Parameters
     ----------
     value : float or None
-        Of the reference indicator, in its unit; None where it is told in units.
+        Of the reference indicator, in its unit; None where it is stated in units.
     units : float
         The same in units of the factor: of a value with the slow level, otherwise without.
     """

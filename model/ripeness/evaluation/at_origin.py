@@ -204,17 +204,17 @@ def forecast_at(task: Task, sampler: Sampler | None = None) -> AtOrigin:
     sequence = np.random.SeedSequence([task.seed, spec.panel.origin.toordinal()])
     units: list[Unit] = []
     arrays: dict[str, NDArray[Any]] = {}
-    made = {}
+    forecasts = {}
     for which, own in zip(names.FITS, sequence.spawn(len(names.FITS)), strict=True):
         if which in task.fits:
-            made[which[0]] = _forecast_fit(task, spec, which, announcements, own, sampler, arrays)
-            units += made[which[0]].units(task)
-    if all(name in made for name in names.HEADLINE_FITS):
-        units += _mix([made[name] for name in names.HEADLINE_FITS]).units(task)
+            forecasts[which[0]] = _forecast_fit(task, spec, which, announcements, own, sampler, arrays)
+            units += forecasts[which[0]].units(task)
+    if all(name in forecasts for name in names.HEADLINE_FITS):
+        units += _mix([forecasts[name] for name in names.HEADLINE_FITS]).units(task)
     longest = max(spec.workspace.question.horizons_weeks)
     units += [_with_inputs(unit, task) for unit in baseline_units(task.vintage, spec.workspace.question, longest, task.kind)]
-    stored = {name: forecast.kept for name, forecast in made.items() if forecast.kept is not None}
-    return AtOrigin(units, arrays, Kept(spec, stored, {name: made[name].gate for name in stored}) if stored else None)
+    stored = {name: forecast.kept for name, forecast in forecasts.items() if forecast.kept is not None}
+    return AtOrigin(units, arrays, Kept(spec, stored, {name: forecasts[name].gate for name in stored}) if stored else None)
 
 
 @dataclass(frozen=True)
@@ -232,8 +232,8 @@ class _Forecast:
     def units(self, task: Task) -> list[Unit]:
         """As rows, in the order of the table."""
         question, origin = task.workspace.question, task.vintage.origin
-        said: dict[str, Any] = {"forecaster": self.name, "vintage": task.kind, "gate": self.gate, "inputs": task.inputs}
-        briefly = said | {"gate": self.gate if self.gate == PASSED else FAILED}
+        common: dict[str, Any] = {"forecaster": self.name, "vintage": task.kind, "gate": self.gate, "inputs": task.inputs}
+        briefly = common | {"gate": self.gate if self.gate == PASSED else FAILED}
         units = []
         for place, weeks in enumerate(question.horizons_weeks):
             probabilities = self.within[:, place]
@@ -244,7 +244,7 @@ class _Forecast:
                 "upper": upper,
                 "mcse": float(self.mcse[place]),
             }
-            units.append(Unit(question.id, origin, weeks, target_date(origin, weeks), "", **said, **numbers))
+            units.append(Unit(question.id, origin, weeks, target_date(origin, weeks), "", **common, **numbers))
         for (ahead, given), probability in self.given.items():
             units.append(Unit(WEEK, origin, ahead, _sunday(origin, ahead), given, probability=probability, **briefly))
         for ahead in range(BLOCK_WEEKS + 1, len(self.silent) + 1):

@@ -131,10 +131,10 @@ def run_tasks(
                     break
                 # what was made is stored before a failure beside it is raised
                 for future in sorted(wait(running, return_when=FIRST_COMPLETED).done, key=lambda one: one.exception() is not None):
-                    task, made = running.pop(future), future.result()
-                    store_origin(task, made, folder)
+                    task, result = running.pop(future), future.result()
+                    store_origin(task, result, folder)
                     done += 1
-                    gates = {unit.gate for unit in made.units if unit.gate}
+                    gates = {unit.gate for unit in result.units if unit.gate}
                     origin_done(done, len(tasks), task.vintage.origin, "gate passed" if gates == {PASSED} else "a fit failed its gate")
 
 
@@ -164,19 +164,19 @@ def is_done(task: Task, folder: Path) -> bool:
     return set(units["inputs"]) == {task.inputs} and {name for name, _, _ in task.fits} <= set(units["forecaster"])
 
 
-def store_origin(task: Task, made: AtOrigin, folder: Path) -> None:
+def store_origin(task: Task, result: AtOrigin, folder: Path) -> None:
     """Write an origin's draws, if they are to be kept, its arrays, then its table."""
     table, arrays = paths_of(folder, task.kind, task.vintage.origin)
     table.unlink(missing_ok=True)
     arrays.parent.mkdir(parents=True, exist_ok=True)
-    if made.kept is not None:
-        about = {"inputs": task.inputs, "gates": made.kept.gates}
-        write_base(base_of(folder, task.vintage.origin), about, made.kept.spec, made.kept.fits, {})
+    if result.kept is not None:
+        about = {"inputs": task.inputs, "gates": result.kept.gates}
+        write_base(base_of(folder, task.vintage.origin), about, result.kept.spec, result.kept.fits, {})
     temporary = arrays.with_name(f".{arrays.name}")
     with temporary.open("wb") as file:
-        np.savez(file, **made.arrays)  # type: ignore[arg-type]
+        np.savez(file, **result.arrays)  # type: ignore[arg-type]
     os.replace(temporary, arrays)
-    write_units(table, made.units)
+    write_units(table, result.units)
 
 
 def read_tables(tasks: Sequence[Task], folder: Path) -> pd.DataFrame:

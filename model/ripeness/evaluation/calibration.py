@@ -196,7 +196,7 @@ def quantities(
             found[f"log-likelihood of the {OBSERVED.get(name, name)}"] = density.sum(axis=1)
     rounds = simulate_rounds(ahead, event_seed)[0, 0]
     # a week belongs to a horizon if at least half of it does, as for the sustained process
-    came = np.array([int(rounds[reach >= 0.5].sum() > 0) for reach in ahead.reach])
+    came = np.array([int(rounds[horizon_share >= 0.5].sum() > 0) for horizon_share in ahead.horizon_share])
     return found, probabilities.within[1:].mean(axis=0), came
 
 

@@ -26,7 +26,7 @@ from ripeness.ledger.outcomes import NO, YES, settle
 from ripeness.workspace.question import Question
 
 WARM_UP_DAYS: Final = 126  # four months of war before the first origin
-RECENT_DAYS: Final = 56  # rows this fresh tell whether a vintage was recorded as it happened
+RECENT_DAYS: Final = 56  # rows this fresh show whether a vintage was recorded as it happened
 
 ALL: Final = "all"
 HINDSIGHT: Final = "hindsight_priors"

@@ -117,8 +117,8 @@ def say_scores(folder: Path, horizon_weeks: int) -> str | None:
     if names.MIXTURE not in rows:
         return None
     order = [name for name in (names.MIXTURE, names.OUTSIDE, "constant_rate", "persistence") if name in rows]
-    said = ", ".join(f"{READABLE[name]} {float(rows[name]['brier']):.3f}" for name in order)
-    return f"Brier score at {horizon_weeks} weeks over {rows[names.MIXTURE]['n']} origins, which overlap (lower is better): {said}."
+    scores = ", ".join(f"{READABLE[name]} {float(rows[name]['brier']):.3f}" for name in order)
+    return f"Brier score at {horizon_weeks} weeks over {rows[names.MIXTURE]['n']} origins, which overlap (lower is better): {scores}."
 
 
 def say_vintage_gap(folder: Path, horizon_weeks: int) -> str | None:
@@ -135,11 +135,11 @@ def say_lfo(folder: Path) -> str | None:
     rows = [row for row in read_rows(folder, LFO) if row["fit"] != names.OUTSIDE]
     if not rows:
         return None
-    said = ", ".join(
+    differences = ", ".join(
         f"{READABLE[row['fit']]} {float(row['difference_to_outside']):+.2f} ± {float(row['se_of_difference']):.2f}" for row in rows
     )
     weights = ", ".join(f"{READABLE[row['fit']]} {float(row['stacking_weight']):.2f}" for row in read_rows(folder, LFO))
-    return f"Leave-future-out over {rows[0]['blocks']} blocks of four weeks, log score against the outside view's: {said}. Stacking would give {weights}; it is not used."
+    return f"Leave-future-out over {rows[0]['blocks']} blocks of four weeks, log score against the outside view's: {differences}. Stacking would give {weights}; it is not used."
 
 
 def say_gate(folder: Path) -> str | None:
@@ -160,7 +160,7 @@ def say_gate(folder: Path) -> str | None:
 
 def say_everything(folder: Path, horizon_weeks: int) -> list[str]:
     """All of these, the answer first."""
-    said = (
+    sentences = (
         say_skill(folder),
         say_power(folder),
         say_scores(folder, horizon_weeks),
@@ -168,7 +168,7 @@ def say_everything(folder: Path, horizon_weeks: int) -> list[str]:
         say_vintage_gap(folder, horizon_weeks),
         say_gate(folder),
     )
-    return [sentence for sentence in said if sentence]
+    return [sentence for sentence in sentences if sentence]
 
 
 def _skill(folder: Path) -> dict[str, str] | None:

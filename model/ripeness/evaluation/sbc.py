@@ -68,21 +68,21 @@ REPLICATIONS = 500
 def simulation_columns(quantities: Sequence[str], horizons: Sequence[int]) -> tuple[str, ...]:
     """Columns of the table of simulations."""
     covered = [f"{name} {what}" for name in COVERAGE for what in (*(f"{100 * level:g}" for level in LEVELS), "r")]
-    said = [f"{what} {weeks}" for weeks in horizons for what in ("forecast", "came")]
-    return (*HEAD, *covered, *said, *(RANK + name for name in quantities))
+    columns = [f"{what} {weeks}" for weeks in horizons for what in ("forecast", "came")]
+    return (*HEAD, *covered, *columns, *(RANK + name for name in quantities))
 
 
 def row_of(number: int, model: str, reading: str, simulation: Simulation, horizons: Sequence[int]) -> dict[str, Any]:
     """One simulation as a row of that table."""
-    said = {f"forecast {weeks}": float(simulation.forecast[h]) for h, weeks in enumerate(horizons)}
-    said |= {f"came {weeks}": int(simulation.came[h]) for h, weeks in enumerate(horizons)}
+    by_horizon = {f"forecast {weeks}": float(simulation.forecast[h]) for h, weeks in enumerate(horizons)}
+    by_horizon |= {f"came {weeks}": int(simulation.came[h]) for h, weeks in enumerate(horizons)}
     return {
         "simulation": number,
         "model": model,
         "reading": reading,
         "failed": "; ".join(criterion.name for criterion in simulation.failures),
         **simulation.coverage,
-        **said,
+        **by_horizon,
         **{RANK + name: rank for name, rank in simulation.ranks.items()},
     }
 
@@ -267,10 +267,10 @@ def calibration_said(probabilities: Array, outcomes: NDArray[np.int64], what: st
     came, expected = int(outcomes.sum()), float(probabilities.sum())
     # the sum of independent outcomes of these probabilities
     spread = float(np.sqrt((probabilities * (1 - probabilities)).sum()))
-    said = f"Of {len(outcomes)} predictions of {what}, {expected:.0f} should have come (give or take {2 * spread:.0f}) and {came} did"
+    counted = f"Of {len(outcomes)} predictions of {what}, {expected:.0f} should have come (give or take {2 * spread:.0f}) and {came} did"
     if enough(outcomes):
-        return f"{said}."
-    return f"{said}: too few for a calibration curve, which needs {FEWEST} that came and {FEWEST} that did not."
+        return f"{counted}."
+    return f"{counted}: too few for a calibration curve, which needs {FEWEST} that came and {FEWEST} that did not."
 
 
 def enough(outcomes: NDArray[np.int64]) -> bool:

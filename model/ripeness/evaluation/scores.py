@@ -7,7 +7,7 @@ before it, and is the log score of the record as a whole.
 Leave-future-out cross-validation by ArviZ: every fit scored on the four weeks after each origin, on rounds alone.
 
 One observation is one block: the record of rounds of four weeks, of which an origin's posterior gives the likelihood draw by draw, the
-states of those weeks integrated out (averaged over factor paths, `patterns.py`). `lfo_cv` is told to refit at every origin, and its refits
+states of those weeks integrated out (averaged over factor paths, `unit.py`). `lfo_cv` is asked to refit at every origin, and its refits
 are the backtest's. The record before the first origin stands as one observation before the others, since `lfo_cv` begins with what has
 been seen. Its effective number of parameters compares with the last fit, whose states are conditioned on.
 

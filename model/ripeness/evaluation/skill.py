@@ -352,10 +352,10 @@ def play_wars(war: FixedWar, wars: int, clusters: int, week: int, longest: int, 
     paths = war.inside(wars, rng)
     for t in range(1, longest + 1):
         base = np.exp(war.outside[np.minimum(dormancy, len(war.outside)) - 1])
-        known = base * np.exp(next(paths))
-        rounds, after = rounds_in_week(known if perfect else base, dormancy, rng)
+        hazard = base * np.exp(next(paths))
+        rounds, after = rounds_in_week(hazard if perfect else base, dormancy, rng)
         held = rounds > 0
-        total += np.where(held, np.log(np.expm1(-known) / np.expm1(-base)), base - known)
+        total += np.where(held, np.log(np.expm1(-hazard) / np.expm1(-base)), base - hazard)
         begun += held & (dormancy > war.active_weeks)
         dormancy = after
         over = np.flatnonzero((dormancy == war.active_weeks + 1) & (ended < begun))

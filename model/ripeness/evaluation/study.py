@@ -164,7 +164,7 @@ def run_study(
     tables = assess(study, tasks)
     for name, table in tables.items():
         files.write_whole(study.tables / name, table.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
-    known = {
+    content = {
         **about,
         "seed": study.seed,
         "origins": len(study.origins),
@@ -174,7 +174,7 @@ def run_study(
         "settings": study.settings.model_dump(),
         "versions": {name: version(name) for name in VERSIONED},
     }
-    files.write_json(study.tables / ABOUT, known)
+    files.write_json(study.tables / ABOUT, content)
     return tables
 
 

@@ -145,7 +145,7 @@ def _follow(ahead: Ahead, part: slice, weight: Array, dormancy: NDArray[np.intp]
     if week == result.ndim - 1:
         result[(slice(None), *place)] = weight.sum(axis=2).mean(axis=1)
         return
-    share = ahead.reach[-1, 0] if week == 0 else 1.0
+    share = ahead.horizon_share[-1, 0] if week == 0 else 1.0
     base = np.exp(ahead.outside[part][:, None, dormancy - 1])
     total = base * np.exp(ahead.inside[part, :, week, None]) * share + ahead.announced[part][:, None, week, None]
     _follow(ahead, part, weight * np.exp(-total), dormancy + 1, (*place, 0), result)

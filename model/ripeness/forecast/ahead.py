@@ -36,7 +36,7 @@ class Ahead:
     ----------
     weeks : list of date
         Sundays of the weeks that the longest horizon touches.
-    reach : ndarray (horizon, ahead)
+    horizon_share : ndarray (horizon, ahead)
         Share of each week's days that lie inside each horizon.
     dormancy : ndarray of int (state,)
         Weeks since the last round, in the first week ahead.
@@ -51,7 +51,7 @@ class Ahead:
     """
 
     weeks: list[date]
-    reach: Array
+    horizon_share: Array
     dormancy: NDArray[np.intp]
     state: Array
     outside: Array
@@ -69,7 +69,7 @@ def build_ahead(
     state: Array | None = None,
     hold: Hold | None = None,
 ) -> Ahead:
-    """Carry posterior draws past the origin.
+    """Simulate posterior draws past the origin.
 
     Parameters
     ----------
@@ -93,10 +93,10 @@ def build_ahead(
     record, origin = panel.record, panel.origin
     longest = horizon_span(origin, max(question.horizons_weeks))
     weeks = longest.weeks
-    reach = np.zeros((len(question.horizons_weeks), len(weeks)))
+    horizon_share = np.zeros((len(question.horizons_weeks), len(weeks)))
     for row, horizon in enumerate(question.horizons_weeks):
         span = horizon_span(origin, horizon)
-        reach[row, : len(span.weeks)] = span.shares
+        horizon_share[row, : len(span.weeks)] = span.shares
 
     draws = len(posterior["outside_knots"])
     in_record = len(panel.weeks) - record.start
@@ -110,7 +110,7 @@ def build_ahead(
         inside = np.zeros((draws, 1, len(weeks)))
     else:
         inside = _inside_ahead(spec, variant, posterior, weeks, paths, np.random.default_rng(seed), hold)
-    return Ahead(weeks, reach, kept_states + 1, state[:, kept_states], outside, inside, hazard_of_class @ exposure)
+    return Ahead(weeks, horizon_share, kept_states + 1, state[:, kept_states], outside, inside, hazard_of_class @ exposure)
 
 
 def _inside_ahead(

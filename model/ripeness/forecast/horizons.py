@@ -54,11 +54,11 @@ def forecast_probabilities(ahead: Ahead) -> Probabilities:
     draws, _, weeks = ahead.inside.shape
     # a horizon may end inside a week; announcements are already counted by day from the origin on
     first = np.arange(weeks) == 0
-    reach_announced = np.where(first[None, :] & (ahead.reach > 0), 1.0, ahead.reach)
-    whole = np.where(first, ahead.reach[-1, 0], 1.0)
+    announced_share = np.where(first[None, :] & (ahead.horizon_share > 0), 1.0, ahead.horizon_share)
+    whole = np.where(first, ahead.horizon_share[-1, 0], 1.0)
     lift = np.exp(ahead.inside)
-    silent, by_week, level = silence_of_paths(lift, np.exp(ahead.outside), ahead.dormancy, ahead.state, ahead.reach, whole)
-    unannounced = np.exp(-ahead.announced @ reach_announced.T)
+    silent, by_week, level = silence_of_paths(lift, np.exp(ahead.outside), ahead.dormancy, ahead.state, ahead.horizon_share, whole)
+    unannounced = np.exp(-ahead.announced @ announced_share.T)
     silent *= unannounced[:, None, :]
     by_week *= np.exp(-np.cumsum(ahead.announced, axis=1))
     survival = np.concatenate([np.ones((draws, 1)), by_week], axis=1)
@@ -69,7 +69,7 @@ def forecast_probabilities(ahead: Ahead) -> Probabilities:
 
 @compiled
 def silence_of_paths(
-    lift: Array, base: Array, dormancy: NDArray[np.intp], state: Array, reach: Array, whole: Array
+    lift: Array, base: Array, dormancy: NDArray[np.intp], state: Array, horizon_share: Array, whole: Array
 ) -> tuple[Array, Array, Array]:
     """Probability that no round comes unannounced, along given paths.
 
@@ -81,7 +81,7 @@ def silence_of_paths(
         Weekly hazard of the outside view at d = 1, 2, …
     dormancy : ndarray of int (state,)
     state : ndarray (draw, state)
-    reach : ndarray (horizon, ahead)
+    horizon_share : ndarray (horizon, ahead)
     whole : ndarray (ahead,)
         Share of each week that lies after the origin.
 
@@ -92,7 +92,7 @@ def silence_of_paths(
         with a multiplier of 1 (draw, horizon).
     """
     draws, paths, weeks = lift.shape
-    horizons = reach.shape[0]
+    horizons = horizon_share.shape[0]
     silent, level = np.zeros((draws, paths, horizons)), np.zeros((draws, horizons))
     by_week, rate, summed = np.zeros((draws, weeks)), np.empty(weeks), np.empty(weeks)
     for s in range(draws):
@@ -103,7 +103,7 @@ def silence_of_paths(
             for h in range(horizons):
                 total = 0.0
                 for j in range(weeks):
-                    total += base[s, start + j] * reach[h, j]
+                    total += base[s, start + j] * horizon_share[h, j]
                 level[s, h] += weight * exponential(-total)
             for m in range(paths):
                 total = 0.0
@@ -116,7 +116,7 @@ def silence_of_paths(
                 for h in range(horizons):
                     total = 0.0
                     for j in range(weeks):
-                        total += rate[j] * reach[h, j]
+                        total += rate[j] * horizon_share[h, j]
                     silent[s, m, h] += weight * exponential(-total)
     return silent, by_week, level
 

@@ -44,7 +44,7 @@ def simulate_factors(spec: ModelSpec, draws: Draws, paths: int, rng: np.random.G
         As for :func:`ripeness.model.terms.factor_paths.paths_onward`.
     """
     path = draws["path"]
-    number, factors, known = path.shape
+    number, factors, weeks = path.shape
     phi = persistence(draws["half_life"])[:, None]
     spread, heavy, df = np.sqrt(1 - phi**2), heavy_tailed(spec), spec.priors.files.factor_tails
 
@@ -54,7 +54,7 @@ def simulate_factors(spec: ModelSpec, draws: Draws, paths: int, rng: np.random.G
         return np.asarray(spread * np.concatenate([half, -half], axis=1))
 
     # the week before the first one ahead: the origin's own week if that is whole, else the one before
-    in_record = [np.repeat(path[:, None, :, week], paths, axis=1) for week in range(known - 1 - int(spec.panel.origin_inside_week), known)]
+    in_record = [np.repeat(path[:, None, :, week], paths, axis=1) for week in range(weeks - 1 - int(spec.panel.origin_inside_week), weeks)]
     return chain(in_record, paths_onward(in_record[-1], phi, shocks, hold))
 
 
@@ -101,7 +101,7 @@ def simulate_rounds(ahead: Ahead, seed: np.random.SeedSequence, paths: int | Non
     draws, available, weeks = ahead.inside.shape
     paths = paths or available
     inside = ahead.inside[:, np.arange(paths) % available]
-    share = np.where(np.arange(weeks) == 0, ahead.reach[-1, 0], 1.0)
+    share = np.where(np.arange(weeks) == 0, ahead.horizon_share[-1, 0], 1.0)
     cumulative = np.cumsum(ahead.state, axis=1) / ahead.state.sum(axis=1, keepdims=True)
     chosen = (rng.random((draws, paths))[..., None] > cumulative[:, None]).sum(axis=2)
     dormancy = ahead.dormancy[np.minimum(chosen, len(ahead.dormancy) - 1)]
@@ -114,13 +114,13 @@ def simulate_rounds(ahead: Ahead, seed: np.random.SeedSequence, paths: int | Non
     return rounds
 
 
-def sustained_process(rounds: NDArray[np.int64], reach: Array, needed: int, window: int) -> Array:
+def sustained_process(rounds: NDArray[np.int64], horizon_share: Array, needed: int, window: int) -> Array:
     """Probability of a sustained process within each horizon.
 
     Parameters
     ----------
     rounds : ndarray of int (draw, path, ahead)
-    reach : ndarray (horizon, ahead)
+    horizon_share : ndarray (horizon, ahead)
         A week belongs to a horizon if at least half of it does.
     needed, window : int
         So many rounds within some stretch of so many weeks.
@@ -133,7 +133,7 @@ def sustained_process(rounds: NDArray[np.int64], reach: Array, needed: int, wind
     weeks = np.arange(1, rounds.shape[2] + 1)
     inside_window = total[:, :, weeks] - total[:, :, np.maximum(weeks - window, 0)]
     enough = np.maximum.accumulate(inside_window >= needed, axis=2)
-    last = np.array([np.flatnonzero(row >= 0.5)[-1] for row in reach])
+    last = np.array([np.flatnonzero(row >= 0.5)[-1] for row in horizon_share])
     return enough[:, :, last].mean(axis=1)
 
 

@@ -39,7 +39,7 @@ LABELS: Final[Mapping[str, tuple[str, str]]] = {
     "by_week": ("probability of a round by the end of the week", "1"),
     "multiplier_ahead": ("mean multiplier of the inside view", "1"),
     "target_end_date": ("last day of the horizon", ""),
-    "reach": ("share of the week's days inside the horizon", "1"),
+    "horizon_share": ("share of the week's days inside the horizon", "1"),
     "share_of_week": ("share of the week on record", "1"),
     "dormancy": ("weeks since the last round found", "weeks"),
     "announced_share": ("share of an announced meeting that falls in the week", "1"),

@@ -109,7 +109,7 @@ def redraw_path(
     redrawn : ndarray (draw, week)
         To the new record's last week.
     """
-    before, after = (factor_window(spec, window, k, said, path, parameters) for spec, said in zip((base, new), rows, strict=True))
+    before, after = (factor_window(spec, window, k, own, path, parameters) for spec, own in zip((base, new), rows, strict=True))
     more = len(new.panel.weeks) - window.weeks
     redrawn = np.concatenate([path[:, k], np.empty((len(path), more))], axis=1)
     if before.contents == after.contents and not after.moved:
@@ -163,7 +163,7 @@ def redraw_factor(before: FactorWindow, after: FactorWindow, path: Array, rng: n
 
 
 def mixing_given(rows: Rows, path: Array, rng: np.random.Generator) -> tuple[Array, Array]:
-    """Stiffnesses of rows and innovations drawn from their distribution given the states: (draw, row), (draw, week); of counts, one."""
+    """Mixing precisions of rows and innovations drawn from their distribution given the states: (draw, row), (draw, week); of counts, one."""
     df, row_df = rows.df
     summed = np.concatenate([np.zeros((len(path), 1)), np.cumsum(path, axis=1)], axis=1)
     strength = (summed[:, rows.last + 1] - summed[:, rows.first]) * rows.share

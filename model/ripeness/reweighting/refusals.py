@@ -65,8 +65,8 @@ def untrustworthy(weights: Weights, error: float) -> list[str]:
 
 def _rounds(old: Panel, now: Panel) -> list[str]:
     before, after = ({week for week, found in zip(panel.weeks, panel.record.found, strict=True) if found > 0} for panel in (old, now))
-    said = [f"a round in the week to {_in_words(week)} was added" for week in sorted(after - before)]
-    return said + [f"the round in the week to {_in_words(week)} was taken back" for week in sorted(before - after)]
+    reasons = [f"a round in the week to {_in_words(week)} was added" for week in sorted(after - before)]
+    return reasons + [f"the round in the week to {_in_words(week)} was taken back" for week in sorted(before - after)]
 
 
 def _coverage(old: Panel, now: Panel, first: int) -> list[str]:

@@ -3,10 +3,8 @@
 What is stored of a fit for updates is small: some of its draws, chosen evenly by what they say of the headline, with the paths from the
 window on and the dormancy in its first week. A chain of updates always begins with the fit.
 
-The rounds of a window: how likely the record of its weeks is on given paths, and how long the silence at its end has been.
-
-The silence of :mod:`ripeness.forecast.dormancy`, begun not after a round but with the distribution over d that a stored draw has in the
-window's first week: what came before reads only kept states.
+The record of rounds of a window's weeks is held against its paths by :mod:`ripeness.forecast.dormancy`, begun not after a round but with the
+distribution over d that a stored draw has in the window's first week: what came before reads only kept states.
 """
 
 from __future__ import annotations
@@ -132,7 +130,7 @@ def store_fit(
 
 
 def update_fit(base: ModelSpec, new: ModelSpec, fit: StoredFit, seed: np.random.SeedSequence) -> Updated:
-    """Carry a stored fit to a new vintage.
+    """Reweight a stored fit for a new vintage.
 
     Parameters
     ----------

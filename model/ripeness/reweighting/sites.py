@@ -5,9 +5,8 @@ that knot, a standard normal. A Student-t is a normal whose precision is multipl
 mixing precisions, continuous rows and heavy-tailed innovations are exactly Gaussian in x. A count n with log mean η(x) becomes the Gaussian site of
 its Newton step at the mode.
 
-A positive definite matrix that is nearly tridiagonal, factorised: A = B D Bᵀ, B with ones on its diagonal.
-
-The lower triangle is stored whole, but row i is zero before its `envelope`, and so is B's: what ties a state to none but its neighbour costs
+The matrix of that Gaussian is positive definite and nearly tridiagonal; it is factorised as A = B D Bᵀ, B with ones on its diagonal. The lower
+triangle is stored whole, but row i is zero before its `envelope`, and so is B's: what ties a state to none but its neighbour costs
 nothing more. Of D the inverse is kept, the `spread`. All work in place and allocate nothing.
 """
 
@@ -171,7 +170,7 @@ def fit_sites(
     ----------
     rows : Rows
     held_rows, held_weeks : ndarray (draw, row), (draw, week)
-        Stiffnesses; of what is redrawn and of counts they are not read.
+        Mixing precisions; of what is redrawn and of counts they are not read.
     free_rows, free_weeks : ndarray of int
         Indices of the rows and weeks whose mixing precision is redrawn.
 

@@ -120,8 +120,8 @@ def read_about(path: Path) -> dict[str, Any]:
     except (ValueError, KeyError, OSError, EOFError, BadZipFile) as error:
         raise RipenessError(f"{path.parent.name}/{path.name} cannot be read. To mend: run 'ripeness fit --refit'") from error
     if about.get("schema") != SCHEMA:
-        said = f"was written with schema {about.get('schema')}, this version reads schema {SCHEMA}"
-        raise RipenessError(f"{path.parent.name}/{path.name} {said}. To mend: run 'ripeness fit --refit'")
+        problem = f"was written with schema {about.get('schema')}, this version reads schema {SCHEMA}"
+        raise RipenessError(f"{path.parent.name}/{path.name} {problem}. To mend: run 'ripeness fit --refit'")
     return about
 
 

@@ -103,7 +103,7 @@ def _fit(
     within = without_path_noise(probabilities.within, probabilities.path_variance).reshape(*shape, -1)
     question = spec.workspace.question
     rounds = simulate_rounds(ahead, events, settings.future_paths)
-    counted = sustained_process(rounds, ahead.reach, question.sustained_rounds, question.sustained_weeks)
+    counted = sustained_process(rounds, ahead.horizon_share, question.sustained_rounds, question.sustained_weeks)
     # a share of few simulated futures: its binomial noise is taken out like that of the paths
     sustained = without_path_noise(counted, counted * (1.0 - counted) / (rounds.shape[1] - 1)).reshape(*shape, -1)
     prior = sample_prior(spec, reading, variant, PRIOR_DRAWS, prior_seed)  # type: ignore[arg-type]

@@ -142,7 +142,7 @@ def _predictions(new: NewRun, fitted: Fitted) -> dict[str, xr.Dataset]:
     variables = {name: ((names.CHAIN, names.DRAW, names.HORIZON), values) for name, values in by_horizon.items()}
     variables |= {name: ((names.CHAIN, names.DRAW, names.AHEAD), values.reshape(*shape, -1)) for name, values in by_week.items()}
     targets = to_datetime64([new.spec.panel.origin + timedelta(weeks=weeks) for weeks in question.horizons_weeks])
-    constant = {"target_end_date": ((names.HORIZON,), targets), "reach": ((names.HORIZON, names.AHEAD), ahead.reach)}
+    constant = {"target_end_date": ((names.HORIZON,), targets), "horizon_share": ((names.HORIZON, names.AHEAD), ahead.horizon_share)}
     draws = {dim: np.arange(size) for dim, size in zip((names.CHAIN, names.DRAW), shape, strict=True)}
     return {
         names.PREDICTIONS: xr.Dataset(variables, coords=coords | draws),

@@ -163,7 +163,7 @@ def news_without_fit(inputs: Inputs, run: Run, progress: Progress) -> dict[str, 
         As `run_news` gives and writes it; or `from`, `to` and `reason`, why a new fit is needed, with `weeks_a_fit` where several are, one for each so
         many weeks; empty if there is no earlier forecast.
     """
-    from ripeness.attribution.news import MADE, Line, NotCarried
+    from ripeness.attribution.news import MADE, Line, NotReweighted
 
     end = endpoint_of(run)
     issued = last_issued_before(inputs, end.origin)
@@ -190,7 +190,7 @@ def news_without_fit(inputs: Inputs, run: Run, progress: Progress) -> dict[str, 
     progress(f"why it moved since {issued.origin}")
     try:
         lines += _from_draws(inputs, base, start, end)
-    except NotCarried as refusal:
+    except NotReweighted as refusal:
         return asked | {"reason": str(refusal)}
     return _store(inputs, run, start if start.run_id == issued.run_id else issued, end, lines)
 
@@ -278,7 +278,7 @@ def _merge(lines: list[Line], more: list[Line]) -> list[Line]:
 
 def _leg(inputs: Inputs, request: Request, earlier: Run, later: Run, progress: Progress) -> list[Line]:
     """Lines between two days that one fit's draws may be reweighted over, a new fit of the earlier day if need be."""
-    from ripeness.attribution.news import REFIT, Line, NotCarried
+    from ripeness.attribution.news import REFIT, Line, NotReweighted
 
     start, end = endpoint_of(earlier), endpoint_of(later)
     fitted = False
@@ -287,7 +287,7 @@ def _leg(inputs: Inputs, request: Request, earlier: Run, later: Run, progress: P
         try:
             progress(f"from the draws of the fit of {base.panel.origin}")
             return _from_draws(inputs, base, start, end)
-        except NotCarried as refusal:
+        except NotReweighted as refusal:
             if fitted or base.panel.origin == start.origin:
                 error = 100 * hypot(start.error, end.error)
                 return [Line(f"new rows and a new fit ({refusal})", REFIT, 100 * (end.probability - start.probability), error)]
@@ -297,7 +297,7 @@ def _leg(inputs: Inputs, request: Request, earlier: Run, later: Run, progress: P
 
 
 def _from_draws(inputs: Inputs, base: Base, start: Endpoint, end: Endpoint) -> list[Line]:
-    """Lines between two days from one fit's draws; raises `NotCarried` where these will not do."""
+    """Lines between two days from one fit's draws; raises `NotReweighted` where these will not do."""
     from ripeness.attribution.news import ROUNDS, Line, explain_move
 
     earlier, later = inputs.vintage(start.origin), inputs.vintage(end.origin)

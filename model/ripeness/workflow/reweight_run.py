@@ -184,7 +184,7 @@ def _reweight(
 def _sustained(spec: ModelSpec, ahead: Ahead, weights: Weights, seed: np.random.SeedSequence) -> Answer:
     question = spec.workspace.question
     rounds = simulate_rounds(ahead, seed, FUTURES)
-    counted = sustained_process(rounds, ahead.reach, question.sustained_rounds, question.sustained_weeks)
+    counted = sustained_process(rounds, ahead.horizon_share, question.sustained_rounds, question.sustained_weeks)
     draws = without_path_noise(counted, counted * (1.0 - counted) / (FUTURES - 1))
     return Answer(draws, counted.mean(axis=0), np.sqrt(counted.var(axis=0) / weights.effective))
 

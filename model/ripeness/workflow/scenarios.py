@@ -40,7 +40,7 @@ def run_scenarios(request: Request, wanted: Sequence[str], given: bool, reach: f
     wanted : sequence of str
         Ids; all if empty.
     given : bool
-        Whether values come in as rows instead of being done; scenarios told in units are left out then, unless asked for.
+        Whether values come in as rows instead of being done; scenarios stated in units are left out then, unless asked for.
     reach : float, optional
         A probability: also say what each condition by itself would need for it, over the next longer horizon than the headline's.
     progress : callable
@@ -64,7 +64,7 @@ def run_scenarios(request: Request, wanted: Sequence[str], given: bool, reach: f
         chosen = [one for one in chosen if all(path.value is not None for path in one.paths)]
     in_units = [one.id for one in chosen if given and any(path.value is None for path in one.paths)]
     if in_units:
-        raise UsageError(f"{', '.join(in_units)}: told in units in {FILE}, so no row could say it; run it without --given")
+        raise UsageError(f"{', '.join(in_units)}: stated in units in {FILE}, so no row could say it; run it without --given")
     run = obtain_forecast(inputs, request, progress)
     beside = not wanted and not given
     stored = _stored_scenarios(inputs, run, reach) if beside else None

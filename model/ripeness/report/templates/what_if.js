@@ -3,7 +3,7 @@
 (() => {
   const at = (id) => document.getElementById(id);
   const data = JSON.parse(at("panel-data").textContent);
-  const { first, reach, whole, horizons, dormancy, sided, levels } = data;
+  const { first, horizon_share, whole, horizons, dormancy, sided, levels } = data;
   const factors = data.factors.length, conditions = data.conditions.length, weeks = whole.length;
   const regressors = factors + 2 * sided.length;
   const longest = data.outside.length;
@@ -62,7 +62,7 @@
   }
 
   const touched = data.factors.map((_, k) => [...new Set(data.placement.filter(([, r]) => r === k || sided[(r - factors) >> 1] === k).map(([c]) => c))]);
-  const ends = reach.map((shares) => shares.findLastIndex((share) => share > 0));  // the week in which each horizon ends
+  const ends = horizon_share.map((shares) => shares.findLastIndex((share) => share > 0));  // the week in which each horizon ends
 
   // Where each held factor is held, week by week: its tick, or null where it is free.
   function courses(moves) {
@@ -116,7 +116,7 @@
           for (let j = 0, sum = 0; j < weeks; j++) {
             const rate = lift[j] * fit.base[own + j], announced = fit.announced[s * weeks + j];
             for (let h = 0; h < ends.length; h++) if (j === ends[h]) {
-              found.within[h] += weight * (1 - Math.exp(-sum - rate * reach[h][j] - announced * data.announced_reach[h][j]));
+              found.within[h] += weight * (1 - Math.exp(-sum - rate * horizon_share[h][j] - announced * data.announced_share[h][j]));
             }
             sum += rate * whole[j] + announced;
             found.byWeek[j] += weight * (1 - Math.exp(-sum));

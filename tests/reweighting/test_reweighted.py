@@ -143,7 +143,7 @@ def test_a_week_of_rows_moves_paths_and_weights(at: Any) -> None:
     np.testing.assert_allclose(found.state.sum(axis=1), 1.0)
 
 
-def test_draws_are_renewed_one_by_one(at: Any) -> None:
+def test_draws_are_reweighted_one_by_one(at: Any) -> None:
     # whatever is made of one draw does not hang on the others, but for the random numbers: so a permutation only permutes
     (base, vintage), (new, _) = at(BASE), at(NEW)
     fit = stored(base, vintage, names.OUTSIDE)
