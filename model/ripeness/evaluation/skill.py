@@ -39,7 +39,7 @@ from ripeness.evaluation.scores import weekly_skill
 from ripeness.evaluation.unit import WEEK
 from ripeness.model.inside import inside_view, with_inside_view
 from ripeness.model.spec import ModelSpec
-from ripeness.model.terms.factor_paths import heavy_tailed, paths_onward, persistence, unit_innovations
+from ripeness.model.terms.factor_paths import heavy_tailed, persistence, simulate_onward
 from ripeness.model.terms.record import rounds_in_week
 from ripeness.workspace.question import Question
 
@@ -302,9 +302,8 @@ class FixedWar:
         """Log multiplier of the inside view, conjunctive, week by week: (war,)."""
         spec, phi = self.spec, persistence(self.means["half_life"])
         draws = {name: self.means[name][None] for name in ("weight", "intercept_open")}
-        spread, heavy, df = np.sqrt(1.0 - phi**2), heavy_tailed(spec), spec.priors.files.factor_tails
         start = rng.normal(size=(wars, len(phi)))
-        onward = paths_onward(start, phi, lambda: spread * unit_innovations(start.shape, heavy, df, rng))
+        onward = simulate_onward(start, phi, heavy_tailed(spec), spec.priors.files.factor_tails, rng)
         draws = with_inside_view(spec, names.CONJUNCTIVE, draws, start.T[None])
         for z in chain([start], onward):
             yield inside_view(spec, names.CONJUNCTIVE, draws, z.T[None])[0]  # the wars stand where weeks do

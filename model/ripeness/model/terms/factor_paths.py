@@ -225,8 +225,13 @@ def paths_onward(z: Array, phi: Array, shocks: Callable[[], Array], hold: Hold |
         yield z
 
 
+def simulate_onward(z: Array, phi: Array, heavy: NDArray[np.bool_], df: float, rng: np.random.Generator) -> Iterator[Array]:
+    """Factors week after week, as :func:`paths_onward` has them, with shocks that are drawn: normal or Student-t by factor."""
+    spread = np.sqrt(1.0 - phi**2)
+    return paths_onward(z, phi, lambda: spread * unit_innovations(z.shape, heavy, df, rng))
+
+
 def stationary_paths(phi: Array, weeks: int, heavy: NDArray[np.bool_], df: float, rng: np.random.Generator) -> Array:
     """Paths from the stationary distribution on: (..., factor, week), from φ (..., factor)."""
-    spread, start = np.sqrt(1.0 - phi**2), rng.normal(size=phi.shape)
-    onward = paths_onward(start, phi, lambda: spread * unit_innovations(phi.shape, heavy, df, rng))
-    return np.stack([start, *islice(onward, weeks - 1)], axis=-1)
+    start = rng.normal(size=phi.shape)
+    return np.stack([start, *islice(simulate_onward(start, phi, heavy, df, rng), weeks - 1)], axis=-1)
