@@ -53,7 +53,6 @@ def from_prior(spec: ModelSpec, which: tuple[str, str, str], settings: FitSettin
     """Draws from the prior, whose gate always speaks of too few chains."""
     name, variant, reading = which
     draws = sample_prior(spec, reading, variant, CHAINS * DRAWS, np.random.SeedSequence(seed))  # type: ignore[arg-type]
-    draws["rounds"] = np.full((CHAINS * DRAWS, len(spec.panel.weeks) - spec.panel.record.start), -0.1)
     return Sampled(draws, (CHAINS, DRAWS), lambda headline: gate_in_words(Verdict(name, (Criterion("chains", 2.0, 4.0),))))
 
 

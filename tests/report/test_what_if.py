@@ -92,13 +92,13 @@ def test_a_factor_is_held_by_keyboard_and_let_go(browser: Any, payload: Any) -> 
     from selenium.webdriver.common.keys import Keys
 
     slider = press(browser, "panel-factor-2", Keys.ARROW_RIGHT, 5)
-    stop = int(slider.get_attribute("value"))
-    assert stop == payload["factors"][2]["rest"] + 5
+    tick = int(slider.get_attribute("value"))
+    assert tick == payload["factors"][2]["rest"] + 5
     hold = browser.find_element("id", "panel-hold-2")
-    assert chances(browser) == expected(payload, [{"factor": 2, "stop": stop, "first": 1, "last": 4}]) and hold.is_selected()
+    assert chances(browser) == expected(payload, [{"factor": 2, "tick": tick, "first": 1, "last": 4}]) and hold.is_selected()
     assert slider.get_attribute("aria-valuetext").endswith("units, weeks 1 to 4")
     press(browser, "panel-weeks", Keys.ARROW_RIGHT, 3)
-    assert chances(browser) == expected(payload, [{"factor": 2, "stop": stop, "first": 1, "last": 7}])
+    assert chances(browser) == expected(payload, [{"factor": 2, "tick": tick, "first": 1, "last": 7}])
     hold.send_keys(Keys.SPACE)
     assert chances(browser) == expected(payload) and slider.get_attribute("value") == str(payload["factors"][2]["rest"])
 
@@ -113,10 +113,10 @@ def test_a_ready_scenario_sets_the_sliders_with_its_own_weeks(browser: Any, payl
     assert browser.find_element("id", "panel-weeks").get_attribute("aria-valuetext") == "as the scenario has it"
     for move in moves:
         slider = browser.find_element("id", f"panel-factor-{move['factor']}")
-        assert slider.get_attribute("value") == str(move["stop"])
+        assert slider.get_attribute("value") == str(move["tick"])
         assert slider.get_attribute("aria-valuetext").endswith(f"weeks {move['first']} to {move['last']}")
     slider = press(browser, "panel-factor-0", Keys.ARROW_LEFT)
-    moved = [move | {"stop": move["stop"] - 1} if move["factor"] == 0 else move for move in moves]
+    moved = [move | {"tick": move["tick"] - 1} if move["factor"] == 0 else move for move in moves]
     assert chances(browser) == expected(payload, moved)  # one of one's own now, with the other paths as they were
     assert browser.find_element("id", "panel-scenario").get_attribute("value") == ""
     weeks = press(browser, "panel-weeks", Keys.ARROW_LEFT, 3)

@@ -124,7 +124,7 @@ def _moves(spec: ModelSpec, scenario: Scenario, sliders: Mapping[str, Any]) -> l
     return [
         {
             "factor": ids.index(path.factor),
-            "stop": sliders[path.factor].ticks.index(tick_of(path, references.get(path.factor))),
+            "tick": sliders[path.factor].ticks.index(tick_of(path, references.get(path.factor))),
             "first": path.from_week,
             "last": path.to_week,
         }
@@ -246,7 +246,7 @@ def _hold(payload: Payload, numbers: Mapping[str, Array], z: Array, k: int, move
     def hold(week: int, now: Array) -> None:
         for move in moves:
             if move["first"] <= week <= move["last"]:
-                value, units = payload["factors"][k]["ticks"][move["stop"]]
+                value, units = payload["factors"][k]["ticks"][move["tick"]]
                 now[...] = units - (level if value is not None else 0.0)
 
     z[...] = keep_shocks(z, numbers["persistence"][:, k, None], payload["first"] - 1, hold)

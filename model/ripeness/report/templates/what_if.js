@@ -64,12 +64,12 @@
   const touched = data.factors.map((_, k) => [...new Set(data.placement.filter(([, r]) => r === k || sided[(r - factors) >> 1] === k).map(([c]) => c))]);
   const ends = reach.map((shares) => shares.findLastIndex((share) => share > 0));  // the week in which each horizon ends
 
-  // Where each held factor is held, week by week: its stop, or null where it is free.
+  // Where each held factor is held, week by week: its tick, or null where it is free.
   function courses(moves) {
     const found = new Map();
-    for (const { factor, stop, first: begin, last } of moves) {
+    for (const { factor, tick, first: begin, last } of moves) {
       if (!found.has(factor)) found.set(factor, whole.map(() => null));
-      for (let j = begin + first - 1; j < weeks && j <= last + first - 1; j++) found.get(factor)[j] = data.factors[factor].ticks[stop];
+      for (let j = begin + first - 1; j < weeks && j <= last + first - 1; j++) found.get(factor)[j] = data.factors[factor].ticks[tick];
     }
     return found;
   }
@@ -153,7 +153,7 @@
     });
     data.factors.forEach((factor, k) => {
       const spans = (held.get(k) || []).map((move) =>
-        `${factor.texts[move.stop]}, ${move.first === move.last ? `week ${move.first}` : `weeks ${move.first} to ${move.last}`}`);
+        `${factor.texts[move.tick]}, ${move.first === move.last ? `week ${move.first}` : `weeks ${move.first} to ${move.last}`}`);
       at(`panel-hold-${k}`).checked = held.has(k);
       tell(at(`panel-factor-${k}`), spans.length ? spans.join("; ") : factor.rest_text);
     });
@@ -188,7 +188,7 @@
     const slider = at(`panel-factor-${k}`), hold = at(`panel-hold-${k}`);
     const move = () => {
       const [span] = held.get(k) || [{ first: 1, last: Number(weeksHeld.value) }];
-      held.set(k, [{ ...span, factor: k, stop: Number(slider.value) }]);
+      held.set(k, [{ ...span, factor: k, tick: Number(slider.value) }]);
       if (chosen) chosen.value = "";
       soon();
     };
@@ -210,7 +210,7 @@
     asForecast();
     for (const move of chosen.value === "" ? [] : data.scenarios[chosen.value].moves) {
       held.set(move.factor, [...(held.get(move.factor) || []), move]);
-      at(`panel-factor-${move.factor}`).value = move.stop;
+      at(`panel-factor-${move.factor}`).value = move.tick;
     }
     soon();
   });
