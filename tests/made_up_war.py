@@ -170,6 +170,7 @@ PRIORS = {
     "level_start": (0.0, 0.5),
     "pulse": (np.log(1.5), 0.4),
     "share_open": (-0.7, 0.6),
+    "interaction": (0.3, 0.4),
     "best_to_worst": (np.log(np.log(8.0)), 0.3),
     "rhythm.week_1": (np.log(0.4), 0.5),
     "rhythm.week_4": (np.log(0.1), 0.5),
@@ -195,7 +196,9 @@ class MadeUpPriors:
 
     effects: ClassVar = {names.AS_WRITTEN: EFFECTS}
     reference = REFERENCE
-    files = SimpleNamespace(rhythm_weeks=(1, 4), noise_tails=NOISE_TAILS, factor_tails=FACTOR_TAILS, grades=GRADES, named_week_share=0.75)
+    files = SimpleNamespace(
+        rhythm_weeks=(1, 4), noise_tails=NOISE_TAILS, factor_tails=FACTOR_TAILS, grades=GRADES, named_week_share=0.75, entries={}
+    )
 
     def __getitem__(self, name: str) -> SimpleNamespace:
         mu, sigma = PRIORS[name] if name in PRIORS else PRIORS[name.split(".")[0]]

@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from problem import BLOCKS, Problem
-from ripeness.inference.model_data import build_problem
+from problem import Problem
 
 from ripeness import names
 from ripeness.elicitation.elicit import elicit_priors
-from ripeness.inference.coordinates import PARTS, build_coordinates
-from ripeness.model.spec import ModelSpec, Variant, build_spec, outside_basis
+from ripeness.inference.compiled import data_of
+from ripeness.inference.coordinates import build_coordinates
+from ripeness.model.spec import ModelSpec, Variant, build_spec
+from ripeness.model.terms.outside import outside_basis
 from ripeness.workflow.request import check_workspace
 
 Array = NDArray[np.float64]
@@ -42,55 +43,52 @@ def shipped_spec(root: Path = ROOT) -> ModelSpec:
 
 def lay_out(spec: ModelSpec, variant: Variant = "conjunctive", reading: str = names.AS_WRITTEN) -> Problem:
     """The posterior of one variant with factors, under one reading, as plain arrays."""
-    coordinates = build_coordinates(spec, variant, reading)
-    own = build_problem(spec, variant, reading, coordinates)
-    if tuple(part.name for part in PARTS) != BLOCKS:
-        raise ValueError(f"the engine's coordinates are {', '.join(part.name for part in PARTS)}; the rivals know {', '.join(BLOCKS)}")
+    coordinates, own = build_coordinates(spec, variant, reading), data_of(spec, variant, reading)
     structure, record = spec.structure, spec.panel.record
-    groups, counts = own.groups, own.count_groups
+    groups, counts = own["row_groups"], own["count_groups"]
     return Problem(
-        block=np.array(BLOCKS),
-        bounds=np.stack([own.start[:-1], own.start[1:]], axis=1),
-        mean=own.mean,
-        sd=own.sd,
-        indicator_factor=own.factor,
-        relative=own.relative,
-        floor=own.floor,
-        noise_tails=own.noise_df[0],
-        factor_tails=own.factor_df[0],
-        value=own.value,
-        first=own.weeks[0],
-        last=own.weeks[1],
-        middle=own.weeks[2],
+        block=np.array([parameter.name for parameter in coordinates.parameters]),
+        bounds=np.stack([coordinates.start[:-1], coordinates.start[1:]], axis=1),
+        mean=coordinates.mean,
+        sd=coordinates.sd,
+        indicator_factor=own["indicator_factor"],
+        relative=own["relative"],
+        floor=own["noise_floor"],
+        noise_tails=own["row_df"][0],
+        factor_tails=own["innovation_df"][0],
+        value=own["row_value"],
+        first=own["row_weeks"][0],
+        last=own["row_weeks"][1],
+        middle=own["row_weeks"][2],
         row_group=_members(groups[:, 1], groups[:, 2]),
         group_indicator=groups[:, 0],
-        group_widening=own.widths[:, 0],
-        group_sampling=own.widths[:, 1],
-        count_week=own.count_week,
+        group_widening=own["row_widths"][:, 0],
+        group_sampling=own["row_widths"][:, 1],
+        count_week=own["count_week"],
         count_group=_members(counts[:, 3], counts[:, 4]),
-        log_exposure=own.log_exposure,
+        log_exposure=own["count_log_exposure"],
         count=counts[:, 1],
         count_indicator=counts[:, 0],
         count_era=counts[:, 2],
-        count_scale=own.count_scales[:, 0],
-        count_log_centre=own.count_scales[:, 1],
-        heavy=own.heavy,
-        level_factor=own.level_of,
-        level_basis=own.basis,
-        pulse_factor=own.pulse_of,
-        pulse_since=own.since.reshape(-1, len(spec.panel.weeks)).astype(float),
+        count_scale=own["count_scales"][:, 0],
+        count_log_centre=own["count_scales"][:, 1],
+        heavy=own["heavy"],
+        level_factor=own["level_of"],
+        level_basis=own["level_basis"],
+        pulse_factor=own["pulse_of"],
+        pulse_since=own["weeks_since_pulse"].astype(float),
         placement=structure.placement.reshape(-1, structure.conditions, structure.regressors),
-        leverage=own.leverage,
-        sided=own.sided,
-        points=own.points,
-        conjunctive=own.conjunctive[0],
-        class_log_rate=own.log_rate,
-        outside_basis=outside_basis(spec, len(spec.panel.weeks) - record.start + 1),
-        announced=own.announced,
+        leverage=own["leverage"],
+        sided=own["sided"],
+        points=own["points"],
+        conjunctive=own["conjunctive"][0],
+        class_log_rate=own["class_log_rate"],
+        outside_basis=outside_basis(spec, len(own["outside_knot"])),
+        announced=own["announced_share"],
         start=np.array(record.start),
-        found=own.found,
-        log_share=own.log_days,
-        place=own.stretch,
+        found=own["found"],
+        log_share=own["log_days"],
+        place=own["stretch_place"],
     )
 
 

@@ -1,6 +1,6 @@
 """The posterior as plain arrays: all that a sampler of another make needs, without the package.
 
-A problem is one vector x with a Normal prior for every coordinate, block after block in the engine's order (quantities above zero stand by
+A problem is one vector x with a Normal prior for every coordinate, a block for each free quantity, found by its name (quantities above zero stand by
 their log, shares by their log odds, the factor paths by white noise), and the constants of the density. :mod:`layout` makes it; it is kept as an .npz (no pickle) and as the JSON that Stan reads.
 
     python tests/benchmarks/problem.py FOLDER        writes problem.npz and problem.json of the shipped workspace
@@ -21,27 +21,6 @@ Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 ONE_BASED = ("indicator_factor", "relative", "first", "last", "middle", "row_group", "group_indicator", "count_week", "count_group",
              "count_indicator", "count_era", "level_factor", "pulse_factor", "sided", "start", "place")  # fmt: skip
-BLOCKS = (
-    "half_life",
-    "level",
-    "level_start",
-    "level_moves",
-    "loading",
-    "intercept",
-    "noise",
-    "dispersion",
-    "capture",
-    "white_noise",
-    "pulse",
-    "intercept_open",
-    "log_best_to_worst",
-    "effect_size",
-    "log_rhythm",
-    "log_war_level",
-    "deviation",
-    "kept",
-    "sensitivity",
-)
 
 
 @dataclass(frozen=True)
@@ -162,9 +141,8 @@ class Problem:
 
     @property
     def bounds_of(self) -> dict[str, tuple[int, int]]:
-        """First coordinate of each block and one past its last; a block that the problem has not is empty."""
-        there = {str(name): (int(first), int(last)) for name, (first, last) in zip(self.block, self.bounds, strict=True)}
-        return {name: there.get(name, (0, 0)) for name in BLOCKS}
+        """First coordinate of each block and one past its last."""
+        return {str(name): (int(first), int(last)) for name, (first, last) in zip(self.block, self.bounds, strict=True)}
 
     def split(self, x: Any) -> dict[str, Any]:
         """The blocks of x (..., x); NumPy or JAX."""
@@ -175,7 +153,7 @@ class Problem:
         np.savez(path, **{field.name: getattr(self, field.name) for field in fields(self)})
 
     def for_stan(self) -> dict[str, Any]:
-        """The same as lists, indices from one, with the sizes that Stan declares and the bounds of every block (block, 2)."""
+        """The same as lists, indices from one, with the sizes that Stan declares and as `at_…` the first and last coordinate of each block."""
         data: dict[str, Any] = {}
         for field in fields(self):
             value = getattr(self, field.name)
@@ -183,7 +161,7 @@ class Problem:
                 continue
             whole = field.name in ("found", "conjunctive")
             data[field.name] = (value + 1 if field.name in ONE_BASED else value.astype(int) if whole else value).tolist()
-        data["bounds"] = [[first + 1, last] for first, last in self.bounds_of.values()]
+        data |= {f"at_{name}": [first + 1, last] for name, (first, last) in self.bounds_of.items()}
         data |= {
             "n_x": len(self.mean),
             "n_indicator": len(self.indicator_factor),

@@ -56,29 +56,28 @@ EVALUATIONS = 400
 
 def measure(size: Size, seed: int, sampling: tuple[int, int, int] | None) -> dict[str, Any]:
     """Time the gradient of a war of this size in this process; with chains, warm-up and draws, sample it too and say what it took."""
-    from ripeness.inference.callback import Density
-    from ripeness.inference.model_data import build_problem
-
     from ripeness import names
+    from ripeness.inference.compiled import Density, build_data, program_of
     from ripeness.inference.coordinates import build_coordinates
 
     with tempfile.TemporaryDirectory() as folder:
         spec = simulate(size, seed, Path(folder))
         coordinates = build_coordinates(spec, names.CONJUNCTIVE, names.AS_WRITTEN)
-        problem = build_problem(spec, names.CONJUNCTIVE, names.AS_WRITTEN, coordinates)
+        program = program_of(spec, names.CONJUNCTIVE, names.AS_WRITTEN)
+        data = build_data(spec, names.CONJUNCTIVE, names.AS_WRITTEN, coordinates)
         rng = np.random.default_rng(seed)
         points = coordinates.mean + 0.5 * coordinates.sd * rng.normal(size=(4, len(coordinates.mean)))
         found = {
-            "gradient_ms": float(np.median(time_gradient(Density(problem), points, EVALUATIONS))),
+            "gradient_ms": float(np.median(time_gradient(Density(program, data), points, EVALUATIONS))),
             "coordinates": len(coordinates.mean),
-            "rows": len(problem.value) + len(problem.count_week),
-            "longest_silence": longest_silence(problem.found),
+            "rows": len(data.arrays["row_value"]) + len(data.arrays["count_week"]),
+            "longest_silence": longest_silence(data.arrays["found"]),
             "versions": " ".join(f"{package} {version(package)}" for package in ("nutpie", "numba", "numpy")),
         }
-        return found | sample(spec, coordinates, problem, seed, *sampling) if sampling else found
+        return found | sample(spec, coordinates, program, data, seed, *sampling) if sampling else found
 
 
-def sample(spec: Any, coordinates: Any, problem: Any, seed: int, chains: int, tune: int, draws: int) -> dict[str, Any]:
+def sample(spec: Any, coordinates: Any, program: Any, data: Any, seed: int, chains: int, tune: int, draws: int) -> dict[str, Any]:
     """What it takes to sample a posterior, and how good the draws are."""
     import nutpie
 
@@ -86,14 +85,15 @@ def sample(spec: Any, coordinates: Any, problem: Any, seed: int, chains: int, tu
     from ripeness.inference.expand import expand_draws
     from ripeness.inference.sample import CORES, TARGET_ACCEPT, VECTOR, as_nutpie_model
 
-    model = as_nutpie_model(problem, coordinates)
+    model = as_nutpie_model(program, data, coordinates)
     worked = time.process_time()
     tree = nutpie.sample(
         model, draws=draws, tune=tune, chains=chains, cores=CORES, seed=seed, target_accept=TARGET_ACCEPT,
         save_warmup=False, progress_bar=False,
     )  # fmt: skip
     worked = time.process_time() - worked
-    posterior = expand_draws(spec, names.CONJUNCTIVE, coordinates, problem, np.asarray(tree["posterior"].to_dataset()[VECTOR]))
+    draws_of_x = np.asarray(tree["posterior"].to_dataset()[VECTOR])
+    posterior = expand_draws(spec, names.CONJUNCTIVE, coordinates, program, data, draws_of_x)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     own = {name: posterior[name].values for name in NAMED if name in posterior}
     own["path"] = own["path"][..., -1]

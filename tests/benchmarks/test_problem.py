@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 from layout import lay_out
-from problem import BLOCKS, Problem, read_problem
+from problem import Problem, read_problem
 from quantities import CENTRED, NON_CENTRED, WHITENED, flatten, named_quantities
-from ripeness.inference.model_data import build_problem
 
 from ripeness import names
+from ripeness.inference.compiled import build_data, program_of
 from ripeness.inference.coordinates import build_coordinates
 from ripeness.inference.expand import expand_draws
+from ripeness.model.build import parameters_of
 
 
 def some_draws(problem: Problem) -> Any:
@@ -22,13 +23,17 @@ def some_draws(problem: Problem) -> Any:
     return problem.mean + problem.sd * np.random.default_rng(1).normal(size=(2, 3, len(problem.mean)))
 
 
+def expand(spec: Any, variant: Any, draws: Any) -> Any:
+    """What the engine says of draws of x."""
+    coordinates, program = build_coordinates(spec, variant, names.AS_WRITTEN), program_of(spec, variant, names.AS_WRITTEN)
+    return expand_draws(spec, variant, coordinates, program, build_data(spec, variant, names.AS_WRITTEN, coordinates), draws)
+
+
 @pytest.mark.parametrize("form", ["conjunctive", "additive"])
 def test_quantities_are_those_of_the_engine(spec: Any, form: Any) -> None:
     problem = lay_out(spec, form)
     draws = some_draws(problem)
-    coordinates = build_coordinates(spec, form, names.AS_WRITTEN)
-    own = build_problem(spec, form, names.AS_WRITTEN, coordinates)
-    expanded = expand_draws(spec, form, coordinates, own, draws)
+    expanded = expand(spec, form, draws)
     found = named_quantities(problem, draws, WHITENED)
     np.testing.assert_allclose(found.pop("last_week"), expanded["path"].values[..., -1], rtol=1e-9, atol=1e-11)
     for name, values in found.items():
@@ -38,9 +43,7 @@ def test_quantities_are_those_of_the_engine(spec: Any, form: Any) -> None:
 def test_plain_forms_of_the_same_paths_give_the_same_quantities(spec: Any, made_problem: Problem) -> None:
     """White noise, paths and innovations that say the same."""
     draws = some_draws(made_problem)
-    coordinates = build_coordinates(spec, names.CONJUNCTIVE, names.AS_WRITTEN)
-    own = build_problem(spec, names.CONJUNCTIVE, names.AS_WRITTEN, coordinates)
-    path = expand_draws(spec, names.CONJUNCTIVE, coordinates, own, draws)["path"].values
+    path = expand(spec, names.CONJUNCTIVE, draws)["path"].values
     phi = 2.0 ** (-1.0 / np.exp(made_problem.split(draws)["half_life"]))[..., None]
     innovations = np.concatenate([path[..., :1], (path[..., 1:] - phi * path[..., :-1]) / np.sqrt(1 - phi**2)], axis=-1)
     expected = flatten(named_quantities(made_problem, draws, WHITENED))
@@ -69,14 +72,16 @@ def test_a_problem_survives_its_file(made_problem: Problem, tmp_path: Path) -> N
 
 def test_blocks_fill_x_in_order(made_problem: Problem) -> None:
     parts = made_problem.split(made_problem.mean)
-    assert tuple(parts) == BLOCKS
+    assert list(parts) == [parameter.name for parameter in parameters_of(names.CONJUNCTIVE)]
     np.testing.assert_array_equal(np.concatenate(list(parts.values())), made_problem.mean)
 
 
 def test_what_stan_reads_counts_from_one(made_problem: Problem) -> None:
     data = made_problem.for_stan()
     assert min(data["indicator_factor"]) == 1
-    assert data["bounds"][0] == [1, made_problem.factors]
+    for name, values in made_problem.split(made_problem.mean).items():
+        first, last = data[f"at_{name}"]
+        np.testing.assert_array_equal(made_problem.mean[first - 1 : last], values)
     assert data["entry_start"][0] == 1
     assert data["entry_start"][-1] == data["n_entry"] + 1 == data["n_row"] + data["n_count_row"] + 1
     assert sum(data["pair_repeats"]) == data["n_count_row"]

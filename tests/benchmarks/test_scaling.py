@@ -10,11 +10,10 @@ import numpy as np
 import pytest
 import scaling
 from comparison import read_table
-from ripeness.inference.model_data import build_problem
 from simulated_war import SILENT, SIMULATED, Size, simulate
 
 from ripeness import names
-from ripeness.inference.coordinates import build_coordinates
+from ripeness.inference.compiled import data_of
 
 
 def points(power: dict[str, float], record: str = SIMULATED) -> list[dict[str, Any]]:
@@ -65,13 +64,12 @@ def test_stored_exponents_follow_from_stored_points() -> None:
 @pytest.mark.parametrize("size", [Size(80, 3, 7), Size(120, 5, 5), Size(60, 2, 9, SILENT)])
 def test_a_war_has_the_size_asked_for(size: Size, tmp_path: Path) -> None:
     spec = simulate(size, 1, tmp_path)
-    coordinates = build_coordinates(spec, names.CONJUNCTIVE, names.AS_WRITTEN)
-    problem = build_problem(spec, names.CONJUNCTIVE, names.AS_WRITTEN, coordinates)
+    data = data_of(spec, names.CONJUNCTIVE, names.AS_WRITTEN)
     assert (len(spec.panel.weeks), len(spec.workspace.factors), len(spec.panel.indicators)) == (size.weeks, size.factors, size.indicators)
-    assert problem.found.sum() == spec.panel.record.found.sum() - 1  # the first round only begins the record
-    assert size.record != SILENT or problem.found.sum() == 0
-    assert set(problem.factor) == set(range(min(size.factors, size.indicators)))
-    assert np.isfinite(problem.value).all()
+    assert data["found"].sum() == spec.panel.record.found.sum() - 1  # the first round only begins the record
+    assert size.record != SILENT or data["found"].sum() == 0
+    assert set(data["indicator_factor"]) == set(range(min(size.factors, size.indicators)))
+    assert np.isfinite(data["row_value"]).all()
     assert spec.panel.hash != simulate(size, 2, _empty(tmp_path)).panel.hash
 
 

@@ -40,7 +40,7 @@ def war(spec: ModelSpec) -> ModelSpec:
 
 
 def short(spec: ModelSpec) -> Any:
-    return spec.workspace.fit.model_copy(update={"chains": 2, "tune": 200, "draws": 250, "future_paths": 8})
+    return spec.workspace.fit.model_copy(update={"chains": 2, "tune": 200, "draws": 500, "future_paths": 8})
 
 
 @pytest.fixture(scope="session")

@@ -22,6 +22,7 @@ from ripeness import names
 from ripeness.attribution.scenario_file import Scenario
 from ripeness.attribution.scenarios import Contrast, change_path, contrast_of, targets_of
 from ripeness.errors import UsageError
+from ripeness.model.build import without_weeks
 from ripeness.model.inside import inside_view
 from ripeness.model.spec import ModelSpec
 from ripeness.model.terms.factor_paths import persistence
@@ -30,10 +31,6 @@ from ripeness.model.terms.pulses import fading_pulses
 
 Array = NDArray[np.float64]
 Draws = Mapping[str, Array]
-READ: Final = (
-    *("path", "half_life", "weight", "intercept_open", "normaliser", "pulse", "outside_knots", "kept"),
-    *("loading", "intercept", "noise", "dispersion", "capture", "level", "level_start", "level_moves"),
-)
 DRAWS: Final = 1000
 
 
@@ -48,7 +45,7 @@ def past_draws(posterior: xr.Dataset) -> dict[str, Array]:
     number = posterior.sizes[names.CHAIN] * posterior.sizes[names.DRAW]
     some = posterior.isel({names.DRAW: slice(None, None, max(1, number // DRAWS))})
     found = {}
-    for name in READ:
+    for name in ("path", *without_weeks(names.CONJUNCTIVE)):
         if name in some:
             values = some[name].transpose(names.CHAIN, names.DRAW, ...).values.astype(float)
             found[name] = values.reshape(values.shape[0] * values.shape[1], *values.shape[2:])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -10,6 +10,7 @@ from ripeness.data.indicators import Contract
 from ripeness.elicitation import cited, readings, reference
 from ripeness.elicitation import words as strength
 from ripeness.elicitation.cited import Citation, Known, first_under, read_citations, tables_of
+from ripeness.elicitation.families import FAMILIES
 from ripeness.elicitation.readings import EffectPrior, build_effects, read_effects
 from ripeness.elicitation.reference import ReferenceCurve, build_reference, read_reference_rows
 from ripeness.elicitation.tables import Announced, Grades, Placed, TableReader, Tails
@@ -24,6 +25,13 @@ FACTORS, LOADINGS, HAZARD = "factors.toml", "loadings.toml", "hazard.toml"
 TOML_FILES = (cited.FILE, FACTORS, HAZARD, LOADINGS, readings.FILE, strength.FILE)
 FILES = tuple(sorted((*TOML_FILES, reference.FILE)))
 KEPT = ("agreed", "one_side", "third_party", "leaders")  # classes of announced meetings
+
+# the family in which the model takes each quantity, by the first part of its name
+FAMILY_OF = {
+    **dict.fromkeys(("half_life", "level", "pulse", "loading", "noise", "dispersion", "rhythm", "war_level", "best_to_worst"), "lognormal"),
+    **dict.fromkeys(("share_open", "kept", "capture"), "logitnormal"),
+    **dict.fromkeys(("level_start", "intercept", "interaction"), "normal"),
+}
 
 
 @dataclass(frozen=True)
@@ -87,6 +95,7 @@ def read_priors(workspace: Workspace, claims: Claims, contracts: Mapping[str, Co
     tails = _read_factors(reader, workspace)
     robust, grades = _read_loadings(reader, contracts)
     announced, rhythm_weeks, overrides = _read_hazard(reader, workspace)
+    faults += _families([*reader.entries.values(), *overrides.values()])
     words = _words(tomls[readings.FILE], claims)
     strengths = read_strengths(tomls[strength.FILE], known, words, faults)
     specs = read_effects(workspace, tomls[readings.FILE], ledger, strengths, known, faults)
@@ -142,6 +151,17 @@ def _read_files(workspace: Workspace, faults: list[Fault]) -> dict[str, TomlFile
     return tomls
 
 
+def _families(entries: Sequence[Placed]) -> Iterator[Fault]:
+    """Entries of another family than the model's own, whose quantiles it would read on another scale."""
+    for placed in entries:
+        family, needed = placed.entry.family, FAMILY_OF[placed.name.split(".")[0]]
+        if family in FAMILIES and family != needed:
+            found = f"family '{family}' of {placed.name}"
+            yield placed.toml.fault(
+                (*placed.key, "family"), found, f"'{needed}'", f'write family = "{needed}"; the model has no other here'
+            )
+
+
 def _words(toml: TomlFile, claims: Claims) -> set[str]:
     """Words that need a probability: of claims of effects, and of the tempered reading."""
     words = {str(claim.strength) for claim in claims.claims if claim.about == "effect"}
@@ -192,6 +212,7 @@ def _read_hazard(reader: TableReader, workspace: Workspace) -> tuple[Announced |
             reader.entry(HAZARD, (name,), name, reader.entries)
         else:
             reader.faults.append(toml.fault((name,), f"no [{name}]", "an entry for it", f"add [{name}] with its quantiles"))
+    _read_interactions(reader, workspace)
     overrides: dict[str, Placed] = {}
     for key in _overriding(toml):
         name = ".".join(map(str, key[1:]))
@@ -201,9 +222,25 @@ def _read_hazard(reader: TableReader, workspace: Workspace) -> tuple[Announced |
             reader.faults.append(
                 toml.fault(key, f"[{'.'.join(map(str, key))}]", "an entry of this file", did_you_mean(name, list(reader.entries)))
             )
-    reader.only(HAZARD, ("rhythm", "war_level", "share_open", "best_to_worst", "kept", "announced", "tempered"))
+    reader.only(HAZARD, ("rhythm", "war_level", "share_open", "best_to_worst", "interaction", "kept", "announced", "tempered"))
     weeks = tuple(sorted(int(name.removeprefix("week_")) for name in given))
     return reader.constant(HAZARD, "announced", Announced), weeks, overrides
+
+
+def _read_interactions(reader: TableReader, workspace: Workspace) -> None:
+    """[interaction.<condition>.<factor>_x_<factor>], of which there need be none."""
+    toml, ids = reader.tomls[HAZARD], workspace.factor_ids
+    known = {condition: [f"{a}_x_{b}" for a in ids for b in ids if a != b] for condition in workspace.condition_ids}
+    for condition in tables_of(toml, "interaction"):
+        for pair in tables_of(toml, "interaction", condition):
+            name = f"interaction.{condition}.{pair}"
+            if pair in known.get(condition, ()):
+                reader.entry(HAZARD, ("interaction", condition, pair), name, reader.entries)
+                continue
+            mend = did_you_mean(pair, known[condition]) if condition in known else did_you_mean(condition, list(known))
+            reader.faults.append(
+                toml.fault(("interaction", condition, pair), f"[{name}]", "[interaction.<condition>.<factor>_x_<factor>]", mend)
+            )
 
 
 def _overriding(toml: TomlFile) -> list[Key]:

@@ -32,6 +32,7 @@ from ripeness.forecast.ahead import build_ahead
 from ripeness.forecast.horizons import forecast_probabilities, without_path_noise
 from ripeness.inference.gate import Verdict, judge_fit
 from ripeness.inference.sample import flatten_draws, sample_posterior
+from ripeness.model.build import without_weeks
 from ripeness.model.spec import ModelSpec, build_spec
 from ripeness.model.terms.announcements import Announcement
 from ripeness.model.terms.record import Record
@@ -48,7 +49,6 @@ LOWER, UPPER = 0.05, 0.95
 PATTERNS: Final = "patterns"  # (chain, draw, 2, …, 2): probability of every pattern of the block after the origin
 KHAT: Final = "khat"  # of weighted draws
 RECORD: Final = "record"  # (chain, draw, block): log-likelihood of the rounds on record, by blocks back from the origin
-PARAMETERS: Final = ("weight", "intercept_open", "half_life", "outside_knots")  # whose posterior means are kept
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ class AtOrigin:
     ----------
     units : list of Unit
     arrays : dict of ndarray
-        By "<fit>.<what>": PATTERNS and, of fits, RECORD in single precision, the posterior means of PARAMETERS, and KHAT.
+        By "<fit>.<what>": PATTERNS and, of fits, RECORD in single precision, the posterior means of what has no dim of weeks, and KHAT.
     kept : Kept or None
         Draws of the fits, where another vintage of the same origin may want them.
     """
@@ -278,7 +278,7 @@ def _forecast_fit(
         arrays[f"{name}.{RECORD}"] = _by_block(Record().log_likelihood(spec, draws)).reshape(*sampled.shape, -1).astype(np.float32)
     if sampled.khat is not None:
         arrays[f"{name}.{KHAT}"] = np.array(sampled.khat)
-    arrays |= {f"{name}.{parameter}": draws[parameter].mean(axis=0) for parameter in PARAMETERS if parameter in draws}
+    arrays |= {f"{name}.{parameter}": draws[parameter].mean(axis=0) for parameter in without_weeks(names.CONJUNCTIVE) if parameter in draws}
     survival = 1.0 - found.by_week.mean(axis=0)
     silent = 1.0 - survival / np.concatenate([[1.0], survival[:-1]])
     within = without_path_noise(found.within, found.path_variance)

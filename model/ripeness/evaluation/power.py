@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from ripeness import names
 from ripeness.evaluation.left_out import Change, reweighted_change
 from ripeness.evaluation.stored import Draws, Stored
-from ripeness.inference.log_prior import normal_log_density
+from ripeness.inference.log_prior import elicited_parameters, normal_log_density
 
 Array = NDArray[np.float64]
 POWERS = (0.8, 1.25)
@@ -80,8 +80,12 @@ def scale_powers(stored: Stored, fit: str, reading: str, draws: Draws, headline:
     likelihoods = {
         str(name): np.asarray(rows[name], dtype=float).reshape(len(headline), -1).sum(axis=1) for name in rows.data_vars if rows[name].size
     }
+    grouped = {name for parts in PRIOR_GROUPS.values() for name in parts}
+    prior_groups = PRIOR_GROUPS | {
+        one.label: (name,) for name, one in elicited_parameters(names.CONJUNCTIVE).items() if name not in grouped
+    }
     found, likelihood_groups = [], {RECORD: ("rounds",), ROWS: tuple(name for name in likelihoods if name != "rounds")}
-    for component, groups, densities in (("prior", PRIOR_GROUPS, priors), ("likelihood", likelihood_groups, likelihoods)):
+    for component, groups, densities in (("prior", prior_groups, priors), ("likelihood", likelihood_groups, likelihoods)):
         for what, parts in groups.items():
             present = [densities[name] for name in parts if name in densities]
             if present:

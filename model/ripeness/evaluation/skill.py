@@ -301,7 +301,7 @@ class FixedWar:
     def inside(self, wars: int, rng: np.random.Generator) -> Iterator[Array]:
         """Log multiplier of the inside view, conjunctive, week by week: (war,)."""
         spec, phi = self.spec, persistence(self.means["half_life"])
-        draws = {name: self.means[name][None] for name in ("weight", "intercept_open")}
+        draws = {name: values[None] for name, values in self.means.items()}
         start = rng.normal(size=(wars, len(phi)))
         onward = simulate_onward(start, phi, heavy_tailed(spec), spec.priors.files.factor_tails, rng)
         draws = with_inside_view(spec, names.CONJUNCTIVE, draws, start.T[None])

@@ -19,7 +19,7 @@ from ripeness.calendar import weeks_between
 from ripeness.data.vintages import Store, Vintage
 from ripeness.elicitation.elicited import Priors
 from ripeness.evaluation import at_origin, baselines, origins, unit
-from ripeness.evaluation.at_origin import KHAT, PARAMETERS, PATTERNS, RECORD, AtOrigin, Task, Which
+from ripeness.evaluation.at_origin import KHAT, PATTERNS, RECORD, AtOrigin, Task, Which
 from ripeness.evaluation.backtest import (
     CORES,
     FINAL_FITS,
@@ -39,6 +39,7 @@ from ripeness.evaluation.published import ABOUT, FORECASTS, GAP, LFO, SCORES, SK
 from ripeness.evaluation.scores import happened, leave_future_out, score_populations, score_rows, vintage_gap
 from ripeness.evaluation.skill import FixedWar, measure_skill, power_table, simulate_reference
 from ripeness.evaluation.unit import BLOCK_WEEKS, WEEK
+from ripeness.model.build import without_weeks
 from ripeness.model.spec import build_spec
 from ripeness.model.terms.outside import outside_basis
 from ripeness.workspace import FitSettings, Workspace
@@ -234,7 +235,7 @@ def fixed_war(study: Study, tasks: Sequence[Task], fit: str) -> FixedWar:
     """The war of the simulations: the posterior means of a fit at the last origin, beginning as dormant as talks were at the first."""
     spec, _ = build_spec(study.workspace, tasks[-1].vintage, study.priors)
     arrays, first = read_arrays(study.folder, AS_OF, tasks[-1].vintage.origin), tasks[0].vintage
-    means = {name: arrays[f"{fit}.{name}"] for name in PARAMETERS}
+    means = {name: arrays[f"{fit}.{name}"] for name in without_weeks(names.CONJUNCTIVE) if f"{fit}.{name}" in arrays}
     outside = means["outside_knots"] @ outside_basis(spec, OUTSIDE_WEEKS).T
     return FixedWar(spec, outside, means, weeks_between(first.rounds()[-1], first.origin) + 1)
 

@@ -38,11 +38,11 @@ def sample_prior(spec: ModelSpec, reading: str, variant: Variant, draws: int, se
         By the names of the posterior's variables, with their dims.
     """
     rng, result = np.random.default_rng(seed), dict[str, Array]()
-    for parameter in parameters_of(variant):
+    for parameter in parameters_of(variant, spec):
         if parameter.stored:
             mean, sd = parameter.prior(spec, reading)
             result[parameter.name] = parameter.natural(rng.normal(mean, sd, (draws, *np.shape(mean))))
-    for term in terms_of(variant):
+    for term in terms_of(variant, spec):
         term.simulate(spec, reading, variant, result, rng)
         result |= {derived.name: derived.of(result) for derived in term.derived if derived.of is not None}
     return {name: values for name, values in result.items() if values.size}

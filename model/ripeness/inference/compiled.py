@@ -102,7 +102,7 @@ def build_data(spec: ModelSpec, variant: str, reading: str, coordinates: Coordin
 
 def data_of(spec: ModelSpec, variant: str, reading: str) -> dict[str, NDArray[Any]]:
     """The constants of all terms of a variant, by name."""
-    return {name: contiguous(array) for term in terms_of(variant) for name, array in term.data(spec, reading, variant).items()}
+    return {name: contiguous(array) for term in terms_of(variant, spec) for name, array in term.data(spec, reading, variant).items()}
 
 
 def contiguous(array: Any) -> NDArray[Any]:
@@ -113,7 +113,9 @@ def contiguous(array: Any) -> NDArray[Any]:
 
 def program_of(spec: ModelSpec, variant: str, reading: str) -> Program:
     """The program of a variant's terms."""
-    return compose(terms_of(variant), {name: (array.dtype.kind, array.ndim) for name, array in data_of(spec, variant, reading).items()})
+    return compose(
+        terms_of(variant, spec), {name: (array.dtype.kind, array.ndim) for name, array in data_of(spec, variant, reading).items()}
+    )
 
 
 def in_order(terms: Sequence[Term], data: Mapping[str, Any]) -> list[Kernel]:

@@ -24,7 +24,7 @@ Array = NDArray[np.float64]
 
 def prior_scales(spec: ModelSpec, variant: str, reading: str) -> dict[str, tuple[Array, Array]]:
     """Mean and standard deviation of each part of x under a reading's priors, in the shape of the parameter, by its name."""
-    return {parameter.name: parameter.prior(spec, reading) for parameter in parameters_of(variant)}
+    return {parameter.name: parameter.prior(spec, reading) for parameter in parameters_of(variant, spec)}
 
 
 @dataclass(frozen=True)
@@ -65,14 +65,14 @@ class Coordinates:
 
 def build_coordinates(spec: ModelSpec, variant: str, reading: str) -> Coordinates:
     """Lay out x for one variant, with one reading's priors."""
-    parameters, scales = parameters_of(variant), prior_scales(spec, variant, reading)
+    parameters, scales = parameters_of(variant, spec), prior_scales(spec, variant, reading)
     shapes = tuple(np.shape(scales[parameter.name][0]) for parameter in parameters)
     start = np.concatenate([[0], np.cumsum([int(np.prod(shape)) for shape in shapes])]).astype(np.int64)
     mean, sd = (np.concatenate([np.ravel(scales[parameter.name][side]) for parameter in parameters]) for side in (0, 1))
     first = {parameter.name: int(place) for parameter, place in zip(parameters, start[:-1], strict=True)}
     together = [
         (np.concatenate([first[name] + places for name, places in own.items()]), matrix)
-        for term in terms_of(variant)
+        for term in terms_of(variant, spec)
         for own, matrix in term.rotations(spec, scales)
     ]
     return Coordinates(parameters, shapes, start, mean, sd, join_rotations(together))

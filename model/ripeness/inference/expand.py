@@ -59,7 +59,7 @@ def expand_draws(spec: ModelSpec, variant: str, coordinates: Coordinates, progra
         end = place + int(np.prod(sizes[one.name]))
         variables[one.name] = (one.dims, found[:, place:end].reshape(*shape, *sizes[one.name]))
         place = end
-    for one in (derived for term in terms_of(variant) for derived in term.derived if derived.of is not None):
+    for one in (derived for term in terms_of(variant, spec) for derived in term.derived if derived.of is not None):
         variables[one.name] = (one.dims, one.of(taken))  # type: ignore[misc]
     content = {name: ((names.CHAIN, names.DRAW, *own), values) for name, (own, values) in variables.items() if values.size}
     used = {dim for own, _ in content.values() for dim in own}

@@ -53,7 +53,7 @@ def build_groups(
     flat = flatten_draws(posterior)
     if variant == COMPARED:
         flat = {name: values for name, values in flat.items() if name not in ("path", "level_path")}  # of its rows nothing is stored
-    of = {observed.name: term for observed, term in likelihoods(variant) if flat.keys() >= term.replicated_from}
+    of = {observed.name: term for observed, term in likelihoods(spec, variant) if flat.keys() >= term.replicated_from}
     likelihood = {name: term.log_likelihood(spec, flat) for name, term in of.items()}
     replicated = replicates(spec, variant, flat, rng)
     some = {name: values[:PRIOR_PREDICTIVE_DRAWS] for name, values in prior.items()} if variant != COMPARED else {}
@@ -63,18 +63,18 @@ def build_groups(
         densities = {}  # with the record alone beside them they would make power-scaling mislead
         posterior = posterior.drop_vars(OF_FACTORS, errors="ignore")
     coords = {name: posterior.coords[name] for name in posterior.coords if name not in (names.CHAIN, names.DRAW)}
-    sample_stats = sampled["sample_stats"].to_dataset()
+    sample_stats, dims = sampled["sample_stats"].to_dataset(), _dims(spec, variant)
     groups = {
         "posterior": posterior,
         "prior": _like_posterior({name: values[None] for name, values in prior.items() if name not in OF_FACTORS}, posterior),
-        "prior_predictive": _by_row(variant, prior_replicated, 1, coords),
-        "posterior_predictive": _by_row(variant, replicated, chains, coords),
-        "log_likelihood": _by_row(variant, likelihood, chains, coords),
+        "prior_predictive": _by_row(dims, prior_replicated, 1, coords),
+        "posterior_predictive": _by_row(dims, replicated, chains, coords),
+        "log_likelihood": _by_row(dims, likelihood, chains, coords),
         "log_prior": _like_posterior(
             {name: values.reshape(chains, draws, *values.shape[1:]) for name, values in densities.items()}, posterior
         ),
         "sample_stats": sample_stats[[name for name in STATS if name in sample_stats]].drop_attrs(),
-        "observed_data": _rows(variant, {name: value for name, value in observations(spec, variant).items() if name in likelihood}, coords),
+        "observed_data": _rows(dims, {name: value for name, value in observations(spec, variant).items() if name in likelihood}, coords),
         "constant_data": _constant(spec, variant, coords, rows=bool(prior_replicated)),
     }
     sampler = {name: sample_stats.attrs[name] for name in SAMPLER if name in sample_stats.attrs}
@@ -92,12 +92,11 @@ def _like_posterior(values: dict[str, Array], posterior: xr.Dataset) -> xr.Datas
     return _with_draws(variables, coords)
 
 
-def _dims(variant: str) -> dict[str, tuple[str, ...]]:
-    return {observed.name: observed.dims for observed, _ in likelihoods(variant)}
+def _dims(spec: ModelSpec, variant: str) -> dict[str, tuple[str, ...]]:
+    return {observed.name: observed.dims for observed, _ in likelihoods(spec, variant)}
 
 
-def _by_row(variant: str, values: dict[str, Array], chains: int, coords: dict[Any, Any]) -> xr.Dataset:
-    dims = _dims(variant)
+def _by_row(dims: dict[str, tuple[str, ...]], values: dict[str, Array], chains: int, coords: dict[Any, Any]) -> xr.Dataset:
     return _with_draws(
         {name: ((names.CHAIN, names.DRAW, *dims[name]), array.reshape(chains, -1, *array.shape[1:])) for name, array in values.items()},
         coords,
@@ -109,8 +108,7 @@ def _with_draws(variables: dict[str, Any], coords: dict[Any, Any]) -> xr.Dataset
     return result.assign_coords({dim: np.arange(result.sizes[dim]) for dim in (names.CHAIN, names.DRAW) if dim in result.sizes})
 
 
-def _rows(variant: str, values: dict[str, Array], coords: dict[Any, Any]) -> xr.Dataset:
-    dims = _dims(variant)
+def _rows(dims: dict[str, tuple[str, ...]], values: dict[str, Array], coords: dict[Any, Any]) -> xr.Dataset:
     variables = {name: (dims[name], array) for name, array in values.items()}
     return xr.Dataset(variables, coords=_used(coords, variables))
 
@@ -124,7 +122,7 @@ def _constant(spec: ModelSpec, variant: str, coords: dict[Any, Any], rows: bool)
     """What the model was conditioned on besides the observations; of rows where they are in the groups."""
     variables = {
         name: content
-        for term in terms_of(variant)
+        for term in terms_of(variant, spec)
         if rows or term.observed is None or "path" not in term.replicated_from
         for name, content in term.constants(spec).items()
     }

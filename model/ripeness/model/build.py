@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from ripeness import names
 from ripeness.model.spec import ModelSpec, Variant
-from ripeness.model.term import Form, Parameter, Scope
+from ripeness.model.term import Derived, Form, Parameter, Scope
 from ripeness.model.terms import terms_of
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def build_model(spec: ModelSpec, variant: Variant = "conjunctive", reading: str 
     """
     import pymc as pm
 
-    scope, terms = Scope(spec, variant, reading, form), terms_of(variant)
+    scope, terms = Scope(spec, variant, reading, form), terms_of(variant, spec)
     with pm.Model(coords=model_coords(spec, variant)) as model:
         for term in terms:
             term.declare(scope)
@@ -60,14 +60,21 @@ def build_model(spec: ModelSpec, variant: Variant = "conjunctive", reading: str 
 
 def model_coords(spec: ModelSpec, variant: str) -> dict[str, Any]:
     """Coordinate values of every dim of a variant, as its terms bring them."""
-    return {dim: values for term in terms_of(variant) for dim, values in term.coords(spec).items()}
+    return {dim: values for term in terms_of(variant, spec) for dim, values in term.coords(spec).items()}
 
 
-def parameters_of(variant: str) -> tuple[Parameter, ...]:
-    """The free quantities of a variant, term by term."""
-    return tuple(parameter for term in terms_of(variant) for parameter in term.parameters)
+def parameters_of(variant: str, spec: ModelSpec | None = None) -> tuple[Parameter, ...]:
+    """The free quantities of a variant, term by term; with a spec, of the terms of which it has something."""
+    return tuple(parameter for term in terms_of(variant, spec) for parameter in term.parameters)
 
 
 def stored_names(variant: str) -> list[str]:
     """Names of what is stored of every draw: free quantities, unless they only carry others, and what follows from them."""
     return [one.name for one in parameters_of(variant) if one.stored] + [one.name for term in terms_of(variant) for one in term.derived]
+
+
+def without_weeks(variant: str) -> list[str]:
+    """Names of what is stored of every draw and has no dim of weeks: what the rows and the weeks ahead read besides paths."""
+    of: list[Parameter | Derived] = [*parameters_of(variant)]
+    of += [one for term in terms_of(variant) for one in term.derived]
+    return [one.name for one in of if one.name in stored_names(variant) and not {names.WEEK, names.RISK} & set(one.dims)]

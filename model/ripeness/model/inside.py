@@ -30,14 +30,14 @@ def condition_log_odds(spec: ModelSpec, draws: Mapping[str, Array], z: Array) ->
     -------
     ndarray (draw, …, condition, week)
     """
-    first, *others = (given for term in terms_of(names.CONJUNCTIVE) if (given := term.log_odds(spec, draws, z)) is not None)
+    first, *others = (given for term in terms_of(names.CONJUNCTIVE, spec) if (given := term.log_odds(spec, draws, z)) is not None)
     return sum(others, start=first)
 
 
 def only_linear(spec: ModelSpec, draws: Mapping[str, Array]) -> bool:
     """Whether the log odds of the conditions are those of :class:`Conditions` alone."""
     none = np.zeros((1, len(spec.workspace.factors), 1))
-    return all(isinstance(term, Conditions) or term.log_odds(spec, draws, none) is None for term in terms_of(names.CONJUNCTIVE))
+    return all(isinstance(term, Conditions) or term.log_odds(spec, draws, none) is None for term in terms_of(names.CONJUNCTIVE, spec))
 
 
 def log_odds_at_points(spec: ModelSpec, draws: Mapping[str, Array]) -> Array:

@@ -49,6 +49,8 @@ class Parameter:
         Whether its draws are kept.
     ranked : bool
         Whether simulation-based calibration ranks each of its elements; not where a derived quantity says the same.
+    driver : bool
+        Whether the page shows the prior and posterior of each of its elements among what drives the forecast.
     """
 
     name: str
@@ -60,6 +62,7 @@ class Parameter:
     unit: str = "1"
     stored: bool = True
     ranked: bool = True
+    driver: bool = False
 
     def natural(self, x: Array) -> Array:
         """From the scale of its Normal to its own."""
@@ -178,6 +181,10 @@ class Term:
     derived: tuple[Derived, ...] = ()
     observed: Observed | None = None
     replicated_from: frozenset[str] = frozenset()
+
+    def present(self, spec: ModelSpec) -> bool:
+        """Whether a workspace has anything of the term."""
+        return True
 
     def coords(self, spec: ModelSpec) -> dict[str, Any]:
         """Coordinate values of the dims that the term brings, by dim."""

@@ -22,6 +22,7 @@ from ripeness.elicitation.elicited import elicit_quantiles
 from ripeness.forecast.ahead import Ahead, build_ahead
 from ripeness.forecast.dormancy import Silence, dormancy_in_week, silence_of_record
 from ripeness.forecast.horizons import Probabilities, forecast_probabilities
+from ripeness.model.build import without_weeks
 from ripeness.model.inside import inside_view
 from ripeness.model.spec import ModelSpec, Variant
 from ripeness.model.terms.announcements import Announcement
@@ -32,11 +33,6 @@ from ripeness.reweighting.window import Window, choose_window
 
 Array = NDArray[np.float64]
 STORED_DRAWS = 1000
-# what rows, hazards and the weeks ahead read of the posterior
-STORED = (
-    *("half_life", "loading", "intercept", "noise", "dispersion", "capture", "level", "level_start", "level_moves", "pulse"),
-    *("weight", "intercept_open", "normaliser", "outside_knots", "kept", "sensitivity"),
-)
 Index = NDArray[np.int64]
 COVERAGE = "coverage.csv"
 
@@ -121,9 +117,10 @@ def store_fit(
     """
     window = choose_window(spec, vintage)
     chosen = choose_evenly(within[:, headline], number)
-    some = {name: np.asarray(values[chosen], dtype=float) for name, values in posterior.items() if name in (*STORED, "path", "inside")}
+    stored = without_weeks(names.CONJUNCTIVE)
+    some = {name: np.asarray(values[chosen], dtype=float) for name, values in posterior.items() if name in (*stored, "path", "inside")}
     state = dormancy_in_week(spec, some, window.first)
-    draws = {name: values for name, values in some.items() if name in STORED}
+    draws = {name: values for name, values in some.items() if name in stored}
     if variant != names.OUTSIDE:
         draws["path"] = np.ascontiguousarray(some["path"][:, :, window.stored :])
     return StoredFit(variant, reading, window, draws, state, within[chosen], anchors, min(1.0, effective / len(chosen)))

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ripeness import names
 from ripeness.essay import Claims
 from ripeness.inference.gate import AT_MOST, WORDS, Verdict
+from ripeness.model.build import model_coords, parameters_of
 from ripeness.model.terms.pulses import fading_pulses
 from ripeness.workflow.new_run import Fitted, NewRun
 from ripeness.workflow.summary import (
@@ -312,12 +313,12 @@ def drivers_of(new: NewRun) -> list[dict[str, Any]]:
     add("war_level", priors["war_level"].entry.quantity, "log_war_level", None, None, np.exp, same)
     for i, week in enumerate(priors.files.rhythm_weeks):
         add(f"rhythm.week_{week}", priors[f"rhythm.week_{week}"].entry.quantity, "log_rhythm", i, None, np.exp, same)
-    for i, name in enumerate(spec.announcement_classes):
-        add(f"kept.{name}", priors[f"kept.{name}"].entry.quantity, "kept", i, None, same, logit)
     for reading in names.READINGS:
         for i, condition in enumerate(spec.workspace.condition_ids):
             add(f"share_open.{condition}", priors[f"share_open.{condition}"].entry.quantity, "share_open", i, reading, same, logit)
         add("best_to_worst", priors["best_to_worst"].entry.quantity, "log_best_to_worst", None, reading, np.exp, np.log)
-    for i, factor in enumerate(spec.workspace.factor_ids):
-        add(f"half_life.{factor}", priors[f"half_life.{factor}"].entry.quantity, "half_life", i, None, same, np.log)
+    coords = model_coords(spec, names.CONJUNCTIVE)
+    for one in (one for one in parameters_of(names.CONJUNCTIVE, spec) if one.driver):
+        for i, element in enumerate(coords[one.dims[0]]):
+            add(f"{one.key}.{element}", priors[f"{one.key}.{element}"].entry.quantity, one.name, i, None, same, one.unconstrained)
     return rows

@@ -14,12 +14,12 @@ import nutpie
 from layout import spec_of
 from numpy.typing import NDArray
 from problem import Problem
-from ripeness.inference.callback import Density as Compiled
-from ripeness.inference.model_data import build_problem
 from rival import Density, Sampled, Settings, serve
 
 from ripeness import names
-from ripeness.inference.coordinates import build_coordinates
+from ripeness.inference.compiled import Density as Compiled
+from ripeness.inference.compiled import ModelData, Program, build_data, program_of
+from ripeness.inference.coordinates import Coordinates, build_coordinates
 from ripeness.inference.sample import VECTOR, as_nutpie_model
 from ripeness.model.spec import ModelSpec
 
@@ -27,11 +27,17 @@ Array = NDArray[np.float64]
 SPEC: list[ModelSpec] = []
 
 
+def posterior(spec: ModelSpec) -> tuple[Program, ModelData, Coordinates]:
+    """What the engine samples."""
+    coordinates = build_coordinates(spec, names.CONJUNCTIVE, names.AS_WRITTEN)
+    data = build_data(spec, names.CONJUNCTIVE, names.AS_WRITTEN, coordinates)
+    return program_of(spec, names.CONJUNCTIVE, names.AS_WRITTEN), data, coordinates
+
+
 def compile_density(problem: Problem) -> Density:
     """Log density and gradient by the C function that nutpie calls, called as nutpie calls it."""
-    own = SPEC[0]
-    coordinates = build_coordinates(own, names.CONJUNCTIVE, names.AS_WRITTEN)
-    compiled = Compiled(build_problem(own, names.CONJUNCTIVE, names.AS_WRITTEN, coordinates))
+    program, data, _ = posterior(SPEC[0])
+    compiled = Compiled(program, data)
     size = len(problem.mean)
     at, gradient, value = np.empty(size), np.empty(size), np.empty(1)
     numbers = [array.ctypes.data_as(ctypes.POINTER(ctypes.c_double)) for array in (at, gradient, value)]
@@ -50,8 +56,7 @@ def run(problem: Problem, settings: Settings) -> Sampled:
     own = spec_of(settings.data)
     SPEC[:] = [own]
     begun = time.perf_counter()
-    coordinates = build_coordinates(own, names.CONJUNCTIVE, names.AS_WRITTEN)
-    model = as_nutpie_model(build_problem(own, names.CONJUNCTIVE, names.AS_WRITTEN, coordinates), coordinates)
+    model = as_nutpie_model(*posterior(own))
     middle, worked = time.perf_counter(), time.process_time()
     tree = nutpie.sample(
         model,

@@ -26,12 +26,11 @@ from pymc.sampling.parallel import ParallelSamplingError
 from rival import Density, Sampled, Settings, children_seconds, serve
 
 from ripeness import names
-from ripeness.inference.coordinates import LOG, PARTS
-from ripeness.model.build import build_model
+from ripeness.model.build import build_model, parameters_of
 
 Array = NDArray[np.float64]
 Doubles = ctypes.POINTER(ctypes.c_double)
-LOGS = {part.name for part in PARTS if part.stands_by == LOG}
+LOGS = {parameter.name for parameter in parameters_of(names.CONJUNCTIVE) if parameter.transform == "log"}
 MADE: dict[str, Any] = {}
 
 

@@ -7,7 +7,9 @@ data {
   int n_x, n_indicator, n_relative, n_measured, n_counted, n_row, n_group, n_count_row, n_count_group;
   int n_factor, n_week, n_level, n_knot, n_pulse, n_effect, n_condition, n_regressor, n_sided, n_point;
   int n_class, n_dormancy, n_curve, n_kept, n_risk, n_pair, n_entry, n_several;
-  array[19, 2] int bounds;
+  // first and last coordinate of each block of x
+  array[2] int at_half_life, at_level, at_level_start, at_level_moves, at_loading, at_intercept, at_noise, at_dispersion, at_capture;
+  array[2] int at_white_noise, at_pulse, at_intercept_open, at_log_best_to_worst, at_effect_size, at_log_rhythm, at_log_war_level, at_deviation, at_kept, at_sensitivity;
   vector[n_x] mean, sd;
   array[n_indicator] int indicator_factor;
   array[n_relative] int relative;
@@ -86,7 +88,7 @@ transformed data {
     for (t in 1 : n_week) {
       cell[k, t] = (t - 1) * n_factor + k;
       factor_of[cell[k, t]] = k;
-      white[cell[k, t]] = bounds[10, 1] + (k - 1) * n_week + t - 1;
+      white[cell[k, t]] = at_white_noise[1] + (k - 1) * n_week + t - 1;
       if (t > 1) {
         if (heavy[k] == 1) {
           heavy_cells += 1;
@@ -117,26 +119,26 @@ parameters {
   vector[n_x] x;
 }
 model {
-  vector[n_factor] phi = exp(-log2() * exp(-x[bounds[1, 1] : bounds[1, 2]]));
+  vector[n_factor] phi = exp(-log2() * exp(-x[at_half_life[1] : at_half_life[2]]));
   vector[n_indicator] loading = ones_vector(n_indicator);
   vector[n_indicator] intercept = zeros_vector(n_indicator);
-  vector[n_measured] spread = floor + exp(x[bounds[7, 1] : bounds[7, 2]]);
-  vector[n_counted] alpha = exp(x[bounds[8, 1] : bounds[8, 2]]);
+  vector[n_measured] spread = floor + exp(x[at_noise[1] : at_noise[2]]);
+  vector[n_counted] alpha = exp(x[at_dispersion[1] : at_dispersion[2]]);
   vector[n_counted] slope;
   vector[n_group] variance = group_widening .* square(spread[group_indicator]) + group_sampling;
   vector[n_count_group] count_at_zero;
   vector[n_cell] level = zeros_vector(n_cell);
   vector[n_cell] path;
 
-  x[1 : bounds[10, 1] - 1] ~ normal(mean[1 : bounds[10, 1] - 1], sd[1 : bounds[10, 1] - 1]);
-  x[bounds[10, 2] + 1 : n_x] ~ normal(mean[bounds[10, 2] + 1 : n_x], sd[bounds[10, 2] + 1 : n_x]);
-  loading[relative] = exp(x[bounds[5, 1] : bounds[5, 2]]);
-  intercept[relative] = x[bounds[6, 1] : bounds[6, 2]];
+  x[1 : at_white_noise[1] - 1] ~ normal(mean[1 : at_white_noise[1] - 1], sd[1 : at_white_noise[1] - 1]);
+  x[at_white_noise[2] + 1 : n_x] ~ normal(mean[at_white_noise[2] + 1 : n_x], sd[at_white_noise[2] + 1 : n_x]);
+  loading[relative] = exp(x[at_loading[1] : at_loading[2]]);
+  intercept[relative] = x[at_intercept[1] : at_intercept[2]];
   slope = count_scale .* loading[n_measured + 1 : n_indicator];
   for (l in 1 : n_level) {
-    int first_move = bounds[4, 1] + (l - 1) * n_knot;
+    int first_move = at_level_moves[1] + (l - 1) * n_knot;
     vector[n_knot] moves = append_row(0, cumulative_sum(x[first_move + 1 : first_move + n_knot - 1]));
-    level[cell[level_factor[l]]] = level_basis' * (x[bounds[3, 1] + l - 1] + exp(x[bounds[2, 1] + l - 1]) * moves);
+    level[cell[level_factor[l]]] = level_basis' * (x[at_level_start[1] + l - 1] + exp(x[at_level[1] + l - 1]) * moves);
   }
 
   // pseudo-observations and the whitening map
@@ -146,7 +148,7 @@ model {
     vector[n_group] group_loading = loading[group_indicator];
     vector[n_counted] fixed = count_log_centre + count_scale .* intercept[n_measured + 1 : n_indicator];
     vector[n_count_group] slopes = slope[count_indicator];
-    count_at_zero = fixed[count_indicator] + append_row(log_inv_logit(x[bounds[9, 1] : bounds[9, 2]]), 0)[count_era];
+    count_at_zero = fixed[count_indicator] + append_row(log_inv_logit(x[at_capture[1] : at_capture[2]]), 0)[count_era];
     weight = append_row((noise_tails + 1) / (noise_tails + 3) * group_loading ./ variance,
                         slopes ./ (inv(count + 0.5) + inv(alpha)[count_indicator]));
     own = weight .* append_row(group_loading, slopes);
@@ -221,8 +223,8 @@ model {
 
   // the inside view and the record of rounds
   {
-    vector[n_condition] intercept_open = x[bounds[12, 1] : bounds[12, 2]];
-    vector[n_effect] effect = exp(x[bounds[13, 1]]) * x[bounds[14, 1] : bounds[14, 2]];
+    vector[n_condition] intercept_open = x[at_intercept_open[1] : at_intercept_open[2]];
+    vector[n_effect] effect = exp(x[at_log_best_to_worst[1]]) * x[at_effect_size[1] : at_effect_size[2]];
     matrix[n_condition, n_regressor] weight = to_matrix(placing * effect, n_condition, n_regressor);
     matrix[n_regressor, n_risk] regressor;
     matrix[n_condition, n_risk] moved;
@@ -234,7 +236,7 @@ model {
     }
     for (i in 1 : n_pulse) {
       int k = pulse_factor[i];
-      real size = exp(x[bounds[11, 1] + i - 1]);
+      real size = exp(x[at_pulse[1] + i - 1]);
       for (t in 1 : n_risk) {
         real since = pulse_since[i, start - 2 + t];
         if (since >= 0) {
@@ -260,11 +262,11 @@ model {
     }
     inside -= log_sum_exp(score) - log(n_point);
 
-    vector[n_curve] knots = append_row(x[bounds[15, 1] : bounds[15, 2]], class_log_rate + x[bounds[16, 1]] + x[bounds[17, 1] : bounds[17, 2]]);
+    vector[n_curve] knots = append_row(x[at_log_rhythm[1] : at_log_rhythm[2]], class_log_rate + x[at_log_war_level[1]] + x[at_deviation[1] : at_deviation[2]]);
     vector[n_dormancy] curve = -exp(outside_basis * knots);
-    row_vector[n_risk] added = log1p_exp(x[bounds[18, 1] : bounds[18, 2]])' * announced;
+    row_vector[n_risk] added = log1p_exp(x[at_kept[1] : at_kept[2]])' * announced;
     row_vector[n_risk] lift = exp(inside + log_share');
-    vector[bounds[19, 2] - bounds[19, 1] + 3] ends = append_row(inv_logit(x[bounds[19, 1] : bounds[19, 2]]), [0, 1]');
+    vector[at_sensitivity[2] - at_sensitivity[1] + 3] ends = append_row(inv_logit(x[at_sensitivity[1] : at_sensitivity[2]]), [0, 1]');
     // of each dormancy the log probability that the silence began then and that nothing was heard since, up to what all share
     vector[n_dormancy + 1] log_silent;
     real shared = 0;

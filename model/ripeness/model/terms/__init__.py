@@ -6,12 +6,15 @@ in PyMC, its kernels, prior draws and what it says of data. To change the model,
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ripeness import names
 from ripeness.model.term import Term
 from ripeness.model.terms.announcements import Announcements
 from ripeness.model.terms.conditions import Conditions, InsideView
 from ripeness.model.terms.count_rows import CountRows
 from ripeness.model.terms.factor_paths import FactorPaths
+from ripeness.model.terms.interactions import Interactions
 from ripeness.model.terms.loadings import Loadings
 from ripeness.model.terms.outside import OutsideCurve
 from ripeness.model.terms.pulses import Pulses
@@ -19,11 +22,22 @@ from ripeness.model.terms.record import Record
 from ripeness.model.terms.slow_levels import SlowLevels
 from ripeness.model.terms.student_t_rows import StudentTRows
 
+if TYPE_CHECKING:
+    from ripeness.model.spec import ModelSpec
+
 FACTORS: tuple[Term, ...] = (SlowLevels(), Loadings(), StudentTRows(), CountRows(), FactorPaths(), Pulses())
-INSIDE: tuple[Term, ...] = (Conditions(), InsideView())
+INSIDE: tuple[Term, ...] = (Conditions(), Interactions(), InsideView())
 HAZARD: tuple[Term, ...] = (OutsideCurve(), Announcements(), Record())
 
 
-def terms_of(variant: str) -> tuple[Term, ...]:
-    """The terms of a variant, in the order in which they are declared: what a term reads of others stands before it."""
-    return HAZARD if variant == names.OUTSIDE else FACTORS + INSIDE + HAZARD
+def terms_of(variant: str, spec: ModelSpec | None = None) -> tuple[Term, ...]:
+    """The terms of a variant, in the order in which they are declared: what a term reads of others stands before it.
+
+    Parameters
+    ----------
+    variant : {"conjunctive", "additive", "outside"}
+    spec : ModelSpec, optional
+        Then without the terms of which it has nothing.
+    """
+    terms = HAZARD if variant == names.OUTSIDE else FACTORS + INSIDE + HAZARD
+    return terms if spec is None else tuple(term for term in terms if term.present(spec))

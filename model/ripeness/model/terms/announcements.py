@@ -178,7 +178,15 @@ class Announcements(Term):
     """Announced meetings."""
 
     parameters = (
-        Parameter("kept", (names.KEPT,), "logit", elicited("kept", class_ids), "probability that an announced meeting is held", "kept"),
+        Parameter(
+            "kept",
+            (names.KEPT,),
+            "logit",
+            elicited("kept", class_ids),
+            "probability that an announced meeting is held",
+            "kept",
+            driver=True,
+        ),
     )
     kernels = (Kernel(lay_announced, adjoint_announced, ("kept", "announced_share"), {"announced": "vector"}, ("kept",)),)
 

@@ -105,7 +105,16 @@ class FactorPaths(Term):
     """Half-lives and paths of the factors."""
 
     parameters = (
-        Parameter("half_life", (names.FACTOR,), "log", elicited("half_life", factor_ids), "half-life of a factor", "half_life", "weeks"),
+        Parameter(
+            "half_life",
+            (names.FACTOR,),
+            "log",
+            elicited("half_life", factor_ids),
+            "half-life of a factor",
+            "half_life",
+            "weeks",
+            driver=True,
+        ),
         Parameter(
             "white_noise",
             (names.FACTOR, names.WEEK),
