@@ -34,7 +34,7 @@ FIRST = date(2024, 1, 7)
 
 def make_war(weight: float) -> FixedWar:
     workspace = SimpleNamespace(factors=FACTORS, question=SimpleNamespace(active_weeks=8))
-    priors = SimpleNamespace(files=SimpleNamespace(factor_tails=5.0))
+    priors = SimpleNamespace(files=SimpleNamespace(factor_tails=5.0, entries={}))
     spec: Any = SimpleNamespace(structure=build_inside(EFFECTS, FACTORS, ["open"]), workspace=workspace, priors=priors)
     outside = np.log(np.r_[np.full(8, 0.15), np.full(40, 0.03)])
     means = {"weight": np.array([weight, -weight]), "intercept_open": np.array([-1.0]), "half_life": np.array([8.0, 20.0])}

@@ -57,7 +57,7 @@ def make_spec(
     nothing = cast(Any, None)
     panel = Panel(origin, weeks, record, nothing, nothing)
     effects = [SimpleNamespace(factor=factor.id, condition="open", role=None) for factor in factors]
-    files = SimpleNamespace(named_week_share=0.75, factor_tails=DF, rhythm_weeks=(1, 4))
+    files = SimpleNamespace(named_week_share=0.75, factor_tails=DF, rhythm_weeks=(1, 4), entries={})
     reference = SimpleNamespace(beyond=lambda weeks: REFERENCE)
     question = SimpleNamespace(horizons_weeks=HORIZONS, active_weeks=8)
     return ModelSpec(

@@ -78,7 +78,7 @@ def spec_of(
     number = np.array([COUNTED.index(str(name)) for name in columns[0]], dtype=np.intp)
     counted = Counted(COUNTED, number, columns[1].astype(np.intp), columns[2], columns[3], columns[4].astype(np.intp), ERAS)
     effects = [SimpleNamespace(factor=one.id, condition=next(iter(one.effects)), role=None) for one in FACTORS]
-    files = SimpleNamespace(factor_tails=DF, noise_tails=DF, rhythm_weeks=(1, 4))
+    files = SimpleNamespace(factor_tails=DF, noise_tails=DF, rhythm_weeks=(1, 4), entries={})
     priors: Any = SimpleNamespace(files=files, reference=SimpleNamespace(beyond=lambda weeks: REFERENCE))
     workspace: Any = SimpleNamespace(
         factors=FACTORS, factor_ids=[one.id for one in FACTORS], condition_ids=["north", "south"], question=SimpleNamespace(active_weeks=8)

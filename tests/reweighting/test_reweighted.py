@@ -20,7 +20,7 @@ from ripeness.elicitation.elicited import Priors
 from ripeness.model.spec import ModelSpec, build_spec
 from ripeness.model.terms.outside import outside_basis
 from ripeness.reweighting.refusals import beyond_window
-from ripeness.reweighting.reweighted import STORED, StoredFit, store_fit, update_fit, with_draws
+from ripeness.reweighting.reweighted import StoredFit, store_fit, update_fit, with_draws
 from ripeness.reweighting.weights import Anchor
 from ripeness.workflow.request import Inputs, check_workspace
 
@@ -91,7 +91,12 @@ def stored(spec: ModelSpec, vintage: Vintage, variant: Any = names.CONJUNCTIVE, 
 def test_what_is_stored_is_what_an_update_reads(at: Any) -> None:
     spec, vintage = at(BASE)
     fit, draws = stored(spec, vintage), made_up(spec)
-    assert set(fit.draws) == {*STORED, "path"}, "neither hazards nor the past of the inside view"
+    read = (
+        *("half_life", "loading", "intercept", "noise", "dispersion", "capture", "level", "level_start", "level_moves", "pulse"),
+        *("weight", "intercept_open", "normaliser", "outside_knots", "kept", "sensitivity"),
+    )
+    assert {*read, "path"} <= set(fit.draws), "what rows, hazards and the weeks ahead read"
+    assert not {"hazard", "inside", "log_odds_open"} & set(fit.draws), "neither hazards nor the past of the inside view"
     assert fit.draws["path"].shape == (STORED_HERE, len(spec.workspace.factors), len(spec.panel.weeks) - fit.window.stored)
     rows = [int(np.flatnonzero((draws["normaliser"] == value).ravel())[0]) for value in fit.draws["normaliser"]]
     assert rows == sorted(rows) and len(set(rows)) == STORED_HERE

@@ -174,7 +174,7 @@ def quantities(
     ahead_seed, event_seed = seed.spawn(2)
     labels = labels_of(spec)
     found: dict[str, Array] = {}
-    for one in ranked():
+    for one in ranked(spec):
         if one.name not in draws:
             continue
         if not one.dims:
@@ -200,17 +200,17 @@ def quantities(
     return found, probabilities.within[1:].mean(axis=0), came
 
 
-def ranked() -> list[Parameter | Derived]:
+def ranked(spec: ModelSpec) -> list[Parameter | Derived]:
     """The quantities of the terms whose elements are ranked; of one dimension at most."""
     found: list[Parameter | Derived] = []
-    for term in terms_of("conjunctive"):
+    for term in terms_of(names.CONJUNCTIVE, spec):
         found += [*term.parameters, *term.derived]
     return [one for one in found if one.ranked]
 
 
 def labels_of(spec: ModelSpec) -> dict[str, list[str]]:
     """Names of the elements of each dim of what is ranked."""
-    coords, dims = model_coords(spec, "conjunctive"), {dim for one in ranked() for dim in one.dims}
+    coords, dims = model_coords(spec, "conjunctive"), {dim for one in ranked(spec) for dim in one.dims}
     return {dim: [str(label) for label in coords[dim]] for dim in dims | {names.FACTOR, names.CONDITION}}
 
 
