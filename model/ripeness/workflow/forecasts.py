@@ -18,7 +18,7 @@ from ripeness.ledger import Entry, previous_entry, read_ledger
 from ripeness.names import COMPILED
 from ripeness.workflow import run as store
 from ripeness.workflow.identity import identify, identify_update, made_with, workspace_hash
-from ripeness.workflow.request import Inputs, Request, check_workspace
+from ripeness.workflow.request import Inputs, Request, open_workspace
 from ripeness.workflow.run import Progress, Run, open_run, quiet, stored_run
 
 if TYPE_CHECKING:
@@ -34,6 +34,17 @@ STORED_FORECAST = "inputs unchanged: the stored forecast is used"
 def run_fit(request: Request, progress: Progress = quiet) -> Run:
     """The fit of a day with its forecast, made unless an equal one is stored.
 
+    Parameters
+    ----------
+    request : Request
+    progress : callable
+        Told in a few words what is being done.
+
+    Returns
+    -------
+    Run
+        As it is stored in reports/<origin>.
+
     Raises
     ------
     ContentError
@@ -44,19 +55,42 @@ def run_fit(request: Request, progress: Progress = quiet) -> Run:
         If a fit fails its gate; a page that shows the failure is written, an older run stays.
     BusyError
         If another command writes the same run and does not end.
+
+    Examples
+    --------
+    >>> run = ripeness.run_fit(ripeness.Request(".", as_of=date(2025, 6, 18)))
+    >>> run.is_reweighted
+    False
     """
-    return obtain_fit(check_workspace(request.workspace), request, progress)
+    return obtain_fit(open_workspace(request.workspace), request, progress)
 
 
 def run_forecast(request: Request, progress: Progress = quiet) -> Run:
     """The forecast of a day: the stored one of the same inputs, else from an older fit's draws where these will do, else from a new fit.
 
+    Parameters
+    ----------
+    request : Request
+    progress : callable
+        Told in a few words what is being done.
+
+    Returns
+    -------
+    Run
+        As it is stored in reports/<origin>.
+
     Raises
     ------
     ContentError, UsageError, GateError, BusyError
         As `run_fit` does.
+
+    Examples
+    --------
+    >>> run = ripeness.run_forecast(ripeness.Request(".", as_of=date(2025, 6, 18)))
+    >>> 0.0 < run.headline["lower"] < run.headline["probability"] < run.headline["upper"] < 1.0
+    True
     """
-    return obtain_forecast(check_workspace(request.workspace), request, progress)
+    return obtain_forecast(open_workspace(request.workspace), request, progress)
 
 
 def obtain_fit(inputs: Inputs, request: Request, progress: Progress) -> Run:

@@ -74,6 +74,17 @@ class Run:
         What the run was made with and from: `run_id`, `origin`, `seed`, `sampler`, `settings`, `base`, hashes, versions.
     summary : dict
         Every number and word that the page shows: forecast.json.
+
+    Examples
+    --------
+    >>> run = ripeness.open_run("reports/2025-06-18")
+    >>> list(run.forecast.columns)[:4]
+    ['origin', 'question', 'horizon_weeks', 'target_end_date']
+    >>> fit = run.fit("conjunctive_as_written")
+    >>> sorted(fit.children)[:3]
+    ['constant_data', 'log_likelihood', 'log_prior']
+    >>> float(fit["posterior"]["half_life"].mean()) > 0.0
+    True
     """
 
     folder: Path
@@ -190,12 +201,21 @@ def open_run(folder: Path | str) -> Run:
     folder : Path or str
         reports/<origin>.
 
+    Returns
+    -------
+    Run
+
     Raises
     ------
     ContentError
         If the folder holds no run.
     RipenessError
         If it holds one of another schema, or one whose files a writer has left in part.
+
+    Examples
+    --------
+    >>> ripeness.open_run("reports/2025-06-18").origin
+    datetime.date(2025, 6, 18)
     """
     folder, until = Path(folder), time.monotonic() + WAIT_SECONDS
     while True:
