@@ -100,6 +100,53 @@ def sync_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
+def read_bytes(path: Path, shown: Path, what: str) -> bytes:
+    """The content of a file that a person edits.
+
+    Parameters
+    ----------
+    path, shown : Path
+        The file, and how to name it to the user.
+    what : str
+        What it should be: "a TOML file".
+
+    Raises
+    ------
+    ContentError
+        If there is no such file, or it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        found, mend = "no such file", "create it or correct the path in ripeness.toml"
+    except IsADirectoryError:
+        found, mend = "a folder", "rename the folder, or correct the path in ripeness.toml"
+    except OSError as error:
+        found, mend = f"a file that cannot be read ({(error.strerror or 'error').lower()})", "give yourself the right to read it"
+    raise ContentError(Fault(shown, None, found, what, mend))
+
+
+def read_text(path: Path, shown: Path, what: str) -> str:
+    """The text of a file that a person edits: UTF-8, without a byte order mark, lines ended by LF.
+
+    Raises
+    ------
+    ContentError
+        As `read_bytes`; or with the first line that is not UTF-8.
+    """
+    raw = read_bytes(path, shown, what)
+    try:
+        return with_lf(raw).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ContentError(say_not_utf8(error, shown)) from None
+
+
+def say_not_utf8(error: UnicodeDecodeError, shown: Path, mend: str | None = None) -> Fault:
+    """The fault of bytes that cannot be decoded, at their line."""
+    line = error.object[: error.start].count(b"\n") + 1
+    return Fault(shown, line, "bytes that are not UTF-8", "UTF-8 text", mend or "save the file as UTF-8")
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """A file to write that takes the place of another at the end; whoever reads that one sees the old or the new, never a part."""

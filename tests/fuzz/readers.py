@@ -19,7 +19,6 @@ from random import Random
 from types import FrameType
 
 import pandas as pd
-import pandera.pandas  # noqa: F401 (loaded at the first refusal otherwise, which is then slow)
 from samples import INCOMING, JUDGED, PUBLISHED, STORE, files_of, write_shipped, write_small
 
 from ripeness.cli.imports import update_from_import

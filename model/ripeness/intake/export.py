@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from ripeness.data.rows import FORMULA
+from ripeness.data.tables import FORMULA
 from ripeness.errors import ContentError, Fault
 
 _WORDS = ["source", "description", "note"]
