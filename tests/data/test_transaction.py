@@ -360,6 +360,19 @@ with reading(folder, Path("data")):
     print("reading", flush=True)
     sys.stdin.readline()
 """
+RECOVERING = """\
+from ripeness.data.transaction import reading
+real = os.replace
+def slow(source, target):
+    if Path(target).name == "b.csv":
+        print("recovering", flush=True)
+        sys.stdin.readline()
+    real(source, target)
+os.replace = slow
+with reading(folder, Path("data")) as said:
+    print(said, flush=True)
+    sys.stdin.readline()
+"""
 
 
 def test_updates_of_two_writers_all_land(folder: Path) -> None:
@@ -391,17 +404,32 @@ def test_others_wait_for_a_writer_and_are_told_who_it_is(folder: Path) -> None:
         assert writer.wait() == 0
 
 
-def test_writers_and_readers_wait_for_a_reader(folder: Path) -> None:
+def test_a_writer_waits_for_readers_and_readers_do_not_wait_for_each_other(folder: Path) -> None:
     with start(READING, folder) as reader:
         assert said_by(reader) == "reading"
-        for use in (reading, writing):
-            with pytest.raises(BusyError, match="another command is using it and did not end within 0 s"), use(folder, SHOWN, 0):
-                pass
+        with reading(folder, SHOWN, 0), reading(folder, SHOWN, 0):
+            pass
+        with pytest.raises(BusyError, match="another command is using it and did not end within 0 s"), writing(folder, SHOWN, 0):
+            pass
         release(reader)
-        with reading(folder, SHOWN, 60), reading(folder, SHOWN, 0):  # not for oneself
+        with writing(folder, SHOWN, 60):
             pass
         assert reader.wait() == 0
     update(folder)
+
+
+def test_readers_wait_while_one_of_them_recovers(folder: Path, tree_of: Tree) -> None:
+    interrupt(folder, 1)
+    with start(RECOVERING, folder) as reader:
+        assert said_by(reader) == "recovering"
+        with pytest.raises(BusyError, match="did not end within 0 s"), reading(folder, SHOWN, 0):
+            pass
+        release(reader)
+        assert said_by(reader) == COMPLETED
+        with reading(folder, SHOWN, 0) as said:  # the other still reads
+            assert (said, tree_of(folder)) == (None, AFTER)
+        release(reader)
+        assert reader.wait() == 0
 
 
 def test_an_update_inside_another_use_is_a_mistake_told_at_once(folder: Path) -> None:

@@ -216,7 +216,8 @@ def writing(folder: Path, shown: Path, wait_seconds: float = WAIT_SECONDS) -> It
 def reading(folder: Path, shown: Path, wait_seconds: float = WAIT_SECONDS) -> Iterator[str | None]:
     """Read files of a folder that nobody changes meanwhile; yields what was done about an interrupted update, or None.
 
-    Nothing is created. In a folder that may not be written to, what an update that never counted has left behind is passed over.
+    Readers share the folder and do not wait for each other; one that finds an interrupted update has the folder to itself while it recovers
+    that. Nothing is created. In a folder that may not be written to, what an update that never counted has left behind is passed over.
 
     Raises
     ------
@@ -230,8 +231,14 @@ def reading(folder: Path, shown: Path, wait_seconds: float = WAIT_SECONDS) -> It
     if is_locked_here(folder):
         yield None
         return
-    with lock(folder, shown, wait_seconds, note=f"{ROOM}/{NOTE}", sign=False):
-        yield recover(folder, shown) if _is_left(folder, shown) else None
+    note, done = f"{ROOM}/{NOTE}", None
+    while True:
+        with lock(folder, shown, wait_seconds, note, sign=False, shared=True):
+            if not _is_left(folder, shown):
+                yield done
+                return
+        with lock(folder, shown, wait_seconds, note, sign=False):  # what is left is of a command that was killed: a living one has the lock
+            done = recover(folder, shown) or done
 
 
 def recover(folder: Path, shown: Path) -> str | None:

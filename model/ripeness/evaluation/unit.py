@@ -11,17 +11,17 @@ Every history of the first weeks has its row, so that no forecast needs to know 
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass, fields
 from datetime import date
-from io import StringIO
 from pathlib import Path
 from typing import Final
 
 import pandas as pd
 
+from ripeness.data.tables import DAY, NUMBER, TEXT, WHOLE, Form, read_table
 from ripeness.files import write_whole
+from ripeness.workspace.csv import csv_text
 
 WEEK: Final = "week"  # the question of one week's rows
 SILENT: Final = "silent"
@@ -70,6 +70,12 @@ class Unit:
 
 
 COLUMNS: Final = tuple(field.name for field in fields(Unit))
+_TYPES: Final = (
+    {"horizon_weeks": WHOLE}
+    | dict.fromkeys(("origin", "target_end_date"), DAY)
+    | dict.fromkeys(("probability", "lower", "upper", "mcse"), NUMBER)
+)
+FORM: Final = Form({name: _TYPES.get(name, TEXT) for name in COLUMNS}, may_be_empty=("lower", "upper", "mcse"))
 
 
 def history(weeks: Sequence[int]) -> str:
@@ -81,21 +87,13 @@ def history(weeks: Sequence[int]) -> str:
 
 def write_units(path: Path, units: Iterable[Unit]) -> None:
     """Write a table of units, whole."""
-    buffer = StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for unit in units:
-        writer.writerow("" if cell is None else f"{cell:.{DIGITS}g}" if isinstance(cell, float) else str(cell) for cell in astuple(unit))
-    write_whole(path, buffer.getvalue())
+    rows = (
+        ["" if cell is None else f"{cell:.{DIGITS}g}" if isinstance(cell, float) else str(cell) for cell in astuple(unit)] for unit in units
+    )
+    write_whole(path, csv_text([COLUMNS, *rows]))
 
 
 def read_units(path: Path) -> pd.DataFrame:
     """A table of units: days as date, numbers as float (NaN where there is none), the rest as text."""
-    days = ["origin", "target_end_date"]
-    texts = ("question", "given", "forecaster", "vintage", "gate", "inputs")
-    frame = pd.read_csv(
-        path, dtype=dict.fromkeys((*texts, *days), "str"), keep_default_na=False, na_values={"lower": "", "upper": "", "mcse": ""}
-    )
-    for name in days:
-        frame[name] = [date.fromisoformat(text) for text in frame[name]]
-    return frame
+    frame = read_table(path, Path(path.parent.name, path.name), FORM, ()).drop(columns="line")
+    return frame.assign(**{name: frame[name].dt.date for name in ("origin", "target_end_date")})

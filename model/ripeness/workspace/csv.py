@@ -152,6 +152,20 @@ def read_csv_file(path: Path, shown: Path) -> Cells:
     return read_csv(read_bytes(path, shown, "a CSV file"), shown)
 
 
+def read_rows(path: Path, shown: Path, mend: str) -> list[dict[str, str]]:
+    """The rows of a table that the program itself has written, as text by column; none where there is a header alone.
+
+    Raises
+    ------
+    ContentError
+        If there is no such file, or it cannot be read, or a row is torn.
+    """
+    cells = read_csv(read_bytes(path, shown, "a CSV file"), shown, rows_needed=False, mend=mend)
+    if cells.torn:
+        raise ContentError(cells.torn)
+    return [record for _, record in cells.records()]
+
+
 def read_records[Row](
     raw: bytes, shown: Path, spec: TypeAdapter[Row], columns: Sequence[str], mend: str, needed: int | None = None
 ) -> tuple[list[tuple[int, Row]], list[Fault]]:
