@@ -76,7 +76,7 @@ def test_a_vintage_counts_as_recorded_only_if_its_newest_rows_had_been_entered(s
             }
             for name in tables
         ]
-        return replace(store, batches=pd.DataFrame(rows)[list(FORM.dtypes)].astype(FORM.dtypes))
+        return replace(store, batches=pd.DataFrame(rows)[list(FORM.types)].astype(dict(FORM.types)).assign(line=0))
 
     assert is_recorded(entered(ORIGIN), vintage)
     assert not is_recorded(entered(ORIGIN + timedelta(days=1)), vintage)
