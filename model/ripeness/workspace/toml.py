@@ -41,10 +41,13 @@ class TomlFile:
     lines: Mapping[Key, int] = field(repr=False)
 
     def line(self, *key: str | int) -> int | None:
-        """The line of `key`, or of the nearest table above it."""
+        """The line of `key`; of a table that only its keys name, of the first of these; or of the nearest table above it."""
         for length in range(len(key), 0, -1):
             if key[:length] in self.lines:
                 return self.lines[key[:length]]
+            below = [line for known, line in self.lines.items() if known[:length] == key[:length]]
+            if below:
+                return min(below)
         return None
 
     def fault(self, key: Key, found: str, expected: str, mend: str) -> Fault:
