@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +18,7 @@ from ripeness.workflow import run as store
 from ripeness.workflow.identity import identify, identify_update, made_with, workspace_hash
 from ripeness.workflow.request import Inputs, Request, open_workspace
 from ripeness.workflow.run import Progress, Run, open_run, quiet, stored_run
+from ripeness.workspace.csv import csv_text
 
 if TYPE_CHECKING:
     from ripeness.attribution.futures import Origin
@@ -289,14 +288,8 @@ def _attributes(asked: _Asked, meta: Mapping[str, Any]) -> dict[str, Any]:
 def _write_tables(prepared: Path, asked: _Asked, meta: Mapping[str, Any], summary: Mapping[str, Any], more: Mapping[str, Any]) -> None:
     """What can be read without draws; the manifest last."""
     write_json(prepared / store.FORECAST_JSON, summary)
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, store.FORECAST_COLUMNS, extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    for row in rounded(summary)["forecasts"]:
-        if row["source"] == "mixture":
-            numbers = {name: f"{row[name]:.6f}" for name in ("probability", "lower", "upper", "outside_view")}
-            writer.writerow(row | numbers | {"origin": summary["origin"]})
-    write_whole(prepared / store.FORECAST_CSV, buffer.getvalue())
+    rows = [[f"{cell:.6f}" if isinstance(cell, float) else cell for cell in row] for row in store.forecast_rows(rounded(summary))]
+    write_whole(prepared / store.FORECAST_CSV, csv_text([store.FORECAST_COLUMNS, *rows]))
     write_json(prepared / store.MANIFEST, {"schema": store.SCHEMA, "origin": asked.vintage.origin.isoformat(), **meta, **more})
 
 
