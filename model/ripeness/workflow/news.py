@@ -133,7 +133,7 @@ def run_news(request: Request, earlier: str, later: str, progress: Progress = qu
 
     Examples
     --------
-    >>> found = ripeness.run_news(ripeness.Request("."), "2025-06-18", "2025-06-20")
+    >>> found = ripeness.run_news(ripeness.Request("."), "2025-06-18", "2025-06-29")
     >>> abs(sum(line["points"] for line in found["lines"]) + found["residual_points"] - found["total_points"]) < 1e-9
     True
     """

@@ -85,7 +85,7 @@ class Run:
     --------
     >>> run = ripeness.open_run("reports/2025-06-18")
     >>> list(run.forecast.columns)[:4]
-    ['origin', 'question', 'horizon_weeks', 'target_end_date']
+    ['question', 'origin', 'horizon_weeks', 'target_end_date']
     >>> fit = run.fit("conjunctive_as_written")
     >>> sorted(fit.children)[:3]
     ['constant_data', 'log_likelihood', 'log_prior']
