@@ -203,11 +203,14 @@ def _reach(origin: Origin, level: float) -> dict[str, Any]:
 
 
 def write_panel(inputs: Inputs, run: Run, origin: Origin, scenarios: Sequence[Scenario]) -> None:
-    """Write panel.json: futures of a stored forecast, and the workspace's ready scenarios."""
+    """Write panel.json: futures of a stored forecast, and the workspace's ready scenarios; only `absent`, with why, where the page's script could not follow."""
     from ripeness.attribution.what_if import build_panel
+    from ripeness.model.inside import only_linear
 
     made_from = {"run_id": run.run_id, "made_from": panel_hash(inputs, run)}
-    write_beside(inputs, run, PANEL, made_from | build_panel(origin, scenarios))
+    linear = all(only_linear(origin.spec, start.draws) for start in origin.starts.values())
+    panel = build_panel(origin, scenarios) if linear else {"absent": "conditions depend on more than single factors"}
+    write_beside(inputs, run, PANEL, made_from | panel)
 
 
 def run_would_have(request: Request, wanted: Sequence[str], start: date, progress: Progress = quiet) -> dict[str, Any]:
