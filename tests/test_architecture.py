@@ -89,6 +89,13 @@ def read_toml(path: Path) -> dict[str, Any]:
     return tomllib.loads(path.read_text("utf-8"))
 
 
+def test_csv_and_toml_have_one_reader_each(root: Path) -> None:
+    readers = {r"^\s*(import|from) csv\b|\bpd\.read_(csv|table)": "csv.py", r"\btomllib\b": "toml.py"}
+    for pattern, name in readers.items():
+        found = [path for path in (root / "model").rglob("*.py") if re.search(pattern, path.read_text("utf-8"), re.MULTILINE)]
+        assert [path.relative_to(root).as_posix() for path in found] == [f"model/ripeness/workspace/{name}"]
+
+
 def test_readme_says_the_two_lines(root: Path) -> None:
     lines = (root / "README.md").read_text("utf-8").splitlines()
     assert "python3 -m pip install -q uv && python3 -m uv run ripeness report" in lines

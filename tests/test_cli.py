@@ -19,7 +19,7 @@ from ripeness.errors import GateError
 from ripeness.workflow import forecasts
 from ripeness.workflow import issue as issuing
 from ripeness.workflow.request import Request
-from ripeness.workflow.run import FORECAST_CSV, FORECAST_JSON, MANIFEST, Run, open_run
+from ripeness.workflow.run import FORECAST_COLUMNS, FORECAST_JSON, MANIFEST, Run, open_run
 
 VERBS = [
     ["init"],
@@ -184,10 +184,10 @@ def called(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[str, R
     folder = tmp_path / "2026-06-28"
     folder.mkdir()
     (folder / MANIFEST).write_text('{"schema": 2, "run_id": "a"}', "utf-8")
-    about = '{"run_id": "a", "question": {"text": "Will they?"}, "origin": "2026-06-28", "reweighted": null}'
-    (folder / FORECAST_JSON).write_text(about, "utf-8")
-    header = "question,origin,horizon_weeks,target_end_date,probability,lower,upper,outside_view\n"
-    (folder / FORECAST_CSV).write_text(header + "round,2026-06-28,4,2026-07-26,0.0649,0.004,0.1751,0.061\n", "utf-8")
+    row = dict(zip(FORECAST_COLUMNS, ("round", "2026-06-28", 4, "2026-07-26", 0.0649, 0.004, 0.1751, 0.061), strict=True))
+    others = row | {"source": "outside", "probability": 0.9}
+    about = {"run_id": "a", "question": {"text": "Will they?"}, "origin": "2026-06-28", "reweighted": None}
+    (folder / FORECAST_JSON).write_text(json.dumps(about | {"forecasts": [others, row | {"source": "mixture"}]}), "utf-8")
 
     def note(name: str) -> Callable[..., Run]:
         def call(request: Request, progress: Callable[[str], None]) -> Run:
@@ -223,6 +223,7 @@ def test_forecast_prints_no_more_than_is_meant(root: Path, called: list[tuple[st
     said = run("forecast", "--workspace", root).stdout
     assert "6 %" in said
     assert "< 1 % to 18 %" in said
+    assert "90 %" not in said  # of another forecaster
     assert json.loads(run("forecast", "--workspace", root, "--json").stdout)["question"]["text"] == "Will they?"
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ripeness.data import journal
-from ripeness.data.journal import writing
+from ripeness.data import transaction as transactions
+from ripeness.data.transaction import writing
 
 SHOWN = Path("data")
 OLD = {"a.csv": b"a\r\n1\r\n", "b.csv": b"b\n", "c.csv": b"c\n"}
@@ -42,8 +42,8 @@ def interrupt(folder: Path, after_moves: int = 0) -> None:
         raise Killed
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(journal, "settle", die)
-        patch.setattr(journal, "take_back", die)
+        patch.setattr(transactions, "settle", die)
+        patch.setattr(transactions, "take_back", die)
         with pytest.raises(Killed):
             update(folder)
     for name in list(NEW)[:after_moves]:

@@ -1,11 +1,19 @@
 """Ripeness: a living Bayesian forecast of whether dormant peace talks resume.
 
-    >>> import ripeness
-    >>> run = ripeness.open_run("reports/2026-06-28")         # or ripeness.run_forecast(ripeness.Request("."))
-    >>> run.forecast                                     # the table
-    >>> run.fit("conjunctive_as_written").posterior      # labelled draws, ready for ArviZ
+A workspace is a folder with `ripeness.toml`, an essay's claims, priors and data. From it:
 
-Names are loaded when they are first used, so that importing the package costs nothing.
+    >>> import ripeness
+    >>> workspace = ripeness.open_workspace(".")                    # every file, read and checked
+    >>> model = ripeness.build_model(workspace)                     # a pm.Model
+    >>> idata = ripeness.sample(workspace)                          # its posterior, for any function of ArviZ
+    >>> run = ripeness.run_report(ripeness.Request("."))            # fits, forecast, page; stored in reports/<origin>
+    >>> run = ripeness.open_run("reports/2026-06-28")               # a stored run
+    >>> run.forecast                                                # its table
+    >>> run.fit("conjunctive_as_written")                           # its draws, loaded when they are asked for
+    >>> ripeness.run_scenarios(ripeness.Request("."))               # what would move it
+    >>> ripeness.run_news(ripeness.Request("."), "2026-06-21", "2026-06-28")   # why it moved
+
+Commands and functions read and write the same files. Names are loaded when they are first used, so that importing the package costs nothing.
 """
 
 from __future__ import annotations
@@ -15,44 +23,55 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ripeness.data.vintages import read_store
-    from ripeness.errors import RipenessError
-    from ripeness.essay import read_claims
+    from ripeness.errors import ContentError, GateError, RipenessError, UsageError
     from ripeness.workflow.forecasts import run_fit, run_forecast
     from ripeness.workflow.issue import run_report
-    from ripeness.workflow.request import Request, check_workspace
+    from ripeness.workflow.modelling import build_model, sample
+    from ripeness.workflow.news import run_news
+    from ripeness.workflow.request import Inputs, Request, open_workspace
     from ripeness.workflow.run import Run, open_run
-    from ripeness.workspace import find_workspace, read_workspace
+    from ripeness.workflow.scenarios import run_scenarios
+    from ripeness.workspace import find_workspace
 
 _HOMES = {
-    "RipenessError": "errors",
+    "ContentError": "errors",
+    "GateError": "errors",
+    "Inputs": "workflow.request",
     "Request": "workflow.request",
+    "RipenessError": "errors",
     "Run": "workflow.run",
-    "check_workspace": "workflow.request",
+    "UsageError": "errors",
+    "build_model": "workflow.modelling",
     "find_workspace": "workspace",
     "open_run": "workflow.run",
-    "read_claims": "essay",
-    "read_store": "data.vintages",
-    "read_workspace": "workspace",
+    "open_workspace": "workflow.request",
     "run_fit": "workflow.forecasts",
     "run_forecast": "workflow.forecasts",
+    "run_news": "workflow.news",
     "run_report": "workflow.issue",
+    "run_scenarios": "workflow.scenarios",
+    "sample": "workflow.modelling",
 }
 
 __all__ = [
+    "ContentError",
+    "GateError",
+    "Inputs",
     "Request",
     "RipenessError",
     "Run",
+    "UsageError",
     "__version__",
-    "check_workspace",
+    "build_model",
     "find_workspace",
     "open_run",
-    "read_claims",
-    "read_store",
-    "read_workspace",
+    "open_workspace",
     "run_fit",
     "run_forecast",
+    "run_news",
     "run_report",
+    "run_scenarios",
+    "sample",
 ]
 
 

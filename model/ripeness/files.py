@@ -6,6 +6,7 @@ import errno
 import hashlib
 import json
 import os
+import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -31,12 +32,14 @@ class BusyError(RipenessError):
 
 
 @contextmanager
-def lock(folder: Path, shown: Path, wait_seconds: float = WAIT_SECONDS, note: str = NOTE, sign: bool = True) -> Iterator[None]:
-    """Keep a folder to oneself; every command that locks it waits until the one before has left.
+def lock(
+    folder: Path, shown: Path, wait_seconds: float = WAIT_SECONDS, note: str = NOTE, sign: bool = True, shared: bool = False
+) -> Iterator[None]:
+    """Keep a folder to oneself, or share it with others who share it; a command waits until those before it have left.
 
     The lock is on the folder itself: it needs no right to write, is the same through every link to the folder, and ends with its process,
-    however that ends. Where the system cannot open a folder (Windows) it is on the file `.lock` in it. On a network drive it may hold only
-    among the processes of one machine.
+    however that ends. Where the system cannot open a folder (Windows) it is on the file `.lock` in it, and is never shared. On a network
+    drive it may hold only among the processes of one machine.
 
     Parameters
     ----------
@@ -48,6 +51,8 @@ def lock(folder: Path, shown: Path, wait_seconds: float = WAIT_SECONDS, note: st
         File of the folder in which the holder's process id stands.
     sign : bool
         Whether to write it here; False where the caller does, or none is to be written.
+    shared : bool
+        Whether others may share the folder meanwhile: for those who only read.
 
     Raises
     ------
@@ -69,7 +74,7 @@ def lock(folder: Path, shown: Path, wait_seconds: float = WAIT_SECONDS, note: st
         identity = _identity(folder)
         if identity in _HELD.get():
             raise RuntimeError(f"a lock of {shown.as_posix()} inside another use of it would wait for itself")
-        _wait(descriptor, folder / note, shown, wait_seconds)
+        _wait(descriptor, folder / note, shown, wait_seconds, shared)
         token = _HELD.set(_HELD.get() | {identity})
         try:
             if sign:
@@ -98,6 +103,55 @@ def sync_folder(folder: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def read_bytes(path: Path, shown: Path, what: str, mend: str | None = None) -> bytes:
+    """The content of a file that a person edits.
+
+    Parameters
+    ----------
+    path, shown : Path
+        The file, and how to name it to the user.
+    what : str
+        What it should be: "a TOML file".
+    mend : str, optional
+        How to mend it where it is not there or cannot be read, if ripeness.toml does not name it.
+
+    Raises
+    ------
+    ContentError
+        If there is no such file, or it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        found, how = "no such file", "create it or correct the path in ripeness.toml"
+    except IsADirectoryError:
+        found, how = "a folder", "rename the folder, or correct the path in ripeness.toml"
+    except OSError as error:
+        found, how = f"a file that cannot be read ({(error.strerror or 'error').lower()})", "give yourself the right to read it"
+    raise ContentError(Fault(shown, None, found, what, mend or how))
+
+
+def read_text(path: Path, shown: Path, what: str, mend: str | None = None) -> str:
+    """The text of a file that a person edits: UTF-8, without a byte order mark, lines ended by LF.
+
+    Raises
+    ------
+    ContentError
+        As `read_bytes`; or with the first line that is not UTF-8.
+    """
+    raw = read_bytes(path, shown, what, mend)
+    try:
+        return with_lf(raw).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ContentError(say_not_utf8(error, shown)) from None
+
+
+def say_not_utf8(error: UnicodeDecodeError, shown: Path, mend: str | None = None) -> Fault:
+    """The fault of bytes that cannot be decoded, at their line."""
+    line = error.object[: error.start].count(b"\n") + 1
+    return Fault(shown, line, "bytes that are not UTF-8", "UTF-8 text", mend or "save the file as UTF-8")
 
 
 @contextmanager
@@ -173,10 +227,22 @@ def _identity(folder: Path) -> tuple[int, int]:
     return about.st_dev, about.st_ino
 
 
-def _wait(descriptor: int, note: Path, shown: Path, wait_seconds: float) -> None:
+def _try(descriptor: int, shared: bool) -> bool:
+    """Take the lock if nobody is in the way."""
+    if shared and sys.platform != "win32":
+        import fcntl
+
+        with suppress(BlockingIOError):
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)  # of one kind with the lock that filelock takes
+            return True
+        return False
+    return lock_descriptor(descriptor, blocking=False)
+
+
+def _wait(descriptor: int, note: Path, shown: Path, wait_seconds: float, shared: bool) -> None:
     until = time.monotonic() + wait_seconds
     try:
-        while not lock_descriptor(descriptor, blocking=False):
+        while not _try(descriptor, shared):
             if time.monotonic() >= until:
                 raise BusyError(
                     f"{shown.as_posix()}: {_holder(note)} and did not end within {wait_seconds:g} s. "

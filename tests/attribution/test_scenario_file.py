@@ -10,7 +10,7 @@ import pytest
 from ripeness.attribution.scenario_file import FILE, read_scenarios
 from ripeness.calendar import week_of
 from ripeness.errors import ContentError, UsageError
-from ripeness.workflow.request import Request, check_workspace
+from ripeness.workflow.request import Request, open_workspace
 from ripeness.workflow.scenarios import run_scenarios, run_would_have
 
 SOUND = """schema = 1
@@ -40,7 +40,7 @@ to_week = 4
 
 
 def read(root: Path) -> object:
-    checked = check_workspace(root)
+    checked = open_workspace(root)
     return read_scenarios(checked.workspace, checked.claims, checked.store.contracts)
 
 
@@ -147,7 +147,7 @@ def test_where_none_is_written_the_commands_say_so(copied_workspace: Path, wante
 
 
 def test_from_names_the_days_that_will_do_before_any_fit(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    checked, begun = check_workspace(root), list[date | None]()
+    checked, begun = open_workspace(root), list[date | None]()
 
     class Fitted(Exception):
         pass

@@ -17,7 +17,7 @@ from ripeness.inference.compiled import data_of
 from ripeness.inference.coordinates import build_coordinates
 from ripeness.model.spec import ModelSpec, Variant, build_spec
 from ripeness.model.terms.outside import outside_basis
-from ripeness.workflow.request import check_workspace
+from ripeness.workflow.request import open_workspace
 
 Array = NDArray[np.float64]
 ROOT = Path(__file__).resolve().parents[2]
@@ -37,7 +37,7 @@ def spec_of(data: str) -> ModelSpec:
 
 def shipped_spec(root: Path = ROOT) -> ModelSpec:
     """The specification of a workspace on its default origin."""
-    checked = check_workspace(root)
+    checked = open_workspace(root)
     return build_spec(checked.workspace, checked.vintage(None), elicit_priors(checked.priors))[0]
 
 

@@ -39,7 +39,7 @@ from ripeness.reweighting.refusals import beyond_window, untrustworthy
 from ripeness.reweighting.reweighted import STORED, StoredFit, look_ahead, store_fit, update_fit
 from ripeness.reweighting.weights import Anchor, weighted_mean
 from ripeness.reweighting.window import LONGEST, PERIODS
-from ripeness.workflow.request import check_workspace
+from ripeness.workflow.request import open_workspace
 
 Array = NDArray[np.float64]
 ROOT = Path(__file__).resolve().parents[2]
@@ -64,7 +64,7 @@ class Replay:
     """
 
     def __init__(self, root: Path, scratch: Path, seed: int) -> None:
-        self.checked = check_workspace(root)
+        self.checked = open_workspace(root)
         self.priors = elicit_priors(self.checked.priors)
         self.scratch, self.seed = scratch, seed
         scratch.mkdir(parents=True, exist_ok=True)

@@ -82,7 +82,7 @@ def test_a_spoilt_ledger_is_refused_with_its_line(workspace: Path, tree_of: Tree
     path.write_text(path.read_text("utf-8").replace("0.301819", "30.2 %"), "utf-8")
     before = tree_of(workspace)
     result = run("--workspace", workspace)
-    assert result.exit_code == 1 and "Error: reports/ledger.csv, line 3: found a line that cannot be read" in result.stderr
+    assert result.exit_code == 1 and "Error: reports/ledger.csv, line 3: found probability '30.2 %'" in result.stderr
     assert "Traceback" not in result.output
     assert tree_of(workspace) == before
 

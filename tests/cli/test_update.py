@@ -239,7 +239,7 @@ def test_differences_between_two_days(copied_workspace: Path, file: Callable[...
     assert "Nothing became known" in run("data", "diff", "2026-07-08", "2026-07-09", "--workspace", copied_workspace).stdout
 
 
-FORBIDDEN = {"pymc", "pytensor", "nutpie", "preliz", "arviz", "xarray", "matplotlib", "pandera"}
+FORBIDDEN = {"pymc", "pytensor", "nutpie", "preliz", "arviz", "xarray", "matplotlib"}
 
 
 def test_fifty_rows_load_no_sampler_and_take_less_than_a_second(copied_workspace: Path, tmp_path: Path) -> None:

@@ -8,8 +8,7 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
-from ripeness.data.differences import compare
-from ripeness.data.vintages import read_store
+from ripeness.data.vintages import compare, read_store
 from ripeness.workspace import Workspace
 
 OIL = """observed_on,value,published_on,source,grade

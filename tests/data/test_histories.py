@@ -13,7 +13,7 @@ import pandas as pd
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ripeness.data.batches import UPDATES_FILE, no_batches
+from ripeness.data.batches import FORM, UPDATES_FILE
 from ripeness.data.vintages import read_store
 from ripeness.intake.incoming import read_files
 from ripeness.intake.updates import Choices, update_store
@@ -105,7 +105,7 @@ def test_an_as_of_view_depends_on_published_on_alone(
     order = list(range(len(rows)))
     chance.shuffle(order)
     shuffled = rows.iloc[order].assign(line=range(2, len(rows) + 2)).reset_index(drop=True)  # as if entered in another order
-    other = replace(store, rows=store.rows | {"oil": shuffled}, batches=no_batches())
+    other = replace(store, rows=store.rows | {"oil": shuffled}, batches=FORM.empty())
     for origin in ORIGINS:
         known = rows[rows["published_on"] <= pd.Timestamp(origin)]
         alone = replace(store, rows=store.rows | {"oil": known.reset_index(drop=True)})  # as if nothing had come after

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from three_files import AFTER, COMPLETED, NEW, OLD, SHOWN, TAKEN_BACK, fill, interrupt, update
 
-from ripeness.data.journal import reading, writing
+from ripeness.data.transaction import reading, writing
 from ripeness.errors import ContentError
 
 Tree = Callable[[Path], dict[str, bytes | None]]

@@ -9,9 +9,9 @@ import pytest
 
 from ripeness.data.indicators import Contract, read_contracts
 from ripeness.data.rows import read_rows
-from ripeness.data.tables import MOST_TOLD
 from ripeness.errors import ContentError
 from ripeness.workspace import Workspace
+from ripeness.workspace.csv import MOST_TOLD
 
 Write = Callable[..., Workspace]
 HEADER = "observed_on,value,published_on,source,grade\n"

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ripeness.data.events import COVERAGE_TYPES, EVENT_TYPES
+from ripeness.data.events import COVERAGE, EVENTS
 from ripeness.data.indicators import Contract
-from ripeness.data.rows import TYPES
+from ripeness.data.rows import ROWS
 from ripeness.data.vintages import LookAheadError, Store, Vintage, read_store
 from ripeness.errors import ContentError, UsageError
 from ripeness.workspace import Workspace
@@ -177,7 +177,7 @@ def test_faults_of_all_files_are_told_at_once(write_workspace: Write, sound_indi
 
 
 def test_reading_data_loads_no_sampler() -> None:
-    heavy = ("pymc", "pytensor", "nutpie", "preliz", "pandera")
+    heavy = ("pymc", "pytensor", "nutpie", "preliz")
     code = f"import sys, ripeness.data.vintages; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
@@ -231,9 +231,9 @@ def _store(made: list[Record]) -> Store:
     }
     return Store(
         {"oil": OIL},
-        {"oil": pd.DataFrame(rows, index=range(len(made))).astype(TYPES)},
-        pd.DataFrame(events, index=range(len(made))).astype(EVENT_TYPES),
-        pd.DataFrame(coverage, index=range(len(made))).astype(COVERAGE_TYPES),
+        {"oil": pd.DataFrame(rows, index=range(len(made))).astype(ROWS.dtypes)},
+        pd.DataFrame(events, index=range(len(made))).astype(EVENTS.dtypes),
+        pd.DataFrame(coverage, index=range(len(made))).astype(COVERAGE.dtypes),
         {},
     )
 

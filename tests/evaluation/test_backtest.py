@@ -35,7 +35,7 @@ from ripeness.inference.gate import Criterion, Verdict
 from ripeness.model.spec import ModelSpec
 from ripeness.report.drawing import write_chart
 from ripeness.report.studies import plot_backtest
-from ripeness.workflow.request import Inputs, check_workspace
+from ripeness.workflow.request import Inputs, open_workspace
 from ripeness.workflow.studies import Backtest
 from ripeness.workspace import FitSettings
 
@@ -68,7 +68,7 @@ def one_thread() -> Iterator[Executor]:
 
 @pytest.fixture(scope="module")
 def checked() -> Inputs:
-    return check_workspace(ROOT)
+    return open_workspace(ROOT)
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ripeness.data.batches import TYPES
+from ripeness.data.batches import FORM
 from ripeness.data.vintages import LookAheadError, Store, read_store
 from ripeness.evaluation.origins import backtest_origins, final_vintage, find_clusters, is_recorded, populations_of, spread_evenly
 from ripeness.workspace import Workspace, read_workspace
@@ -60,7 +60,7 @@ def test_a_vintage_counts_as_recorded_only_if_its_newest_rows_had_been_entered(s
     assert not is_recorded(store, store.as_of(ORIGIN))
     vintage = store.as_of(ORIGIN)
     tables = [*vintage.values, "events", "coverage"]
-    nothing = {name: 0 for name in TYPES if TYPES[name] == "int64"}
+    nothing = {name: 0 for name, dtype in FORM.types.items() if dtype == "int64"}
 
     def entered(day: date) -> Store:
         rows = [
@@ -76,7 +76,7 @@ def test_a_vintage_counts_as_recorded_only_if_its_newest_rows_had_been_entered(s
             }
             for name in tables
         ]
-        return replace(store, batches=pd.DataFrame(rows)[list(TYPES)].astype(TYPES))
+        return replace(store, batches=pd.DataFrame(rows)[list(FORM.types)].astype(dict(FORM.types)).assign(line=0))
 
     assert is_recorded(entered(ORIGIN), vintage)
     assert not is_recorded(entered(ORIGIN + timedelta(days=1)), vintage)

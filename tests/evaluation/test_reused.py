@@ -24,7 +24,7 @@ from ripeness.model.spec import ModelSpec
 from ripeness.model.terms.slow_levels import level_basis
 from ripeness.reweighting import refusals as reasons
 from ripeness.reweighting.stored import Base, read_base
-from ripeness.workflow.request import check_workspace
+from ripeness.workflow.request import open_workspace
 from ripeness.workspace import FitSettings
 
 ROOT = Path(__file__).parents[2]
@@ -50,7 +50,7 @@ def never(spec: ModelSpec, which: tuple[str, str, str], settings: FitSettings, s
 @pytest.fixture(scope="module")
 def tasks() -> tuple[Task, Task]:
     """What is asked as of the origin, and with final data that are the same."""
-    checked = check_workspace(ROOT)
+    checked = open_workspace(ROOT)
     priors = elicit_priors(checked.priors)
     as_of, final = (plan(checked.workspace, checked.store, priors, [ORIGIN], kind, SETTINGS, 1, "test") for kind in (AS_OF, FINAL))
     (known,), (later,) = joined(as_of, final)

@@ -19,7 +19,6 @@ from random import Random
 from types import FrameType
 
 import pandas as pd
-import pandera.pandas  # noqa: F401 (loaded at the first refusal otherwise, which is then slow)
 from samples import INCOMING, JUDGED, PUBLISHED, STORE, files_of, write_shipped, write_small
 
 from ripeness.cli.imports import update_from_import
@@ -38,7 +37,7 @@ _CLOCKS = ((signal.SIGPROF, signal.ITIMER_PROF, 1), (signal.SIGALRM, signal.ITIM
 # Faults that have no line: of the file as a whole, or of an entry of a JSON array, which says its place.
 WHOLE = re.compile(
     r"an empty file|a header and no row|no rows|no row of '|no number in |(TOML|JSON) that cannot be read|no table of announcements|rows of '|broken UTF-16|no indicator|rows without a contract|no such file|entry \d+ without"
-    r"|.* in entry \d+$|no '(schema|title|question|condition|factor)'|days or months|no \["
+    r"|(?s:.*) in entry \d+$|no '(schema|title|question|condition|factor)'|days or months|no \["
 )
 
 

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ripeness.data.forms import COVERAGE, EVENTS, ROWS
-from ripeness.data.tables import MOST_TOLD
+from ripeness.data.events import COVERAGE, EVENTS
+from ripeness.data.rows import ROWS
 from ripeness.errors import ContentError, UsageError
-from ripeness.intake.cells import CHUNK
 from ripeness.intake.incoming import TABLE, Incoming, read_files, read_incoming
+from ripeness.workspace.csv import CHUNK, MOST_TOLD
 
 KNOWN = ("oil", "poll")
 HEADER = "observed_on,value,published_on,source,grade\n"

@@ -293,7 +293,7 @@ def test_the_record_is_json_free_text(bring: Bring, workspace: Workspace) -> Non
         (",11,", ",11 to 12,", "lines '11 to 12'"),
         ("\n1,", "\n0,", "batch 0"),
         ("\n1,", "\nfirst,", "batch 'first'"),
-        (",1,0,0,", ",1.5,0,0,", "no whole number"),
+        (",1,0,0,", ",1.5,0,0,", "'1.5'; expected a whole number"),
         ("oil.csv,", "oil.csv;b.csv,", "a hash for each file"),
         ("2024-03-19", "19.3.2024", "date '19.3.2024'"),
         ("late_lines", "late", "unknown column 'late'"),

@@ -22,7 +22,7 @@ from ripeness.model.terms.outside import outside_basis
 from ripeness.reweighting.refusals import beyond_window
 from ripeness.reweighting.reweighted import StoredFit, store_fit, update_fit, with_draws
 from ripeness.reweighting.weights import Anchor
-from ripeness.workflow.request import Inputs, check_workspace
+from ripeness.workflow.request import Inputs, open_workspace
 
 Array = NDArray[np.float64]
 ROOT = Path(__file__).resolve().parents[2]
@@ -33,7 +33,7 @@ ANCHORS = (Anchor(0.1, 0.001), Anchor(0.2, 0.002))
 
 @pytest.fixture(scope="module")
 def checked() -> Inputs:
-    return check_workspace(ROOT)
+    return open_workspace(ROOT)
 
 
 @pytest.fixture(scope="module")

@@ -96,8 +96,8 @@ def test_unknown_sources_and_wrong_numbers_of_files_are_refused(tmp_path: Path) 
         (b"Day,Price\n2022-03-01,1\n", "a column Date", 1),
         (b"Date,Price\n2022-03-01,1\n2022-03-01,2\n", "a second time", 3),
         (b"Date,Price\n2022-03-01,\xff\n", "not UTF-8", 2),
-        (b"Date,Price\n", "no rows", None),
-        (b"", "a column Date", 1),
+        (b"Date,Price\n", "a header and no row", None),
+        (b"", "an empty file", None),
     ],
 )
 def test_broken_files_are_refused_with_their_line(tmp_path: Path, content: bytes, words: str, line: int | None) -> None:

@@ -19,7 +19,7 @@ import pytest
 from ripeness.attribution.futures import Origin, open_origin
 from ripeness.elicitation.elicited import Priors
 from ripeness.reweighting.stored import read_base
-from ripeness.workflow.request import Request, check_workspace
+from ripeness.workflow.request import Request, open_workspace
 
 ROOT = Path(__file__).parents[2]
 ORIGIN = date(2025, 6, 18)
@@ -83,11 +83,11 @@ def workspace(short_run: ShortRun, tmp_path_factory: pytest.TempPathFactory) -> 
 @pytest.fixture(scope="module")
 def vintage(workspace: Path) -> Any:
     """What was known on the short run's day."""
-    return check_workspace(workspace).vintage(ORIGIN)
+    return open_workspace(workspace).vintage(ORIGIN)
 
 
 @pytest.fixture(scope="module")
 def origin(workspace: Path, vintage: Any) -> Origin:
     """What scenarios and the watch list of that day start from."""
-    checked, base = check_workspace(workspace), read_base(workspace / "reports" / ORIGIN.isoformat() / "base.npz")
+    checked, base = open_workspace(workspace), read_base(workspace / "reports" / ORIGIN.isoformat() / "base.npz")
     return open_origin(checked.workspace, Priors({}, {}, checked.priors), base, vintage, 1)

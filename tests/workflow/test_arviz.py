@@ -169,9 +169,9 @@ def test_plots_come_from_plotly_as_well(fit: xr.DataTree) -> None:
 
 def test_log_prior_is_the_density_of_each_quantity_in_natural_units(run: Run, fit: xr.DataTree, workspace: Path) -> None:
     from ripeness.elicitation.elicit import elicit_priors
-    from ripeness.workflow.request import check_workspace
+    from ripeness.workflow.request import open_workspace
 
-    priors = elicit_priors(check_workspace(workspace).priors)
+    priors = elicit_priors(open_workspace(workspace).priors)
     war = priors["war_level"]
     found, draws = fit["log_prior"], fit.posterior
     assert np.allclose(found["log_war_level"], stats.norm.logpdf(draws["log_war_level"], war.mu, war.sigma), atol=2**-9)

@@ -18,7 +18,7 @@ from ripeness.reweighting import refusals as reasons
 from ripeness.workflow import issue
 from ripeness.workflow.issue import explain_forecast, run_report
 from ripeness.workflow.news import NEWS, NEWS_FIGURE, run_news
-from ripeness.workflow.request import Request, check_workspace
+from ripeness.workflow.request import Request, open_workspace
 from ripeness.workflow.run import open_run, quiet
 
 FROM, TO = "2025-06-18", "2025-06-29"
@@ -81,7 +81,7 @@ def test_it_is_stored_with_its_figure_and_told_in_a_paragraph(told: tuple[Path, 
 def test_a_report_explains_once_and_needs_no_fit(told: tuple[Path, dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> None:
     root, news = told
     folder = root / "reports" / TO
-    inputs, run = check_workspace(root), open_run(folder)
+    inputs, run = open_workspace(root), open_run(folder)
     stored = {name: (folder / name).read_bytes() for name in (NEWS, "scenarios.json", "watch.json")}
     with monkeypatch.context() as patch:  # unchanged: nothing is told again
         patch.setattr(issue, "origin_of", None)

@@ -8,6 +8,7 @@ from datetime import date
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from ripeness import names, open_run
@@ -30,6 +31,7 @@ def test_forecast_table_has_the_headline_question_first(short_run: Any) -> None:
         assert chances == sorted(chances)
     for row in rows[:4]:
         assert 0 < float(row["lower"]) < float(row["probability"]) < float(row["upper"]) < 1
+    pd.testing.assert_frame_equal(open_run(short_run.folder).forecast, pd.read_csv(short_run.folder / "forecast.csv"), check_exact=True)
 
 
 def test_headline_is_the_even_mixture_of_the_readings(short_run: Any) -> None:

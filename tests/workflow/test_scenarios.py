@@ -29,7 +29,7 @@ from ripeness.attribution.what_if import build_panel, read_panel
 from ripeness.errors import UsageError
 from ripeness.reweighting.reweighted import update_fit
 from ripeness.reweighting.stored import read_base
-from ripeness.workflow.request import Request, check_workspace
+from ripeness.workflow.request import Request, open_workspace
 from ripeness.workflow.scenarios import SCENARIOS, run_scenarios, run_would_have
 
 BASE = "2025-06-18"
@@ -37,7 +37,7 @@ BASE = "2025-06-18"
 
 @pytest.fixture(scope="module")
 def shipped(workspace: Path) -> dict[str, Scenario]:
-    checked = check_workspace(workspace)
+    checked = open_workspace(workspace)
     return read_scenarios(checked.workspace, checked.claims, checked.store.contracts)
 
 

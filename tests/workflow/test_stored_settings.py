@@ -22,7 +22,7 @@ from ripeness.workflow.forecasts import run_fit, run_forecast
 from ripeness.workflow.identity import identify
 from ripeness.workflow.issue import run_report
 from ripeness.workflow.news import run_news
-from ripeness.workflow.request import Request, check_workspace
+from ripeness.workflow.request import Request, open_workspace
 from ripeness.workflow.run import BASE, FORECAST_JSON, MANIFEST, POSTERIOR, open_run, quiet
 from ripeness.workflow.scenarios import run_scenarios, run_would_have
 from ripeness.workflow.watchlist import run_watch
@@ -39,7 +39,7 @@ def desk(short_run: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The short run's workspace as `ripeness report --seed 7` would have left it, though the seed of ripeness.toml is another."""
     root = tmp_path_factory.mktemp("seed") / "workspace"
     shutil.copytree(short_run.root, root)
-    folder, inputs = root / "reports" / ORIGIN.isoformat(), check_workspace(root)
+    folder, inputs = root / "reports" / ORIGIN.isoformat(), open_workspace(root)
     assert inputs.workspace.fit.seed != SEED
     run_id = identify(inputs, inputs.vintage(ORIGIN), SEED, "compiled")["run_id"]
     for name in (MANIFEST, FORECAST_JSON):
@@ -73,7 +73,7 @@ COMMANDS: dict[str, Callable[[Request], Any]] = {
     "scenario": lambda request: run_scenarios(request, ["mediation"], False, None),
     "scenario --from": lambda request: run_would_have(request, ["mediation"], date(2024, 6, 2)),
     "news": lambda request: run_news(Request(request.workspace), ORIGIN.isoformat(), ORIGIN.isoformat()),
-    "study": lambda request: studies._open(check_workspace(request.workspace), request, quiet),
+    "study": lambda request: studies._open(open_workspace(request.workspace), request, quiet),
 }
 
 
@@ -92,7 +92,7 @@ def test_export_uses_the_stored_run_with_its_own_seed(desk: Path, tmp_path: Path
 
 
 def test_a_study_has_the_seed_of_the_run_or_its_own(desk: Path) -> None:
-    inputs = check_workspace(desk)
+    inputs = open_workspace(desk)
     assert studies._open(inputs, Request(desk, ORIGIN), quiet).seed == SEED
     assert studies._open(inputs, Request(desk, ORIGIN, seed=3), quiet).seed == 3
 
@@ -108,7 +108,7 @@ def test_a_later_forecast_and_its_news_use_the_fit_whatever_its_seed(desk: Path)
 def test_the_run_says_what_it_was_made_with(desk: Path) -> None:
     run = open_run(desk / "reports" / ORIGIN.isoformat())
     assert (run.origin, run.seed, run.sampler, run.is_reweighted) == (ORIGIN, SEED, "compiled", False)
-    assert run.manifest["settings"] == check_workspace(desk).workspace.fit.model_dump(mode="json")
+    assert run.manifest["settings"] == open_workspace(desk).workspace.fit.model_dump(mode="json")
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_what_is_asked_for_is_made(desk: Path, asked: dict[str, Any], reason: st
 
 
 def test_another_sampler_is_another_run(desk: Path) -> None:
-    inputs = check_workspace(desk)
+    inputs = open_workspace(desk)
     named = {sampler: identify(inputs, inputs.vintage(ORIGIN), 1, sampler) for sampler in ("compiled", "nutpie", "pymc")}
     assert len({one["run_id"] for one in named.values()}) == 3
     assert named["pymc"]["command"].endswith("--seed 1 --sampler pymc") and named["compiled"]["command"].endswith("--seed 1")
@@ -147,7 +147,7 @@ def test_a_seed_written_into_the_workspace_is_taken(desk: Path, tmp_path: Path, 
     monkeypatch.setattr(forecasts, "_fit", fit)
     with pytest.raises(Fitted):
         run_forecast(Request(root, ORIGIN))
-    assert asked == [check_workspace(root).workspace.fit.seed]
+    assert asked == [open_workspace(root).workspace.fit.seed]
 
 
 def test_other_line_ends_are_the_same_run(desk: Path, tmp_path: Path) -> None:

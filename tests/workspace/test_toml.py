@@ -57,6 +57,7 @@ def fault_of(tmp_path: Path, text: str | bytes) -> Fault:
     ("key", "line"),
     [
         (("schema",), 2),
+        (("plain", "a"), 10),
         (("note",), 3),
         (("after",), 7),
         (("plain",), 9),

@@ -12,9 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from ripeness.cli.screen import json_cell, open_console, print_json
-from ripeness.data.differences import CHANGES, compare
-from ripeness.data.forms import form_of
-from ripeness.data.vintages import read_store
+from ripeness.data.events import form_of
+from ripeness.data.vintages import CHANGES, compare, read_store
 from ripeness.errors import UsageError, did_you_mean
 from ripeness.workspace import read_workspace
 

@@ -44,10 +44,10 @@ def show_check(root: Path, json: bool) -> None:
         With every fault of every file.
     """
     from ripeness.attribution.scenario_file import read_scenarios
-    from ripeness.workflow.request import check_workspace
+    from ripeness.workflow.request import open_workspace
 
     try:
-        found = check_workspace(root)
+        found = open_workspace(root)
         scenarios = read_scenarios(found.workspace, found.claims, found.store.contracts)
     except ContentError as error:
         if json:

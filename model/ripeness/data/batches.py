@@ -19,23 +19,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ripeness.data.tables import Rule, read_table
+from ripeness.data.tables import DAY, TEXT, WHOLE, Form, Rule, read_table
 
 UPDATES_FILE: Final = "updates.csv"
 VERDICTS: Final = ("new", "revision", "withdrawal", "late entry", "duplicate", "refused")
 APPENDED: Final = VERDICTS[:4]
 COLUMNS: Final = ("batch", "date", "table", "files", "sha256", "lines", "late_lines", *VERDICTS)
-TYPES: Final = {
-    "batch": "int64",
-    "date": "datetime64[ns]",
-    "table": "str",
-    "files": "str",
-    "sha256": "str",
-    "lines": "str",
-    "late_lines": "str",
-    **dict.fromkeys(VERDICTS, "int64"),
-    "line": "int64",
-}
+FORM: Final = Form(types=dict.fromkeys(COLUMNS, TEXT) | {"batch": WHOLE, "date": DAY} | dict.fromkeys(VERDICTS, WHOLE))
 
 _LINES = r"(\d+(-\d+)?( \d+(-\d+)?)*)?"
 _HASHES = r"[0-9a-f]{64}(;[0-9a-f]{64})*"
@@ -54,24 +44,7 @@ def read_batches(path: Path, shown: Path) -> pd.DataFrame:
     ContentError
         With the line of everything that is wrong.
     """
-    table = read_table(path, shown, COLUMNS)
-    numbers = {name: table.numbers(name, empty=False) for name in ("batch", *VERDICTS)}
-    frame = pd.DataFrame({name: table.columns[name] for name in ("table", "files", "sha256", "lines", "late_lines")})
-    for name, found in numbers.items():
-        frame[name] = np.where(np.isnan(found), 0, found)
-    frame["date"], frame["line"] = table.days("date"), table.lines
-    whole = (frame[list(numbers)] % 1 == 0) & (frame[list(numbers)] >= 0) & (frame[list(numbers)] < 2**53)
-    for row in np.flatnonzero(~whole.all(axis=1)):
-        table.refuse(int(row), "a batch or a count that is no whole number", "whole numbers from 0", "restore the line from its history")
-    table.raise_faults()
-    frame = frame[[*COLUMNS, "line"]].astype(TYPES)
-    table.check(frame, TYPES, _rules())
-    return frame
-
-
-def no_batches() -> pd.DataFrame:
-    """The record before the first update."""
-    return pd.DataFrame({name: [] for name in TYPES}).astype(TYPES)
+    return read_table(path, shown, FORM, _rules())
 
 
 def entries(batches: pd.DataFrame, table: str, lines: pd.Series[int]) -> pd.DataFrame:

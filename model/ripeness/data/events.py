@@ -14,36 +14,36 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from ripeness.data.rows import grade_rule, plain_rule
-from ripeness.data.tables import Rule, Said, read_table
+from ripeness.data.rows import ROWS
+from ripeness.data.tables import DAY, NUMBER, TEXT, YES_NO, Form, Rule, Table, grade_rule, plain_rule, read_table, text_rule
 from ripeness.errors import did_you_mean
+from ripeness.workspace.csv import Said
 
 EVENTS_FILE: Final = "events.csv"
 COVERAGE_FILE: Final = "coverage.csv"
-EVENT_COLUMNS: Final = ("date", "end_date", "kind", "round", "published_on", "description", "source", "grade")
-COVERAGE_COLUMNS: Final = ("from", "to", "q05", "q95", "published_on", "note")
-EVENT_KEY: Final = ["date", "kind", "description"]
-COVERAGE_KEY: Final = ["from", "to"]
-EVENT_TYPES: Final = {
-    "date": "datetime64[ns]",
-    "end_date": "datetime64[ns]",
-    "kind": "str",
-    "round": "bool",
-    "published_on": "datetime64[ns]",
-    "description": "str",
-    "source": "str",
-    "grade": "str",
-    "line": "int64",
-}
-COVERAGE_TYPES: Final = {
-    "from": "datetime64[ns]",
-    "to": "datetime64[ns]",
-    "q05": "float64",
-    "q95": "float64",
-    "published_on": "datetime64[ns]",
-    "note": "str",
-    "line": "int64",
-}
+EVENTS: Final = Form(
+    types={
+        "date": DAY,
+        "end_date": DAY,
+        "kind": TEXT,
+        "round": YES_NO,
+        "published_on": DAY,
+        "description": TEXT,
+        "source": TEXT,
+        "grade": TEXT,
+    },
+    key=("date", "kind", "description"),
+    content=("end_date", "round", "grade", "source"),
+    defaults=(("end_date", "date"),),
+)
+COVERAGE: Final = Form(
+    types={"from": DAY, "to": DAY, "q05": NUMBER, "q95": NUMBER, "published_on": DAY, "note": TEXT},
+    key=("from", "to"),
+    content=("q05", "q95", "note"),
+)
+BY_TABLE: Final = {"events": EVENTS, "coverage": COVERAGE}
+EVENT_KEY: Final = [*EVENTS.key, "published_on"]
+COVERAGE_KEY: Final = list(COVERAGE.key)
 
 ROUND: Final = "round"
 GOVERNMENT_ENDS: Final = "government_ends"
@@ -84,27 +84,7 @@ def read_events(path: Path, shown: Path) -> pd.DataFrame:
     ContentError
         With the line of everything that is wrong.
     """
-    table = read_table(path, shown, EVENT_COLUMNS)
-    said = table.columns["round"]
-    for row, word in enumerate(said):
-        if word not in ("yes", "no"):
-            table.refuse(row, f"round '{word}'", "yes or no", "say whether the event is a round as ripeness.toml defines it", "round")
-    date = table.days("date")
-    frame = pd.DataFrame(
-        {
-            "date": date,
-            "end_date": table.days("end_date", default="date"),
-            "kind": table.columns["kind"],
-            "round": [word == "yes" for word in said],
-            "published_on": table.days("published_on"),
-            "description": table.columns["description"],
-            "source": table.columns["source"],
-            "grade": table.columns["grade"],
-            "line": table.lines,
-        }
-    ).astype(EVENT_TYPES)
-    table.check(frame, EVENT_TYPES, event_rules())
-    return frame
+    return read_table(path, shown, EVENTS, event_rules())
 
 
 def read_coverage(path: Path, shown: Path) -> pd.DataFrame:
@@ -121,23 +101,18 @@ def read_coverage(path: Path, shown: Path) -> pd.DataFrame:
     ContentError
         With the line of everything that is wrong; stretches must follow each other without gap or overlap.
     """
-    table = read_table(path, shown, COVERAGE_COLUMNS)
-    frame = pd.DataFrame(
-        {
-            "from": table.days("from"),
-            "to": table.days("to"),
-            "q05": table.numbers("q05", empty=False),
-            "q95": table.numbers("q95", empty=False),
-            "published_on": table.days("published_on"),
-            "note": table.columns["note"],
-            "line": table.lines,
-        }
-    ).astype(COVERAGE_TYPES)
-    rules = coverage_rules()
-    if not table.unread:  # a stretch whose dates cannot be read would pass for a gap
-        rules.append(Rule("contiguous", ("from", "to"), _follows, _say_gap))
-    table.check(frame, COVERAGE_TYPES, rules)
-    return frame.sort_values(["from", "to", "published_on"], ignore_index=True)
+    contiguous = Rule("contiguous", ("from", "to"), _follows, _say_gap)
+
+    def rules(table: Table) -> list[Rule]:
+        # a stretch whose dates cannot be read would pass for a gap
+        return coverage_rules() if table.unread or table.faults else [*coverage_rules(), contiguous]
+
+    return read_table(path, shown, COVERAGE, rules).sort_values(["from", "to", "published_on"], ignore_index=True)
+
+
+def form_of(table: str) -> Form:
+    """The form of a table: events, coverage, or an indicator."""
+    return BY_TABLE.get(table, ROWS)
 
 
 def event_rules() -> list[Rule]:
@@ -175,19 +150,9 @@ def event_rules() -> list[Rule]:
                 "correct one of the dates, or the kind",
             ),
         ),
-        Rule(
-            "described",
-            ("description",),
-            lambda events: events["description"] != "",
-            lambda event, _: ("no description", "a few words on what happened", "describe the event"),
-        ),
-        Rule(
-            "source",
-            ("source",),
-            lambda events: events["source"] != "",
-            lambda event, _: ("no source", "where it was reported", "name the source"),
-        ),
-        Rule("unique", ("date", "published_on"), lambda events: ~events.duplicated([*EVENT_KEY, "published_on"]), _say_twin),
+        text_rule("description", "a few words on what happened", "describe the event"),
+        text_rule("source", "where it was reported", "name the source"),
+        Rule("unique", ("date", "published_on"), lambda events: ~events.duplicated(EVENT_KEY), _say_twin),
         grade_rule(),
         plain_rule("description"),
         plain_rule("source"),
@@ -195,7 +160,7 @@ def event_rules() -> list[Rule]:
 
 
 def _say_twin(event: Mapping[Any, Any], events: pd.DataFrame) -> Said:
-    twins = events[(events[[*EVENT_KEY, "published_on"]] == pd.Series(event)[[*EVENT_KEY, "published_on"]]).all(axis=1)]
+    twins = events[(events[EVENT_KEY] == pd.Series(event)[EVENT_KEY]).all(axis=1)]
     return (
         f"the same date, kind, description and published_on as line {twins.iloc[0]['line']}",
         "each event once",

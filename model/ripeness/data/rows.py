@@ -10,31 +10,26 @@ A revision is a new row with the same observed_on and a later published_on; an e
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
 from ripeness.data.indicators import Contract
-from ripeness.data.tables import GRADES, Rule, Said, read_table
+from ripeness.data.tables import DAY, NUMBER, TEXT, Form, Rule, grade_rule, plain_rule, read_table, text_rule
+from ripeness.workspace.csv import Said
 
-COLUMNS = ("observed_on", "value", "published_on", "source", "grade")
-OPTIONAL = ("sample_size",)
-FORMULA = r"[\t\r\n]|\s*[=+\-@＝＋－＠]"  # how a cell begins that a spreadsheet runs
-KEY = ["observed_on", "published_on"]
-TYPES = {
-    "observed_on": "datetime64[ns]",
-    "published_on": "datetime64[ns]",
-    "value": "float64",
-    "source": "str",
-    "grade": "str",
-    "sample_size": "float64",
-    "line": "int64",
-}
+ROWS: Final = Form(
+    types={"observed_on": DAY, "value": NUMBER, "published_on": DAY, "source": TEXT, "grade": TEXT, "sample_size": NUMBER},
+    key=("observed_on",),
+    content=("value", "sample_size", "grade", "source"),
+    optional=("sample_size",),
+    may_be_empty=("value", "sample_size"),
+)
+KEY = [*ROWS.key, "published_on"]
 
 
 def read_rows(path: Path, shown: Path, contract: Contract) -> pd.DataFrame:
@@ -58,20 +53,7 @@ def read_rows(path: Path, shown: Path, contract: Contract) -> pd.DataFrame:
     ContentError
         With the line of everything that is wrong.
     """
-    table = read_table(path, shown, COLUMNS, OPTIONAL)
-    frame = pd.DataFrame(
-        {
-            "observed_on": table.days("observed_on"),
-            "published_on": table.days("published_on"),
-            "value": table.numbers("value", empty=True),
-            "source": table.columns["source"],
-            "grade": table.columns["grade"],
-            "sample_size": table.numbers("sample_size", empty=True),
-            "line": table.lines,
-        }
-    ).astype(TYPES)
-    table.check(frame, TYPES, row_rules(path.stem, contract))
-    return frame
+    return read_table(path, shown, ROWS, row_rules(path.stem, contract))
 
 
 def row_rules(indicator: str, contract: Contract) -> list[Rule]:
@@ -80,12 +62,7 @@ def row_rules(indicator: str, contract: Contract) -> list[Rule]:
     rules = [
         Rule("published", ("observed_on", "published_on"), lambda rows: rows["published_on"] >= rows["observed_on"], _say_published),
         Rule("unique", ("observed_on", "published_on", "value"), lambda rows: ~rows.duplicated(KEY), _say_unique),
-        Rule(
-            "source",
-            ("source",),
-            lambda rows: rows["source"] != "",
-            lambda row, _: ("no source", "where the value was published", "name the source"),
-        ),
+        text_rule("source", "where the value was published", "name the source"),
         grade_rule(),
         plain_rule("source"),
         Rule(
@@ -149,36 +126,6 @@ def row_rules(indicator: str, contract: Contract) -> list[Rule]:
             )
         )
     return rules
-
-
-def grade_rule() -> Rule:
-    """The rule that a grade is one of GRADES."""
-    return Rule(
-        "grade",
-        ("grade",),
-        lambda rows: rows["grade"].isin(GRADES),
-        lambda row, _: (f"grade '{row['grade']}'", "A, B or C", "grade the source: A best, C worst"),
-    )
-
-
-def plain_rule(column: str) -> Rule:
-    """The rule that no text of a column would be run by a spreadsheet: what is refused here reaches no CSV that the project writes."""
-    return Rule(
-        f"plain {column}",
-        (column,),
-        lambda rows: _is_plain(rows[column]),
-        lambda row, _: (
-            f"{column} '{row[column][:40]}', which a spreadsheet would take for a formula",
-            "text that begins with none of = + - @",
-            "put a word before it",
-        ),
-    )
-
-
-def _is_plain(texts: pd.Series[str]) -> pd.Series[bool]:
-    codes, distinct = pd.factorize(texts)
-    plain = np.array([not re.match(FORMULA, text) for text in distinct], dtype=bool)
-    return pd.Series(plain[codes], index=texts.index)
 
 
 def _ends_a_period(days: pd.Series[pd.Timestamp], contract: Contract) -> pd.Series[bool]:

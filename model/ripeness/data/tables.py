@@ -1,31 +1,87 @@
-"""A CSV file of a known form, read into text with the line of every record; and rules about its rows, checked all at once."""
+"""Tables of a known form: the cells of a CSV as typed columns, and rules about its rows, all of them checked at once.
+
+Rows that are stored and rows that come in are converted and judged by the same functions; what reads the bytes is `workspace/csv.py`.
+"""
 
 from __future__ import annotations
 
-import csv
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from io import StringIO
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ripeness.errors import ContentError, Fault, did_you_mean
+from ripeness.errors import ContentError, Fault
+from ripeness.workspace.csv import Cells, Said, check_header, read_csv_file, tell
 
-GRADES = ("A", "B", "C")
-MOST_TOLD = 100  # faults of one kind told one by one: more are a fault of the whole file
+GRADES: Final = ("A", "B", "C")
 FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(2200, 1, 1)  # outside these a date is a slip of the finger
+FORMULA: Final = r"[\t\r\n]|\s*[=+\-@＝＋－＠]"  # how a cell begins that a spreadsheet runs
+DAY, NUMBER, WHOLE, YES_NO, TEXT = "datetime64[ns]", "float64", "int64", "bool", "str"
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_WHOLE = re.compile(r"\d{1,15}", re.ASCII)
+_UNDECODED = re.compile("[\udc80-\udcff]")
+_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+", re.ASCII)
+_MAYBE_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}", re.ASCII)
 
-Said = tuple[str, str, str]  # found, expected, mend
+Flags = NDArray[np.bool_]
+Row = Mapping[Any, Any]
+
+
+@dataclass(frozen=True)
+class Form:
+    """One kind of table.
+
+    Attributes
+    ----------
+    types : mapping
+        Column to dtype (DAY, NUMBER, WHOLE, YES_NO or TEXT), in the order of the file.
+    key : tuple of str
+        What stays the same when a row is revised; with published_on it names one row.
+    content : tuple of str
+        What a revision may change.
+    optional : tuple of str
+        Columns that a file may lack.
+    defaults : tuple of (str, str)
+        Columns whose empty cells take the text of another column.
+    may_be_empty : tuple of str
+        Columns of numbers whose cells may be empty.
+    """
+
+    types: Mapping[str, str]
+    key: tuple[str, ...] = ()
+    content: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
+    defaults: tuple[tuple[str, str], ...] = ()
+    may_be_empty: tuple[str, ...] = ()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Required columns."""
+        return tuple(name for name in self.types if name not in self.optional)
+
+    @property
+    def all_columns(self) -> tuple[str, ...]:
+        """Required and optional columns."""
+        return tuple(self.types)
+
+    @property
+    def dtypes(self) -> dict[str, str]:
+        """Of a frame: those of the columns, and that of the line."""
+        return {**self.types, "line": WHOLE}
+
+    def empty(self) -> pd.DataFrame:
+        """A frame without rows."""
+        return pd.DataFrame({name: [] for name in self.dtypes}).astype(self.dtypes)
 
 
 @dataclass(frozen=True)
@@ -46,186 +102,221 @@ class Rule:
     name: str
     columns: tuple[str, ...]
     holds: Callable[[pd.DataFrame], pd.Series[bool]]
-    say: Callable[[Mapping[Any, Any], pd.DataFrame], Said]
+    say: Callable[[Row, pd.DataFrame], Said]
 
 
 @dataclass
 class Table:
-    """The text of a CSV file by column, and the faults met so far.
+    """Rows as typed columns, and what is wrong with them.
 
-    Parameters
+    Attributes
     ----------
-    shown : Path
+    name : str
         How to name the file in faults.
-    columns : dict of list of str
-        Cells, stripped of surrounding blanks; optional columns the file lacks are empty.
-    lines : list of int
-        Line on which each record begins, counted from 1.
+    form : Form
+    frame : DataFrame (row)
+        The columns of the form, typed; line, counted from 1 (0: of no line).
+    unread : dict of ndarray (row,)
+        Column to which of its cells could not be read.
+    faults : list of Fault
+        Of each kind at most MOST_TOLD one by one.
     """
 
-    shown: Path
-    columns: dict[str, list[str]]
-    lines: list[int]
+    name: str
+    form: Form
+    frame: pd.DataFrame
+    unread: dict[str, Flags] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
-    unread: dict[str, set[int]] = field(default_factory=dict)
 
-    def refuse(self, row: int, found: str, expected: str, mend: str, unread: str | None = None) -> None:
-        """Note a fault at a row, and which column of it could not be read."""
-        self.faults.append(Fault(self.shown, self.lines[row], found, expected, mend))
-        if unread:
-            self.unread.setdefault(unread, set()).add(row)
+    def refuse(self, rows: Flags, say: Callable[[int], Said]) -> None:
+        """Note the fault of some rows of the frame."""
+        self.faults += tell(Path(self.name), self.frame["line"].to_numpy(), np.flatnonzero(rows), say)
 
-    def days(self, column: str, default: str | None = None) -> NDArray[np.datetime64]:
-        """The dates of a column (row,), datetime64[ns]; NaT where refused. Empty cells take the text of column `default`."""
-        texts = self.columns[column]
-        if default:
-            texts = [text or other for text, other in zip(texts, self.columns[default], strict=True)]
-        known = {text: parse_day(text) for text in set(texts)}
-        for row, text in enumerate(texts):
-            if known[text] is None:
-                self.refuse(row, *say_day(text, column), column)
-        return np.array([known[text] or "NaT" for text in texts], dtype="datetime64[ns]")
+    def can_be_read(self, columns: Sequence[str]) -> Flags:
+        """Of which rows all these columns could be read."""
+        wrong = [self.unread[name] for name in columns if name in self.unread]
+        return ~np.any(wrong, axis=0) if wrong else np.ones(len(self.frame), dtype=bool)
 
-    def numbers(self, column: str, empty: bool) -> NDArray[np.float64]:
-        """The numbers of a column (row,); NaN where refused, or empty if that is allowed."""
-        numbers = np.full(len(self.lines), np.nan)
-        for row, text in enumerate(self.columns[column]):
-            if not text and empty:
-                continue
-            number = parse_number(text)
-            if number is not None:
-                numbers[row] = number
-            else:
-                self.refuse(row, *say_number(text, column), column)
-        return numbers
+    def check(self, rules: Sequence[Rule]) -> None:
+        """Try every rule on every row of which all it looks at could be read."""
+        for rule in rules:
+            wrong = ~rule.holds(self.frame).to_numpy(dtype=bool) & self.can_be_read(rule.columns)
+            if wrong.any():
+                self.refuse(wrong, partial(self._broken, rule))
 
-    def check(self, frame: pd.DataFrame, types: Mapping[str, str], rules: Sequence[Rule]) -> None:
-        """Try every rule on every row, and the columns and their types; where something is wrong, one pandera schema says what.
+    def _broken(self, rule: Rule, row: int) -> Said:
+        return rule.say(self.frame.loc[row].to_dict(), self.frame)
+
+    def sound(self) -> pd.DataFrame:
+        """The frame.
 
         Raises
         ------
         ContentError
-            With all faults of the file, in the order of its lines.
+            If anything was refused, in the order of the lines.
         """
-        typed = {str(name): str(dtype) for name, dtype in frame.dtypes.items()} == dict(types)
-        if typed and all(self._where_read(rule)(frame).all() for rule in rules):
-            self.raise_faults()
-            return
-        import pandera.pandas as pa  # as slow to import as all the rest, and seldom needed
-
-        schema = pa.DataFrameSchema(
-            {name: pa.Column(dtype, nullable=True) for name, dtype in types.items()},
-            checks=[pa.Check(self._where_read(rule), name=rule.name) for rule in rules],
-            strict=True,
-        )
-        try:
-            schema.validate(frame, lazy=True)
-        except pa.errors.SchemaErrors as error:
-            by_name = {rule.name: rule for rule in rules}
-            cases = error.failure_cases[["check", "index"]].drop_duplicates()
-            if cases["index"].isna().any():  # a rule that broke, not a row that broke a rule
-                raise
-            for name, of_rule in cases.groupby("check"):
-                rows = sorted(int(row) for row in of_rule["index"])
-                for row in rows[:MOST_TOLD]:
-                    self.refuse(row, *by_name[str(name)].say(frame.loc[row].to_dict(), frame))
-                if len(rows) > MOST_TOLD:
-                    also = f"{len(rows) - MOST_TOLD} more rows, from this one on, with the fault of line {self.lines[rows[0]]}"
-                    self.refuse(rows[MOST_TOLD], also, "none", "mend them likewise")
-        self.raise_faults()
-
-    def _where_read(self, rule: Rule) -> Callable[[pd.DataFrame], pd.Series[bool]]:
-        unread = sorted(set().union(*(self.unread.get(column, set()) for column in rule.columns)))
-        return lambda frame: rule.holds(frame) | frame.index.isin(unread)
-
-    def raise_faults(self) -> None:
-        """Raise what was refused so far, in the order of the lines."""
         if self.faults:
             raise ContentError(sorted(self.faults, key=lambda fault: fault.line or 0))
+        return self.frame
 
 
-def read_table(path: Path, shown: Path, required: Sequence[str], optional: Sequence[str] = ()) -> Table:
-    """Read a CSV file (UTF-8, comma, with a header; a byte order mark and CRLF are accepted; blank lines are passed over).
+def read_table(path: Path, shown: Path, form: Form, rules: Sequence[Rule] | Callable[[Table], Sequence[Rule]]) -> pd.DataFrame:
+    """Read and check a stored table, in the order of the file.
+
+    Parameters
+    ----------
+    path, shown : Path
+        The file, and how to name it in faults.
+    form : Form
+    rules : sequence of Rule, or a callable that gives them once the cells are read
+
+    Returns
+    -------
+    DataFrame (row)
+        The columns of the form, and line, counted from 1.
 
     Raises
     ------
     ContentError
-        If the file is missing, no UTF-8, empty, without rows, ragged, or its columns are not those of its form.
+        With the line of everything that is wrong.
     """
-    text = _read_text(path, shown)
-    header, records, lines, faults = _read_records(text, shown)
-    if header is None:
-        expected = f"the columns {','.join(required)}"
-        raise ContentError(Fault(shown, None, "an empty file", expected, "write the header and at least one row"))
-    broken = check_header(header, shown, required, optional)
+    cells = read_csv_file(path, shown)
+    broken = check_header(cells.header, shown, form.columns, form.optional)
     if broken:
         raise ContentError(broken)
-    if not records and not faults:
-        raise ContentError(Fault(shown, None, "a header and no row", "at least one row", "add a row, or remove the file"))
-    columns = {name: [record[place].strip() for record in records] for place, name in enumerate(header)}
-    for name in optional:
-        columns.setdefault(name, [""] * len(records))
-    return Table(shown, columns, lines, faults)
+    table = convert(cells, form)
+    table.check(rules(table) if callable(rules) else rules)
+    return table.sound()
 
 
-def _read_text(path: Path, shown: Path) -> str:
-    try:
-        raw = path.read_bytes()
-    except FileNotFoundError:
-        raise ContentError(Fault(shown, None, "no such file", "a CSV file", "create it or correct the path in ripeness.toml")) from None
-    except IsADirectoryError:
-        raise ContentError(Fault(shown, None, "a folder", "a CSV file", "rename the folder")) from None
-    if b"\0" in raw:
-        line = raw[: raw.index(b"\0")].count(b"\n") + 1
-        raise ContentError(Fault(shown, line, "a NUL byte", "UTF-8 text", "save the file as UTF-8 text (not UTF-16, not a spreadsheet)"))
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = raw[: error.start].count(b"\n") + 1
-        raise ContentError(Fault(shown, line, "bytes that are not UTF-8", "UTF-8 text", "save the file as UTF-8")) from None
+def convert(cells: Cells, form: Form) -> Table:
+    """Cells as the typed columns of a form; torn rows and cells that cannot be read are noted.
+
+    In a file of semicolons or tabs decimals may have a comma, where no number of the file has a point and some comma cannot part thousands.
+    """
+    table = Table(str(cells.shown), form, pd.DataFrame({"line": cells.lines}), faults=list(cells.torn))
+    texts = dict(cells.columns)
+    for name in form.optional:
+        texts.setdefault(name, (np.zeros(len(cells.lines), np.intp), [""]))
+    for name, default in form.defaults:
+        _fill(texts, name, default)
+    numbers = [text for name in form.types if form.types[name] == NUMBER for text in texts[name][1]]
+    commas = cells.separator != "," and _commas_are_decimals(numbers)
+    for name, dtype in form.types.items():
+        match dtype:
+            case "datetime64[ns]":
+                distinct: Any = np.array(_parsed(table, texts, name, parse_day, say_day, "NaT"), dtype=DAY)
+            case "float64":
+                read = partial(_number, commas=commas, empty=name in form.may_be_empty)
+                distinct = np.array(_parsed(table, texts, name, read, say_number, np.nan), dtype=NUMBER)
+            case "int64":
+                distinct = np.array(_parsed(table, texts, name, _whole, _say_whole, 0), dtype=WHOLE)
+            case "bool":
+                distinct = np.array(_parsed(table, texts, name, {"yes": True, "no": False}.get, _say_yes_no, False), dtype=YES_NO)
+            case _:
+                distinct = pd.array(_parsed(table, texts, name, _word, _say_bytes, ""), dtype="str")
+        table.frame[name] = distinct.take(texts[name][0])
+    table.frame = table.frame[[*form.types, "line"]]
+    return table
 
 
-def _read_records(text: str, shown: Path) -> tuple[list[str] | None, list[list[str]], list[int], list[Fault]]:
-    reader = csv.reader(StringIO(text, newline=""), strict=True)
-    header: list[str] | None = None
-    records: list[list[str]] = []
-    lines: list[int] = []
-    faults: list[Fault] = []
-    begun = 0  # a record may run over several lines: its fault is at the first
-    try:
-        for record in reader:
-            line, begun = begun + 1, reader.line_num
-            if not any(cell.strip() for cell in record) and len(record) < 2:
-                continue
-            if header is None:
-                header = [name.strip() for name in record]
-            elif len(record) != len(header):
-                mend = "quote a text that holds a comma, or add the missing commas"
-                faults.append(Fault(shown, line, f"{len(record)} cells", f"{len(header)} cells, as in the header", mend))
-            else:
-                records.append(record)
-                lines.append(line)
-    except csv.Error as error:
-        mend = "close the quotation mark, or double it inside a text"
-        raise ContentError([*faults, Fault(shown, begun + 1, f"broken quoting ({error})", "CSV", mend)]) from None
-    return header, records, lines, faults
+def words_of(table: Table, cells: Cells, name: str) -> pd.Series[str]:
+    """One more column of text, beside those of the form."""
+    return pd.Series(pd.array(_parsed(table, cells.columns, name, _word, _say_bytes, ""), dtype="str").take(cells.columns[name][0]))
 
 
-def check_header(header: Sequence[str], shown: Path, required: Sequence[str], optional: Sequence[str] = ()) -> list[Fault]:
-    """What is wrong with the columns of a file."""
-    known = [*required, *optional]
-    form = ",".join(required) + "".join(f"[,{name}]" for name in optional)
-    if len(header) == 1 and re.search(r"[;\t]", header[0]):
-        return [Fault(shown, 1, "cells parted by semicolons or tabs", "commas", "save the file with commas")]
-    expected = f"the columns {form}"
-    strange = [name for name in header if name not in known]
-    doubled = [name for name in known if header.count(name) > 1]
-    missing = [name for name in required if name not in header]
-    return [
-        *(Fault(shown, 1, f"unknown column '{name}'", expected, did_you_mean(name, known)) for name in strange),
-        *(Fault(shown, 1, f"column '{name}' twice", "each column once", "remove one of them") for name in doubled),
-        *(Fault(shown, 1, f"no column '{name}'", expected, "add the column") for name in missing),
-    ]
+def _parsed(
+    table: Table,
+    texts: Mapping[str, tuple[NDArray[np.intp], list[str]]],
+    name: str,
+    parse: Callable[[str], Any],
+    say: Callable[[str, str], Said],
+    missing: Any,
+) -> list[Any]:
+    """The distinct texts of a column, read; of what cannot be read the rows are refused."""
+    codes, distinct = texts[name]
+    parsed = [parse(text) for text in distinct]
+    wrong = np.array([one is None for one in parsed], dtype=bool)
+    if wrong.any():
+        table.unread[name] = wrong[codes]
+        table.refuse(wrong[codes], lambda row: say(distinct[codes[row]], name))
+    return [missing if one is None else one for one in parsed]
+
+
+def _fill(texts: dict[str, tuple[NDArray[np.intp], list[str]]], name: str, default: str) -> None:
+    """Let empty cells of a column have the text of another column."""
+    codes, distinct = texts[name]
+    others, known = texts[default]
+    empty = np.array([not text for text in distinct], dtype=bool)[codes]
+    texts[name] = np.where(empty, len(distinct) + others, codes), [*distinct, *known]
+
+
+def _commas_are_decimals(texts: Sequence[str]) -> bool:
+    with_comma = [text for text in texts if "," in text]
+    return not any("." in text for text in texts) and any(
+        _DECIMAL_COMMA.fullmatch(text) and not _MAYBE_THOUSANDS.fullmatch(text) for text in with_comma
+    )
+
+
+def _number(text: str, commas: bool, empty: bool) -> float | None:
+    if not text:
+        return np.nan if empty else None
+    return parse_number(text.replace(",", ".") if commas and _DECIMAL_COMMA.fullmatch(text) else text)
+
+
+def _whole(text: str) -> int | None:
+    return int(text) if _WHOLE.fullmatch(text) else None
+
+
+def _say_whole(text: str, column: str) -> Said:
+    return f"{column} '{text}'" if text else f"no {column}", "a whole number from 0", "correct the number"
+
+
+def _word(text: str) -> str | None:
+    return None if _UNDECODED.search(text) else text
+
+
+def _say_bytes(text: str, column: str) -> Said:
+    return f"{column} '{text[:40]}' with bytes that are not UTF-8", "UTF-8 text", "save the file as UTF-8"
+
+
+def _say_yes_no(text: str, column: str) -> Said:
+    return f"{column} '{text}'" if text else f"no {column}", "yes or no", "say whether the event is a round as ripeness.toml defines it"
+
+
+def text_rule(column: str, expected: str, mend: str) -> Rule:
+    """The rule that a text is not empty."""
+    return Rule(column, (column,), lambda rows: rows[column] != "", lambda row, _: (f"no {column}", expected, mend))
+
+
+def grade_rule() -> Rule:
+    """The rule that a grade is one of GRADES."""
+    return Rule(
+        "grade",
+        ("grade",),
+        lambda rows: rows["grade"].isin(GRADES),
+        lambda row, _: (f"grade '{row['grade']}'", "A, B or C", "grade the source: A best, C worst"),
+    )
+
+
+def plain_rule(column: str) -> Rule:
+    """The rule that no text of a column would be run by a spreadsheet: what is refused here reaches no CSV that the project writes."""
+    return Rule(
+        f"plain {column}",
+        (column,),
+        lambda rows: _is_plain(rows[column]),
+        lambda row, _: (
+            f"{column} '{row[column][:40]}', which a spreadsheet would take for a formula",
+            "text that begins with none of = + - @",
+            "put a word before it",
+        ),
+    )
+
+
+def _is_plain(texts: pd.Series[str]) -> pd.Series[bool]:
+    codes, distinct = pd.factorize(texts)
+    plain = np.array([not re.match(FORMULA, text) for text in distinct], dtype=bool)
+    return pd.Series(plain[codes], index=texts.index)
 
 
 def parse_day(text: str) -> date | None:

@@ -11,7 +11,7 @@ A forecast with origin O sees rows with published_on up to O, of each period the
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property, partial
@@ -21,19 +21,22 @@ import numpy as np
 import pandas as pd
 
 from ripeness.calendar import last_sunday
-from ripeness.data.batches import UPDATES_FILE, entries, no_batches, read_batches
-from ripeness.data.events import COVERAGE_FILE, COVERAGE_KEY, EVENT_KEY, EVENTS_FILE, read_coverage, read_events
-from ripeness.data.forms import BY_TABLE
+from ripeness.data.batches import FORM as BATCHES
+from ripeness.data.batches import UPDATES_FILE, entries, read_batches
+from ripeness.data.events import BY_TABLE, COVERAGE, COVERAGE_FILE, EVENTS, EVENTS_FILE, form_of, read_coverage, read_events
 from ripeness.data.indicators import FILE as CONTRACTS_FILE
 from ripeness.data.indicators import Contract, read_contract_file
-from ripeness.data.journal import reading
-from ripeness.data.rows import read_rows
+from ripeness.data.rows import ROWS, read_rows
+from ripeness.data.tables import Form
+from ripeness.data.transaction import reading
 from ripeness.errors import ContentError, Fault, RipenessError, UsageError, did_you_mean
 from ripeness.files import hash_file
 from ripeness.workspace import Workspace
 
 VALUE_COLUMNS = ["observed_on", "value", "published_on", "grade", "sample_size", "line", "source"]
 FRESHNESS_COLUMNS = ["indicator", "newest_observed_on", "newest_published_on", "days_old", "expected_lag_days", "overdue"]
+WORDING = {"source", "note"}  # how a thing is said: no revision by itself
+CHANGES = ("new", "revised", "withdrawn")
 PERIOD_DAYS = {"weekly": 7, "monthly": 31, "irregular": 0}  # to the next value; the lag of an irregular series says it all
 
 
@@ -178,7 +181,7 @@ class Store:
     coverage: pd.DataFrame = field(repr=False)
     hashes: dict[str, str] = field(repr=False)
     recovered: str | None = None
-    batches: pd.DataFrame = field(default_factory=no_batches, repr=False)
+    batches: pd.DataFrame = field(default_factory=BATCHES.empty, repr=False)
 
     def table(self, name: str) -> pd.DataFrame:
         """All rows of an indicator, of "events" or of "coverage"."""
@@ -195,14 +198,14 @@ class Store:
         """The vintage of a day: rows published by then, of each period the latest, without withdrawn periods."""
         values = {}
         for name in self.contracts:
-            latest = _latest(self.rows[name], ["observed_on"], origin)
+            latest = _latest(self.rows[name], ROWS.key, origin)
             values[name] = latest.loc[latest["value"].notna(), VALUE_COLUMNS].reset_index(drop=True)
         vintage = Vintage(
             origin=origin,
             contracts=self.contracts,
             values=values,
-            events=_latest(self.events, EVENT_KEY, origin),
-            coverage=_latest(self.coverage, COVERAGE_KEY, origin),
+            events=_latest(self.events, EVENTS.key, origin),
+            coverage=_latest(self.coverage, COVERAGE.key, origin),
         )
         vintage.assert_honest()
         return vintage
@@ -255,7 +258,7 @@ def _read_folder(workspace: Workspace) -> Store:
             faults.append(Fault(workspace.shown(folder / f"{name}.csv"), None, "no such file", f"the rows of indicator '{name}'", mend))
     events = attempt(EVENTS_FILE, read_events)
     coverage = attempt(COVERAGE_FILE, read_coverage)
-    batches = attempt(UPDATES_FILE, read_batches) if UPDATES_FILE in present else no_batches()
+    batches = attempt(UPDATES_FILE, read_batches) if UPDATES_FILE in present else BATCHES.empty()
     known = [*(f"{name}.csv" for name in file.named), EVENTS_FILE, COVERAGE_FILE, UPDATES_FILE]
     if file.named:  # where indicators.toml itself cannot be read, no CSV is to blame
         for name in present:
@@ -269,11 +272,11 @@ def _read_folder(workspace: Workspace) -> Store:
     return Store(file.contracts, rows, events, coverage, hashes, batches=batches)
 
 
-def _latest(frame: pd.DataFrame, key: list[str], origin: date) -> pd.DataFrame:
+def _latest(frame: pd.DataFrame, key: Sequence[str], origin: date) -> pd.DataFrame:
     """Rows published by the origin, of each key the latest published (of equals, that on the later line), sorted by key."""
     seen = frame[frame["published_on"] <= pd.Timestamp(origin)]
     ordered = seen.sort_values([*key, "published_on", "line"])
-    return ordered.drop_duplicates(key, keep="last").reset_index(drop=True)
+    return ordered.drop_duplicates(list(key), keep="last").reset_index(drop=True)
 
 
 def _canonical(frame: pd.DataFrame) -> Iterator[str]:
@@ -286,3 +289,39 @@ def _canonical(frame: pd.DataFrame) -> Iterator[str]:
         else:
             columns.append([repr(cell) for cell in column.tolist()])
     return ("\t".join(cells) for cells in zip(*columns, strict=True))
+
+
+def compare(earlier: Vintage, later: Vintage) -> dict[str, pd.DataFrame]:
+    """What became known between two days: rows known on the later only (new), on both with other content (revised), on the earlier only (withdrawn).
+
+    Returns
+    -------
+    dict
+        Table (indicators in the order of indicators.toml, events, coverage) to a DataFrame (row): the columns of its key, change,
+        published_on (of the later row; of a withdrawn one, of the earlier), and for each column of the content two, old_<column> and
+        new_<column>, missing where there was or is no row. Only tables that changed.
+    """
+    found = {}
+    for table in [*later.contracts, *BY_TABLE]:
+        form = form_of(table)
+        rows = _compare_rows(earlier.table(table), later.table(table), form)
+        if len(rows):
+            found[table] = rows
+    return found
+
+
+def _compare_rows(old: pd.DataFrame, new: pd.DataFrame, form: Form) -> pd.DataFrame:
+    key, content = list(form.key), [name for name in form.content if name not in WORDING]
+    columns = [*key, "published_on", *content]
+    both = old[columns].merge(new[columns], on=key, how="outer", suffixes=("__old", "__new"), indicator=True)
+    differs = np.zeros(len(both), dtype=bool)
+    for name in content:
+        before, after = both[f"{name}__old"], both[f"{name}__new"]
+        differs |= ((before != after) & ~(before.isna() & after.isna())).to_numpy(dtype=bool)
+    source = both["_merge"].astype(str)
+    change = np.select([source == "right_only", source == "left_only", differs], ["new", "withdrawn", "revised"], default="")
+    rows = both[key].assign(change=change, published_on=both["published_on__new"].fillna(both["published_on__old"]))
+    for name in content:
+        rows[f"old_{name}"], rows[f"new_{name}"] = both[f"{name}__old"], both[f"{name}__new"]
+    changed: pd.DataFrame = rows[change != ""].reset_index(drop=True)
+    return changed

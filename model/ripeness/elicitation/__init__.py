@@ -1,5 +1,5 @@
 """Priors: what the essay, published findings and other wars say, as quantiles in natural units with their sources.
 
-`entries` reads and checks the files, `cited` their sources, `strength` and `readings` the weights of effects, `reference` the outside view;
-`elicit` fits the distributions and is the only module here that reaches PreliZ.
+In come the files of priors/, the claims and the contracts; out go fitted distributions by name, and the weights of effects by reading. A new
+quantity is a table of a prior file and a line of `entries.py`; only `elicit.py` reaches PreliZ.
 """

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from math import log, sqrt
@@ -12,12 +10,14 @@ from statistics import NormalDist, fmean, variance
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, ValidationError
+from pydantic import Field, TypeAdapter
 
 from ripeness.calendar import WEEKS_IN_MONTH
 from ripeness.elicitation.cited import Table
-from ripeness.errors import Fault, did_you_mean
+from ripeness.errors import ContentError, Fault, did_you_mean
+from ripeness.files import read_bytes
 from ripeness.workspace import Workspace
+from ripeness.workspace.csv import read_records
 
 FILE = "reference_class.csv"
 INDEPENDENT = 2  # the sources come in pairs that code the same wars: two of mediation, two of what talks produced
@@ -38,7 +38,7 @@ class ReferenceRow(Table):
     """
 
     months_dormant_from: int = Field(ge=1)
-    months_dormant_to: int | None
+    months_dormant_to: int | None = None
     source: str = Field(min_length=1)
     months_at_risk: int = Field(ge=1)
     resumptions: int = Field(ge=1)
@@ -88,50 +88,21 @@ def read_reference_rows(workspace: Workspace, citations: Collection[str], faults
     path = workspace.priors / FILE
     shown = workspace.shown(path)
     try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except FileNotFoundError:
-        faults.append(Fault(shown, None, "no such file", "the rates of the reference class", "create it"))
+        raw = read_bytes(path, shown, "the rates of the reference class")
+        found, wrong = read_records(raw, shown, TypeAdapter(ReferenceRow), COLUMNS, "correct the line")
+    except ContentError as error:
+        faults += error.faults
         return []
-    except UnicodeDecodeError:
-        faults.append(Fault(shown, None, "bytes that are not UTF-8", "UTF-8 text", "save the file as UTF-8"))
-        return []
-    reader = csv.reader(io.StringIO(text, newline=""))
-    header = next(reader, [])
-    if tuple(header) != COLUMNS:
-        faults.append(Fault(shown, 1, f"columns '{','.join(header)}'", f"'{','.join(COLUMNS)}'", "correct the first line"))
-        return []
-    rows: list[ReferenceRow] = []
-    for cells in reader:
-        if not cells:
-            continue
-        row = _row(cells, shown, reader.line_num, citations, faults)
-        if row:
-            rows.append(row)
-    faults += _faults_of_classes(rows, shown)
+    for line, row in found:
+        if not row.lo90 < row.rate_per_month < row.hi90:
+            said = f"{row.lo90}, {row.rate_per_month}, {row.hi90}"
+            wrong.append(Fault(shown, line, said, "lo90 < rate_per_month < hi90", "put them in order"))
+        if row.citation not in citations:
+            mend = did_you_mean(row.citation, sorted(citations))
+            wrong.append(Fault(shown, line, f"unknown citation '{row.citation}'", "the id of a citation", mend))
+    rows = [row for _, row in found]
+    faults += wrong or _faults_of_classes(rows, shown)
     return rows
-
-
-def _row(cells: list[str], shown: Path, line: int, citations: Collection[str], faults: list[Fault]) -> ReferenceRow | None:
-    if len(cells) != len(COLUMNS):
-        faults.append(Fault(shown, line, f"{len(cells)} cells", f"{len(COLUMNS)} cells", "add or remove a comma"))
-        return None
-    given = {column: cell if cell else None for column, cell in zip(COLUMNS, cells, strict=True)}
-    try:
-        row = ReferenceRow.model_validate(given)
-    except ValidationError as error:
-        for detail in error.errors():
-            found = f"{detail['loc'][0]} = {detail['input']!r}"
-            faults.append(Fault(shown, line, found, detail["msg"].removeprefix("Input should be "), "correct the value"))
-        return None
-    if not row.lo90 < row.rate_per_month < row.hi90:
-        faults.append(
-            Fault(shown, line, f"{row.lo90}, {row.rate_per_month}, {row.hi90}", "lo90 < rate_per_month < hi90", "put them in order")
-        )
-        return None
-    if row.citation not in citations:
-        known = sorted(citations)
-        faults.append(Fault(shown, line, f"unknown citation '{row.citation}'", "the id of a citation", did_you_mean(row.citation, known)))
-    return row
 
 
 def _faults_of_classes(rows: Sequence[ReferenceRow], shown: Path) -> list[Fault]:

@@ -10,7 +10,6 @@ last, each whole.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from contextlib import AbstractContextManager, contextmanager
@@ -168,14 +167,11 @@ def store_origin(task: Task, result: AtOrigin, folder: Path) -> None:
     """Write an origin's draws, if they are to be kept, its arrays, then its table."""
     table, arrays = paths_of(folder, task.kind, task.vintage.origin)
     table.unlink(missing_ok=True)
-    arrays.parent.mkdir(parents=True, exist_ok=True)
     if result.kept is not None:
         about = {"inputs": task.inputs, "gates": result.kept.gates}
         write_base(base_of(folder, task.vintage.origin), about, result.kept.spec, result.kept.fits, {})
-    temporary = arrays.with_name(f".{arrays.name}")
-    with temporary.open("wb") as file:
+    with files.replacing(arrays) as temporary, temporary.open("wb") as file:
         np.savez(file, **result.arrays)  # type: ignore[arg-type]
-    os.replace(temporary, arrays)
     write_units(table, result.units)
 
 

@@ -5,12 +5,12 @@ Each function takes that folder; one that says something gives a sentence, or No
 
 from __future__ import annotations
 
-import csv
 import json
 from pathlib import Path
 from typing import Any, Final
 
 from ripeness import names
+from ripeness.workspace.csv import read_rows as read_csv_rows
 
 STUDIES: Final = "studies"  # below reports/
 ABOUT: Final = "backtest.json"
@@ -40,8 +40,7 @@ def read_rows(folder: Path, name: str) -> list[dict[str, str]]:
     path = folder / name
     if not path.is_file():
         return []
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+    return read_csv_rows(path, Path(folder.parent.name, folder.name, name), "run the study again")
 
 
 def read_about(folder: Path, name: str = ABOUT) -> dict[str, Any] | None:

@@ -5,13 +5,13 @@ Every row carries `made_from`, which names the inputs it was computed from; rows
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ripeness.files import write_whole
+from ripeness.workspace.csv import csv_text
+from ripeness.workspace.csv import read_rows as read_csv_rows
 
 MADE_FROM = "made_from"
 Progress = Callable[[str], None]  # given in a few words what begins
@@ -57,15 +57,9 @@ def cell_of(value: Any) -> str:
 
 def write_rows(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
     """Write a CSV whole; what a row has besides the columns is left out."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows([cell_of(row.get(name)) for name in columns] for row in rows)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, buffer.getvalue())
+    write_whole(path, csv_text([columns, *([cell_of(row.get(name)) for name in columns] for row in rows)]))
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:
     """The rows of a CSV, by column; cells as text."""
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+    return read_csv_rows(path, Path(path.parent.name, path.name), "remove the file, and run the study again")

@@ -17,11 +17,9 @@ a block is the log of the posterior mean of that pattern's probability. Nothing 
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass, fields
 from datetime import date
-from io import StringIO
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -30,7 +28,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ripeness.data.tables import DAY, NUMBER, TEXT, WHOLE, Form, read_table
 from ripeness.files import write_whole
+from ripeness.workspace.csv import csv_text
 
 if TYPE_CHECKING:
     from ripeness.forecast.ahead import Ahead
@@ -85,6 +85,12 @@ class Unit:
 
 
 COLUMNS: Final = tuple(field.name for field in fields(Unit))
+_TYPES: Final = (
+    {"horizon_weeks": WHOLE}
+    | dict.fromkeys(("origin", "target_end_date"), DAY)
+    | dict.fromkeys(("probability", "lower", "upper", "mcse"), NUMBER)
+)
+FORM: Final = Form({name: _TYPES.get(name, TEXT) for name in COLUMNS}, may_be_empty=("lower", "upper", "mcse"))
 
 
 def history(weeks: Sequence[int]) -> str:
@@ -96,24 +102,16 @@ def history(weeks: Sequence[int]) -> str:
 
 def write_units(path: Path, units: Iterable[Unit]) -> None:
     """Write a table of units, whole."""
-    buffer = StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for unit in units:
-        writer.writerow("" if cell is None else f"{cell:.{DIGITS}g}" if isinstance(cell, float) else str(cell) for cell in astuple(unit))
-    write_whole(path, buffer.getvalue())
+    rows = (
+        ["" if cell is None else f"{cell:.{DIGITS}g}" if isinstance(cell, float) else str(cell) for cell in astuple(unit)] for unit in units
+    )
+    write_whole(path, csv_text([COLUMNS, *rows]))
 
 
 def read_units(path: Path) -> pd.DataFrame:
     """A table of units: days as date, numbers as float (NaN where there is none), the rest as text."""
-    days = ["origin", "target_end_date"]
-    texts = ("question", "given", "forecaster", "vintage", "gate", "inputs")
-    frame = pd.read_csv(
-        path, dtype=dict.fromkeys((*texts, *days), "str"), keep_default_na=False, na_values={"lower": "", "upper": "", "mcse": ""}
-    )
-    for name in days:
-        frame[name] = [date.fromisoformat(text) for text in frame[name]]
-    return frame
+    frame = read_table(path, Path(path.parent.name, path.name), FORM, ()).drop(columns="line")
+    return frame.assign(**{name: frame[name].dt.date for name in ("origin", "target_end_date")})
 
 
 def pattern_probabilities(ahead: Ahead, weeks: int = BLOCK_WEEKS) -> Array:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import math
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -13,8 +11,10 @@ from typing import Any
 
 import pandas as pd
 
-from ripeness.data.rows import FORMULA
+from ripeness.data.tables import FORMULA
 from ripeness.errors import ContentError, Fault
+from ripeness.files import read_text, write_whole
+from ripeness.workspace.csv import csv_text
 
 _WORDS = ["source", "description", "note"]
 
@@ -42,14 +42,13 @@ class Compared:
 def compare_rows(tables: Mapping[str, pd.DataFrame], folder: Path) -> list[Compared]:
     """Compare what `write_rows` would write with the files of a folder."""
     compared = []
-    with tempfile.TemporaryDirectory() as empty:
-        for path in write_rows(tables, Path(empty)):
-            there = folder / path.name
-            rows = path.read_text(encoding="utf-8").splitlines()[1:]
-            old = there.read_text(encoding="utf-8-sig").splitlines()[1:] if there.is_file() else []
-            new = set(rows)
-            lost = tuple(line for line in old if line not in new)
-            compared.append(Compared(path.name, len(rows), len(new - set(old)), lost))
+    for name, table in tables.items():
+        there = folder / f"{name}.csv"
+        rows = _as_csv(table).splitlines()[1:]
+        old = read_text(there, there, "a CSV file").splitlines()[1:] if there.is_file() else []
+        new = set(rows)
+        lost = tuple(line for line in old if line not in new)
+        compared.append(Compared(there.name, len(rows), len(new - set(old)), lost))
     return compared
 
 
@@ -103,18 +102,16 @@ def write_rows(tables: Mapping[str, pd.DataFrame], folder: Path) -> list[Path]:
     """
     paths = []
     for name, table in tables.items():
-        keys = [key for key in ("observed_on", "date", "from", "published_on", "kind") if key in table]
-        ordered = table.sort_values(keys, kind="stable")
-        path = folder / f"{name}.csv"
-        part = path.with_suffix(".csv.part")
-        with part.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(ordered.columns)
-            for record in ordered.itertuples(index=False, name=None):
-                writer.writerow([_text(cell) for cell in record])
-        part.replace(path)
-        paths.append(path)
+        paths.append(folder / f"{name}.csv")
+        write_whole(paths[-1], _as_csv(table))
     return paths
+
+
+def _as_csv(table: pd.DataFrame) -> str:
+    keys = [key for key in ("observed_on", "date", "from", "published_on", "kind") if key in table]
+    ordered = table.sort_values(keys, kind="stable")
+    records = ordered.itertuples(index=False, name=None)
+    return csv_text([list(ordered.columns), *([_text(cell) for cell in record] for record in records)])
 
 
 def _text(cell: Any) -> str:

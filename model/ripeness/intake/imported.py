@@ -25,7 +25,8 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from ripeness.data.forms import BY_TABLE, Form, form_of
+from ripeness.data.events import BY_TABLE, form_of
+from ripeness.data.tables import YES_NO, Form
 from ripeness.data.vintages import Store
 from ripeness.errors import UsageError
 from ripeness.intake.incoming import TABLE, Incoming
@@ -73,7 +74,7 @@ def as_batch(
         if left:
             notes.append(f"{table}: {left} stored row(s) of the same span are not in the import; they stay as they are")
         frame[TABLE] = pd.Categorical([table] * len(frame), categories=[table])
-        batch.append(Incoming(f"{source}: {table}", files, form, frame))
+        batch.append(Incoming(f"{source}: {table}", form, frame, files=files))
     if changed and day is None:
         where = ", ".join(f"{table} ({number})" for table, number in changed.items())
         raise UsageError(
@@ -85,15 +86,16 @@ def as_batch(
 def _typed(found: pd.DataFrame, form: Form) -> pd.DataFrame:
     """An importer's table in the types of its form."""
     frame = found.reindex(columns=list(form.all_columns)).reset_index(drop=True)
-    for name in form.yes_no:
-        frame[name] = frame[name] == "yes"
-    return frame.assign(line=0).astype({name: form.types[name] for name in (*form.all_columns, "line")})
+    for name, dtype in form.types.items():
+        if dtype == YES_NO:
+            frame[name] = frame[name] == "yes"
+    return frame.assign(line=0).astype(form.dtypes)
 
 
 def _held(store: Store, table: str, form: Form) -> pd.DataFrame:
     """Of each stored key the row published last; of a withdrawn period the last with a value."""
     known = table in store.rows or table in BY_TABLE
-    stored = store.table(table) if known else _typed(pd.DataFrame(columns=list(form.all_columns)), form)
+    stored = store.table(table) if known else form.empty()
     if "value" in form.content:
         stored = stored[stored["value"].notna()]
     return stored.sort_values([*form.key, "published_on"]).drop_duplicates(list(form.key), keep="last").reset_index(drop=True)

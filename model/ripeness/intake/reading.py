@@ -7,8 +7,6 @@ data/sources.toml. It imports this module and `ripeness.errors`, and nothing els
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -20,8 +18,10 @@ from typing import Annotated, Any
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
+from ripeness import files
 from ripeness.data.tables import FIRST_DAY, LAST_DAY, parse_day, parse_number
 from ripeness.errors import ContentError, Fault
+from ripeness.workspace.csv import read_csv
 
 __all__ = [
     "FIRST_DAY",
@@ -41,6 +41,8 @@ __all__ = [
     "whole_weeks",
 ]
 
+_MEND = "take the publisher's file as it is"
+_MEND_PATH = "name the file that holds the series"
 _MOST = 1e15  # beyond it sums and rounding fail; nothing that is measured here comes near
 
 Day = Annotated[date, Field(ge=FIRST_DAY, lt=LAST_DAY)]
@@ -110,33 +112,12 @@ def read_table(
         With a fault for every line that is wrong.
     """
     shown = Path(path.name)
-    text = read_text(path, shown)
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     kinds = _kinds(numbers, days, months, words)
-    records: list[Mapping[str, str]] = []
-    lines: list[int] = []
-    faults: list[Fault] = []
-    begun = 0  # a record may run over several lines: its fault is at the first
-    try:
-        header = next(reader, [])
-        missing = [name for name in kinds if name not in header]
-        if missing:
-            raise ContentError(
-                Fault(shown, 1, "columns " + ", ".join(header), "a column " + ", ".join(missing), "take the publisher's file as it is")
-            )
-        begun = reader.line_num
-        for cells in reader:
-            line, begun = begun + 1, reader.line_num
-            if not cells:
-                continue
-            if len(cells) != len(header):
-                faults.append(Fault(shown, line, f"{len(cells)} cells", f"{len(header)} cells, as in the header", "repair the line"))
-                continue
-            records.append(dict(zip(header, cells, strict=True)))
-            lines.append(line)
-    except csv.Error as error:
-        faults.append(Fault(shown, begun + 1, f"broken CSV ({error})", "valid CSV", "repair the line"))
-    return _converted(shown, records, lines, kinds, faults)
+    cells = read_csv(files.read_bytes(path, shown, "the publisher's file", _MEND_PATH), shown, mend=f"{_MEND}, as UTF-8 text with commas")
+    missing = [name for name in kinds if name not in cells.header]
+    if missing:
+        raise ContentError(Fault(shown, 1, "columns " + ", ".join(cells.header), "a column " + ", ".join(missing), _MEND))
+    return _converted(shown, [record for _, record in cells.records()], cells.lines.tolist(), kinds, cells.torn)
 
 
 def read_records(path: Path, *, numbers: Sequence[str] = (), days: Sequence[str] = (), words: Sequence[str] = ()) -> pd.DataFrame:
@@ -151,16 +132,12 @@ def read_records(path: Path, *, numbers: Sequence[str] = (), days: Sequence[str]
     try:
         data: Any = json.loads(read_text(path, shown))
     except json.JSONDecodeError as error:
-        raise ContentError(
-            Fault(shown, error.lineno, f"broken JSON ({error.msg})", "valid JSON", "take the publisher's file as it is")
-        ) from None
+        raise ContentError(Fault(shown, error.lineno, f"broken JSON ({error.msg})", "valid JSON", _MEND)) from None
     except (RecursionError, ValueError) as error:  # the parser's own limits, which name no place
         reason = "nested too deeply" if isinstance(error, RecursionError) else "a number beyond all bounds"
-        raise ContentError(
-            Fault(shown, None, f"JSON that cannot be read ({reason})", "a JSON array of objects", "take the publisher's file as it is")
-        ) from None
+        raise ContentError(Fault(shown, None, f"JSON that cannot be read ({reason})", "a JSON array of objects", _MEND)) from None
     if not isinstance(data, list) or not all(isinstance(entry, dict) for entry in data):
-        raise ContentError(Fault(shown, 1, "something else", "a JSON array of objects", "take the publisher's file as it is"))
+        raise ContentError(Fault(shown, 1, "something else", "a JSON array of objects", _MEND))
     kinds = _kinds(numbers, days, (), words)
     records: list[Mapping[str, str]] = []
     faults: list[Fault] = []
@@ -180,16 +157,7 @@ def read_text(path: Path, shown: Path) -> str:
     ContentError
         If it cannot be read, or is no UTF-8.
     """
-    try:
-        return path.read_bytes().decode("utf-8-sig")
-    except FileNotFoundError:
-        raise ContentError(Fault(shown, None, "no such file", "the publisher's file", "name the file that holds the series")) from None
-    except OSError as error:
-        found = f"a file that cannot be read ({(error.strerror or 'error').lower()})"
-        raise ContentError(Fault(shown, None, found, "the publisher's file", "name the file that holds the series")) from None
-    except UnicodeDecodeError as error:
-        line = path.read_bytes()[: error.start].count(b"\n") + 1
-        raise ContentError(Fault(shown, line, "bytes that are not UTF-8", "UTF-8 text", "save the file as UTF-8")) from None
+    return files.read_text(path, shown, "the publisher's file", _MEND_PATH)
 
 
 def daily(table: pd.DataFrame, path: Path, day: str, value: str) -> pd.Series[float]:
@@ -301,10 +269,10 @@ def _converted(
                 place = f" in {what} {line}" if what else ""
                 faults.append(Fault(shown, None if what else line, f"{name} = '{record[name]}'{place}", expected, "correct the value"))
     if not faults and not records:
-        faults.append(Fault(shown, None, "no rows", "at least one row", "take the publisher's file as it is"))
+        faults.append(Fault(shown, None, "no rows", "at least one row", _MEND))
     elif not faults:
         empty = [name for name, convert in kinds.items() if convert is _number and all(math.isnan(cell) for cell in columns[name])]
-        faults += [Fault(shown, None, f"no number in {name}", "at least one", "take the publisher's file as it is") for name in empty]
+        faults += [Fault(shown, None, f"no number in {name}", "at least one", _MEND) for name in empty]
     if faults:
         raise ContentError(faults)
     return pd.DataFrame(columns, index=pd.Index(lines, name=what or "line"))

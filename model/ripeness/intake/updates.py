@@ -1,6 +1,6 @@
 """A batch of files brought into the data folder: judged row by row, then stored as one, or refused and nothing changed.
 
-All files are appended to in one transaction (`data/journal.py`) with the record of the batch (`data/batches.py`). Bytes that are stored
+All files are appended to in one transaction (`data/transaction.py`) with the record of the batch (`data/batches.py`). Bytes that are stored
 already stay as they are; only a missing end of line is added. Appended rows have the columns in the order of their file, ISO dates, and the
 shortest decimals that give the same number back.
 
@@ -9,29 +9,25 @@ The batch's day is given by whoever enters it; without one it is the newest publ
 
 from __future__ import annotations
 
-import csv
-import io
 import math
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ripeness.data.batches import APPENDED, COLUMNS, UPDATES_FILE, VERDICTS, ranges
-from ripeness.data.forms import BY_TABLE, Form, form_of
-from ripeness.data.journal import Transaction, writing
+from ripeness.data.events import BY_TABLE, form_of
+from ripeness.data.tables import Form
+from ripeness.data.transaction import Transaction, writing
 from ripeness.data.vintages import Store, read_store
 from ripeness.errors import ContentError, Fault, did_you_mean
 from ripeness.intake.incoming import TABLE, Incoming
 from ripeness.intake.verdicts import FILE, Judged, judge
 from ripeness.workspace import Workspace
-
-_LINE_END = re.compile(rb"\r\n|\r|\n")
+from ripeness.workspace.csv import append_rows
 
 
 @dataclass(frozen=True)
@@ -125,10 +121,10 @@ def update_store(workspace: Workspace, bring: Callable[[Store], Sequence[Incomin
         if transaction is None or not update.takes or (update.faults and not choices.accept_valid):
             return update
         batch = int(store.batches["batch"].max()) + 1 if len(store.batches) else 1
-        records = [_append(transaction, workspace, one, update, incoming, batch) for one in update.judged]
+        records = [_append(transaction, one, update, incoming, batch) for one in update.judged]
         if update.lost:
             records.append(_record(batch, update, incoming, _Part("unassigned", range(len(incoming)), "", "", {"refused": update.lost})))
-        _append_rows(transaction, UPDATES_FILE, workspace, COLUMNS, records)
+        _append_rows(transaction, UPDATES_FILE, COLUMNS, records)
         return replace(update, batch=batch)
 
 
@@ -195,63 +191,33 @@ class _Part:
     counts: Mapping[str, int]
 
 
-def _append(
-    transaction: Transaction, workspace: Workspace, one: Judged, update: Update, incoming: Sequence[Incoming], batch: int
-) -> list[Any]:
+def _append(transaction: Transaction, one: Judged, update: Update, incoming: Sequence[Incoming], batch: int) -> list[str]:
     """Append the good rows of one table; returns what the record says about it."""
     rows = one.appended
     lines = late = ""
     if len(rows):
-        first = _append_rows(transaction, f"{one.table}.csv", workspace, one.form.all_columns, _texts(rows, one.form))
+        first = _append_rows(transaction, f"{one.table}.csv", one.form.all_columns, _texts(rows, one.form))
         lines = ranges(range(first, first + len(rows)))
         late = ranges(first + np.flatnonzero(rows["verdict"] == "late entry"))
     return _record(batch, update, incoming, _Part(one.table, sorted(set(one.rows[FILE])), lines, late, one.counts))
 
 
-def _record(batch: int, update: Update, incoming: Sequence[Incoming], part: _Part) -> list[Any]:
+def _record(batch: int, update: Update, incoming: Sequence[Incoming], part: _Part) -> list[str]:
     files = [incoming[number] for number in part.files]
     named = dict.fromkeys(file for one in files for file in one.files)
     names, hashes = ";".join(name for name, _ in named), ";".join(sha256 for _, sha256 in named)
-    counts = [part.counts.get(verdict, 0) for verdict in VERDICTS]
-    return [batch, update.day.isoformat(), part.table, names, hashes, part.lines, part.late_lines, *counts]
+    counts = [str(part.counts.get(verdict, 0)) for verdict in VERDICTS]
+    return [str(batch), update.day.isoformat(), part.table, names, hashes, part.lines, part.late_lines, *counts]
 
 
-def _append_rows(transaction: Transaction, name: str, workspace: Workspace, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
-    """Stage a file with rows appended, in the columns of its header; returns the line of the first of them."""
-    old = transaction.read(name) or f"{','.join(columns)}\n".encode()
-    end = b"\r\n" if b"\r\n" in old.partition(b"\n")[0] + b"\n" else b"\n"
-    if not old.endswith((b"\n", b"\r")):
-        old += end
-    header = [
-        cell.strip() for cell in next(record for record in csv.reader(io.StringIO(old.decode("utf-8-sig"), newline="")) if len(record) > 1)
-    ]
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator=end.decode())
-    by_column = dict(zip(columns, zip(*rows, strict=True), strict=True))
-    for column, cells in by_column.items():
-        if column not in header and any(cells):
-            old, header = _with_column(old, column), [*header, column]
-    writer.writerows(zip(*(by_column[column] for column in header), strict=True))
-    transaction.replace(name, old + buffer.getvalue().encode())
-    return len(_LINE_END.findall(old)) + 1
+def _append_rows(transaction: Transaction, name: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
+    """Stage a file with rows appended; returns the line of the first of them."""
+    content, first = append_rows(transaction.read(name), columns, rows, widen_rows=True)
+    transaction.replace(name, content)
+    return first
 
 
-def _with_column(old: bytes, column: str) -> bytes:
-    """A file with one more column, empty in every row: the only change ever made to lines that stand."""
-    text = old.decode()
-    lines = io.StringIO(text, newline="").readlines()
-    reader = csv.reader(io.StringIO(text, newline=""))
-    first = True
-    for record in reader:
-        if len(record) > 1:
-            body = lines[reader.line_num - 1]
-            bare = body.rstrip("\r\n")
-            lines[reader.line_num - 1] = f"{bare},{column if first else ''}{body[len(bare) :]}"
-            first = False
-    return "".join(lines).encode()
-
-
-def _texts(rows: pd.DataFrame, form: Form) -> Iterable[tuple[str, ...]]:
+def _texts(rows: pd.DataFrame, form: Form) -> list[tuple[str, ...]]:
     """Rows as they are written, in the columns of the form."""
     columns = []
     for name in form.all_columns:
@@ -265,7 +231,7 @@ def _texts(rows: pd.DataFrame, form: Form) -> Iterable[tuple[str, ...]]:
                 columns.append(["yes" if flag else "no" for flag in rows[name].tolist()])
             case _:
                 columns.append(rows[name].tolist())
-    return zip(*columns, strict=True)
+    return list(zip(*columns, strict=True))
 
 
 def _number(number: float) -> str:

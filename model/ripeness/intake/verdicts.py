@@ -29,17 +29,16 @@ from numpy.typing import NDArray
 
 from ripeness.data.batches import APPENDED, VERDICTS
 from ripeness.data.events import coverage_rules, event_rules
-from ripeness.data.forms import Form
 from ripeness.data.indicators import Contract
 from ripeness.data.jumps import LEAST, LIMIT, find_jumps
 from ripeness.data.rows import row_rules
-from ripeness.data.tables import Rule, Said
+from ripeness.data.tables import Flags, Form, Rule
 from ripeness.intake.incoming import TABLE, Incoming
+from ripeness.workspace.csv import Said
 
 FILE = "file"  # which of the batch's files a row comes from
 WAS = "was_"  # before a column: what stood there before a revision
 
-Flags = NDArray[np.bool_]
 Places = NDArray[np.intp]
 
 
@@ -104,7 +103,7 @@ def judge(
     for number, one, places in parts:
         piece = one.frame.take(places)
         piece[FILE], piece["place"] = number, places
-        piece["refused"] = np.any([flags[places] for flags in one.unread.values()], axis=0) if one.unread else False
+        piece["refused"] = ~one.can_be_read(list(one.unread))[places]
         pieces.append(piece)
     rows = pd.concat(pieces, ignore_index=True).drop(columns=TABLE)
     bench = _Bench(rows, incoming, np.zeros(len(rows), dtype=bool))
@@ -159,10 +158,8 @@ class _Bench:
         read = np.ones(len(self.rows), dtype=bool)
         for number, one in enumerate(self.incoming):
             here = (self.rows[FILE] == number).to_numpy()
-            places = self.rows.loc[here, "place"].to_numpy()
-            for column in rule.columns:
-                if here.any() and column in one.unread:
-                    read[here] &= ~one.unread[column][places]
+            if here.any():
+                read[here] = one.can_be_read(rule.columns)[self.rows.loc[here, "place"].to_numpy()]
         self._note(~rule.holds(self.rows).to_numpy(dtype=bool) & read, lambda row: rule.say(row, self.rows))
 
     def _note(self, wrong: Flags, say: Callable[[Mapping[Any, Any]], Said]) -> None:

@@ -18,7 +18,7 @@ rows come in the order of issue: a forecast was issued no earlier than any befor
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import astuple, dataclass, fields, replace
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -26,11 +26,13 @@ from typing import Annotated, Final, Literal
 from pydantic import Field, TypeAdapter
 
 from ripeness.calendar import target_date
-from ripeness.data.journal import reading, writing
+from ripeness.data.transaction import reading, writing
 from ripeness.errors import ContentError, Fault
-from ripeness.ledger.grown import DIGITS, RESTORE, cells_of, read_rows, with_rows
+from ripeness.workspace.csv import append_rows, read_records
 
 FILE: Final = "ledger.csv"
+DIGITS: Final = 6  # of a float, after the point
+RESTORE: Final = "restore the file from its history: what was issued is never edited"
 INPUTS: Final = {"data": "data_hash", "priors": "priors_hash", "code": "code_version", "method": "method"}
 RUN, SAMPLING = "run", "sampling"
 AHEAD: Final = "ahead"
@@ -128,8 +130,7 @@ def parse_ledger(raw: bytes | None, shown: Path) -> list[Entry]:
     """As `read_ledger`, from the content of the file; None where there is none."""
     if raw is None:
         return []
-    rows = read_rows(raw, shown, _SPEC, COLUMNS, OLDEST)
-    faults = []
+    rows, faults = read_records(raw, shown, _SPEC, COLUMNS, RESTORE, OLDEST)
     lines: dict[Key, int] = {}
     for line, entry in rows:
         target = target_date(entry.origin, entry.horizon_weeks)
@@ -142,7 +143,7 @@ def parse_ledger(raw: bytes | None, shown: Path) -> list[Entry]:
             found = f"the forecast of line {lines[entry.key]} a second time"
             faults.append(Fault(shown, line, found, "each forecast of a run once", RESTORE))
     if faults:
-        raise ContentError(faults)
+        raise ContentError(sorted(faults, key=lambda fault: fault.line or 0))
     return [entry for _, entry in rows]
 
 
@@ -167,7 +168,7 @@ def append_entries(reports: Path, entries: Sequence[Entry]) -> int:
         raw = update.read(FILE)
         new = new_entries(parse_ledger(raw, shown / FILE), entries)
         if new:
-            content = with_rows(raw, COLUMNS, new)
+            content, _ = append_rows(raw, COLUMNS, [cells_of(entry) for entry in new])
             parse_ledger(content, shown / FILE)  # what could not be read again is not written
             update.replace(FILE, content)
     return len(new)
@@ -221,6 +222,11 @@ def issue_labels(entries: Sequence[Entry], essay: date) -> list[Issued]:
         reached = max(reached, entry.origin, entry.record_to or entry.origin)
         labels.append(HINDSIGHT if entry.origin < essay or entry.origin < reached else AHEAD)
     return labels
+
+
+def cells_of(row: Forecast) -> list[str]:
+    """The cells of a row as they stand in the file: floats to DIGITS decimals, None empty."""
+    return [f"{value:.{DIGITS}f}" if isinstance(value, float) else "" if value is None else str(value) for value in astuple(row)]
 
 
 def _subject(entry: Entry) -> tuple[str, date, int]:

@@ -16,12 +16,12 @@ from typing import Annotated, Any, Final
 
 from pydantic import Field, TypeAdapter
 
-from ripeness.data.journal import reading, writing
+from ripeness.data.transaction import reading, writing
 from ripeness.data.vintages import Vintage
 from ripeness.errors import ContentError, Fault
-from ripeness.ledger.entries import FILE, Entry, Forecast, Issued, Key, Share, Text, issue_labels, parse_ledger
-from ripeness.ledger.grown import DIGITS, RESTORE, read_rows, with_rows
+from ripeness.ledger.entries import DIGITS, FILE, RESTORE, Entry, Forecast, Issued, Key, Share, Text, cells_of, issue_labels, parse_ledger
 from ripeness.ledger.outcomes import VOID, YES, Outcome, Word, settle
+from ripeness.workspace.csv import append_rows, read_records
 from ripeness.workspace.question import Question
 
 RESOLUTIONS_FILE: Final = "resolutions.csv"
@@ -141,7 +141,7 @@ def resolve_forecasts(reports: Path, question: Question, essay: date, as_of: dat
                 )
             )
         if new:
-            update.replace(RESOLUTIONS_FILE, with_rows(raw, RESOLUTION_COLUMNS, new))
+            update.replace(RESOLUTIONS_FILE, append_rows(raw, RESOLUTION_COLUMNS, [cells_of(row) for row in new])[0])
     return new
 
 
@@ -173,9 +173,8 @@ def _scored(entry: Entry, outcome: Outcome) -> dict[str, Any]:
 def _parse(raw: bytes | None, shown: Path, entries: Sequence[Entry]) -> list[Resolution]:
     if raw is None:
         return []
-    rows = read_rows(raw, shown, _SPEC, RESOLUTION_COLUMNS, len(RESOLUTION_COLUMNS))
+    rows, faults = read_records(raw, shown, _SPEC, RESOLUTION_COLUMNS, RESTORE)
     issued = {(entry.key, entry.target_end_date, entry.outside_view) for entry in entries}
-    faults = []
     for line, row in rows:
         if (row.key, row.target_end_date, row.outside_view) not in issued:
             found = f"a resolution of {row.question}, {row.origin}, {row.horizon_weeks} weeks"
@@ -185,7 +184,7 @@ def _parse(raw: bytes | None, shown: Path, entries: Sequence[Entry]) -> list[Res
         if not all(a == b or (a is not None and b is not None and abs(a - b) < 4 * LEAST) for a, b in zip(due, there, strict=True)):
             faults.append(Fault(shown, line, f"scores that are not those of {row.outcome}", _in_words(due), RESTORE))
     if faults:
-        raise ContentError(faults)
+        raise ContentError(sorted(faults, key=lambda fault: fault.line or 0))
     return [row for _, row in rows]
 
 

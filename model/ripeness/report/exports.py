@@ -11,8 +11,6 @@ The brief is for a mail or a desk's notes and uses the sentences of the page.
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,6 +27,7 @@ from ripeness.report.attribution import crossed_sentences, news_sentences, scena
 from ripeness.report.drawing import write_chart
 from ripeness.report.figures import steps_of
 from ripeness.report.sentences import day, forecast_of, hundredths, interval, percent
+from ripeness.workspace.csv import csv_text
 
 SCHEMAS: Final = "https://raw.githubusercontent.com/hubverse-org/schemas/main/v6.0.0"
 MODELS: Final = {names.MIXTURE: "ripeness-mixture", names.OUTSIDE: "ripeness-outside"}
@@ -214,11 +213,7 @@ def faults_of(path: str, rows: Sequence[Row], tasks: Mapping[str, Any]) -> list[
 
 
 def _csv(rows: Sequence[Row]) -> str:
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return buffer.getvalue()
+    return csv_text([COLUMNS, *([row[name] for name in COLUMNS] for row in rows)])
 
 
 def _json(content: Mapping[str, Any]) -> str:

@@ -83,7 +83,7 @@ def render_page(
         "record": None if record is None else record_section(record),
         "trust": trust_section(studies or {}, weeks),
         "explained": attribution_sections(explained or {}, summary),
-        "panel": what_if_section(explained["panel"]) if explained and "panel" in explained else None,
+        "panel": what_if_section(explained["panel"]) if explained and "absent" not in explained.get("panel", {"absent": ""}) else None,
         "limits": sentences.limits(summary),
         "claims_by_id": {claim["id"]: claim for claim in summary["claims"]},
     }

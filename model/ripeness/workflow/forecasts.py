@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,8 +16,9 @@ from ripeness.ledger import Entry, previous_entry, read_ledger
 from ripeness.names import COMPILED
 from ripeness.workflow import run as store
 from ripeness.workflow.identity import identify, identify_update, made_with, workspace_hash
-from ripeness.workflow.request import Inputs, Request, check_workspace
+from ripeness.workflow.request import Inputs, Request, open_workspace
 from ripeness.workflow.run import Progress, Run, open_run, quiet, stored_run
+from ripeness.workspace.csv import csv_text
 
 if TYPE_CHECKING:
     from ripeness.attribution.futures import Origin
@@ -34,6 +33,17 @@ STORED_FORECAST = "inputs unchanged: the stored forecast is used"
 def run_fit(request: Request, progress: Progress = quiet) -> Run:
     """The fit of a day with its forecast, made unless an equal one is stored.
 
+    Parameters
+    ----------
+    request : Request
+    progress : callable
+        Told in a few words what is being done.
+
+    Returns
+    -------
+    Run
+        As it is stored in reports/<origin>.
+
     Raises
     ------
     ContentError
@@ -44,19 +54,42 @@ def run_fit(request: Request, progress: Progress = quiet) -> Run:
         If a fit fails its gate; a page that shows the failure is written, an older run stays.
     BusyError
         If another command writes the same run and does not end.
+
+    Examples
+    --------
+    >>> run = ripeness.run_fit(ripeness.Request(".", as_of=date(2025, 6, 18)))
+    >>> run.is_reweighted
+    False
     """
-    return obtain_fit(check_workspace(request.workspace), request, progress)
+    return obtain_fit(open_workspace(request.workspace), request, progress)
 
 
 def run_forecast(request: Request, progress: Progress = quiet) -> Run:
     """The forecast of a day: the stored one of the same inputs, else from an older fit's draws where these will do, else from a new fit.
 
+    Parameters
+    ----------
+    request : Request
+    progress : callable
+        Told in a few words what is being done.
+
+    Returns
+    -------
+    Run
+        As it is stored in reports/<origin>.
+
     Raises
     ------
     ContentError, UsageError, GateError, BusyError
         As `run_fit` does.
+
+    Examples
+    --------
+    >>> run = ripeness.run_forecast(ripeness.Request(".", as_of=date(2025, 6, 18)))
+    >>> 0.0 < run.headline["lower"] < run.headline["probability"] < run.headline["upper"] < 1.0
+    True
     """
-    return obtain_forecast(check_workspace(request.workspace), request, progress)
+    return obtain_forecast(open_workspace(request.workspace), request, progress)
 
 
 def obtain_fit(inputs: Inputs, request: Request, progress: Progress) -> Run:
@@ -255,14 +288,8 @@ def _attributes(asked: _Asked, meta: Mapping[str, Any]) -> dict[str, Any]:
 def _write_tables(prepared: Path, asked: _Asked, meta: Mapping[str, Any], summary: Mapping[str, Any], more: Mapping[str, Any]) -> None:
     """What can be read without draws; the manifest last."""
     write_json(prepared / store.FORECAST_JSON, summary)
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, store.FORECAST_COLUMNS, extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    for row in rounded(summary)["forecasts"]:
-        if row["source"] == "mixture":
-            numbers = {name: f"{row[name]:.6f}" for name in ("probability", "lower", "upper", "outside_view")}
-            writer.writerow(row | numbers | {"origin": summary["origin"]})
-    write_whole(prepared / store.FORECAST_CSV, buffer.getvalue())
+    rows = [[f"{cell:.6f}" if isinstance(cell, float) else cell for cell in row] for row in store.forecast_rows(rounded(summary))]
+    write_whole(prepared / store.FORECAST_CSV, csv_text([store.FORECAST_COLUMNS, *rows]))
     write_json(prepared / store.MANIFEST, {"schema": store.SCHEMA, "origin": asked.vintage.origin.isoformat(), **meta, **more})
 
 

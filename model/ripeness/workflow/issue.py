@@ -22,7 +22,7 @@ from ripeness.ledger import (
 from ripeness.workflow import run as store
 from ripeness.workflow.forecasts import obtain_forecast, origin_of, read_beside
 from ripeness.workflow.news import NEWS, is_current, news_without_fit
-from ripeness.workflow.request import Inputs, Request, check_workspace
+from ripeness.workflow.request import Inputs, Request, open_workspace
 from ripeness.workflow.run import Progress, Run, quiet
 from ripeness.workflow.scenarios import PANEL, REACH, SCENARIOS, describe_scenarios, panel_hash, read_all, scenarios_hash, write_panel
 from ripeness.workflow.watchlist import WATCH, watch_hash, write_watch
@@ -32,12 +32,29 @@ from ripeness.workspace import read_workspace
 def run_report(request: Request, progress: Progress = quiet) -> Run:
     """The page and the ledger: explains the forecast, writes index.html and appends to reports/ledger.csv what is not in it yet.
 
+    Parameters
+    ----------
+    request : Request
+    progress : callable
+        Told in a few words what is being done.
+
+    Returns
+    -------
+    Run
+        As :func:`run_forecast` gives it.
+
     Raises
     ------
     ContentError, UsageError, GateError, BusyError
         As `run_forecast` does; a file of scenarios that is wrong is told after the forecast is made and before anything is issued.
+
+    Examples
+    --------
+    >>> run = ripeness.run_report(ripeness.Request(".", as_of=date(2025, 6, 18)))
+    >>> (run.folder / "index.html").is_file()
+    True
     """
-    inputs = check_workspace(request.workspace)
+    inputs = open_workspace(request.workspace)
     workspace = inputs.workspace
     folder = workspace.reports / inputs.vintage(request.as_of).origin.isoformat()
     resolutions = read_resolutions(workspace.reports)

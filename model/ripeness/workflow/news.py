@@ -22,7 +22,7 @@ from ripeness.workflow.forecasts import (
     write_beside,
 )
 from ripeness.workflow.identity import explanation_hash, identify, identify_update, made_with
-from ripeness.workflow.request import Inputs, Request, check_workspace
+from ripeness.workflow.request import Inputs, Request, open_workspace
 from ripeness.workflow.run import Progress, Run, quiet
 
 if TYPE_CHECKING:
@@ -130,8 +130,14 @@ def run_news(request: Request, earlier: str, later: str, progress: Progress = qu
         If an endpoint is neither a day nor a run of the ledger, or they are in the wrong order.
     ContentError, GateError
         As `run_forecast` does.
+
+    Examples
+    --------
+    >>> found = ripeness.run_news(ripeness.Request("."), "2025-06-18", "2025-06-29")
+    >>> abs(sum(line["points"] for line in found["lines"]) + found["residual_points"] - found["total_points"]) < 1e-9
+    True
     """
-    inputs = check_workspace(request.workspace)
+    inputs = open_workspace(request.workspace)
     first, last = (find_endpoint(inputs, named) for named in (earlier, later))
     if last.origin < first.origin:
         raise UsageError(f"{later} is of {last.origin}, before {first.origin}: name the earlier forecast first")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ripeness.workflow.request import Request, check_workspace
+from ripeness.workflow.request import Request, open_workspace
 
 if TYPE_CHECKING:
     from ripeness.elicitation.elicited import PriorRow
@@ -41,7 +41,7 @@ class PriorReport:
 
 def run_priors(request: Request) -> PriorReport:
     """Elicit the priors and draw from them: their table and what they imply before any indicator is seen."""
-    inputs = check_workspace(request.workspace)
+    inputs = open_workspace(request.workspace)
     vintage = inputs.vintage(request.as_of)
 
     import numpy as np

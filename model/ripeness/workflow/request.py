@@ -22,7 +22,7 @@ class Request:
 
     Parameters
     ----------
-    workspace : Path
+    workspace : Path or str
         Folder of ripeness.toml.
     as_of : date, optional
         The origin; by default the last Sunday that was searched.
@@ -32,6 +32,12 @@ class Request:
         What draws the posterior; by default as for the seed, or else "compiled".
     refit : bool
         Fit anew even where a run of the same inputs is stored; seed and sampler are then those asked for, or the defaults.
+
+    Examples
+    --------
+    >>> request = ripeness.Request(".", as_of=date(2025, 6, 18))
+    >>> request.seed is None
+    True
     """
 
     workspace: Path
@@ -40,10 +46,30 @@ class Request:
     sampler: Sampler | None = None
     refit: bool = False
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "workspace", Path(self.workspace))
+
 
 @dataclass(frozen=True)
 class Inputs:
-    """Everything a person has written, read and checked."""
+    """Everything a person has written, read and checked.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        ripeness.toml: question, conditions, factors, settings of the fit, folders.
+    claims : Claims
+        Of the essay.
+    store : Store
+        Indicators, events and coverage, with the day on which each row was published.
+    priors : PriorFiles
+        Quantiles as they are written; no distribution is fitted to them yet.
+
+    Examples
+    --------
+    >>> workspace.store.default_origin() >= date(2025, 6, 18)
+    True
+    """
 
     workspace: Workspace
     claims: Claims
@@ -76,16 +102,33 @@ class Inputs:
         return vintage
 
 
-def check_workspace(root: Path) -> Inputs:
+def open_workspace(root: Path | str) -> Inputs:
     """Read and check every file of a workspace, without elicitation or model.
+
+    Parameters
+    ----------
+    root : Path or str
+        Folder of ripeness.toml.
+
+    Returns
+    -------
+    Inputs
 
     Raises
     ------
     ContentError
         With every fault found, file and line. priors/ is checked against the claims and against indicators.toml, so its faults are told
         once these two are sound, whatever is wrong with rows of data.
+
+    Examples
+    --------
+    >>> workspace = ripeness.open_workspace(".")
+    >>> workspace.workspace.condition_ids[0] in workspace.workspace.condition_ids
+    True
+    >>> len(workspace.vintage(date(2025, 6, 18)).rounds()) > 0
+    True
     """
-    workspace = read_workspace(root)
+    workspace = read_workspace(Path(root))
     faults: list[Fault] = []
 
     def attempt[Content](read: Callable[[], Content], told: bool = True) -> Content | None:

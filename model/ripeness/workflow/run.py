@@ -58,6 +58,12 @@ WAIT_SECONDS, LOOK_AGAIN_SECONDS = 2.0, 0.02  # for the renames of a new run
 Progress = Callable[[str], None]  # told in a few words what is being done
 
 
+def forecast_rows(summary: Mapping[str, Any]) -> list[list[Any]]:
+    """The rows of forecast.csv: the mixture's probabilities as published, to six decimals, in the order of `FORECAST_COLUMNS`."""
+    rows = [row | {"origin": summary["origin"]} for row in summary["forecasts"] if row["source"] == names.MIXTURE]
+    return [[round(row[name], 6) if isinstance(row[name], float) else row[name] for name in FORECAST_COLUMNS] for row in rows]
+
+
 def quiet(message: str) -> None:
     """A progress function that says nothing."""
 
@@ -74,6 +80,17 @@ class Run:
         What the run was made with and from: `run_id`, `origin`, `seed`, `sampler`, `settings`, `base`, hashes, versions.
     summary : dict
         Every number and word that the page shows: forecast.json.
+
+    Examples
+    --------
+    >>> run = ripeness.open_run("reports/2025-06-18")
+    >>> list(run.forecast.columns)[:4]
+    ['question', 'origin', 'horizon_weeks', 'target_end_date']
+    >>> fit = run.fit("conjunctive_as_written")
+    >>> sorted(fit.children)[:3]
+    ['constant_data', 'log_likelihood', 'log_prior']
+    >>> float(fit["posterior"]["half_life"].mean()) > 0.0
+    True
     """
 
     folder: Path
@@ -159,10 +176,10 @@ class Run:
 
     @cached_property
     def forecast(self) -> pd.DataFrame:
-        """forecast.csv as a table."""
+        """What stands in forecast.csv, as a table."""
         import pandas as pd
 
-        return pd.read_csv(self.folder / FORECAST_CSV)
+        return pd.DataFrame(forecast_rows(self.summary), columns=list(FORECAST_COLUMNS))
 
     def fit(self, name: str) -> xr.DataTree:
         """One fit with its ArviZ groups, as a tree of its own: pass it to any function of ArviZ.
@@ -190,12 +207,21 @@ def open_run(folder: Path | str) -> Run:
     folder : Path or str
         reports/<origin>.
 
+    Returns
+    -------
+    Run
+
     Raises
     ------
     ContentError
         If the folder holds no run.
     RipenessError
         If it holds one of another schema, or one whose files a writer has left in part.
+
+    Examples
+    --------
+    >>> ripeness.open_run("reports/2025-06-18").origin
+    datetime.date(2025, 6, 18)
     """
     folder, until = Path(folder), time.monotonic() + WAIT_SECONDS
     while True:

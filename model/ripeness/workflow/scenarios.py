@@ -17,7 +17,7 @@ from ripeness.data.vintages import Vintage
 from ripeness.errors import UsageError
 from ripeness.workflow.forecasts import obtain_fit, obtain_forecast, origin_of, read_beside, unfitted_priors, write_beside
 from ripeness.workflow.identity import explanation_hash
-from ripeness.workflow.request import Inputs, Request, check_workspace
+from ripeness.workflow.request import Inputs, Request, open_workspace
 from ripeness.workflow.run import Progress, Run, quiet
 
 if TYPE_CHECKING:
@@ -31,7 +31,9 @@ MAKES_PANEL = ("ripeness.attribution.what_if",)
 REACH = 0.5  # the probability that a report says how to come to
 
 
-def run_scenarios(request: Request, wanted: Sequence[str], given: bool, reach: float | None, progress: Progress = quiet) -> dict[str, Any]:
+def run_scenarios(
+    request: Request, wanted: Sequence[str] = (), given: bool = False, reach: float | None = None, progress: Progress = quiet
+) -> dict[str, Any]:
     """What scenarios would do to the forecast of a day: writes scenarios.json beside it where all were asked for.
 
     Parameters
@@ -44,6 +46,12 @@ def run_scenarios(request: Request, wanted: Sequence[str], given: bool, reach: f
     reach : float, optional
         A probability: also say what each condition by itself would need for it, over the next longer horizon than the headline's.
     progress : callable
+        Told in a few words what is being done.
+
+    Returns
+    -------
+    dict
+        As it stands in scenarios.json: `scenarios`, of each its probabilities as forecast and in the scenario, by horizon, with their errors.
 
     Raises
     ------
@@ -51,10 +59,16 @@ def run_scenarios(request: Request, wanted: Sequence[str], given: bool, reach: f
         If there is no such scenario or none at all, if nothing could say one that is to be given, or if `reach` is no probability.
     ContentError, GateError
         As `run_forecast` does; a file of scenarios that is wrong is told by line.
+
+    Examples
+    --------
+    >>> found = ripeness.run_scenarios(ripeness.Request(".", as_of=date(2025, 6, 18)), ["ukrainian-breakthrough"])
+    >>> [one["id"] for one in found["scenarios"]]
+    ['ukrainian-breakthrough']
     """
     if reach is not None and not 0.0 < reach < 1.0:
         raise UsageError(f"--reach {reach:g}: a probability between 0 and 1, such as 0.5")
-    inputs = check_workspace(request.workspace)
+    inputs = open_workspace(request.workspace)
     from ripeness.attribution.scenario_file import FILE, NONE_WRITTEN, choose
 
     chosen = choose(read_all(inputs), wanted)
@@ -189,11 +203,14 @@ def _reach(origin: Origin, level: float) -> dict[str, Any]:
 
 
 def write_panel(inputs: Inputs, run: Run, origin: Origin, scenarios: Sequence[Scenario]) -> None:
-    """Write panel.json: futures of a stored forecast, and the workspace's ready scenarios."""
+    """Write panel.json: futures of a stored forecast, and the workspace's ready scenarios; only `absent`, with why, where the page's script could not follow."""
     from ripeness.attribution.what_if import build_panel
+    from ripeness.model.inside import only_linear
 
     made_from = {"run_id": run.run_id, "made_from": panel_hash(inputs, run)}
-    write_beside(inputs, run, PANEL, made_from | build_panel(origin, scenarios))
+    linear = all(only_linear(origin.spec, start.draws) for start in origin.starts.values())
+    panel = build_panel(origin, scenarios) if linear else {"absent": "conditions depend on more than single factors"}
+    write_beside(inputs, run, PANEL, made_from | panel)
 
 
 def run_would_have(request: Request, wanted: Sequence[str], start: date, progress: Progress = quiet) -> dict[str, Any]:
@@ -216,7 +233,7 @@ def run_would_have(request: Request, wanted: Sequence[str], start: date, progres
     ContentError, GateError
         As `run_fit` does.
     """
-    inputs = check_workspace(request.workspace)
+    inputs = open_workspace(request.workspace)
     from ripeness.attribution.scenario_file import NONE_WRITTEN, choose
 
     workspace, vintage = inputs.workspace, inputs.vintage(request.as_of)

@@ -21,7 +21,7 @@ from ripeness.report import studies
 from ripeness.report.drawing import write_chart
 from ripeness.workflow.forecasts import obtain_fit
 from ripeness.workflow.identity import code_version, library_versions, workspace_hash
-from ripeness.workflow.request import Inputs, Request, check_workspace
+from ripeness.workflow.request import Inputs, Request, open_workspace
 from ripeness.workflow.run import Progress, quiet
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def run_scorecard(request: Request, day: date, progress: Progress = quiet) -> Pa
     ContentError, GateError
         If a file is wrong, or a fit that is needed fails its gate.
     """
-    inputs = check_workspace(request.workspace)
+    inputs = open_workspace(request.workspace)
     now = inputs.store.default_origin()
     essay = inputs.claims.card.date
     days = sorted({essay, now}) if inputs.workspace.question.war_began <= essay <= now else [now]
@@ -77,7 +77,7 @@ def run_sensitivity(request: Request, day: date, progress: Progress = quiet) -> 
     Path
         sensitivity.csv.
     """
-    inputs = check_workspace(request.workspace)
+    inputs = open_workspace(request.workspace)
     stored = _open(inputs, request, progress)
     from ripeness.evaluation.resumed import ResumedTable, write_rows
     from ripeness.evaluation.sensitivity import COLUMNS, DETAILS, study_sensitivity, usable
@@ -119,7 +119,7 @@ def run_sbc(request: Request, simulations: int, wrong: int, futures: int, day: d
     """
     if simulations < 1:
         raise UsageError(f"--simulations {simulations}: at least 1")
-    inputs = check_workspace(request.workspace)
+    inputs = open_workspace(request.workspace)
     import numpy as np
 
     from ripeness.evaluation import calibration, sbc
@@ -293,7 +293,7 @@ def run_backtest(
     UsageError
         If no scheduler answers.
     """
-    inputs = check_workspace(request.workspace)
+    inputs = open_workspace(request.workspace)
     workspace, seed = inputs.workspace, _seed(inputs, request)
     from ripeness.elicitation.elicit import elicit_priors
     from ripeness.evaluation.backtest import VINTAGES, backtest_settings, open_executor

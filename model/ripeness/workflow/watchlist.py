@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ripeness.calendar import target_date
 from ripeness.workflow.forecasts import obtain_forecast, origin_of, read_beside, write_beside
 from ripeness.workflow.identity import explanation_hash
-from ripeness.workflow.request import Inputs, Request, check_workspace
+from ripeness.workflow.request import Inputs, Request, open_workspace
 from ripeness.workflow.run import Progress, Run, quiet
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def run_watch(request: Request, progress: Progress = quiet) -> dict[str, Any]:
     ContentError, GateError
         As `run_forecast` does.
     """
-    inputs = check_workspace(request.workspace)
+    inputs = open_workspace(request.workspace)
     run = obtain_forecast(inputs, request, progress)
     stored = read_beside(run, WATCH)
     if stored is not None and stored.get("made_from") == watch_hash(run):

@@ -177,10 +177,23 @@ class Workspace:
 def find_workspace(start: Path) -> Path:
     """The nearest folder from `start` upwards that holds a ripeness.toml.
 
+    Parameters
+    ----------
+    start : Path
+
+    Returns
+    -------
+    Path
+
     Raises
     ------
     UsageError
         If there is none.
+
+    Examples
+    --------
+    >>> (ripeness.find_workspace(Path("data")) / "ripeness.toml").is_file()
+    True
     """
     start = start.resolve()
     for folder in (start, *start.parents):

@@ -12,6 +12,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from ripeness.errors import ContentError, Fault, did_you_mean
+from ripeness.files import read_text
 
 _HEADER = re.compile(r"^\s*(\[\[?)\s*([^\]]+?)\s*\]\]?\s*(#.*)?$")
 _KEY = re.compile(r"""^\s*((?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*'))*)\s*=""")
@@ -40,10 +41,13 @@ class TomlFile:
     lines: Mapping[Key, int] = field(repr=False)
 
     def line(self, *key: str | int) -> int | None:
-        """The line of `key`, or of the nearest table above it."""
+        """The line of `key`; of a table that only its keys name, of the first of these; or of the nearest table above it."""
         for length in range(len(key), 0, -1):
             if key[:length] in self.lines:
                 return self.lines[key[:length]]
+            below = [line for known, line in self.lines.items() if known[:length] == key[:length]]
+            if below:
+                return min(below)
         return None
 
     def fault(self, key: Key, found: str, expected: str, mend: str) -> Fault:
@@ -67,16 +71,7 @@ def read_toml(path: Path, shown: Path | None = None) -> TomlFile:
         If the file is missing, not UTF-8, or not TOML; with the line.
     """
     shown = shown or path
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except FileNotFoundError:
-        raise ContentError(Fault(shown, None, "no such file", "a TOML file", "create it or correct the path in ripeness.toml")) from None
-    except IsADirectoryError:
-        raise ContentError(Fault(shown, None, "a folder", "a TOML file", "correct the path in ripeness.toml")) from None
-    except UnicodeDecodeError as error:
-        line = path.read_bytes()[: error.start].count(b"\n") + 1
-        raise ContentError(Fault(shown, line, "bytes that are not UTF-8", "UTF-8 text", "save the file as UTF-8")) from None
-    text = text.replace("\r\n", "\n")
+    text = read_text(path, shown, "a TOML file")
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

@@ -9,16 +9,18 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 from three_files import AFTER, COMPLETED, NEW, OLD, SHOWN, TAKEN_BACK, fill, interrupt, update
 
-from ripeness.data import journal
-from ripeness.data.journal import BusyError, reading, writing
+from ripeness.data import transaction as transactions
+from ripeness.data.transaction import reading, writing
 from ripeness.data.vintages import read_store
 from ripeness.errors import ContentError, RipenessError
+from ripeness.files import BusyError
 from ripeness.workspace import Workspace
 
 Tree = Callable[[Path], dict[str, bytes | None]]
@@ -317,7 +319,7 @@ def test_what_never_counted_does_not_hinder_a_reader_without_rights(folder: Path
 
 def start(code: str, folder: Path) -> subprocess.Popen[str]:
     """Another process with the imports of an update; it prints a line to be waited for, and waits for one."""
-    head = "import os, sys\nfrom pathlib import Path\nfrom ripeness.data.journal import writing\nfolder = Path(sys.argv[1])\n"
+    head = "import os, sys\nfrom pathlib import Path\nfrom ripeness.data.transaction import writing\nfolder = Path(sys.argv[1])\n"
     return subprocess.Popen([sys.executable, "-c", head + code, folder], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
@@ -352,6 +354,27 @@ with writing(folder, Path("data")) as update:
 """
 
 
+READING = """\
+from ripeness.data.transaction import reading
+with reading(folder, Path("data")):
+    print("reading", flush=True)
+    sys.stdin.readline()
+"""
+RECOVERING = """\
+from ripeness.data.transaction import reading
+real = os.replace
+def slow(source, target):
+    if Path(target).name == "b.csv":
+        print("recovering", flush=True)
+        sys.stdin.readline()
+    real(source, target)
+os.replace = slow
+with reading(folder, Path("data")) as said:
+    print(said, flush=True)
+    sys.stdin.readline()
+"""
+
+
 def test_updates_of_two_writers_all_land(folder: Path) -> None:
     writers = [start(ADDING, folder) for _ in range(2)]
     for writer in writers:
@@ -382,16 +405,31 @@ def test_others_wait_for_a_writer_and_are_told_who_it_is(folder: Path) -> None:
 
 
 def test_a_writer_waits_for_readers_and_readers_do_not_wait_for_each_other(folder: Path) -> None:
-    lock = os.open(folder, os.O_RDONLY)
-    fcntl.flock(lock, fcntl.LOCK_SH)
-    try:
-        with reading(folder, SHOWN, 0):
+    with start(READING, folder) as reader:
+        assert said_by(reader) == "reading"
+        with reading(folder, SHOWN, 0), reading(folder, SHOWN, 0):
             pass
-        with pytest.raises(BusyError, match="another command is using it"):
-            update(folder)
-    finally:
-        os.close(lock)
+        with pytest.raises(BusyError, match="another command is using it and did not end within 0 s"), writing(folder, SHOWN, 0):
+            pass
+        release(reader)
+        with writing(folder, SHOWN, 60):
+            pass
+        assert reader.wait() == 0
     update(folder)
+
+
+def test_readers_wait_while_one_of_them_recovers(folder: Path, tree_of: Tree) -> None:
+    interrupt(folder, 1)
+    with start(RECOVERING, folder) as reader:
+        assert said_by(reader) == "recovering"
+        with pytest.raises(BusyError, match="did not end within 0 s"), reading(folder, SHOWN, 0):
+            pass
+        release(reader)
+        assert said_by(reader) == COMPLETED
+        with reading(folder, SHOWN, 0) as said:  # the other still reads
+            assert (said, tree_of(folder)) == (None, AFTER)
+        release(reader)
+        assert reader.wait() == 0
 
 
 def test_an_update_inside_another_use_is_a_mistake_told_at_once(folder: Path) -> None:
@@ -410,8 +448,8 @@ def test_the_store_is_read_after_a_recovery_which_reaches_the_user(write_workspa
 
     def interrupt_update(row: bytes) -> None:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(journal, "settle", lambda *_: None)  # the journal stands, and nothing is done
-            patch.setattr(journal, "clear", lambda *_: None)
+            patch.setattr(transactions, "settle", lambda *_: None)  # the journal stands, and nothing is done
+            patch.setattr(transactions, "clear", lambda *_: None)
             with writing(workspace.data, SHOWN) as transaction:
                 transaction.replace("oil.csv", (transaction.read("oil.csv") or b"") + row)
 
@@ -431,8 +469,7 @@ def test_the_store_is_read_after_a_recovery_which_reaches_the_user(write_workspa
 
 def test_a_store_that_is_being_changed_is_not_read(write_workspace: Callable[..., Workspace], monkeypatch: pytest.MonkeyPatch) -> None:
     workspace = write_workspace()
-    monkeypatch.setattr(journal, "POLL_SECONDS", 5.0)
-    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    monkeypatch.setattr("time.monotonic", count(0, 6).__next__)  # seconds
     lock = os.open(workspace.data, os.O_RDONLY)
     fcntl.flock(lock, fcntl.LOCK_EX)
     try:

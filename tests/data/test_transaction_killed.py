@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ripeness.data.journal import reading, writing
+from ripeness.data.transaction import reading, writing
 from ripeness.errors import RipenessError
 
 CALLS = ("open", "write", "fsync", "fchmod", "close", "replace", "mkdir", "unlink", "rmdir")
