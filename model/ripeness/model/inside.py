@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ripeness import names
 from ripeness.model.spec import ModelSpec
 from ripeness.model.terms import terms_of
-from ripeness.model.terms.conditions import beside, inside_score, normaliser, regressors
+from ripeness.model.terms.conditions import Conditions, beside, inside_score, normaliser, regressors
 
 Array = NDArray[np.float64]
 
@@ -32,6 +32,12 @@ def condition_log_odds(spec: ModelSpec, draws: Mapping[str, Array], z: Array) ->
     """
     first, *others = (given for term in terms_of(names.CONJUNCTIVE, spec) if (given := term.log_odds(spec, draws, z)) is not None)
     return sum(others, start=first)
+
+
+def only_linear(spec: ModelSpec, draws: Mapping[str, Array]) -> bool:
+    """Whether the log odds of the conditions are those of :class:`Conditions` alone."""
+    none = np.zeros((1, len(spec.workspace.factors), 1))
+    return all(isinstance(term, Conditions) or term.log_odds(spec, draws, none) is None for term in terms_of(names.CONJUNCTIVE, spec))
 
 
 def log_odds_at_points(spec: ModelSpec, draws: Mapping[str, Array]) -> Array:
