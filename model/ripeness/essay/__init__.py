@@ -1,11 +1,8 @@
 """The essay's claims: what each sentence says about why talks stopped or what would start them, and how strongly.
 
-    essay.toml   the card: who wrote the text and when, its hash, how many paragraphs it has
-    claims.toml  every sentence of every paragraph, as a claim or as an aside
-
-A claim is about an *effect* (a factor moves a condition) or about a *state* (where a factor or a condition stood when the essay was
-written). Effects feed the weights of the model; states say what the essay saw, and can be scored by what came. The text itself is never
-distributed: `verify_essay` tests a reader's own copy.
+In come `essay.toml`, the card of the text (author, day, hash, paragraphs), and `claims.toml`, every sentence of every paragraph as a claim or as an
+aside; out go `Claims`, about an *effect* (a factor moves a condition) or about a *state* (where a factor or a condition stood when the essay was
+written). A new kind of claim is an entry of `entries.py`; the text itself is never distributed, and `verify_essay` tests a reader's own copy.
 """
 
 from ripeness.essay.coverage import Coverage, ParagraphCoverage, coverage_by_condition, coverage_by_factor, coverage_by_paragraph

@@ -1,7 +1,8 @@
 """The ledger: every forecast ever issued, and what became of each. Both files only grow.
 
-ledger.csv        a row for each forecast as it was issued; the same forecast issued again adds nothing
-resolutions.csv   a row for each forecast whose target has passed: yes, no or void, with its scores; a later row supersedes
+In come forecasts as they are issued and judgements of what came of them; out go `ledger.csv` (the same forecast issued again adds nothing),
+`resolutions.csv` (yes, no or void with its scores; a later row supersedes) and the record that the page shows. A score or a column may be added;
+a row that stands is never changed.
 """
 
 from ripeness.ledger.entries import COLUMNS, FILE, Entry, append_entries, new_entries, previous_entry, read_ledger

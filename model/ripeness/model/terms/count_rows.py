@@ -80,7 +80,7 @@ def lay_out(spec: ModelSpec) -> dict[str, Any]:
     groups = np.stack([*keys[:, bounds[:-1]], bounds[:-1], bounds[1:]], axis=1).astype(np.int64)
     first = len(spec.panel.measured.indicators)
     return {
-        "count_factor": factor_of(spec)[first:],
+        "count_factor": factor_of(spec)[first : first + len(rows.indicators)],
         "count_week": rows.week[order].astype(np.int64),
         "count_log_exposure": rows.log_exposure[order],
         "count_groups": groups,
