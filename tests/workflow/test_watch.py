@@ -81,7 +81,7 @@ def test_the_forecast_is_a_martingale_under_the_release(origin: Origin, vintage:
 
 def test_a_release_that_says_nothing_moves_nothing(origin: Origin, vintage: Vintage, futures: list[Awaited]) -> None:
     release = release_of(origin, vintage, "brent")
-    deaf = replace(release, said=(60.0, 0.0))
+    deaf = replace(release, covariates=(60.0, 0.0))
     assert watch_release(origin.spec, futures, deaf).expected_points < 0.02 < watch_release(origin.spec, futures, release).expected_points
     assert silent_headline(futures, 1) > silent_headline(futures, 12)
 
