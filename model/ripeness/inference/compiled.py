@@ -18,6 +18,7 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
+from ripeness.errors import UsageError
 from ripeness.inference import runtime
 from ripeness.inference.coordinates import Coordinates
 from ripeness.kernels.compilation import callback, compile_source
@@ -37,7 +38,7 @@ DENSITY = types.int64(types.uint64, NUMBERS, NUMBERS, NUMBERS, TABLE)
 VECTOR = types.int64(types.uint64, types.uint64, NUMBERS, NUMBERS, TABLE)
 
 
-class NoKernel(ValueError):
+class NoKernel(UsageError):
     """A term of the model has no kernel, so that only PyMC can sample it."""
 
 
