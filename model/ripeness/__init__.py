@@ -23,7 +23,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ripeness.errors import ContentError, GateError, RipenessError, UsageError
+    from ripeness.errors import RipenessError
     from ripeness.workflow.forecasts import run_fit, run_forecast
     from ripeness.workflow.issue import run_report
     from ripeness.workflow.modelling import build_model, sample
@@ -34,13 +34,10 @@ if TYPE_CHECKING:
     from ripeness.workspace import find_workspace
 
 _HOMES = {
-    "ContentError": "errors",
-    "GateError": "errors",
     "Inputs": "workflow.request",
     "Request": "workflow.request",
     "RipenessError": "errors",
     "Run": "workflow.run",
-    "UsageError": "errors",
     "build_model": "workflow.modelling",
     "find_workspace": "workspace",
     "open_run": "workflow.run",
@@ -54,13 +51,10 @@ _HOMES = {
 }
 
 __all__ = [
-    "ContentError",
-    "GateError",
     "Inputs",
     "Request",
     "RipenessError",
     "Run",
-    "UsageError",
     "__version__",
     "build_model",
     "find_workspace",

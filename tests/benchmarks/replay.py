@@ -33,10 +33,11 @@ from ripeness.elicitation.elicit import elicit_priors
 from ripeness.forecast.ahead import build_ahead
 from ripeness.forecast.horizons import forecast_probabilities
 from ripeness.inference.sample import sample_posterior
+from ripeness.model.build import without_weeks
 from ripeness.model.spec import ModelSpec, build_spec
 from ripeness.model.terms.announcements import Announcement
 from ripeness.reweighting.refusals import beyond_window, untrustworthy
-from ripeness.reweighting.reweighted import STORED, StoredFit, look_ahead, store_fit, update_fit
+from ripeness.reweighting.reweighted import StoredFit, look_ahead, store_fit, update_fit
 from ripeness.reweighting.weights import Anchor, weighted_mean
 from ripeness.reweighting.window import LONGEST, PERIODS
 from ripeness.workflow.request import open_workspace
@@ -87,7 +88,7 @@ class Replay:
             draws = {
                 str(name): np.asarray(values, dtype=float).reshape(-1, *values.shape[2:])
                 for name, values in posterior.data_vars.items()
-                if name in (*STORED, "path", "inside")
+                if name in (*without_weeks(names.CONJUNCTIVE), "path", "inside")
             }
             ahead = build_ahead(spec, names.CONJUNCTIVE, draws, announcements, settings.future_paths, seeds[1])
             within = forecast_probabilities(ahead).within

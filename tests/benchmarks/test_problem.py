@@ -70,9 +70,9 @@ def test_a_problem_survives_its_file(made_problem: Problem, tmp_path: Path) -> N
         np.testing.assert_array_equal(value, getattr(again, name), err_msg=name)
 
 
-def test_blocks_fill_x_in_order(made_problem: Problem) -> None:
+def test_blocks_fill_x_in_order(made_problem: Problem, spec: Any) -> None:
     parts = made_problem.split(made_problem.mean)
-    assert list(parts) == [parameter.name for parameter in parameters_of(names.CONJUNCTIVE)]
+    assert list(parts) == [parameter.name for parameter in parameters_of(names.CONJUNCTIVE, spec)]
     np.testing.assert_array_equal(np.concatenate(list(parts.values())), made_problem.mean)
 
 

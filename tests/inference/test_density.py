@@ -31,7 +31,7 @@ def test_parameters_stand_in_x_one_behind_the_other(spec: ModelSpec, variant: Va
     coordinates = build_coordinates(spec, variant, names.AS_WRITTEN)
     x = np.random.default_rng(1).normal(size=coordinates.start[-1])
     taken = coordinates.take(x)
-    assert list(taken) == [parameter.name for term in terms_of(variant) for parameter in term.parameters]
+    assert list(taken) == [parameter.name for term in terms_of(variant, spec) for parameter in term.parameters]
     assert sum(values.size for values in taken.values()) == len(x)
     np.testing.assert_allclose(coordinates.join(taken), x, rtol=1e-12)
 

@@ -235,7 +235,7 @@ def test_prior_draws_follow_their_priors() -> None:
 def test_the_view_of_many_draws_is_put_together_from_the_same_pieces(structure: InsideStructure, size: float) -> None:
     """Draws of two paths each, by both forms, however far the log odds go, and each effect's own regressor."""
     rng = np.random.default_rng(5)
-    spec: Any = SimpleNamespace(structure=structure)
+    spec: Any = SimpleNamespace(structure=structure, priors=SimpleNamespace(files=SimpleNamespace(entries={})))
     draws = {
         "weight": rng.normal(0.0, size, (4, len(structure.effects))),
         "intercept_open": rng.normal(size=(4, structure.conditions)),
