@@ -274,9 +274,13 @@ def _read_folder(workspace: Workspace) -> Store:
 
 def _latest(frame: pd.DataFrame, key: Sequence[str], origin: date) -> pd.DataFrame:
     """Rows published by the origin, of each key the latest published (of equals, that on the later line), sorted by key."""
-    seen = frame[frame["published_on"] <= pd.Timestamp(origin)]
-    ordered = seen.sort_values([*key, "published_on", "line"])
-    return ordered.drop_duplicates(list(key), keep="last").reset_index(drop=True)
+    published = frame["published_on"].to_numpy()
+    keys = [pd.factorize(frame[name], sort=True)[0] for name in key]
+    order = np.lexsort((frame["line"].to_numpy(), published, *reversed(keys)))
+    order = order[published[order] <= np.datetime64(origin)]
+    last = np.ones(len(order), dtype=bool)
+    last[:-1] = np.any([column[order[1:]] != column[order[:-1]] for column in keys], axis=0)
+    return frame.take(order[last]).reset_index(drop=True)
 
 
 def _canonical(frame: pd.DataFrame) -> Iterator[str]:
