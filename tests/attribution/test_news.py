@@ -69,7 +69,7 @@ def test_where_rounds_were_held_time_is_imagined(monkeypatch: pytest.MonkeyPatch
 def test_more_than_a_fit_can_be_reweighted_for_asks_for_several(monkeypatch: pytest.MonkeyPatch, days: int, several: bool) -> None:
     monkeypatch.setattr(news, "endpoint_of", lambda *_: Endpoint(START + timedelta(days=days), 0.2))
     monkeypatch.setattr(news, "last_issued_before", lambda *_: Endpoint(START, 0.2))
-    for name in ("identify", "made_with"):
+    for name in ("identify", "fit_inputs"):
         monkeypatch.setattr(news, name, lambda *_: {})
     monkeypatch.setattr(news, "find_base", lambda *_: [])
     inputs: Any = SimpleNamespace(vintage=lambda _: None, workspace=SimpleNamespace(reports=Path()))

@@ -11,7 +11,7 @@ from ripeness.data.indicators import Contract, read_contracts
 from ripeness.data.rows import read_rows
 from ripeness.errors import ContentError
 from ripeness.workspace import Workspace
-from ripeness.workspace.csv import MOST_TOLD
+from ripeness.workspace.csv import MOST_REPORTED
 
 Write = Callable[..., Workspace]
 HEADER = "observed_on,value,published_on,source,grade\n"
@@ -146,7 +146,7 @@ def test_all_faults_are_told_at_once_in_the_order_of_the_lines(read: Callable[..
 
 
 def test_a_file_wrong_throughout_is_not_told_row_by_row(read: Callable[..., pd.DataFrame]) -> None:
-    days = pd.date_range("2000-01-02", periods=MOST_TOLD + 30, freq="W").strftime("%Y-%m-%d")
+    days = pd.date_range("2000-01-02", periods=MOST_REPORTED + 30, freq="W").strftime("%Y-%m-%d")
     with pytest.raises(ContentError, match="30 more rows") as caught:
         read(HEADER + "".join(f"{day},75,{day},agency,Z\n" for day in days))
-    assert len(caught.value.faults) == MOST_TOLD + 1
+    assert len(caught.value.faults) == MOST_REPORTED + 1

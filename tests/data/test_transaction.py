@@ -448,7 +448,7 @@ def test_the_store_is_read_after_a_recovery_which_reaches_the_user(write_workspa
 
     def interrupt_update(row: bytes) -> None:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(transactions, "settle", lambda *_: None)  # the journal stands, and nothing is done
+            patch.setattr(transactions, "replay_journal", lambda *_: None)  # the journal stands, and nothing is done
             patch.setattr(transactions, "clear", lambda *_: None)
             with writing(workspace.data, SHOWN) as transaction:
                 transaction.replace("oil.csv", (transaction.read("oil.csv") or b"") + row)

@@ -14,7 +14,7 @@ from ripeness.data.events import COVERAGE, EVENTS
 from ripeness.data.rows import ROWS
 from ripeness.errors import ContentError, UsageError
 from ripeness.intake.incoming import TABLE, Incoming, read_files, read_incoming
-from ripeness.workspace.csv import CHUNK, MOST_TOLD
+from ripeness.workspace.csv import CHUNK, MOST_REPORTED
 
 KNOWN = ("oil", "poll")
 HEADER = "observed_on,value,published_on,source,grade\n"
@@ -122,8 +122,8 @@ def test_rows_are_refused_alone(read: Read) -> None:
 
 
 def test_a_file_wrong_throughout_is_told_in_part(read: Read) -> None:
-    incoming = read(HEADER + ROW.replace("75.5", "x") * (MOST_TOLD + 30))
-    assert len(incoming.faults) == MOST_TOLD + 1
+    incoming = read(HEADER + ROW.replace("75.5", "x") * (MOST_REPORTED + 30))
+    assert len(incoming.faults) == MOST_REPORTED + 1
     assert incoming.faults[-1].found == "30 more rows, from this one on, with the fault of line 2"
     assert incoming.unread["value"].all()
 

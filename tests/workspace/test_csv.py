@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from ripeness.errors import ContentError
-from ripeness.workspace.csv import CHUNK, MOST_TOLD, append_rows, csv_text, read_csv, read_records, read_rows
+from ripeness.workspace.csv import CHUNK, MOST_REPORTED, append_rows, csv_text, read_csv, read_records, read_rows
 
 SHOWN = Path("x.csv")
 ROWS = [(2, {"a": "1", "b": "x"}), (3, {"a": "2", "b": ""})]
@@ -68,9 +68,9 @@ def test_what_cannot_be_read_is_told_with_its_line(raw: bytes, said: str) -> Non
 
 
 def test_torn_rows_are_told_one_by_one_up_to_a_hundred() -> None:
-    cells = read_csv(b"a,b\n" + b"1\n" * (MOST_TOLD + 3), SHOWN)
-    assert cells.lost == MOST_TOLD + 3 and not len(cells.lines)
-    assert [fault.line for fault in cells.torn] == [*range(2, MOST_TOLD + 2), MOST_TOLD + 2]
+    cells = read_csv(b"a,b\n" + b"1\n" * (MOST_REPORTED + 3), SHOWN)
+    assert cells.lost == MOST_REPORTED + 3 and not len(cells.lines)
+    assert [fault.line for fault in cells.torn] == [*range(2, MOST_REPORTED + 2), MOST_REPORTED + 2]
     assert "3 more rows" in str(cells.torn[-1])
 
 

@@ -42,7 +42,7 @@ from ripeness.reweighting.window import Key, read_parameters, rows_by_factor
 from ripeness.workspace import Workspace
 
 Array = NDArray[np.float64]
-TIME, ROWS, REVISED, EVENTS, ROUNDS, MADE, REFIT, MONTE_CARLO = (
+TIME, ROWS, REVISED, EVENTS, ROUNDS, INPUTS, REFIT, MONTE_CARLO = (
     "time",
     "rows",
     "revision",

@@ -195,10 +195,10 @@ def after_release(futures: Sequence[Awaited], week: int, density: Sequence[Array
     masses, chances = [], []
     for one, likely in zip(futures, density, strict=True):
         alive = one.silent[:, :, week - 1]
-        reached = np.einsum("sm,smv->v", alive, likely)
+        mass = np.einsum("sm,smv->v", alive, likely)
         kept = np.einsum("sm,smv->v", one.until, likely)
-        masses.append(reached / reached.sum())
-        chances.append(1.0 - kept / np.maximum(reached, np.finfo(float).tiny))
+        masses.append(mass / mass.sum())
+        chances.append(1.0 - kept / np.maximum(mass, np.finfo(float).tiny))
     return np.asarray(np.mean(masses, axis=0)), np.asarray(np.mean(chances, axis=0))
 
 
@@ -351,9 +351,9 @@ def tripwires(natural: Array, mass: Array, points: Array) -> list[Tripwire]:
                 continue
             if abs(points[place]) < FAR or (hit is not None and (points[place] > 0) != up):
                 break
-            hit, up, reached = place, bool(points[place] > 0), chance
-        if hit is not None and reached >= LEAST_CHANCE:
-            found.append(Tripwire("up" if up else "down", beyond, float(natural[hit]), reached))
+            hit, up, likely = place, bool(points[place] > 0), chance
+        if hit is not None and likely >= LEAST_CHANCE:
+            found.append(Tripwire("up" if up else "down", beyond, float(natural[hit]), likely))
     return found
 
 

@@ -261,7 +261,9 @@ def _prior_table(rows: Sequence[PriorRow]) -> Table:
     return table
 
 
-def _by_reading(title: str, rows: Sequence[Mapping[str, Any]], keys: Mapping[str, str], say: Callable[[Mapping[str, Any]], str]) -> Table:
+def _by_reading(
+    title: str, rows: Sequence[Mapping[str, Any]], keys: Mapping[str, str], describe: Callable[[Mapping[str, Any]], str]
+) -> Table:
     """A table with a column for each reading.
 
     Parameters
@@ -271,7 +273,7 @@ def _by_reading(title: str, rows: Sequence[Mapping[str, Any]], keys: Mapping[str
         Each with "reading" and `keys`.
     keys : mapping
         Heading to the key that stands in its column.
-    say : callable
+    describe : callable
         From a row to what stands in the column of its reading.
     """
     table = Table(title=title, title_justify="left")
@@ -282,7 +284,7 @@ def _by_reading(title: str, rows: Sequence[Mapping[str, Any]], keys: Mapping[str
         table.add_column(names.READING_LABELS.get(reading, reading), justify="right")
     lines: dict[tuple[str, ...], dict[str, str]] = {}
     for row in rows:
-        lines.setdefault(tuple(str(row[key]) for key in keys.values()), {})[row["reading"]] = say(row)
+        lines.setdefault(tuple(str(row[key]) for key in keys.values()), {})[row["reading"]] = describe(row)
     for line, cells in lines.items():
         table.add_row(*map(Text, line), *(Text(cells.get(reading, "")) for reading in readings))
     return table

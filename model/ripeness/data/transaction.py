@@ -124,7 +124,7 @@ class Transaction:
             changes = self._stage()
             if changes:
                 self._write_journal(changes)  # from here on the update counts
-                settle(self._folder, self._shown, JOURNAL)
+                replay_journal(self._folder, self._shown, JOURNAL)
         except BaseException as error:
             with suppress(OSError):
                 take_back(self._folder, self._shown)
@@ -265,7 +265,7 @@ def recover(folder: Path, shown: Path) -> str | None:
             done = "An update that was interrupted has been taken back: nothing of it was kept."
         (room / NOTE).unlink(missing_ok=True)
         if (room / JOURNAL).exists():
-            names = settle(folder, shown, JOURNAL)
+            names = replay_journal(folder, shown, JOURNAL)
             done = f"An update that was interrupted has been completed: {', '.join(names)}."
             clear(folder)
         else:
@@ -273,8 +273,8 @@ def recover(folder: Path, shown: Path) -> str | None:
     except OSError as error:
         if error.errno in FORBIDDEN:
             raise _forbidden(shown) from error
-        said = f"{shown.as_posix()}: {_in_words(error)}: an update was interrupted and could not be completed or taken back yet"
-        raise RipenessError(said) from error
+        message = f"{shown.as_posix()}: {_in_words(error)}: an update was interrupted and could not be completed or taken back yet"
+        raise RipenessError(message) from error
     if done:
         _LOG.warning("%s", done)
     return done
@@ -286,7 +286,7 @@ def take_back(folder: Path, shown: Path) -> None:
     Raises
     ------
     ContentError
-        As `settle`.
+        As `replay_journal`.
     OSError
         If the disk refuses.
     """
@@ -295,11 +295,11 @@ def take_back(folder: Path, shown: Path) -> None:
         os.replace(room / JOURNAL, room / UNDO)
         sync_folder(room)
     if (room / UNDO).exists():
-        settle(folder, shown, UNDO)
+        replay_journal(folder, shown, UNDO)
     clear(folder)
 
 
-def settle(folder: Path, shown: Path, name: str) -> list[str]:
+def replay_journal(folder: Path, shown: Path, name: str) -> list[str]:
     """Put every file of a journal into its place, the new one or, by undo.json, the old one; those already there stay.
 
     Returns

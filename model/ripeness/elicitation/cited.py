@@ -47,7 +47,7 @@ class Cited(Table):
 
 
 @dataclass(frozen=True)
-class Known:
+class KnownIds:
     """Ids that a prior file may name, and those it has named so far.
 
     Parameters

@@ -39,7 +39,7 @@ from ripeness.evaluation.scores import weekly_skill
 from ripeness.evaluation.unit import WEEK
 from ripeness.model.inside import inside_view, with_inside_view
 from ripeness.model.spec import ModelSpec
-from ripeness.model.terms.factor_paths import heavy_tailed, persistence, simulate_onward
+from ripeness.model.terms.factor_paths import heavy_tailed, persistence, simulate_ar1
 from ripeness.model.terms.record import rounds_in_week
 from ripeness.workspace.question import Question
 
@@ -303,7 +303,7 @@ class FixedWar:
         spec, phi = self.spec, persistence(self.means["half_life"])
         draws = {name: values[None] for name, values in self.means.items()}
         start = rng.normal(size=(wars, len(phi)))
-        onward = simulate_onward(start, phi, heavy_tailed(spec), spec.priors.files.factor_tails, rng)
+        onward = simulate_ar1(start, phi, heavy_tailed(spec), spec.priors.files.factor_tails, rng)
         draws = with_inside_view(spec, names.CONJUNCTIVE, draws, start.T[None])
         for z in chain([start], onward):
             yield inside_view(spec, names.CONJUNCTIVE, draws, z.T[None])[0]  # the wars stand where weeks do

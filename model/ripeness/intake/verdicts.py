@@ -34,7 +34,7 @@ from ripeness.data.jumps import LEAST, LIMIT, find_jumps
 from ripeness.data.rows import row_rules
 from ripeness.data.tables import Flags, Form, Rule
 from ripeness.intake.incoming import TABLE, Incoming
-from ripeness.workspace.csv import Said
+from ripeness.workspace.csv import FaultText
 
 FILE = "file"  # which of the batch's files a row comes from
 WAS = "was_"  # before a column: what stood there before a revision
@@ -113,16 +113,16 @@ def judge(
     name = [*form.key, "published_on"]
     bench.twin = _find_twins(bench, stored, name, [*name, *form.content])
     after = rows["published_on"] > pd.Timestamp(day)
-    bench.refuse(after.to_numpy(), lambda row: _say_future(row, day))
+    bench.refuse(after.to_numpy(), lambda row: _describe_future(row, day))
     if contract is not None and known is not None and not confirmed:
         _refuse_jumps(bench, contract, known)
     if form.key == ("from", "to"):
         _refuse_gaps(bench, stored)
-    previous = _previous(rows[~bench.settled], stored, form)
+    previous = _previous(rows[~bench.judged], stored, form)
     if "value" in form.content:
         idle = previous["value"].isna() & previous[WAS + "value"].isna()
-        bench.refuse(rows.index.isin(previous.index[idle]), _say_idle)
-        previous = _previous(rows[~bench.settled], stored, form)
+        bench.refuse(rows.index.isin(previous.index[idle]), _describe_idle)
+        previous = _previous(rows[~bench.judged], stored, form)
     rows["verdict"] = np.where(bench.twin & ~bench.refused, "duplicate", "refused")
     rows["change"] = ""
     rows.loc[previous.index, "change"] = previous["change"]
@@ -145,13 +145,13 @@ class _Bench:
         return self.rows["refused"].to_numpy()
 
     @property
-    def settled(self) -> Flags:
+    def judged(self) -> Flags:
         """Rows that have their verdict: refused, or duplicates."""
         return self.refused | self.twin
 
-    def refuse(self, wrong: Flags, say: Callable[[Mapping[Any, Any]], Said]) -> None:
+    def refuse(self, wrong: Flags, describe: Callable[[Mapping[Any, Any]], FaultText]) -> None:
         """Refuse rows; of those that have their verdict nothing more is said."""
-        self._note(wrong & ~self.settled, say)
+        self._note(wrong & ~self.judged, describe)
 
     def try_rule(self, rule: Rule) -> None:
         """Refuse what breaks a rule, where all it looks at could be read."""
@@ -160,9 +160,9 @@ class _Bench:
             here = (self.rows[FILE] == number).to_numpy()
             if here.any():
                 read[here] = one.can_be_read(rule.columns)[self.rows.loc[here, "place"].to_numpy()]
-        self._note(~rule.holds(self.rows).to_numpy(dtype=bool) & read, lambda row: rule.say(row, self.rows))
+        self._note(~rule.holds(self.rows).to_numpy(dtype=bool) & read, lambda row: rule.describe(row, self.rows))
 
-    def _note(self, wrong: Flags, say: Callable[[Mapping[Any, Any]], Said]) -> None:
+    def _note(self, wrong: Flags, describe: Callable[[Mapping[Any, Any]], FaultText]) -> None:
         if not wrong.any():
             return
         file, place = self.rows[FILE].to_numpy(), self.rows["place"].to_numpy()
@@ -171,13 +171,13 @@ class _Bench:
             if len(here):
                 places = np.zeros(len(one.frame), dtype=bool)
                 places[place[here]] = True
-                one.refuse(places, partial(self._named, say, here, place[here]))
+                one.refuse(places, partial(self._named, describe, here, place[here]))
         self.rows["refused"] = self.refused | wrong
 
-    def _named(self, say: Callable[[Mapping[Any, Any]], Said], here: Places, places: Places, place: int) -> Said:
+    def _named(self, describe: Callable[[Mapping[Any, Any]], FaultText], here: Places, places: Places, place: int) -> FaultText:
         """What is wrong with the row at a place of its file; where it has no line (an import), with the day it is about."""
         row = self.rows.iloc[here[np.searchsorted(places, place)]].to_dict()
-        found, expected, mend = say(row)
+        found, expected, mend = describe(row)
         about = next((row[name] for name in ("observed_on", "date", "from") if name in row), None)
         return (found if row["line"] or about is None else f"{found} (of {about:%Y-%m-%d})"), expected, mend
 
@@ -194,7 +194,7 @@ def _find_twins(bench: _Bench, stored: pd.DataFrame, name: list[str], whole: lis
     differ = differ[differ.index >= len(stored)]
     wrong = np.zeros(len(rows), dtype=bool)
     wrong[sound.index[differ.index[differ] - len(stored)]] = True
-    bench.refuse(wrong, lambda row: _say_twin(row, rows[wrong], stored, name, whole[len(name) :]))
+    bench.refuse(wrong, lambda row: _describe_twin(row, rows[wrong], stored, name, whole[len(name) :]))
     return exact
 
 
@@ -215,7 +215,7 @@ def _previous(rows: pd.DataFrame, stored: pd.DataFrame, form: Form) -> pd.DataFr
 
 
 def _refuse_jumps(bench: _Bench, contract: Contract, known: pd.DataFrame) -> None:
-    sound = np.flatnonzero(~bench.settled)
+    sound = np.flatnonzero(~bench.judged)
     found = find_jumps(contract, bench.rows.iloc[sound], known)
     wrong = np.zeros(len(bench.rows), dtype=bool)
     wrong[sound[found.jumps]] = True
@@ -225,7 +225,7 @@ def _refuse_jumps(bench: _Bench, contract: Contract, known: pd.DataFrame) -> Non
         else {}
     )
 
-    def say(row: Mapping[Any, Any]) -> Said:
+    def describe(row: Mapping[Any, Any]) -> FaultText:
         number = numbers[row[FILE], row["place"]]
         return (
             f"value {row['value']:g} after {found.nearest[number]:g}, a change of {found.change[number]:.1f} units of the scale",
@@ -233,7 +233,7 @@ def _refuse_jumps(bench: _Bench, contract: Contract, known: pd.DataFrame) -> Non
             "correct the value or its unit; if it is right, run the command again with --confirm",
         )
 
-    bench.refuse(wrong, say)
+    bench.refuse(wrong, describe)
 
 
 def _refuse_gaps(bench: _Bench, stored: pd.DataFrame) -> None:
@@ -241,7 +241,7 @@ def _refuse_gaps(bench: _Bench, stored: pd.DataFrame) -> None:
     one = np.timedelta64(1, "D")
     known = set(zip(stored["from"], stored["to"], strict=True))
     first, last = stored["from"].min(), stored["to"].max()
-    sound = bench.rows[~bench.settled]
+    sound = bench.rows[~bench.judged]
     stretches = sorted(set(zip(sound["from"], sound["to"], strict=True)) - known)
     fitting = set(known)
     for begin, end in stretches:
@@ -264,7 +264,7 @@ def _refuse_gaps(bench: _Bench, stored: pd.DataFrame) -> None:
     )
 
 
-def _say_future(row: Mapping[Any, Any], day: date) -> Said:
+def _describe_future(row: Mapping[Any, Any], day: date) -> FaultText:
     return (
         f"published_on {row['published_on']:%Y-%m-%d}, after the batch's day {day}",
         "rows published by then",
@@ -272,12 +272,12 @@ def _say_future(row: Mapping[Any, Any], day: date) -> Said:
     )
 
 
-def _say_idle(row: Mapping[Any, Any]) -> Said:
+def _describe_idle(row: Mapping[Any, Any]) -> FaultText:
     found = f"an empty value for {row['observed_on']:%Y-%m-%d}, of which nothing is known on {row['published_on']:%Y-%m-%d}"
     return found, "a value, or a known period to withdraw", "fill in the value, or leave the row out"
 
 
-def _say_twin(row: Mapping[Any, Any], twins: pd.DataFrame, stored: pd.DataFrame, name: list[str], content: Sequence[str]) -> Said:
+def _describe_twin(row: Mapping[Any, Any], twins: pd.DataFrame, stored: pd.DataFrame, name: list[str], content: Sequence[str]) -> FaultText:
     def same(frame: pd.DataFrame) -> pd.DataFrame:
         return frame[np.logical_and.reduce([frame[column] == row[column] for column in name])]
 

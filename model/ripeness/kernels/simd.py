@@ -60,7 +60,7 @@ def from_table(table: Array, factors: int) -> Array:
 
 
 @inner
-def carry_onward(step: Array, values: Array) -> None:
+def forward_recursion(step: Array, values: Array) -> None:
     """x_t += step_{t−1} x_{t−1} from the first row to the last; tables (row, lane)."""
     flat_step, flat = step.reshape(-1), values.reshape(-1)
     for i in range(flat.size - LANES):
@@ -68,7 +68,7 @@ def carry_onward(step: Array, values: Array) -> None:
 
 
 @inner
-def carry_back(step: Array, values: Array) -> None:
+def backward_recursion(step: Array, values: Array) -> None:
     """x_t += step_t x_{t+1} from the last row to the first; tables (row, lane)."""
     flat_step, flat = step.reshape(-1), values.reshape(-1)
     for i in range(flat.size - LANES - 1, -1, -1):

@@ -229,12 +229,12 @@ def identify(inputs: Inputs, vintage: Vintage, seed: int, sampler: Sampler) -> d
     }
 
 
-MAKING = ("workspace_hash", "contracts_hash", "priors_hash", "code_version", "versions", "seed", "sampler")
+FIT_INPUTS = ("workspace_hash", "contracts_hash", "priors_hash", "code_version", "versions", "seed", "sampler")
 
 
-def made_with(meta: Mapping[str, Any], *but: str) -> dict[str, Any]:
+def fit_inputs(meta: Mapping[str, Any], *but: str) -> dict[str, Any]:
     """What a fit was made with besides rows, less what may be another; where any of it is another now, the fit's draws cannot be reweighted."""
-    return {key: meta[key] for key in MAKING if key not in but}
+    return {key: meta[key] for key in FIT_INPUTS if key not in but}
 
 
 def identify_update(meta: Mapping[str, Any], base_run_id: str) -> dict[str, Any]:

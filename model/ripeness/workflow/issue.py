@@ -24,7 +24,16 @@ from ripeness.workflow.forecasts import obtain_forecast, origin_of, read_beside
 from ripeness.workflow.news import NEWS, is_current, news_without_fit
 from ripeness.workflow.request import Inputs, Request, open_workspace
 from ripeness.workflow.run import Progress, Run, quiet
-from ripeness.workflow.scenarios import PANEL, REACH, SCENARIOS, describe_scenarios, panel_hash, read_all, scenarios_hash, write_panel
+from ripeness.workflow.scenarios import (
+    INVERSE_LEVEL,
+    PANEL,
+    SCENARIOS,
+    describe_scenarios,
+    panel_hash,
+    read_all,
+    scenarios_hash,
+    write_panel,
+)
 from ripeness.workflow.watchlist import WATCH, watch_hash, write_watch
 from ripeness.workspace import read_workspace
 
@@ -127,7 +136,7 @@ def explain_forecast(inputs: Inputs, run: Run, progress: Progress) -> dict[str, 
         return (read_beside(run, name) or {}).get("made_from") != made_from
 
     old = {
-        SCENARIOS: bool(scenarios) and is_old(SCENARIOS, scenarios_hash(inputs, run, REACH)),
+        SCENARIOS: bool(scenarios) and is_old(SCENARIOS, scenarios_hash(inputs, run, INVERSE_LEVEL)),
         WATCH: is_old(WATCH, watch_hash(run)),
         PANEL: is_old(PANEL, panel_hash(inputs, run)),
     }
@@ -135,7 +144,7 @@ def explain_forecast(inputs: Inputs, run: Run, progress: Progress) -> dict[str, 
         progress("what would move it, and what to watch")
         origin = origin_of(inputs, run)
         if old[SCENARIOS]:
-            describe_scenarios(inputs, run, origin, scenarios, False, REACH, progress, beside=True)
+            describe_scenarios(inputs, run, origin, scenarios, False, INVERSE_LEVEL, progress, beside=True)
         if old[WATCH]:
             write_watch(inputs, run, origin)
         if old[PANEL]:

@@ -40,10 +40,10 @@ FILLED = 1e300
 def count_states(found: Array) -> NDArray[np.int64]:
     """Number of states in each week, (week,): dormancies possible when the week begins."""
     states = np.empty(found.shape[0], dtype=np.int64)
-    reach = 1
+    possible = 1
     for t in range(found.shape[0]):
-        states[t] = reach
-        reach = 1 if found[t] > 0.5 else reach + 1
+        states[t] = possible
+        possible = 1 if found[t] > 0.5 else possible + 1
     return states
 
 
