@@ -55,7 +55,7 @@ def test_a_last_leg_of_another_length_is_no_line_of_its_own(monkeypatch: pytest.
     assert (time.label, time.points) == ("100 days in which nothing was found", -2.0)
 
 
-def test_weeks_that_only_a_new_fit_tells_are_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_weeks_that_only_a_new_fit_covers_are_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     lines = legs(monkeypatch, 273, {1: [Line("new rows and a new fit", REFIT, 1.0, 0.1)]})
     assert [line.label for line in lines] == ["26 weeks in which nothing was found", "new rows and a new fit"]
 

@@ -141,8 +141,8 @@ def test_simulations_are_resumed_and_failed_fits_counted(war: ModelSpec, tmp_pat
     assert {(row["simulations"], row["failed_fits"]) for row in summary} == {(3, 1)}
     assert [row["quantity"] for row in summary] == list(simulation.ranks)
     assert sbc.recovery(rows)["hazards 90"][0] == pytest.approx(simulation.coverage["hazards 90"], abs=1e-5)
-    said, came = sbc.predictions(rows, 13)
-    assert len(said) == len(came) == 3
+    predicted, came = sbc.predictions(rows, 13)
+    assert len(predicted) == len(came) == 3
 
 
 def whole_weeks(stored: Stored) -> ModelSpec:
@@ -191,8 +191,8 @@ def test_few_outcomes_give_a_sentence_and_many_a_curve() -> None:
     assert figure.viz["figure"].item() is not None
     few = np.zeros(200, dtype=int)
     few[:7] = 1
-    said = calibration_sentence(np.full(200, 0.05), few, "a round in a week")
-    assert said == (
+    sentence = calibration_sentence(np.full(200, 0.05), few, "a round in a week")
+    assert sentence == (
         "Of 200 predictions of a round in a week, 10 should have come (give or take 6) and 7 did: too few for a calibration curve, which needs "
         "20 that came and 20 that did not."
     )

@@ -43,12 +43,12 @@ def test_no_table_no_sentence(tmp_path: Path) -> None:
 )
 def test_the_first_sentence_is_the_truth(tmp_path: Path, skill: float, claimed: str, words: str, beats: bool) -> None:
     write_skill(tmp_path, skill, claimed)
-    said = str(published.say_skill(tmp_path))
-    assert words in said and f"{skill:+.2f} (leaving out one cluster of rounds at a time: -0.50 to +1.50)" in said
+    sentences = str(published.say_skill(tmp_path))
+    assert words in sentences and f"{skill:+.2f} (leaving out one cluster of rounds at a time: -0.50 to +1.50)" in sentences
     assert published.beats_outside_view(tmp_path) is beats
 
 
-def test_power_and_what_it_would_take_are_told(tmp_path: Path) -> None:
+def test_power_and_what_it_would_take_are_reported(tmp_path: Path) -> None:
     write_skill(tmp_path, 0.4, "no")
     assert str(published.say_power(tmp_path)) == (
         "In 1500 simulated wars with as many resumptions a perfect model would be told from luck, with false claims in at most 5 %, in 19 %; for four in five it would take "

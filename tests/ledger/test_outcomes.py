@@ -39,7 +39,7 @@ def test_the_window_runs_from_the_day_after_the_origin_to_the_target(
     assert word(resolve(entry(weeks=4), question, LATER, known([day]))) == expected
 
 
-def test_nothing_is_told_before_the_target_not_even_a_yes(entry: Make, known: Known, question: Question) -> None:
+def test_no_outcome_before_the_target_not_even_a_yes(entry: Make, known: Known, question: Question) -> None:
     record = known([ORIGIN + DAY])
     assert resolve(entry(weeks=4), question, TARGET - DAY, record) is None
     assert word(resolve(entry(weeks=4), question, TARGET, record)) == "yes"

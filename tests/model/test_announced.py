@@ -100,7 +100,7 @@ def test_the_leaders_window_of_march_2022_outlives_the_round_before_it(root: Pat
 def test_a_postponement_moves_the_meeting() -> None:
     agreed = ("meeting_agreed", "2025-05-14", "2025-05-14", "2025-05-08", False)
     postponed = ("meeting_postponed", "2025-05-14", "2025-05-14", "2025-05-11", False)
-    again = ("meeting_agreed", "2025-05-21", "2025-05-22", "2025-05-11", False)  # told in the same breath
+    again = ("meeting_agreed", "2025-05-21", "2025-05-22", "2025-05-11", False)  # announced on the same day
     found = find_announcements(events(agreed, postponed, again))
     assert [each.lapsed_on for each in found] == [date(2025, 5, 11), None]
     assert shares(found) == {"agreed": pytest.approx([0, 0, 0, 0.75 + 0.25 * 3 / 7, 0.25 * 4 / 7, 0, 0, 0])}

@@ -203,7 +203,7 @@ def test_pseudo_observations_are_those_of_the_rows() -> None:
         assert np.count_nonzero(found) == 14  # weeks that some row speaks of
 
 
-def test_a_continuous_row_carries_the_fisher_information_of_its_t() -> None:
+def test_a_continuous_row_has_the_fisher_information_of_its_t() -> None:
     spread, loading = float(np.hypot(POINT["spread"][2], 0.0)), float(POINT["loadings"][2])
     noise, grid = stats.t(DF, scale=spread), np.linspace(-60, 60, 400_001)
     score = -np.gradient(noise.logpdf(grid), grid)
@@ -212,7 +212,7 @@ def test_a_continuous_row_carries_the_fisher_information_of_its_t() -> None:
     assert gathered(laid_out(one, NO_COUNTED))[0][2, 4] == pytest.approx(expected, rel=1e-4)
 
 
-def test_a_count_row_carries_the_curvature_of_its_likelihood() -> None:
+def test_a_count_row_has_the_curvature_of_its_likelihood() -> None:
     """At n ≈ mean the negative binomial is curved like 1/(1/mean + 1/α) in its log mean."""
     one = laid_out(
         NO_MEASURED, Counted(COUNTED.indicators, indices(1), indices(4), np.array([400.0]), np.array([0.3]), indices(2), COUNTED.eras)

@@ -76,7 +76,7 @@ def changed(content: dict[str, Any], place: Place, value: Any) -> dict[str, Any]
     return copy
 
 
-def test_every_stored_number_is_said_or_named_as_unsaid(explained: dict[str, Any], say: Callable[[dict[str, Any]], str]) -> None:
+def test_every_stored_number_is_printed_or_listed_as_not_printed(explained: dict[str, Any], say: Callable[[dict[str, Any]], str]) -> None:
     before = say(explained)
     silent, seen = [], set()
     for place, value in numbers_in(explained):
@@ -122,7 +122,7 @@ def test_every_stored_number_is_said_or_named_as_unsaid(explained: dict[str, Any
         (("watch", "since"), None, "What to watch"),
     ],
 )
-def test_another_number_is_said_in_other_words(
+def test_another_number_gives_another_sentence(
     explained: dict[str, Any], say: Callable[[dict[str, Any]], str], place: Place, value: Any, words: str
 ) -> None:
     after = say(changed(explained, place, value))
@@ -148,11 +148,11 @@ HEADLINE = {
 def test_the_headline_s_sentences_follow_its_numbers(summary: dict[str, Any], name: str) -> None:
     row = dict(sentences.forecast_of(summary, "round", "mixture", 13) or {})
     value, words = HEADLINE[name]
-    said = [f"{sentences.answer(summary, one)} {sentences.why(one)}" for one in (row, row | {name: value})]
-    assert words in said[1] and words not in said[0]
+    text = [f"{sentences.answer(summary, one)} {sentences.why(one)}" for one in (row, row | {name: value})]
+    assert words in text[1] and words not in text[0]
 
 
-def test_the_state_of_talks_and_the_last_forecast_are_said(summary: dict[str, Any]) -> None:
+def test_the_state_of_talks_and_the_last_forecast_are_printed(summary: dict[str, Any]) -> None:
     summary["dormancy"] |= {"weeks": 23, "missed_round_probability": 0.09}
     assert "23 weeks back" in sentences.state_of_talks(summary) and f"missed is 9{NB}%" in sentences.state_of_talks(summary)
     row = sentences.forecast_of(summary, "round", "mixture", 13)
@@ -168,32 +168,32 @@ def test_what_stayed_and_what_stands_out_from_nothing(explained: dict[str, Any])
 
 
 def test_the_whole_is_held_against_its_parts(explained: dict[str, Any]) -> None:
-    told = explained["scenarios"]
-    (more,) = together_sentences(told)
+    scenarios = explained["scenarios"]
+    (more,) = together_sentences(scenarios)
     assert "which adds up to +17 points. “A famine while old friends write”: +23, 6 points more" in more
-    row = told["scenarios"][3]["contrasts"][1]
+    row = scenarios["scenarios"][3]["contrasts"][1]
     row["change"] = 16.9
-    assert together_sentences(told)[0].endswith("+17, about as much.")
+    assert together_sentences(scenarios)[0].endswith("+17, about as much.")
     row["change"] = 12.0
-    assert "+12, 5 points less" in together_sentences(told)[0]
+    assert "+12, 5 points less" in together_sentences(scenarios)[0]
 
 
 def test_none_raises_and_none_lowers(explained: dict[str, Any]) -> None:
-    told = explained["scenarios"]
-    up, down = ({**told, "scenarios": [one]} for one in told["scenarios"][1:3])
+    scenarios = explained["scenarios"]
+    up, down = ({**scenarios, "scenarios": [one]} for one in scenarios["scenarios"][1:3])
     assert "None would lower it." in scenario_sentences(up)
     assert "None of these would raise it." in scenario_sentences(down)
 
 
 def test_charts_draw_what_is_stored(explained: dict[str, Any]) -> None:
-    news, told = explained["news"], explained["scenarios"]
+    news, scenarios = explained["news"], explained["scenarios"]
     axes = plot_news(news).axes[0]
     bars = [(bar.get_x(), bar.get_width()) for bar in axes.patches]
     assert bars[0] == pytest.approx((15.92, -1.62)) and bars[1] == pytest.approx((14.30, 3.41))
     assert sum(width for _, width in bars) == pytest.approx(1.48)
-    axes = plot_scenarios(told).axes[0]
+    axes = plot_scenarios(scenarios).axes[0]
     dots = [line.get_xdata()[0] for line in axes.lines if line.get_marker() == "o"]
-    assert dots == [one["contrasts"][1]["change"] for one in by_change(told)] == sorted(dots, reverse=True)
+    assert dots == [one["contrasts"][1]["change"] for one in by_change(scenarios)] == sorted(dots, reverse=True)
 
 
 def test_many_releases_are_folded(explained: dict[str, Any]) -> None:
@@ -204,7 +204,7 @@ def test_many_releases_are_folded(explained: dict[str, Any]) -> None:
     assert watch_section(watch | {"releases": []})["sentences"] == ["No release is expected before 29 June 2031."]
 
 
-def test_a_release_without_a_fixed_day_is_told_as_such(explained: dict[str, Any], say: Callable[[dict[str, Any]], str]) -> None:
+def test_a_release_without_a_fixed_day_is_reported_as_such(explained: dict[str, Any], say: Callable[[dict[str, Any]], str]) -> None:
     first = explained["watch"]["releases"][0]
     first |= {"scheduled": False, "title": "Poll of bakers"}
     text = say(explained)
@@ -256,9 +256,9 @@ def test_time_is_imagined_where_rounds_were_held(explained: dict[str, Any]) -> N
     assert "in which no round was found, took away 1.6 points" in " ".join(news_sentences(news))
     news["lines"][0]["label"] = "2 weeks, had no round been found"
     news["lines"].append({"label": "rounds held, with a new fit: 2031-03-20", "kind": "rounds", "points": 0.5, "mcse": 0.1})
-    said = " ".join(news_sentences(news))
-    assert "Had no round been found, the passing of time would have taken away 1.6 points." in said and "in which no round" not in said
-    assert "rounds held, with a new fit: 2031-03-20 added 0.5 points" in said
+    text = " ".join(news_sentences(news))
+    assert "Had no round been found, the passing of time would have taken away 1.6 points." in text and "in which no round" not in text
+    assert "rounds held, with a new fit: 2031-03-20 added 0.5 points" in text
     assert "2 weeks, had no round been found, would have taken away 1.6 points" in since_sentence(news)
     news["lines"][0]["points"] = 0.01
     assert "the passing of time would have changed nothing to speak of." in " ".join(news_sentences(news))
@@ -274,17 +274,17 @@ def test_a_level_below_the_forecast_asks_conditions_to_shut(explained: dict[str,
     assert "however far it shut." in inverse_section(inverse | {"conditions": below[1:]}, summary)["sentence"]
 
 
-def test_page_and_command_tell_the_inverse_and_plausibility_alike(
+def test_page_and_command_print_the_inverse_and_plausibility_alike(
     explained: dict[str, Any], say: Callable[[dict[str, Any]], str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    told = explained["scenarios"]
-    told["inverse"]["weeks"] = 39
-    monkeypatch.setattr("ripeness.workflow.scenarios.run_scenarios", lambda *_: told)
+    scenarios = explained["scenarios"]
+    scenarios["inverse"]["weeks"] = 39
+    monkeypatch.setattr("ripeness.workflow.scenarios.run_scenarios", lambda *_: scenarios)
     show_scenarios(Request(Path()), [], False, 0.5, False)
     printed = capsys.readouterr().out
     page = say(explained)
     assert page.count("As forecast, mean of 39 weeks") == 3 and "as forecast, mean of 39 weeks" in printed
     assert "pen now" not in page + printed
-    for one in told["scenarios"]:
+    for one in scenarios["scenarios"]:
         assert f" {sentences.share(one['plausible'])} " in printed and f">{sentences.share(one['plausible'])}<" in page
     assert f"under 0.1{NB}%" in printed

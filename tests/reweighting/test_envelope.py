@@ -11,8 +11,8 @@ from ripeness.reweighting.sites import (
     factorise,
     find_noise,
     forward_substitution,
-    place_states,
     log_normaliser,
+    place_states,
     variance_of,
 )
 
@@ -56,7 +56,7 @@ def test_the_factors_give_the_matrix_back(case: tuple[int, int, int, bool], firs
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_solving_onward_and_back_is_solving(case: tuple[int, int, int, bool]) -> None:
+def test_forward_and_back_substitution_solve_the_system(case: tuple[int, int, int, bool]) -> None:
     dense, envelope = matrix(*case)
     b, spread = factorised(dense, envelope)
     right = np.random.default_rng(9).normal(size=len(dense))

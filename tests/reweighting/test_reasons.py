@@ -95,12 +95,15 @@ def test_other_indicators_are_another_model(make_spec: Maker) -> None:
     assert beyond_window(base, new, WINDOW) == ["the indicators have changed"]
 
 
-def test_what_a_fit_was_made_with(make_spec: Maker) -> None:
-    made = dict.fromkeys(INPUT_CHANGES, "the same")
-    assert changed_inputs(made, made) == []
+def test_inputs_of_a_fit(make_spec: Maker) -> None:
+    inputs = dict.fromkeys(INPUT_CHANGES, "the same")
+    assert changed_inputs(inputs, inputs) == []
     for key, words in INPUT_CHANGES.items():
-        assert changed_inputs(made, made | {key: "another"}) == [words]
-    assert changed_inputs(made, made | {"priors_hash": "b", "code_version": "b"}) == ["the priors have changed", "the program has changed"]
+        assert changed_inputs(inputs, inputs | {key: "another"}) == [words]
+    assert changed_inputs(inputs, inputs | {"priors_hash": "b", "code_version": "b"}) == [
+        "the priors have changed",
+        "the program has changed",
+    ]
 
 
 def test_weights_have_to_be_trusted() -> None:

@@ -99,7 +99,7 @@ def test_another_schema_is_refused(tmp_path: Path, spec: ModelSpec, fit: StoredF
         read_base(path)
 
 
-def test_the_base_is_the_newest_fit_that_was_made_alike(tmp_path: Path, spec: ModelSpec, fit: StoredFit) -> None:
+def test_the_base_is_the_newest_fit_of_the_same_inputs(tmp_path: Path, spec: ModelSpec, fit: StoredFit) -> None:
     from datetime import date
 
     assert find_base(tmp_path, date(2025, 1, 1), FIT_INPUTS) == []

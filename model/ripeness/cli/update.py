@@ -19,7 +19,7 @@ from ripeness.intake.verdicts import FILE, WAS, Judged
 
 MOST_ROWS = 40  # rows shown one by one
 MOST_AS_JSON = 10_000
-SILENT = {"new", "duplicate", "refused"}  # verdicts whose rows are only counted; refusals are told as faults
+SILENT = {"new", "duplicate", "refused"}  # verdicts whose rows are only counted; refusals are printed as faults
 
 
 def update_from_files(root: Path, files: list[Path], indicator: str | None, choices: Choices, json: bool) -> None:

@@ -19,7 +19,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ripeness.errors import ContentError, Fault
-from ripeness.workspace.csv import Cells, FaultText, check_header, read_csv_file, faults_of_rows
+from ripeness.workspace.csv import Cells, FaultText, check_header, faults_of_rows, read_csv_file
 
 GRADES: Final = ("A", "B", "C")
 FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(2200, 1, 1)  # outside these a date is a slip of the finger

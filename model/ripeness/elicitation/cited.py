@@ -55,7 +55,7 @@ class KnownIds:
     claims, citations : collection of str
         Ids of the claims ledger and of citations.toml.
     used : set of str
-        Ids asked for so far, so that what nobody uses can be told.
+        Ids asked for so far, so that what nobody uses can be reported.
     """
 
     claims: Collection[str]

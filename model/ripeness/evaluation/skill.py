@@ -4,7 +4,7 @@ Skill is the total weekly event log score over the outside view's. Beside it sta
 out (from the resumption to the end of its active weeks), as everything hangs on a handful of clusters, and what simulated wars say: the
 threshold for a claim, the power that a perfect model would have had, and how many more resumptions it would take.
 
-Simulated wars with fixed parameters: how well skill could be told from luck if the model were perfect, and if it knew nothing.
+Simulated wars with fixed parameters: how well skill could be distinguished from luck if the model were perfect, and if it knew nothing.
 
 In a war the outside view's hazard runs with dormancy, and the inside view multiplies it by exp(inside(z_{t−1})), the factors z following
 their stationary process. Two forecasters see the rounds: the outside view alone, and one who also knows the inside view. Skill is the sum
@@ -89,7 +89,7 @@ class Reference:
 
     @property
     def needed(self) -> int | None:
-        """The least number of resumptions with which a perfect model is told from luck in four of five wars; None if none is enough."""
+        """The least number of resumptions with which a perfect model is distinguished from luck in four of five wars; None if none is enough."""
         enough = np.flatnonzero(self.power >= POWER)
         return int(enough[0]) + 1 if len(enough) else None
 

@@ -6,7 +6,7 @@
                 thousands (12,5 or 0,125): if all commas stand before three digits, 1,250 may be either and is refused
     days        YYYY-MM-DD only
 
-What a file holds is told by its header: rows of the indicator that its name or `--indicator` says, rows of several with a column
+What a file holds is recognised by its header: rows of the indicator that its name or `--indicator` says, rows of several with a column
 `indicator`, events, or coverage. A file that is none of these is refused whole; a row that cannot be read is refused alone. Everything is
 done by column, on the distinct cells only, so that a million rows take seconds.
 """
@@ -45,7 +45,7 @@ class Incoming(Table):
     files : tuple of (str, str)
         The names of the files it comes from, and the hashes of their bytes.
     lost : int
-        Rows whose cells could not even be told apart; they are not in the frame.
+        Rows whose cells could not even be separated; they are not in the frame.
     """
 
     files: tuple[tuple[str, str], ...] = ()

@@ -2,7 +2,7 @@
 
 A recursion over weeks waits for its own last result, so sixteen factors go abreast. Tables are (row, lane): a row is a week, a lane a
 factor, idle lanes zero; factors beyond sixteen go in another group of rows below. A coefficient of zero in the last week of a group
-carries nothing into the next, and a recursion is one loop over the flat table that reads what lies sixteen places away.
+passes nothing on to the next, and a recursion is one loop over the flat table that reads what lies sixteen places away.
 """
 
 from __future__ import annotations

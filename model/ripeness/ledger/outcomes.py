@@ -5,7 +5,7 @@
                          ^ from here yes or no, once the whole window has been searched
                                                     ^ after this day void, if it had not been by then and nothing settled it
 
-Neither a yes nor a no is told before the target: early ones would all be a yes. What is found later still turns a no into a yes or back;
+Neither a yes nor a no is given before the target: early ones would all be a yes. What is found later still changes a no into a yes or back;
 a question that was void for want of a record stays void.
 """
 

@@ -169,7 +169,7 @@ def admin_of(summary: Mapping[str, Any]) -> dict[str, Any]:
 def faults_of(path: str, rows: Sequence[Row], tasks: Mapping[str, Any]) -> list[str]:
     """What a hub's validation would find wrong with a file of model output.
 
-    The rules of hubValidations' `validate_submission` that can be told from file and tasks: file name and folder, columns, values of tasks,
+    The rules of hubValidations' `validate_submission` that can be checked on file and tasks: file name and folder, columns, values of tasks,
     categories, values that are probabilities, none twice, none missing, and that each task's probabilities add up to one.
     """
     parts = path.split("/")

@@ -28,9 +28,9 @@ from ripeness.reweighting.sites import (
     find_noise,
     forward_substitution,
     innovation_scale,
+    log_normaliser,
     place_states,
     strength_of,
-    log_normaliser,
 )
 
 Array = NDArray[np.float64]

@@ -211,7 +211,7 @@ def _fit(asked: _Asked, progress: Progress) -> Run:
 
 
 def _reweight(asked: _Asked, request: Request, progress: Progress) -> Run | None:
-    """Forecast from an older fit's draws, whatever its seed and sampler unless one is asked for; None, with the reason told, where only a new fit will do."""
+    """Forecast from an older fit's draws, whatever its seed and sampler unless one is asked for; None, with the reason reported, where only a new fit will do."""
     inputs, vintage = asked.inputs, asked.vintage
     free = [name for name in ("seed", "sampler") if getattr(request, name) is None]
     found = find_base(inputs.workspace.reports, vintage.origin, fit_inputs(asked.meta, *free))
@@ -248,7 +248,7 @@ def find_base(reports: Path, origin: date, making: Mapping[str, Any]) -> Path | 
     reports : Path
     origin : date
     making : mapping
-        What a run would be made with now besides rows; what is left out may be anything.
+        Inputs of a new run besides rows; what is left out may be anything.
 
     Returns
     -------

@@ -233,7 +233,7 @@ FIT_INPUTS = ("workspace_hash", "contracts_hash", "priors_hash", "code_version",
 
 
 def fit_inputs(meta: Mapping[str, Any], *but: str) -> dict[str, Any]:
-    """What a fit was made with besides rows, less what may be another; where any of it is another now, the fit's draws cannot be reweighted."""
+    """Inputs of a fit besides rows, less those that may differ (`but`); where any other has changed since, the fit's draws cannot be reweighted."""
     return {key: meta[key] for key in FIT_INPUTS if key not in but}
 
 

@@ -55,7 +55,7 @@ def run_report(request: Request, progress: Progress = quiet) -> Run:
     Raises
     ------
     ContentError, UsageError, GateError, BusyError
-        As `run_forecast` does; a file of scenarios that is wrong is told after the forecast is made and before anything is issued.
+        As `run_forecast` does; a file of scenarios that is wrong is reported after the forecast is made and before anything is issued.
 
     Examples
     --------

@@ -117,7 +117,7 @@ def open_workspace(root: Path | str) -> Inputs:
     Raises
     ------
     ContentError
-        With every fault found, file and line. priors/ is checked against the claims and against indicators.toml, so its faults are told
+        With every fault found, file and line. priors/ is checked against the claims and against indicators.toml, so its faults are reported
         once these two are sound, whatever is wrong with rows of data.
 
     Examples
@@ -140,7 +140,7 @@ def open_workspace(root: Path | str) -> Inputs:
 
     claims = attempt(lambda: read_claims(workspace))
     store = attempt(lambda: read_store(workspace))
-    # where only rows are wrong the contracts can still be read; where they are wrong themselves the store has told it
+    # where only rows are wrong the contracts can still be read; where they are wrong themselves the store has reported it
     contracts = store.contracts if store else attempt(lambda: read_contracts(workspace), report=False)
     priors = None
     if claims is not None and contracts is not None:

@@ -56,9 +56,9 @@ def run_scenarios(
     Raises
     ------
     UsageError
-        If there is no such scenario or none at all, if nothing could say one that is to be given, or if `reach` is no probability.
+        If there is no such scenario or none at all, if nothing could say one that is to be given, or if `level` is no probability.
     ContentError, GateError
-        As `run_forecast` does; a file of scenarios that is wrong is told by line.
+        As `run_forecast` does; a file of scenarios that is wrong is reported by line.
 
     Examples
     --------

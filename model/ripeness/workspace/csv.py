@@ -29,7 +29,7 @@ from ripeness.files import read_bytes, say_not_utf8
 
 SEPARATORS: Final = ",;\t"
 CHUNK: Final = 2_000
-MOST_REPORTED: Final = 100  # faults of one kind told one by one: more are a fault of the whole file
+MOST_REPORTED: Final = 100  # faults of one kind reported one by one: more are a fault of the whole file
 
 FaultText = tuple[str, str, str]  # found, expected, mend
 _LINE_END = re.compile(rb"\r\n|\r|\n")
@@ -80,7 +80,7 @@ def read_csv(
     shown : Path
         How to name the file in faults.
     known : collection of str
-        Names of columns by which the separator is told: the file is read as one that comes in. None: as a stored one.
+        Names of columns by which the separator is recognised: the file is read as one that comes in. None: as a stored one.
     least : int, optional
         So many cells a row must have, where it may have fewer than the header: rows of an older form. What it lacks is empty.
     rows_needed : bool

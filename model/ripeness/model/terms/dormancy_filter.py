@@ -17,7 +17,7 @@ so that the cotangent of what is announced, their sum over d, is m' − b_t wher
 Layout. A week's states stand in one row, the longest dormancy first: then a state keeps its place from week to week, d = 1 is appended, and
 the hazards are read from a reversed table. Rows are filled up to whole blocks of 8 with states of probability zero, so that loops run on
 whole vectors; rows lie end to end. A row is a multiple of α, and its sum (`mass`) is
-carried along: what was found is taken off. Before it has fallen by half it is counted anew and the row brought back to a sum of one, so
+updated: what was found is subtracted. Before it has fallen by half it is summed anew and the row brought back to a sum of one, so
 that no digits are lost. Saved are the rows and, for each state, the probability of what was seen: 1 − s or s.
 """
 
