@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from ripeness.attribution.futures import Futures, Origin, log_odds, with_log_odds, within_horizon
 from ripeness.forecast.horizons import Probabilities
@@ -79,4 +80,4 @@ def _shifted(futures: Futures, odds: Array, c: int, shift: float) -> Probabiliti
 
 
 def _mean_chance(odds: Array) -> float:
-    return float((1.0 / (1.0 + np.exp(-odds))).mean())
+    return float(expit(odds).mean())

@@ -26,6 +26,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from ripeness.attribution.futures import Futures, Origin, log_odds, seeds_of, simulate, start_from, with_factors
 from ripeness.attribution.scenario_file import Path, Scenario
@@ -207,7 +208,7 @@ def mean_chances(spec: ModelSpec, futures: Futures, week: int) -> Array:
     """Mean chance that each condition is open, (condition,), by the factors at the end of a week ahead, or of the last that is simulated."""
     first = futures.ahead.inside.shape[-1] - (futures.factors.shape[-1] - futures.stored)  # among those that hazards read
     odds = log_odds(spec, futures)[..., : first + week]
-    return np.asarray((1.0 / (1.0 + np.exp(-odds[..., -1]))).mean(axis=(0, 1)))
+    return np.asarray(expit(odds[..., -1]).mean(axis=(0, 1)))
 
 
 def error_of_mean(values: Array, order: Array, effective: float) -> float:

@@ -30,7 +30,7 @@ from ripeness.calendar import week_of, weeks_between
 from ripeness.data.indicators import Contract
 from ripeness.data.vintages import PERIOD_DAYS, Vintage
 from ripeness.forecast.ahead import Ahead
-from ripeness.forecast.horizons import silence_of_paths
+from ripeness.forecast.horizons import survival_ahead
 from ripeness.model.spec import ModelSpec
 from ripeness.model.terms.count_rows import negative_binomial_log_density
 from ripeness.model.terms.student_t_rows import student_t_log_density
@@ -108,18 +108,12 @@ def look_around(origin: Origin) -> list[Awaited]:
 
 
 def silences(ahead: Ahead, h: int) -> tuple[Array, Array]:
-    """No round to the end of each week ahead but the last that a horizon touches, (draw, path, week), and within the horizon, (draw, path).
-
-    Of the origin's own week only the days after the origin count; announcements are counted by day from there already.
-    """
+    """No round to the end of each week ahead but the last that a horizon touches, (draw, path, week), and within the horizon, (draw, path)."""
     within = ahead.horizon_share[h : h + 1]
     weeks = np.tril(np.ones((np.count_nonzero(within) - 1, len(ahead.weeks))))
-    announced = np.concatenate([weeks, within])
-    horizon_share = announced.copy()
+    horizon_share = np.concatenate([weeks, within])
     horizon_share[:, 0] = ahead.horizon_share[-1, 0]
-    announced[:, 0] = 1.0
-    silent = silence_of_paths(np.exp(ahead.inside), np.exp(ahead.outside), ahead.dormancy, ahead.state, horizon_share, horizon_share[0])[0]
-    silent *= np.exp(-ahead.announced @ announced.T)[:, None]
+    silent = survival_ahead(ahead, np.exp(ahead.inside), horizon_share)[0]
     return silent[:, :, :-1], silent[:, :, -1]
 
 

@@ -19,7 +19,7 @@ from ripeness import names
 from ripeness.data.panel import UNSEARCHED, Panel
 from ripeness.inference.predictive import replicates
 from ripeness.model.spec import ModelSpec
-from ripeness.model.terms.factor_paths import Hold, heavy_tailed, iterate_ar1, persistence, unit_innovations
+from ripeness.model.terms.factor_paths import Hold, heavy_tailed, innovation_sd, iterate_ar1, persistence, unit_innovations
 from ripeness.model.terms.record import record_terms, rounds_in_week, simulate_record
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def simulate_factors(spec: ModelSpec, draws: Draws, paths: int, rng: np.random.G
     path = draws["path"]
     number, factors, weeks = path.shape
     phi = persistence(draws["half_life"])[:, None]
-    spread, heavy, df = np.sqrt(1 - phi**2), heavy_tailed(spec), spec.priors.files.factor_tails
+    spread, heavy, df = innovation_sd(phi), heavy_tailed(spec), spec.priors.files.factor_tails
 
     def shocks() -> Array:
         # the mixing variable of a Student-t is shared within a pair, which keeps the pair antithetic

@@ -37,7 +37,7 @@ def run_fit(request: Request, progress: Progress = quiet) -> Run:
     ----------
     request : Request
     progress : callable
-        Told in a few words what is being done.
+        Called with a few words on what is being done.
 
     Returns
     -------
@@ -71,7 +71,7 @@ def run_forecast(request: Request, progress: Progress = quiet) -> Run:
     ----------
     request : Request
     progress : callable
-        Told in a few words what is being done.
+        Called with a few words on what is being done.
 
     Returns
     -------
@@ -240,14 +240,14 @@ def _reweight(asked: _Asked, request: Request, progress: Progress) -> Run | None
     return open_run(asked.folder)
 
 
-def find_base(reports: Path, origin: date, making: Mapping[str, Any]) -> Path | list[str]:
-    """The newest fit of a day no later than `origin` that was made as a run would be made now. Never an update: a chain of them begins with the fit.
+def find_base(reports: Path, origin: date, wanted: Mapping[str, Any]) -> Path | list[str]:
+    """The newest fit of a day no later than `origin` of the same inputs as a new run would have. Never an update: a chain of them begins with the fit.
 
     Parameters
     ----------
     reports : Path
     origin : date
-    making : mapping
+    wanted : mapping
         Inputs of a new run besides rows; what is left out may be anything.
 
     Returns
@@ -267,7 +267,7 @@ def find_base(reports: Path, origin: date, making: Mapping[str, Any]) -> Path | 
         except RipenessError as error:
             changed = changed or [str(error).partition(".")[0]]
             continue
-        reasons = changed_inputs(about, making)
+        reasons = changed_inputs(about, wanted)
         if not reasons:
             return path
         changed = changed or reasons

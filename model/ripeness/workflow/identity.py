@@ -210,8 +210,8 @@ def identify(inputs: Inputs, vintage: Vintage, seed: int, sampler: Sampler) -> d
     contracts = inputs.store.hashes[CONTRACTS_FILE]
     data_hash = hash_text(vintage.hash, contracts)
     versions = library_versions()
-    origin, making = vintage.origin.isoformat(), (inputs.priors.hash, workspace_hash(workspace), code_version(workspace.reports))
-    run_id = hash_text(origin, data_hash, *making, str(seed), sampler, str(versions))
+    origin, hashes = vintage.origin.isoformat(), (inputs.priors.hash, workspace_hash(workspace), code_version(workspace.reports))
+    run_id = hash_text(origin, data_hash, *hashes, str(seed), sampler, str(versions))
     other = "" if sampler == COMPILED else sampler
     return {
         "run_id": run_id[:RUN_ID_DIGITS],

@@ -45,7 +45,7 @@ def run_report(request: Request, progress: Progress = quiet) -> Run:
     ----------
     request : Request
     progress : callable
-        Told in a few words what is being done.
+        Called with a few words on what is being done.
 
     Returns
     -------

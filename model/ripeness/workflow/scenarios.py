@@ -46,7 +46,7 @@ def run_scenarios(
     level : float, optional
         A probability: also say what each condition by itself would need for it, over the next longer horizon than the headline's.
     progress : callable
-        Told in a few words what is being done.
+        Called with a few words on what is being done.
 
     Returns
     -------

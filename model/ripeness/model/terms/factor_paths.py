@@ -37,6 +37,11 @@ def persistence(half_life: Any, xp: Any = np) -> Any:
     return xp.exp(-LOG_2 / half_life)
 
 
+def innovation_sd(phi: Any, xp: Any = np) -> Any:
+    """Standard deviation of the innovations of an AR(1) series with unit stationary variance: √(1 − φ²)."""
+    return xp.sqrt(1.0 - phi**2)
+
+
 def heavy_tailed(spec: ModelSpec) -> NDArray[np.bool_]:
     """Which factors have Student-t innovations: (factor,)."""
     return np.array([factor.tails == "shocks" for factor in spec.workspace.factors])
@@ -68,7 +73,7 @@ def innovation_log_density(path: Any, phi: Any, heavy: NDArray[np.bool_], df: fl
     xp : module
         `numpy` or `pytensor.tensor`.
     """
-    spread = xp.sqrt(1.0 - phi**2)
+    spread = innovation_sd(phi, xp)
     innovation = (path[:, 1:] - phi[:, None] * path[:, :-1]) / spread[:, None]
     weeks_after_first = path.shape[1] - 1
     first = -0.5 * xp.sum(path[:, 0] ** 2) - 0.5 * np.log(2 * np.pi) * len(heavy)
@@ -189,7 +194,7 @@ def ar1_from_innovations(phi: Any, innovation: Any) -> Any:
     import pytensor
     import pytensor.tensor as pt
 
-    spread = pt.sqrt(1.0 - phi**2)
+    spread = innovation_sd(phi, pt)
     later = pytensor.scan(
         lambda new, before, phi, spread: phi * before + spread * new,
         sequences=[innovation.T[1:]],
@@ -236,7 +241,7 @@ def iterate_ar1(z: Array, phi: Array, shocks: Callable[[], Array], hold: Hold | 
 
 def simulate_ar1(z: Array, phi: Array, heavy: NDArray[np.bool_], df: float, rng: np.random.Generator) -> Iterator[Array]:
     """Factors week after week, as :func:`iterate_ar1` has them, with shocks that are drawn: normal or Student-t by factor."""
-    spread = np.sqrt(1.0 - phi**2)
+    spread = innovation_sd(phi)
     return iterate_ar1(z, phi, lambda: spread * unit_innovations(z.shape, heavy, df, rng))
 
 
