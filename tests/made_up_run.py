@@ -377,7 +377,7 @@ def made_up_contrasts(*changes: float, error: float = 0.2) -> list[dict[str, Any
     ]
 
 
-def made_up_explained() -> dict[str, Any]:
+def made_up_attribution() -> dict[str, Any]:
     """News, scenarios and a watch list as they are stored, with text in them that means harm."""
     row = {"kind": "rows", "mcse": 0.11}
     lines = [

@@ -16,8 +16,7 @@ from typer.testing import CliRunner, Result
 
 from ripeness.cli.app import app
 from ripeness.errors import GateError
-from ripeness.workflow import forecasts
-from ripeness.workflow import issue as issuing
+from ripeness.workflow import forecasts, issue
 from ripeness.workflow.request import Request
 from ripeness.workflow.run import FORECAST_COLUMNS, FORECAST_JSON, MANIFEST, Run, open_run
 
@@ -197,7 +196,7 @@ def called(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[str, R
 
         return call
 
-    for home, name in ((forecasts, "run_fit"), (forecasts, "run_forecast"), (issuing, "run_report")):
+    for home, name in ((forecasts, "run_fit"), (forecasts, "run_forecast"), (issue, "run_report")):
         monkeypatch.setattr(home, name, note(name))
     return calls
 
@@ -231,7 +230,7 @@ def test_gate_refuses_with_its_words(root: Path, monkeypatch: pytest.MonkeyPatch
     def refuse(*_: Any) -> Path:
         raise GateError("R-hat 1.2, at most 1.01")
 
-    monkeypatch.setattr(issuing, "run_report", refuse)
+    monkeypatch.setattr(issue, "run_report", refuse)
     result = run("report", "--workspace", root)
     assert result.exit_code == 1
     assert result.stderr.splitlines()[-1] == "Refused: R-hat 1.2, at most 1.01"

@@ -24,7 +24,7 @@ from datetime import date
 from pathlib import Path
 
 import numpy as np
-from comparison import COLUMNS, ENGINE, MORE_COLUMNS, Run, make_tables, say_ratio, write_table
+from comparison import COLUMNS, ENGINE, MORE_COLUMNS, Run, make_tables, ratio_sentence, write_table
 from figure import draw_samplers
 from layout import ROOT, SHIPPED, lay_out, reference_values, spec_of
 from numpy.typing import NDArray
@@ -197,7 +197,7 @@ def make_results(chosen: Sequence[Sampler], given: argparse.Namespace, scratch: 
     write_table(given.results / "samplers-more.csv", MORE_COLUMNS, more)
     draw_samplers(rows, given.results / "samplers.svg")
     print((given.results / "samplers.csv").read_text("utf-8"))
-    print(say_ratio(rows))
+    print(ratio_sentence(rows))
 
 
 def run_all(chosen: Sequence[Sampler], given: argparse.Namespace) -> None:

@@ -16,7 +16,7 @@ from ripeness.ledger import append_entries, read_ledger
 from ripeness.report.attribution import news_sentences
 from ripeness.reweighting import refusals as reasons
 from ripeness.workflow import issue
-from ripeness.workflow.issue import explain_forecast, run_report
+from ripeness.workflow.issue import attribute_forecast, run_report
 from ripeness.workflow.news import NEWS, NEWS_FIGURE, run_news
 from ripeness.workflow.request import Request, open_workspace
 from ripeness.workflow.run import open_run, quiet
@@ -86,17 +86,17 @@ def test_a_report_explains_once_and_needs_no_fit(news_run: tuple[Path, dict[str,
     with monkeypatch.context() as patch:  # unchanged: nothing is explained again
         patch.setattr(issue, "origin_of", None)
         patch.setattr(issue, "news_without_fit", None)
-        assert explain_forecast(inputs, run, quiet)["news"]["total_points"] == pytest.approx(news["total_points"])
+        assert attribute_forecast(inputs, run, quiet)["news"]["total_points"] == pytest.approx(news["total_points"])
     (folder / NEWS).unlink()
-    again = explain_forecast(inputs, run, quiet)  # since the ledger's last forecast of an earlier day, from the draws that are stored
+    again = attribute_forecast(inputs, run, quiet)  # since the ledger's last forecast of an earlier day, from the draws that are stored
     assert {name: (folder / name).read_bytes() for name in stored} == stored
     assert again["scenarios"]["inverse"]["probability"] == 0.5 and again["watch"]["releases"]
     path = root / "priors" / "scenarios.toml"
     text = path.read_text("utf-8")
     path.write_text(text.replace('Russia breaks through"', 'The front moves"'), "utf-8")
-    assert explain_forecast(inputs, run, quiet)["scenarios"]["scenarios"][0]["title"] == "The front moves"
+    assert attribute_forecast(inputs, run, quiet)["scenarios"]["scenarios"][0]["title"] == "The front moves"
     path.unlink()
-    assert "scenarios" not in explain_forecast(inputs, run, quiet)
+    assert "scenarios" not in attribute_forecast(inputs, run, quiet)
     path.write_text(text, "utf-8")
 
 

@@ -109,8 +109,8 @@ def test_tripwires_stand_where_the_move_reaches_them() -> None:
     assert [one.value for one in tripwires(values, mass, np.where(values == 8.0, -6.0, points))] == [9.0, 1.0]
     unlikely = np.full(11, 1 / 7) * ((values > 1) & (values < 9)) + 4e-4 * ((values < 2) | (values == 9))
     assert [one.beyond for one in tripwires(values, unlikely, points)] == ["above"]
-    unheard = np.where(values == 10.0, 5e-5, mass)
-    assert [one.value for one in tripwires(values, unheard, np.where(values == 10.0, 0.0, points))] == [7.0, 1.0]
+    negligible = np.where(values == 10.0, 5e-5, mass)
+    assert [one.value for one in tripwires(values, negligible, np.where(values == 10.0, 0.0, points))] == [7.0, 1.0]
 
 
 def test_quantiles_are_neither_a_cell_off_nor_parts_of_counts() -> None:

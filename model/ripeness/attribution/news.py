@@ -123,7 +123,7 @@ class NotReweighted(Exception):
         self.reasons = list(reasons)
 
 
-def explain_move(workspace: Workspace, priors: Priors, base: Base, earlier: Vintage, later: Vintage, seed: int) -> Moved:
+def decompose_change(workspace: Workspace, priors: Priors, base: Base, earlier: Vintage, later: Vintage, seed: int) -> Moved:
     """Split the change of the headline between two days.
 
     Parameters

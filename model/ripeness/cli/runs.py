@@ -129,11 +129,11 @@ def _export(run: Run, kinds: list[str], out: Path) -> list[Path]:
                 write_whole(out / "hub" / name, text)
                 written.append(out / "hub" / name)
         elif kind == BRIEF:
-            from ripeness.evaluation.published import STUDIES, say_verdict
+            from ripeness.evaluation.published import STUDIES, verdict_sentence
             from ripeness.report.exports import write_brief
-            from ripeness.workflow.issue import read_explanations
+            from ripeness.workflow.issue import read_attribution
 
-            write_whole(out / "brief.md", write_brief(run.summary, read_explanations(run), say_verdict(run.folder.parent / STUDIES)))
+            write_whole(out / "brief.md", write_brief(run.summary, read_attribution(run), verdict_sentence(run.folder.parent / STUDIES)))
             written.append(out / "brief.md")
         else:
             from ripeness.report.exports import write_charts

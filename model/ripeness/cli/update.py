@@ -32,10 +32,10 @@ def update_from_files(root: Path, files: list[Path], indicator: str | None, choi
     """
     from ripeness.workflow.updates import run_update
 
-    say_update(run_update(root, files, indicator, choices), choices, json)
+    print_update(run_update(root, files, indicator, choices), choices, json)
 
 
-def say_update(update: Update, choices: Choices, json: bool) -> None:
+def print_update(update: Update, choices: Choices, json: bool) -> None:
     """Print verdicts, refusals and freshness.
 
     Raises

@@ -87,8 +87,8 @@ def read_studies(reports: Path, headline_weeks: int) -> dict[str, Any]:
     if about is not None:
         found[BACKTEST] = {
             "about": about,
-            "sentences": published.say_everything(folder, headline_weeks),
-            "verdict": published.say_verdict(folder),
+            "sentences": published.all_sentences(folder, headline_weeks),
+            "verdict": published.verdict_sentence(folder),
             "forecasts": published.read_rows(folder, published.FORECASTS),
             "scores": published.read_rows(folder, published.SCORES),
             "weekly": published.read_rows(folder, published.WEEKLY),

@@ -341,5 +341,5 @@ def read_beside(run: Run, name: str) -> dict[str, Any] | None:
 
 
 def write_beside(inputs: Inputs, run: Run, name: str, content: Mapping[str, Any]) -> None:
-    """Store what explains a run beside it, unless it stands there; raises `RipenessError` if it cannot be written."""
+    """Store an attribution beside its run, unless it stands there; raises `RipenessError` if it cannot be written."""
     store.store_text(run.folder / name, as_json(content), inputs.workspace.shown(run.folder))

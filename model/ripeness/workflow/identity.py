@@ -44,8 +44,8 @@ MAKES_RUNS = (
 )
 
 
-def explanation_hash(reports: Path, caller: str, modules: tuple[str, ...], *parts: str) -> str:
-    """What an explanation of a run is made from, and by which code: where it is the same, so is the explanation.
+def attribution_hash(reports: Path, caller: str, modules: tuple[str, ...], *parts: str) -> str:
+    """Digest of the inputs and the code of an attribution of a run: where it is the same, so is the attribution.
 
     Parameters
     ----------

@@ -70,7 +70,7 @@ def run_report(request: Request, progress: Progress = quiet) -> Run:
     read_ledger(workspace.reports)  # where it is spoilt nothing is touched
     with store.writing(folder, workspace.shown(folder), progress):  # so that page and run are of one writer
         run = obtain_forecast(inputs, request, progress)
-        explanations = explain_forecast(inputs, run, progress)
+        attribution = attribute_forecast(inputs, run, progress)
         progress("drawing the page")
         from ripeness.report.page import render_page
         from ripeness.report.studies import read_studies
@@ -80,7 +80,7 @@ def run_report(request: Request, progress: Progress = quiet) -> Run:
         essay = date.fromisoformat(run.summary["essay"]["date"])
         record = build_record([*issued, *new_entries(issued, entries)], resolutions, workspace.question, essay, run.origin)
         studies = read_studies(workspace.reports, workspace.question.headline_weeks)
-        page = render_page(run.summary, run.tree, rounded(record), studies, explanations)
+        page = render_page(run.summary, run.tree, rounded(record), studies, attribution)
         store.store_text(folder / store.PAGE, page, workspace.shown(folder))
         append_entries(workspace.reports, entries)
     return run
@@ -110,8 +110,8 @@ def _ledger_entries(run: Run, record_to: date) -> list[Entry]:
     ]
 
 
-def explain_forecast(inputs: Inputs, run: Run, progress: Progress) -> dict[str, Any]:
-    """Explain a stored forecast: writes news.json, scenarios.json, watch.json and panel.json beside it, each unless it stands there as it would be made now.
+def attribute_forecast(inputs: Inputs, run: Run, progress: Progress) -> dict[str, Any]:
+    """Attribute a stored forecast: writes news.json, scenarios.json, watch.json and panel.json beside it, each unless it stands there as it would be made now.
 
     Parameters
     ----------
@@ -152,7 +152,7 @@ def explain_forecast(inputs: Inputs, run: Run, progress: Progress) -> dict[str, 
     news = read_beside(run, NEWS)
     if not is_current(news, run):
         news = news_without_fit(inputs, run, progress)
-    found = read_explanations(run)
+    found = read_attribution(run)
     if not scenarios:
         found.pop("scenarios", None)
     if not news:
@@ -162,8 +162,8 @@ def explain_forecast(inputs: Inputs, run: Run, progress: Progress) -> dict[str, 
     return found
 
 
-def read_explanations(run: Run) -> dict[str, Any]:
-    """What is stored beside a run and explains it: news, scenarios, watch and panel, each if it is of this very run."""
+def read_attribution(run: Run) -> dict[str, Any]:
+    """The attribution that is stored beside a run: news, scenarios, watch and panel, each if it is of this very run."""
     found = {name.removesuffix(".json"): read_beside(run, name) for name in (NEWS, SCENARIOS, WATCH, PANEL)}
     return {
         name: content

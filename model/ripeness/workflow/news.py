@@ -21,7 +21,7 @@ from ripeness.workflow.forecasts import (
     unfitted_priors,
     write_beside,
 )
-from ripeness.workflow.identity import explanation_hash, fit_inputs, identify, identify_update
+from ripeness.workflow.identity import attribution_hash, fit_inputs, identify, identify_update
 from ripeness.workflow.request import Inputs, Request, open_workspace
 from ripeness.workflow.run import Progress, Run, quiet
 
@@ -141,7 +141,7 @@ def run_news(request: Request, earlier: str, later: str, progress: Progress = qu
     first, last = (find_endpoint(inputs, named) for named in (earlier, later))
     if last.origin < first.origin:
         raise UsageError(f"{later} is of {last.origin}, before {first.origin}: name the earlier forecast first")
-    return _explain(inputs, request, first, last, progress)
+    return _decompose(inputs, request, first, last, progress)
 
 
 def is_current(stored: dict[str, Any] | None, run: Run) -> bool:
@@ -236,10 +236,10 @@ def _store(inputs: Inputs, run: Run, start: Endpoint, end: Endpoint, lines: list
 
 
 def _hash(reports: Path, start: dict[str, Any], end: dict[str, Any]) -> str:
-    return explanation_hash(reports, __name__, MAKES_NEWS, *(str(one[key]) for one in (start, end) for key in ("origin", "run_id")))
+    return attribution_hash(reports, __name__, MAKES_NEWS, *(str(one[key]) for one in (start, end) for key in ("origin", "run_id")))
 
 
-def _explain(inputs: Inputs, request: Request, first: Endpoint, last: Endpoint, progress: Progress) -> dict[str, Any]:
+def _decompose(inputs: Inputs, request: Request, first: Endpoint, last: Endpoint, progress: Progress) -> dict[str, Any]:
     """The lines between two endpoints as they were issued, or else as they are made now."""
     from ripeness.attribution.news import INPUTS, ROUNDS, TIME, Line, time_label
 
@@ -304,10 +304,10 @@ def _leg(inputs: Inputs, request: Request, earlier: Run, later: Run, progress: P
 
 def _from_draws(inputs: Inputs, base: Base, start: Endpoint, end: Endpoint) -> list[Line]:
     """Lines between two days from one fit's draws; raises `NotReweighted` where these will not do."""
-    from ripeness.attribution.news import ROUNDS, Line, explain_move
+    from ripeness.attribution.news import ROUNDS, Line, decompose_change
 
     earlier, later = inputs.vintage(start.origin), inputs.vintage(end.origin)
-    moved = explain_move(inputs.workspace, unfitted_priors(inputs), base, earlier, later, base.about["seed"])
+    moved = decompose_change(inputs.workspace, unfitted_priors(inputs), base, earlier, later, base.about["seed"])
     rounds = [day for day in later.rounds() if day not in earlier.rounds()]
     if not rounds:
         return moved.lines

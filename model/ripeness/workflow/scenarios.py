@@ -16,7 +16,7 @@ from ripeness.calendar import week_of
 from ripeness.data.vintages import Vintage
 from ripeness.errors import UsageError
 from ripeness.workflow.forecasts import obtain_fit, obtain_forecast, origin_of, read_beside, unfitted_priors, write_beside
-from ripeness.workflow.identity import explanation_hash
+from ripeness.workflow.identity import attribution_hash
 from ripeness.workflow.request import Inputs, Request, open_workspace
 from ripeness.workflow.run import Progress, Run, quiet
 
@@ -100,12 +100,12 @@ def read_all(inputs: Inputs) -> dict[str, Scenario]:
 
 def scenarios_hash(inputs: Inputs, run: Run, level: float | None) -> str:
     """What all scenarios of a run are made from."""
-    return explanation_hash(run.folder.parent, __name__, MAKES_SCENARIOS, run.run_id, str(level), _text_of(inputs))
+    return attribution_hash(run.folder.parent, __name__, MAKES_SCENARIOS, run.run_id, str(level), _text_of(inputs))
 
 
 def panel_hash(inputs: Inputs, run: Run) -> str:
     """What the panel of a run is made from."""
-    return explanation_hash(run.folder.parent, __name__, MAKES_PANEL, run.run_id, _text_of(inputs))
+    return attribution_hash(run.folder.parent, __name__, MAKES_PANEL, run.run_id, _text_of(inputs))
 
 
 def _text_of(inputs: Inputs) -> str:

@@ -252,7 +252,7 @@ class Backtest:
     @property
     def sentences(self) -> list[str]:
         """What the tables show, the answer first."""
-        return published.say_everything(self.folder, self.horizon_weeks)
+        return published.all_sentences(self.folder, self.horizon_weeks)
 
     def as_json(self) -> dict[str, Any]:
         """All tables but that of the forecasts, as lists of rows."""

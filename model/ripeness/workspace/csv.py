@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
 from ripeness.errors import MOST_SHOWN, ContentError, Fault, did_you_mean, printable
-from ripeness.files import read_bytes, say_not_utf8
+from ripeness.files import not_utf8_fault, read_bytes
 
 SEPARATORS: Final = ",;\t"
 CHUNK: Final = 2_000
@@ -313,7 +313,7 @@ def _decoded(raw: bytes, shown: Path, incoming: bool, mend: str | None) -> bytes
         try:
             raw.decode()
         except UnicodeDecodeError as error:
-            raise ContentError(say_not_utf8(error, shown, mend)) from None
+            raise ContentError(not_utf8_fault(error, shown, mend)) from None
     return raw
 
 

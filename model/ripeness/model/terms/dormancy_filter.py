@@ -31,7 +31,7 @@ from ripeness.kernels.exponential import exponential, exponential_and_rest
 from ripeness.kernels.reductions import sum_of_first
 
 Array = NDArray[np.float64]
-LANES = 8
+BATCH = 8
 # hazard of the states that fill a row up: none of them stays silent, so nothing builds up there
 FILLED = 1e300
 
@@ -59,7 +59,7 @@ def longest_of(states: NDArray[np.int64]) -> int:
 @inner
 def whole_blocks(number: int) -> int:
     """The least multiple of 8 that is not below a number."""
-    return (number + LANES - 1) // LANES * LANES
+    return (number + BATCH - 1) // BATCH * BATCH
 
 
 @compiled
@@ -96,22 +96,22 @@ def filter_dormancy(
     weeks = multiplier.shape[0]
     states = count_states(found)
     longest = longest_of(states)
-    base = np.empty(longest + LANES)
+    base = np.empty(longest + BATCH)
     for d in range(longest):
         base[longest - 1 - d] = exponential(outside[d])
-    for i in range(longest, longest + LANES):
+    for i in range(longest, longest + BATCH):
         base[i] = FILLED
     lift = np.empty(weeks)
     for t in range(weeks):
         lift[t] = exponential(multiplier[t])
-    room = LANES
+    room = BATCH
     for t in range(weeks):
         room += whole_blocks(states[t] + 1)
     alpha, seen = np.empty(room), np.empty(room)
-    leaving = np.empty(longest + LANES)
+    leaving = np.empty(longest + BATCH)
     log_likelihood, probability = np.empty(weeks), np.empty(weeks)
     likelihood, mass = np.empty(weeks), np.empty(weeks)
-    for i in range(LANES):
+    for i in range(BATCH):
         alpha[i] = 0.0
     alpha[0] = 1.0
     sum_of_row, begin = 1.0, 0
@@ -129,7 +129,7 @@ def filter_dormancy(
                 leaving[i] = own[i] * happens
             probability[t] = sum_of_first(leaving, size) / sum_of_row
             likelihood[t] = probability[t] * found_if_held[t]
-            for i in range(LANES):
+            for i in range(BATCH):
                 following[i] = 0.0
             following[0] = 1.0
             sum_of_row = 1.0
@@ -195,9 +195,9 @@ def adjoint_filter(
     states = count_states(found)
     longest = longest_of(states)
     multiplier_bar, announced_bar, found_if_held_bar = np.empty(weeks), np.empty(weeks), np.empty(weeks)
-    base_bar = np.zeros(longest + LANES)
-    by_multiplier = np.empty(longest + LANES)
-    g = np.zeros(longest + LANES)
+    base_bar = np.zeros(longest + BATCH)
+    by_multiplier = np.empty(longest + BATCH)
+    g = np.zeros(longest + BATCH)
     begin = 0
     for t in range(weeks):
         begin += whole_blocks(states[t])
