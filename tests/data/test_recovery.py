@@ -75,16 +75,16 @@ def test_a_file_changed_by_hand_in_between_is_never_overwritten(folder: Path, ba
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
-        (lambda room: (room / "new-b.csv").write_bytes(b"half"), r"data/\.update/new-b\.csv: found no file or a changed one"),
-        (lambda room: (room / "new-b.csv").unlink(), r"data/\.update/new-b\.csv: found no file or a changed one"),
-        (lambda room: (room / "journal.json").write_bytes(b"{"), r"data/\.update/journal\.json: found a journal that cannot be read"),
+        (lambda staging: (staging / "new-b.csv").write_bytes(b"half"), r"data/\.update/new-b\.csv: found no file or a changed one"),
+        (lambda staging: (staging / "new-b.csv").unlink(), r"data/\.update/new-b\.csv: found no file or a changed one"),
+        (lambda staging: (staging / "journal.json").write_bytes(b"{"), r"data/\.update/journal\.json: found a journal that cannot be read"),
         (
-            lambda room: (room / "journal.json").write_bytes((room / "journal.json").read_bytes().replace(b"b.csv", b"../b.csv")),
+            lambda staging: (staging / "journal.json").write_bytes((staging / "journal.json").read_bytes().replace(b"b.csv", b"../b.csv")),
             "a journal that cannot be read",
         ),
         (
-            lambda room: (room / "journal.json").write_bytes(
-                (room / "journal.json").read_bytes().replace(b'"version": 1', b'"version": 2')
+            lambda staging: (staging / "journal.json").write_bytes(
+                (staging / "journal.json").read_bytes().replace(b'"version": 1', b'"version": 2')
             ),
             "a journal that cannot be read",
         ),

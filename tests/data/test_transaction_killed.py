@@ -107,8 +107,8 @@ def found(folder: Path, old: dict[str, bytes], new: dict[str, bytes]) -> str:
 
 def look(folder: Path, old: dict[str, bytes], new: dict[str, bytes], death: int) -> Outcome:
     """What the kill has left, and what the next two readers find."""
-    room = folder / ".update"
-    left = sorted(path.name for path in room.iterdir()) if room.is_dir() else []
+    staging = folder / ".update"
+    left = sorted(path.name for path in staging.iterdir()) if staging.is_dir() else []
     outcome: Outcome = {"death": death, "left": left}
     with reading(folder, Path("data")) as report:
         outcome |= {"report": report, "state": found(folder, old, new)}

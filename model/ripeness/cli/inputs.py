@@ -173,8 +173,8 @@ def _coverage_table(title: str, kind: str, rows: Sequence[Coverage], claims: Cla
     table.add_column("states", justify="right")
     table.add_column("silent on")
     for row in rows:
-        spoken = [claims.by_id[name] for name in row.effects]
-        numbers = [len(spoken), *(_directed(spoken, sign) for sign in ("+", "-", "both")), len(row.states)]
+        on_effects = [claims.by_id[name] for name in row.effects]
+        numbers = [len(on_effects), *(_directed(on_effects, sign) for sign in ("+", "-", "both")), len(row.states)]
         table.add_row(row.id, *(str(number) for number in numbers), Text(", ".join(str(effect) for effect in row.silent)))
     return table
 
@@ -187,8 +187,8 @@ def _paragraph_table(rows: Sequence[ParagraphCoverage], claims: Claims) -> Table
     table.add_column("claims (strength)", overflow="fold")
     table.add_column("asides")
     for row in rows:
-        spoken = "\n".join(f"{name} ({claims.by_id[name].strength})" for name in row.claims)
-        table.add_row(str(row.paragraph), Text(spoken), Text(", ".join(row.asides).replace("_", " ")))
+        on_effects = "\n".join(f"{name} ({claims.by_id[name].strength})" for name in row.claims)
+        table.add_row(str(row.paragraph), Text(on_effects), Text(", ".join(row.asides).replace("_", " ")))
     return table
 
 

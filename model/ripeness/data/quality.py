@@ -90,8 +90,8 @@ def _stale(vintage: Vintage) -> Iterator[Flag]:
 
 def _window(vintage: Vintage) -> Iterator[Flag]:
     begin = pd.Timestamp(vintage.origin - timedelta(weeks=WINDOW_WEEKS))
-    spoken = [name for name, rows in vintage.values.items() if bool((rows["observed_on"] > begin).any())]
-    if not spoken:
+    with_values = [name for name, rows in vintage.values.items() if bool((rows["observed_on"] > begin).any())]
+    if not with_values:
         yield Flag(
             "empty window",
             f"no indicator has a value in the {WINDOW_WEEKS} weeks before {vintage.origin}: the inside view would be a guess",

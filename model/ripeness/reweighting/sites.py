@@ -81,8 +81,8 @@ class Rows(NamedTuple):
 @compiled
 def innovation_scale(phi: float, df: float) -> float:
     """Precision of z_t − φ z_{t−1} at a mixing precision of one."""
-    tight = 1.0 / (1.0 - phi * phi)
-    return tight * df / (df - 2.0) if df > 0.0 else tight
+    innovation_precision = 1.0 / (1.0 - phi * phi)
+    return innovation_precision * df / (df - 2.0) if df > 0.0 else innovation_precision
 
 
 @compiled

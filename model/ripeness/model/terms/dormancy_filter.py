@@ -104,10 +104,10 @@ def filter_dormancy(
     lift = np.empty(weeks)
     for t in range(weeks):
         lift[t] = exponential(multiplier[t])
-    room = BATCH
+    length = BATCH
     for t in range(weeks):
-        room += whole_blocks(states[t] + 1)
-    alpha, seen = np.empty(room), np.empty(room)
+        length += whole_blocks(states[t] + 1)
+    alpha, seen = np.empty(length), np.empty(length)
     leaving = np.empty(longest + BATCH)
     log_likelihood, probability = np.empty(weeks), np.empty(weeks)
     likelihood, mass = np.empty(weeks), np.empty(weeks)

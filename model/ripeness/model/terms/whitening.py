@@ -93,10 +93,10 @@ def innovation_density(path: Array, phi: Array, heavy: Array, df: float) -> tupl
     pushed = force[1:weeks]
     for k in range(factors):
         before, after, row = path[k, :moves], path[k, 1:], slope[k]
-        persistence, tight = phi[k], 1.0 / (1.0 - phi[k] * phi[k])
-        density[k] = 0.5 * moves * math.log(tight) - 0.5 * path[k, 0] * path[k, 0]
+        persistence, innovation_precision = phi[k], 1.0 / (1.0 - phi[k] * phi[k])
+        density[k] = 0.5 * moves * math.log(innovation_precision) - 0.5 * path[k, 0] * path[k, 0]
         if heavy[k] > 0.5:
-            root_precision, tail = math.sqrt(tight), 1.0 / (df - 2.0)
+            root_precision, tail = math.sqrt(innovation_precision), 1.0 / (df - 2.0)
             weight = root_precision * (df + 1.0) * tail
             for i in range(moves):
                 shock[i] = root_precision * (after[i] - persistence * before[i])
@@ -109,10 +109,10 @@ def innovation_density(path: Array, phi: Array, heavy: Array, df: float) -> tupl
             work = dot(pushed, shock) / root_precision
         else:
             for i in range(moves):
-                pushed[i] = tight * (after[i] - persistence * before[i])
-            work = dot(pushed, pushed) / tight
+                pushed[i] = innovation_precision * (after[i] - persistence * before[i])
+            work = dot(pushed, pushed) / innovation_precision
             density[k] -= 0.5 * work
-        phi_slope[k] = persistence * tight * (moves - work) + dot(pushed, before)
+        phi_slope[k] = persistence * innovation_precision * (moves - work) + dot(pushed, before)
         force[0] = path[k, 0]
         for t in range(weeks):
             row[t] = persistence * force[t + 1] - force[t]
@@ -142,11 +142,11 @@ def factorise(phi: Array, inverse: Array) -> Array:
         first, last = group * weeks, group * weeks + weeks - 1
         for j in range(width):
             phi_squared = phi[group, j] * phi[group, j]
-            tight = 1.0 / (1.0 - phi_squared)
-            pull[j] = phi[group, j] * tight
+            innovation_precision = 1.0 / (1.0 - phi_squared)
+            pull[j] = phi[group, j] * innovation_precision
             square[j] = pull[j] * pull[j]
-            diagonal[j] = tight * (1.0 + phi_squared)
-            endpoints[j] = tight if weeks > 1 else 1.0
+            diagonal[j] = innovation_precision * (1.0 + phi_squared)
+            endpoints[j] = innovation_precision if weeks > 1 else 1.0
         for j in range(width):
             inverse[first, j] = 1.0 / (endpoints[j] + inverse[first, j])
         for t in range(first + 1, last):
