@@ -37,7 +37,7 @@ def legs(monkeypatch: pytest.MonkeyPatch, days: int, more: dict[int, list[Line]]
     monkeypatch.setattr(news, "_store", lambda *given: found.append(given[-1]))
     inputs: Any = SimpleNamespace()
     first, last = Endpoint(START, 0.2, 0.01, "made"), Endpoint(START + timedelta(days=days), 0.2, 0.01, "made")
-    news._explain(inputs, Request(Path()), first, last, print)
+    news._decompose(inputs, Request(Path()), first, last, print)
     return found[0]
 
 

@@ -1,4 +1,4 @@
-"""`ripeness report` and `resolve`: a forecast explained and issued, as a page and as entries of the ledger; and scored when its time is over."""
+"""`ripeness report` and `resolve`: a forecast attributed and issued, as a page and as entries of the ledger; and scored when its time is over."""
 
 from __future__ import annotations
 
