@@ -377,7 +377,7 @@ def made_up_contrasts(*changes: float, error: float = 0.2) -> list[dict[str, Any
     ]
 
 
-def made_up_explained() -> dict[str, Any]:
+def made_up_attribution() -> dict[str, Any]:
     """News, scenarios and a watch list as they are stored, with text in them that means harm."""
     row = {"kind": "rows", "mcse": 0.11}
     lines = [
@@ -413,7 +413,7 @@ def made_up_explained() -> dict[str, Any]:
         {"condition": "east", "odds": 3.74, "now": 0.334, "then": 0.582, "reached": 0.5},
         {"condition": "west", "odds": None, "now": 0.461, "then": 1.0, "reached": 0.421},
     ]
-    told = {"origin": ORIGIN.isoformat(), "run_id": "0123456789abcdef", "question": "round", "headline_weeks": 13, "verb": "do"}
+    head = {"origin": ORIGIN.isoformat(), "run_id": "0123456789abcdef", "question": "round", "headline_weeks": 13, "verb": "do"}
     release = {
         "unit": "loaves",
         "newest": "2031-02-28",
@@ -444,7 +444,7 @@ def made_up_explained() -> dict[str, Any]:
     }
     return {
         "news": news,
-        "scenarios": told
+        "scenarios": head
         | {"scenarios": scenarios, "inverse": {"probability": 0.5, "weeks": 26, "conditions": inverse}, "made_from": "f" * 64},
         "watch": watch,
     }

@@ -16,8 +16,7 @@ from typer.testing import CliRunner, Result
 
 from ripeness.cli.app import app
 from ripeness.errors import GateError
-from ripeness.workflow import forecasts
-from ripeness.workflow import issue as issuing
+from ripeness.workflow import forecasts, issue
 from ripeness.workflow.request import Request
 from ripeness.workflow.run import FORECAST_COLUMNS, FORECAST_JSON, MANIFEST, Run, open_run
 
@@ -118,11 +117,11 @@ def test_check_says_faults_as_json(copied_workspace: Path) -> None:
     with (copied_workspace / "data/brent.csv").open("a", encoding="utf-8") as file:
         file.write("2026-07-05,much,2026-07-08,US EIA,A\n")
     result = run("check", "--workspace", copied_workspace, "--json")
-    said = json.loads(result.stdout)
+    output = json.loads(result.stdout)
     assert result.exit_code == 1
-    assert said["sound"] is False
-    assert [fault["path"] for fault in said["faults"]] == ["data/brent.csv"]
-    assert said["faults"][0]["line"] == len((copied_workspace / "data/brent.csv").read_text("utf-8").splitlines())
+    assert output["sound"] is False
+    assert [fault["path"] for fault in output["faults"]] == ["data/brent.csv"]
+    assert output["faults"][0]["line"] == len((copied_workspace / "data/brent.csv").read_text("utf-8").splitlines())
 
 
 def test_workspace_is_found_upwards(copied_workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,9 +130,9 @@ def test_workspace_is_found_upwards(copied_workspace: Path, monkeypatch: pytest.
 
 
 def test_claims_as_json_are_the_ledger(root: Path) -> None:
-    said = json.loads(run("claims", "--workspace", root, "--json").stdout)
-    assert len({claim["id"] for claim in said}) == len(said) > 20
-    assert {"id", "paragraph", "locator", "direction", "strength"} <= set(said[0])
+    output = json.loads(run("claims", "--workspace", root, "--json").stdout)
+    assert len({claim["id"] for claim in output}) == len(output) > 20
+    assert {"id", "paragraph", "locator", "direction", "strength"} <= set(output[0])
 
 
 def test_claims_verify_refuses_another_text(root: Path, tmp_path: Path) -> None:
@@ -145,27 +144,27 @@ def test_claims_verify_refuses_another_text(root: Path, tmp_path: Path) -> None:
 
 
 def test_data_show_is_blind_to_what_was_published_later(root: Path) -> None:
-    said = json.loads(run("data", "show", "brent", "--workspace", root, "--as-of", "2025-05-11", "--last", "3", "--json").stdout)
-    assert len(said["values"]) == 3
-    assert all(row["published_on"] <= "2025-05-11" for row in said["values"])
+    output = json.loads(run("data", "show", "brent", "--workspace", root, "--as-of", "2025-05-11", "--last", "3", "--json").stdout)
+    assert len(output["values"]) == 3
+    assert all(row["published_on"] <= "2025-05-11" for row in output["values"])
     later = json.loads(run("data", "show", "brent", "--workspace", root, "--last", "3", "--json").stdout)
-    assert later["values"][-1]["observed_on"] > said["values"][-1]["observed_on"]
+    assert later["values"][-1]["observed_on"] > output["values"][-1]["observed_on"]
 
 
 def test_data_show_prints_a_table(root: Path) -> None:
-    said = run("data", "show", "brent", "--workspace", root, "--as-of", "2022-03-09").stdout
-    assert "99.36" in said
-    assert "114.43" in said
-    assert "112.29" not in said
+    output = run("data", "show", "brent", "--workspace", root, "--as-of", "2022-03-09").stdout
+    assert "99.36" in output
+    assert "114.43" in output
+    assert "112.29" not in output
 
 
-def test_import_counts_and_writes_only_when_told(copied_workspace: Path, tmp_path: Path) -> None:
+def test_import_counts_and_writes_only_when_asked(copied_workspace: Path, tmp_path: Path) -> None:
     prices = tmp_path / "brent-daily.csv"
     prices.write_text("Date,Price\n" + "".join(f"2026-01-{day:02},60.5\n" for day in range(5, 19)), "utf-8")
     before = (copied_workspace / "data/brent.csv").read_bytes()
-    said = run("import", "eia", prices, "--workspace", copied_workspace)
-    assert said.exit_code == 0, said.output
-    assert "Nothing was written" in said.stdout
+    result = run("import", "eia", prices, "--workspace", copied_workspace)
+    assert result.exit_code == 0, result.output
+    assert "Nothing was written" in result.stdout
     assert (copied_workspace / "data/brent.csv").read_bytes() == before
     out = tmp_path / "out"
     out.mkdir()
@@ -197,7 +196,7 @@ def called(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[str, R
 
         return call
 
-    for home, name in ((forecasts, "run_fit"), (forecasts, "run_forecast"), (issuing, "run_report")):
+    for home, name in ((forecasts, "run_fit"), (forecasts, "run_forecast"), (issue, "run_report")):
         monkeypatch.setattr(home, name, note(name))
     return calls
 
@@ -220,10 +219,10 @@ def test_progress_goes_to_stderr(root: Path, called: list[tuple[str, Request]]) 
 
 
 def test_forecast_prints_no_more_than_is_meant(root: Path, called: list[tuple[str, Request]]) -> None:
-    said = run("forecast", "--workspace", root).stdout
-    assert "6 %" in said
-    assert "< 1 % to 18 %" in said
-    assert "90 %" not in said  # of another forecaster
+    output = run("forecast", "--workspace", root).stdout
+    assert "6 %" in output
+    assert "< 1 % to 18 %" in output
+    assert "90 %" not in output  # of another forecaster
     assert json.loads(run("forecast", "--workspace", root, "--json").stdout)["question"]["text"] == "Will they?"
 
 
@@ -231,7 +230,7 @@ def test_gate_refuses_with_its_words(root: Path, monkeypatch: pytest.MonkeyPatch
     def refuse(*_: Any) -> Path:
         raise GateError("R-hat 1.2, at most 1.01")
 
-    monkeypatch.setattr(issuing, "run_report", refuse)
+    monkeypatch.setattr(issue, "run_report", refuse)
     result = run("report", "--workspace", root)
     assert result.exit_code == 1
     assert result.stderr.splitlines()[-1] == "Refused: R-hat 1.2, at most 1.01"

@@ -29,11 +29,11 @@ def edit(path: Path, old: str, new: str) -> int:
     return text[: text.index(old)].count("\n") + 1
 
 
-def assert_refused(result: Result, code: int, *said: str) -> None:
+def assert_refused(result: Result, code: int, *message: str) -> None:
     assert result.exit_code == code, result.output
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     assert "Traceback" not in result.output
-    for words in said:
+    for words in message:
         assert words in result.stderr, f"'{words}' is not in:\n{result.stderr}"
 
 
@@ -143,7 +143,7 @@ def test_no_verb_starts_on_wrong_content(copied_workspace: Path, tree_of: Tree, 
 
 
 @pytest.mark.parametrize("verb", ["fit", "report"])
-def test_a_spoilt_ledger_is_told_before_anything_is_fitted(
+def test_a_spoilt_ledger_is_reported_before_anything_is_fitted(
     copied_workspace: Path, tree_of: Tree, monkeypatch: pytest.MonkeyPatch, verb: str
 ) -> None:
     monkeypatch.setitem(sys.modules, "ripeness.elicitation.elicit", None)  # what comes next cannot be imported
@@ -154,7 +154,7 @@ def test_a_spoilt_ledger_is_told_before_anything_is_fitted(
     assert tree_of(copied_workspace) == before
 
 
-def test_a_name_of_odd_bytes_is_told(copied_workspace: Path) -> None:
+def test_a_name_of_odd_bytes_is_reported(copied_workspace: Path) -> None:
     (copied_workspace / "data" / os.fsdecode(b"w\xff.csv")).write_text("x\n", "utf-8")
     for options in ([], ["--json"]):
         command = [sys.executable, "-m", "ripeness", "check", "--workspace", str(copied_workspace), *options]
@@ -164,12 +164,12 @@ def test_a_name_of_odd_bytes_is_told(copied_workspace: Path) -> None:
         assert "data/w\ufffd.csv: found rows without a contract" in done.stderr.decode()
 
 
-def test_all_faults_are_told_at_once(copied_workspace: Path) -> None:
+def test_all_faults_are_reported_at_once(copied_workspace: Path) -> None:
     places = [spoil(copied_workspace) for spoil in (word_for_number, unknown_factor)]
     assert_refused(run("check", "--workspace", copied_workspace), 1, *(f"{file}, line {line}" for file, line in places), "2 faults")
 
 
-def test_faults_of_priors_are_told_beside_those_of_rows(copied_workspace: Path) -> None:
+def test_faults_of_priors_are_reported_beside_those_of_rows(copied_workspace: Path) -> None:
     places = [spoil(copied_workspace) for spoil in (word_for_number, cross_quantiles)]
     assert_refused(run("check", "--workspace", copied_workspace), 1, *(f"{file}, line {line}" for file, line in places), "2 faults")
 
@@ -186,7 +186,7 @@ def test_priors_are_not_blamed_for_what_they_are_checked_against(copied_workspac
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["chekc"], "Did you mean 'check'?"),
         (["check", "--workspce", "."], "--workspace"),
@@ -205,22 +205,22 @@ def test_priors_are_not_blamed_for_what_they_are_checked_against(copied_workspac
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_wrong_call_is_refused(
-    copied_workspace: Path, tree_of: Tree, monkeypatch: pytest.MonkeyPatch, arguments: list[str], said: str
+    copied_workspace: Path, tree_of: Tree, monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str
 ) -> None:
     monkeypatch.chdir(copied_workspace)
     before = tree_of(copied_workspace)
-    assert_refused(run(*arguments), 2, said)
+    assert_refused(run(*arguments), 2, message)
     assert tree_of(copied_workspace) == before
 
 
-def test_a_folder_without_workspace_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_without_workspace_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert_refused(run("check"), 2, "no ripeness.toml in this folder or above it")
     assert_refused(run("check", "--workspace", tmp_path), 2, "no ripeness.toml in this folder")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_empty_data_folder_is_said(copied_workspace: Path) -> None:
+def test_empty_data_folder_is_reported(copied_workspace: Path) -> None:
     for path in (copied_workspace / "data").iterdir():
         path.unlink()
     assert_refused(run("check", "--workspace", copied_workspace), 1, "Error: data: found no file")

@@ -47,7 +47,7 @@ def test_a_folder_is_locked_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("system")
-def test_who_waits_is_told_for_whom(tmp_path: Path) -> None:
+def test_who_waits_reports_for_whom(tmp_path: Path) -> None:
     code = HOLDING if hasattr(os, "O_DIRECTORY") else f"import os; del os.O_DIRECTORY\n{HOLDING}"
     with subprocess.Popen([sys.executable, "-c", code, tmp_path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None
@@ -66,7 +66,7 @@ def test_a_folder_is_synced_where_that_can_be(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_system_without_locks_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_system_without_locks_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(descriptor: int, blocking: bool) -> bool:
         raise OSError(errno.ENOSYS, "fcntl is unavailable")
 

@@ -42,7 +42,7 @@ def interrupt(folder: Path, after_moves: int = 0) -> None:
         raise Killed
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(transactions, "settle", die)
+        patch.setattr(transactions, "replay_journal", die)
         patch.setattr(transactions, "take_back", die)
         with pytest.raises(Killed):
             update(folder)

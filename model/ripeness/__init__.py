@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from ripeness.workflow.scenarios import run_scenarios
     from ripeness.workspace import find_workspace
 
-_HOMES = {
+_MODULE_OF = {
     "Inputs": "workflow.request",
     "Request": "workflow.request",
     "RipenessError": "errors",
@@ -72,8 +72,8 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name == "__version__":
         return version("ripeness")
-    if name in _HOMES:
-        return getattr(import_module(f"ripeness.{_HOMES[name]}"), name)
+    if name in _MODULE_OF:
+        return getattr(import_module(f"ripeness.{_MODULE_OF[name]}"), name)
     raise AttributeError(f"module 'ripeness' has no attribute '{name}'")
 
 

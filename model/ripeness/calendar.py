@@ -1,4 +1,4 @@
-"""The clock: weeks run Monday to Sunday and carry the Sunday's date; the origin is an as-of date.
+"""The clock: weeks run Monday to Sunday and are named by the Sunday's date; the origin is an as-of date.
 
     Mon Tue Wed Thu Fri Sat Sun | Mon Tue Wed ...
      ·   ·   O   ─── forecast ──────────────────→      O = origin, a Wednesday

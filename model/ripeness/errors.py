@@ -53,7 +53,7 @@ class Fault:
 
 
 class ContentError(RipenessError):
-    """The content of one or more files is refused; carries every fault found, not only the first.
+    """The content of one or more files is refused; holds every fault found, not only the first.
 
     Parameters
     ----------

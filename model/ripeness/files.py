@@ -145,10 +145,10 @@ def read_text(path: Path, shown: Path, what: str, mend: str | None = None) -> st
     try:
         return with_lf(raw).decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ContentError(say_not_utf8(error, shown)) from None
+        raise ContentError(not_utf8_fault(error, shown)) from None
 
 
-def say_not_utf8(error: UnicodeDecodeError, shown: Path, mend: str | None = None) -> Fault:
+def not_utf8_fault(error: UnicodeDecodeError, shown: Path, mend: str | None = None) -> Fault:
     """The fault of bytes that cannot be decoded, at their line."""
     line = error.object[: error.start].count(b"\n") + 1
     return Fault(shown, line, "bytes that are not UTF-8", "UTF-8 text", mend or "save the file as UTF-8")

@@ -49,8 +49,8 @@ def import_bank_of_russia(rates: Path, monthly: Path, judged: BankOfRussia) -> d
     table = read_table(rates, days=["date"], numbers=_RATES)
     series = daily(table, rates, "date", "rub_per_usd")
     quotes = table.set_index("date")[_RATES].sort_index()
-    carried = (quotes == quotes.shift()).all(axis=1)
-    rouble = series[~carried].resample("W-SUN").mean().reindex(whole_weeks(series)).dropna()
+    repeated = (quotes == quotes.shift()).all(axis=1)
+    rouble = series[~repeated].resample("W-SUN").mean().reindex(whole_weeks(series)).dropna()
     macro = read_table(monthly, months=["month"], numbers=["key_rate", "cpi_yoy"])
     by_month = {name: daily(macro, monthly, "month", name).dropna()[first:] for name in ("key_rate", "cpi_yoy")}
     key_rate = by_month["key_rate"][: series.index.max()]

@@ -39,23 +39,23 @@ def observations() -> tuple[dict[Key, float], dict[Key, float]]:
 KNOWN, LATER = observations()
 
 
-def moments(said: dict[Key, float], weeks: int) -> tuple[Array, Array]:
+def moments(observed: dict[Key, float], weeks: int) -> tuple[Array, Array]:
     """Mean and covariance of the states given values, by dense algebra."""
     prior = PHI ** np.abs(np.subtract.outer(np.arange(weeks), np.arange(weeks)))
-    at = np.array([key[1] for key in said])
+    at = np.array([key[1] for key in observed])
     gain = prior[:, at] @ np.linalg.inv(prior[np.ix_(at, at)] + NOISE**2 * np.eye(len(at)))
-    return gain @ np.array(list(said.values())), prior - gain @ prior[at]
+    return gain @ np.array(list(observed.values())), prior - gain @ prior[at]
 
 
 def exact(known: frozenset[int]) -> float:
     """E[z] one week beyond the later record, where the later values of some series are known."""
-    said = KNOWN | {key: value for key, value in LATER.items() if key[0] in known}
-    return float(PHI**AHEAD * moments(said, WEEKS + MORE)[0][-1])
+    observed = KNOWN | {key: value for key, value in LATER.items() if key[0] in known}
+    return float(PHI**AHEAD * moments(observed, WEEKS + MORE)[0][-1])
 
 
-def window_of(said: dict[Key, float], before: Array, weeks: int) -> FactorWindow:
+def window_of(observed: dict[Key, float], before: Array, weeks: int) -> FactorWindow:
     """The rows of the weeks after the last kept one."""
-    rows = {key: value for key, value in sorted(said.items()) if key[1] > KEPT}
+    rows = {key: value for key, value in sorted(observed.items()) if key[1] > KEPT}
     number, states = len(rows), weeks - KEPT - 1
     place = np.array([key[1] - KEPT - 1 for key in rows], dtype=np.int64)
     precision = np.full((DRAWS, number), NOISE**-2)
@@ -93,8 +93,8 @@ def stored() -> Array:
 def reweighted(known: frozenset[int]) -> float:
     """The same expectation from reweighted draws and their weights."""
     path = stored()
-    said = KNOWN | {key: value for key, value in LATER.items() if key[0] in known}
-    before, after = window_of(KNOWN, path[:, KEPT], WEEKS), window_of(said, path[:, KEPT], WEEKS + MORE)
+    observed = KNOWN | {key: value for key, value in LATER.items() if key[0] in known}
+    before, after = window_of(KNOWN, path[:, KEPT], WEEKS), window_of(observed, path[:, KEPT], WEEKS + MORE)
     log_ratio, states = redraw_factor(before, after, np.ascontiguousarray(path[:, KEPT + 1 :]), np.random.default_rng(8))
     weights = np.exp(log_ratio - log_ratio.max())
     return float(PHI**AHEAD * (weights @ states[:, -1]) / weights.sum())
@@ -125,9 +125,9 @@ class Factor(MLEModel):  # type: ignore[misc]
         return np.asarray(super().update(params, **kwargs))
 
 
-def table(said: dict[Key, float], weeks: int) -> pd.DataFrame:
+def table(observed: dict[Key, float], weeks: int) -> pd.DataFrame:
     values = np.full((weeks, 2), np.nan)
-    for (series, week, _), value in said.items():
+    for (series, week, _), value in observed.items():
         values[week, series] = value
     return pd.DataFrame(values, columns=list(SERIES), index=pd.period_range("2024-01-07", periods=weeks, freq="W"))
 

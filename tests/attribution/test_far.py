@@ -19,8 +19,8 @@ DRAWS, PATHS, STORED = 20_000, 2, 3
 def futures() -> Any:
     """Two factors that stay where each future puts them: the second twice as uncertain, and moving with the first."""
     one, other = np.random.default_rng(1).normal(size=(2, DRAWS, PATHS))
-    ends = np.stack([one, 2.0 * (0.6 * one + 0.8 * other)], axis=-1)
-    return SimpleNamespace(factors=np.repeat(ends[..., None], STORED + 4, axis=-1), stored=STORED)
+    factors = np.stack([one, 2.0 * (0.6 * one + 0.8 * other)], axis=-1)
+    return SimpleNamespace(factors=np.repeat(factors[..., None], STORED + 4, axis=-1), stored=STORED)
 
 
 def share(futures: Any, *values: float) -> float:

@@ -37,7 +37,7 @@ def legs(monkeypatch: pytest.MonkeyPatch, days: int, more: dict[int, list[Line]]
     monkeypatch.setattr(news, "_store", lambda *given: found.append(given[-1]))
     inputs: Any = SimpleNamespace()
     first, last = Endpoint(START, 0.2, 0.01, "made"), Endpoint(START + timedelta(days=days), 0.2, 0.01, "made")
-    news._explain(inputs, Request(Path()), first, last, print)
+    news._decompose(inputs, Request(Path()), first, last, print)
     return found[0]
 
 
@@ -55,7 +55,7 @@ def test_a_last_leg_of_another_length_is_no_line_of_its_own(monkeypatch: pytest.
     assert (time.label, time.points) == ("100 days in which nothing was found", -2.0)
 
 
-def test_weeks_that_only_a_new_fit_tells_are_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_weeks_that_only_a_new_fit_covers_are_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     lines = legs(monkeypatch, 273, {1: [Line("new rows and a new fit", REFIT, 1.0, 0.1)]})
     assert [line.label for line in lines] == ["26 weeks in which nothing was found", "new rows and a new fit"]
 
@@ -69,7 +69,7 @@ def test_where_rounds_were_held_time_is_imagined(monkeypatch: pytest.MonkeyPatch
 def test_more_than_a_fit_can_be_reweighted_for_asks_for_several(monkeypatch: pytest.MonkeyPatch, days: int, several: bool) -> None:
     monkeypatch.setattr(news, "endpoint_of", lambda *_: Endpoint(START + timedelta(days=days), 0.2))
     monkeypatch.setattr(news, "last_issued_before", lambda *_: Endpoint(START, 0.2))
-    for name in ("identify", "made_with"):
+    for name in ("identify", "fit_inputs"):
         monkeypatch.setattr(news, name, lambda *_: {})
     monkeypatch.setattr(news, "find_base", lambda *_: [])
     inputs: Any = SimpleNamespace(vintage=lambda _: None, workspace=SimpleNamespace(reports=Path()))

@@ -105,7 +105,7 @@ def test_no_file_no_scenarios(copied_workspace: Path) -> None:
     ],
     ids=lambda value: str(value)[:30],
 )
-def test_what_is_wrong_is_told_by_line(copied_workspace: Path, old: str, new: str, line: int, words: str) -> None:
+def test_what_is_wrong_is_reported_by_line(copied_workspace: Path, old: str, new: str, line: int, words: str) -> None:
     assert SOUND.count(old) == 1
     (copied_workspace / "priors" / FILE).write_text(SOUND.replace(old, new), "utf-8")
     with pytest.raises(ContentError) as refusal:
@@ -129,7 +129,7 @@ def test_what_is_wrong_is_told_by_line(copied_workspace: Path, old: str, new: st
     ],
     ids=["one-table", "number", "list-of-numbers", "tables-below", "path-alone"],
 )
-def test_a_file_of_another_shape_is_told_by_line(copied_workspace: Path, text: str, line: int, words: str) -> None:
+def test_a_file_of_another_shape_is_reported_by_line(copied_workspace: Path, text: str, line: int, words: str) -> None:
     (copied_workspace / "priors" / FILE).write_text(text, "utf-8")
     with pytest.raises(ContentError) as refusal:
         read(copied_workspace)

@@ -252,7 +252,7 @@ def _label(labels: Sequence[str], values: Array, where: Any) -> str:
     return labels[int(where(values))] if values.size and np.isfinite(values).all() else ""
 
 
-def say_ratio(rows: Sequence[Mapping[str, Any]]) -> str:
+def ratio_sentence(rows: Sequence[Mapping[str, Any]]) -> str:
     """The README's sentence on the table: the engine beside the best of those on the same density that have converged."""
     rates = {
         row["sampler"]: float(row["min_ess_bulk_per_s"])

@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 
 @pytest.fixture(scope="session")
-def made_problem(spec: Any) -> Any:
+def made_up_problem(spec: Any) -> Any:
     """The made-up war, conjunctive."""
     from layout import lay_out
 

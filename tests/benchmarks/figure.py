@@ -31,8 +31,8 @@ def draw_samplers(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
             axes.barh(place, rate, color=ENGINE_COLOUR if row["sampler"] == "ripeness" else RIVAL_COLOUR, height=0.62)
             axes.annotate(f"{rate:.3g}", (rate, place), xytext=(4, 0), textcoords="offset points", va="center", fontsize=9)
         else:
-            said = f"not converged after {float(row['sample_s']):.0f} s"
-            axes.annotate(said, (0.0, place), xycoords=("axes fraction", "data"), xytext=(4, 0), textcoords="offset points",
+            label = f"not converged after {float(row['sample_s']):.0f} s"
+            axes.annotate(label, (0.0, place), xycoords=("axes fraction", "data"), xytext=(4, 0), textcoords="offset points",
                           va="center", fontsize=9, color="#777777", style="italic")  # fmt: skip
     axes.set_yticks(np.arange(len(rows)), [f"{row['sampler']}, {row['density']}" for row in rows])
     axes.invert_yaxis()

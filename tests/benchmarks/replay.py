@@ -2,7 +2,7 @@
 
     nice python tests/benchmarks/replay.py --scratch FOLDER --date 2026-11-23
 
-Each week's headline is computed twice: by a new fit, and from the draws of fits that are 1, 4 and 13 weeks old, renewed for all rows that
+Each week's headline is computed twice: by a new fit, and from the draws of fits that are 1, 4 and 13 weeks old, reweighted for all rows that
 came in since. Every fit is a base of later weeks. The two answers know nothing of each other's random numbers, so that their difference
 over the root of both squared Monte Carlo errors should be about 1. An update that must not be made (a round, a change before the window, k-hat too
 large) has a row with the reason, and its numbers where there are any.
@@ -240,8 +240,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     writer.writeheader()
                 writer.writerows(row | fixed for row in rows)
             row = next(row for row in rows if row["horizon_weeks"] == replay.checked.workspace.question.headline_weeks)
-            told = (f"{name} {row[name]}" for name in ("khat", "updated", "refitted", "standardised", "reason") if row.get(name))
-            print(later, "from", origin, *told, flush=True)
+            cells = (f"{name} {row[name]}" for name in ("khat", "updated", "refitted", "standardised", "reason") if row.get(name))
+            print(later, "from", origin, *cells, flush=True)
     return 0
 
 

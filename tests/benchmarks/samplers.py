@@ -24,7 +24,7 @@ from datetime import date
 from pathlib import Path
 
 import numpy as np
-from comparison import COLUMNS, ENGINE, MORE_COLUMNS, Run, make_tables, say_ratio, write_table
+from comparison import COLUMNS, ENGINE, MORE_COLUMNS, Run, make_tables, ratio_sentence, write_table
 from figure import draw_samplers
 from layout import ROOT, SHIPPED, lay_out, reference_values, spec_of
 from numpy.typing import NDArray
@@ -131,24 +131,24 @@ def environment(scratch: Path) -> dict[str, str]:
 
 
 def run_sampler(sampler: Sampler, settings: Settings, scratch: Path, repetition: int) -> None:
-    """Run one repetition in a process of its own; its draws and what it said stay in scratch."""
+    """Run one repetition in a process of its own; its draws and its log stay in scratch."""
     folder = scratch / f"{sampler.label}-{repetition}"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     for name in ("problem.npz", "points.npz"):
         shutil.copy(scratch / name, folder / name)
     settings.save(folder / "settings.json")
-    with (folder / "said.txt").open("w", encoding="utf-8") as said:
+    with (folder / "log.txt").open("w", encoding="utf-8") as log:
         done = subprocess.run(
             sampler.command(folder),
-            stdout=said,
+            stdout=log,
             stderr=subprocess.STDOUT,
             env=environment(scratch),
             timeout=settings.cap * 2 + COMPILING,
             check=False,
         )
     if done.returncode:
-        raise RuntimeError(f"{sampler.label} failed:\n{(folder / 'said.txt').read_text('utf-8')[-3000:]}")
+        raise RuntimeError(f"{sampler.label} failed:\n{(folder / 'log.txt').read_text('utf-8')[-3000:]}")
 
 
 def read_run(sampler: Sampler, scratch: Path, repetition: int) -> tuple[list[str], Run]:
@@ -197,7 +197,7 @@ def make_results(chosen: Sequence[Sampler], given: argparse.Namespace, scratch: 
     write_table(given.results / "samplers-more.csv", MORE_COLUMNS, more)
     draw_samplers(rows, given.results / "samplers.svg")
     print((given.results / "samplers.csv").read_text("utf-8"))
-    print(say_ratio(rows))
+    print(ratio_sentence(rows))
 
 
 def run_all(chosen: Sequence[Sampler], given: argparse.Namespace) -> None:

@@ -126,8 +126,8 @@ def _contract_table(i: int, factor: int, reference: bool, kind: str) -> str:
         'likelihood = "student"\nwindow = "month"\nfrequency = "monthly"\nnoise_floor = 0.05\n',
         COUNTED: f"centre = 12.0\nscale = {COUNT_SCALE}\n{made_up_war.COUNT}",
     }[kind]
-    said = "reference = true\n" if reference else ""
-    return f'[indicator{i}]\ntitle = "indicator"\nfactor = "factor{factor}"\n{said}sign = "+"\n{own}{made_up_war.COMMON}'
+    key = "reference = true\n" if reference else ""
+    return f'[indicator{i}]\ntitle = "indicator"\nfactor = "factor{factor}"\n{key}sign = "+"\n{own}{made_up_war.COMMON}'
 
 
 def _effects(size: Size) -> list[SimpleNamespace]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import samplers
-from comparison import COLUMNS, MORE_COLUMNS, Run, judge, make_tables, read_table, say_ratio, write_table
+from comparison import COLUMNS, MORE_COLUMNS, Run, judge, make_tables, ratio_sentence, read_table, write_table
 from figure import draw_samplers
 from numpy.typing import NDArray
 from problem import Problem
@@ -136,22 +136,22 @@ def table(**rates: float) -> list[dict[str, Any]]:
 
 
 def test_the_sentence_names_the_best_rival() -> None:
-    assert "makes 60 effective draws" in say_ratio(table(ripeness=60.2, numpyro=10.0, stan=15.05))
-    assert "4.0 times as many as the better of NumPyro and Stan, Stan, on" in say_ratio(table(ripeness=60.2, numpyro=10.0, stan=15.05))
+    assert "makes 60 effective draws" in ratio_sentence(table(ripeness=60.2, numpyro=10.0, stan=15.05))
+    assert "4.0 times as many as the better of NumPyro and Stan, Stan, on" in ratio_sentence(table(ripeness=60.2, numpyro=10.0, stan=15.05))
 
 
 def test_the_sentence_says_nothing_of_who_has_not_converged() -> None:
     rows = table(ripeness=60.0, numpyro=10.0, stan=30.0)
     rows[2]["converged"] = "no"
     rows += [{"sampler": "nutpie", "density": "centred", "converged": "yes", "min_ess_bulk_per_s": "50"}]
-    assert "6.0 times as many as NumPyro on" in say_ratio(rows)
-    assert "has not been compared" in say_ratio(rows[::2][:1])
+    assert "6.0 times as many as NumPyro on" in ratio_sentence(rows)
+    assert "has not been compared" in ratio_sentence(rows[::2][:1])
 
 
 def test_the_readme_says_what_the_table_says(root: Path) -> None:
     stored = samplers.RESULTS / "samplers.csv"
     if stored.exists():
-        assert say_ratio(read_table(stored)) in " ".join((root / "README.md").read_text("utf-8").split())
+        assert ratio_sentence(read_table(stored)) in " ".join((root / "README.md").read_text("utf-8").split())
 
 
 def test_stored_tables_have_these_columns() -> None:
@@ -167,18 +167,18 @@ def test_figure_is_the_same_bytes_every_time(tmp_path: Path) -> None:
     assert (tmp_path / "first").read_bytes() == (tmp_path / "second").read_bytes()
 
 
-def test_a_rival_with_another_density_is_refused(tmp_path: Path, made_problem: Problem) -> None:
+def test_a_rival_with_another_density_is_refused(tmp_path: Path, made_up_problem: Problem) -> None:
     """A constant apart is the same density; a millionth more in one point, or in one slope, is not."""
     sampler = samplers.Sampler("rival", "whitened", "none.py")
     folder = tmp_path / "rival-0"
     folder.mkdir()
-    made_problem.save(folder / "problem.npz")
+    made_up_problem.save(folder / "problem.npz")
     Settings(5, 5, 2, 1).save(folder / "settings.json")
     rng = np.random.default_rng(16)
-    x = rng.normal(size=(4, len(made_problem.mean)))
+    x = rng.normal(size=(4, len(made_up_problem.mean)))
     values, slopes = np.array([-5000.0, -4000.0, -4500.0, -6000.0]), rng.normal(size=x.shape)
     np.savez(folder / "points.npz", x=x, log_density=values, gradient=slopes)
-    draws = np.tile(made_problem.mean, (2, 5, 1))
+    draws = np.tile(made_up_problem.mean, (2, 5, 1))
     steps = np.ones((2, 5))
     sampled = Sampled(draws, steps, steps < 0, 10.0, 1.0, 1.0, 1.0, 1.0)
 

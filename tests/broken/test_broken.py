@@ -27,9 +27,9 @@ def pythons_own_recursion_limit() -> Iterator[None]:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda path: path.name)
 def test_message(case: Path, tmp_path: Path) -> None:
-    said = message_of(case, tmp_path)
-    assert said != "read\n"
-    assert said == case.with_suffix(".txt").read_text("utf-8")
+    message = message_of(case, tmp_path)
+    assert message != "read\n"
+    assert message == case.with_suffix(".txt").read_text("utf-8")
 
 
 def test_every_message_has_its_case() -> None:

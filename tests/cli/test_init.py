@@ -45,9 +45,9 @@ def test_a_new_workspace_is_sound(made: Path) -> None:
 
 
 def test_it_says_what_to_do_next(tmp_path: Path) -> None:
-    said = run("init", tmp_path / "valleys").stdout
-    assert "ripeness check" in said and "ripeness report" in said
-    assert len(said.splitlines()) < 8
+    output = run("init", tmp_path / "valleys").stdout
+    assert "ripeness check" in output and "ripeness report" in output
+    assert len(output.splitlines()) < 8
 
 
 def test_every_file_a_person_edits_says_what_it_is(made: Path) -> None:
@@ -140,5 +140,5 @@ def test_a_new_workspace_runs_to_its_page(made: Path) -> None:
     assert "Will Arden and Belmora talk?" in page
     assert not re.search("ukrain|russia|kyiv|moscow|kremlin|putin", page, re.IGNORECASE)
     for verb in ("scenario", "watch"):  # what begins with the stored draws has a way of its own through the workspace
-        said = run(verb, "--workspace", made)
-        assert said.exit_code == 0, said.output
+        result = run(verb, "--workspace", made)
+        assert result.exit_code == 0, result.output

@@ -32,8 +32,8 @@ def workspace(copied_workspace: Path, root: Path) -> Path:
 
 
 def test_the_shipped_ledger_is_resolved_by_the_record(workspace: Path) -> None:
-    said = json.loads(run("--workspace", workspace, "--as-of", "2026-06-28", "--json").stdout)
-    assert [(row["question"], row["horizon_weeks"], row["outcome"]) for row in said["added"]] == [
+    output = json.loads(run("--workspace", workspace, "--as-of", "2026-06-28", "--json").stdout)
+    assert [(row["question"], row["horizon_weeks"], row["outcome"]) for row in output["added"]] == [
         ("round", 4, "yes"),
         ("round", 13, "yes"),
         ("round", 26, "yes"),
@@ -43,9 +43,9 @@ def test_the_shipped_ledger_is_resolved_by_the_record(workspace: Path) -> None:
         ("sustained", 26, "yes"),
         ("sustained", 52, "yes"),
     ]
-    assert {row["issued"] for row in said["added"]} == {"hindsight"}
-    assert said["counts"]["ahead"] == {"issued": 8, "open": 8, "resolved": 0, "void": 0, "due": 0}
-    assert said["counts"]["hindsight"] == {"issued": 8, "open": 0, "resolved": 8, "void": 0, "due": 0}
+    assert {row["issued"] for row in output["added"]} == {"hindsight"}
+    assert output["counts"]["ahead"] == {"issued": 8, "open": 8, "resolved": 0, "void": 0, "due": 0}
+    assert output["counts"]["hindsight"] == {"issued": 8, "open": 0, "resolved": 8, "void": 0, "due": 0}
     first = (workspace / "reports" / RESOLUTIONS_FILE).read_text("utf-8").splitlines()[1]
     assert first.startswith("5d77ed9ad23d,round,2025-05-11,4,2025-06-08,0.274436,0.269993,yes,2026-06-28,hindsight,")
     assert "rounds on 2025-05-16 and 2025-06-02" in first and "0.526443" in first  # (1 − 0.274436)²
@@ -63,8 +63,8 @@ def test_a_second_time_adds_nothing_and_says_so(workspace: Path, tree_of: Tree) 
 
 
 def test_an_earlier_day_resolves_less(workspace: Path) -> None:
-    said = json.loads(run("--workspace", workspace, "--as-of", "2025-06-15", "--json").stdout)
-    assert [(row["question"], row["horizon_weeks"]) for row in said["added"]] == [("round", 4), ("sustained", 4)]
+    output = json.loads(run("--workspace", workspace, "--as-of", "2025-06-15", "--json").stdout)
+    assert [(row["question"], row["horizon_weeks"]) for row in output["added"]] == [("round", 4), ("sustained", 4)]
 
 
 @pytest.mark.parametrize(

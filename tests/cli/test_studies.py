@@ -57,8 +57,8 @@ def test_the_backtest_prints_scores_of_all_origins_and_the_verdict(root: Path, f
     assert "does not beat the outside view by more than luck" in " ".join(result.stdout.split())
     assert asked[0][:4] == (Request(root.resolve(), seed=3), True, False, None)  # quick, and so without the gap
     assert asked[0][4] == {"command": "ripeness backtest --quick --seed 3", "date": "2031-04-01"}
-    said = json.loads(run("backtest", "--gap", "--json", "--workspace", root).stdout)
-    assert said["skill"][0]["claimed"] == "no" and asked[1][1:3] == (False, True)
+    output = json.loads(run("backtest", "--gap", "--json", "--workspace", root).stdout)
+    assert output["skill"][0]["claimed"] == "no" and asked[1][1:3] == (False, True)
 
 
 @pytest.mark.parametrize(

@@ -45,13 +45,13 @@ def test_verdicts_are_shown_and_rows_stored(copied_workspace: Path, file: Callab
     before = (copied_workspace / "data/brent.csv").read_bytes()
     result = update(copied_workspace, file(NEW, REVISED, STORED))
     assert result.exit_code == 0, result.output
-    said = " ".join(result.stdout.split())
-    assert "│ brent │ 1 │ 1 │ · │ · │ 1 │ · │" in said
-    assert "│ brent │ 2026-06-28 │ 2026-07-08 │ revision │ 73.63 │ 73.9 │ brent.csv, line 3 │" in said
-    assert "│ brent │ 2026-07-05 │ 2026-07-08 │ 3 │" in said
-    assert "│ key_rate │ 2026-06-30 │ 2026-06-30 │ 8 │" in said  # how fresh the others are, too
-    assert "Overdue on 2026-07-08, by their usual lag: " in said and " brent" not in said.split("Overdue")[1]
-    assert said.endswith("Stored: 2 rows, as batch 1.")
+    output = " ".join(result.stdout.split())
+    assert "│ brent │ 1 │ 1 │ · │ · │ 1 │ · │" in output
+    assert "│ brent │ 2026-06-28 │ 2026-07-08 │ revision │ 73.63 │ 73.9 │ brent.csv, line 3 │" in output
+    assert "│ brent │ 2026-07-05 │ 2026-07-08 │ 3 │" in output
+    assert "│ key_rate │ 2026-06-30 │ 2026-06-30 │ 8 │" in output  # how fresh the others are, too
+    assert "Overdue on 2026-07-08, by their usual lag: " in output and " brent" not in output.split("Overdue")[1]
+    assert output.endswith("Stored: 2 rows, as batch 1.")
     assert (copied_workspace / "data/brent.csv").read_bytes() == before + (NEW + REVISED).encode()
     assert run("check", "--workspace", copied_workspace).exit_code == 0
 
@@ -88,15 +88,15 @@ def test_good_rows_alone(copied_workspace: Path, tree_of: Tree, file: Callable[.
 
 
 def test_json_has_every_row_with_old_and_new(copied_workspace: Path, file: Callable[..., Path]) -> None:
-    said = json.loads(update(copied_workspace, file(NEW, REVISED, STORED), "--json").stdout)
-    assert (said["date"], said["batch"], said["written"], said["dry_run"]) == ("2026-07-08", 1, True, False)
-    assert said["tables"]["brent"] == said["counts"]
-    assert (said["counts"]["new"], said["counts"]["revision"], said["counts"]["duplicate"]) == (1, 1, 1)
-    new, revised = said["rows"]
+    output = json.loads(update(copied_workspace, file(NEW, REVISED, STORED), "--json").stdout)
+    assert (output["date"], output["batch"], output["written"], output["dry_run"]) == ("2026-07-08", 1, True, False)
+    assert output["tables"]["brent"] == output["counts"]
+    assert (output["counts"]["new"], output["counts"]["revision"], output["counts"]["duplicate"]) == (1, 1, 1)
+    new, revised = output["rows"]
     assert (new["verdict"], new["line"], new["old"], new["row"]["value"]) == ("new", 2, None, 71.5)
     assert (revised["old"]["value"], revised["row"]["value"], revised["row"]["sample_size"]) == (73.63, 73.9, None)
-    assert said["rows_left_out"] == 0
-    assert [row["indicator"] for row in said["freshness"] if row["touched"]] == ["brent"]
+    assert output["rows_left_out"] == 0
+    assert [row["indicator"] for row in output["freshness"] if row["touched"]] == ["brent"]
 
 
 def test_a_jump_is_confirmed(copied_workspace: Path, file: Callable[..., Path]) -> None:
@@ -106,7 +106,7 @@ def test_a_jump_is_confirmed(copied_workspace: Path, file: Callable[..., Path]) 
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "output"),
     [
         (["update", "none.csv"], "none.csv: no such file"),
         (["update", "data"], "data: a folder"),
@@ -121,12 +121,12 @@ def test_a_jump_is_confirmed(copied_workspace: Path, file: Callable[..., Path]) 
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_wrong_calls(copied_workspace: Path, tree_of: Tree, monkeypatch: pytest.MonkeyPatch, arguments: list[str], said: str) -> None:
+def test_wrong_calls(copied_workspace: Path, tree_of: Tree, monkeypatch: pytest.MonkeyPatch, arguments: list[str], output: str) -> None:
     monkeypatch.chdir(copied_workspace)
     before = tree_of(copied_workspace)
     result = run(*arguments)
     assert (result.exit_code, "Traceback" in result.output) == (2, False), result.output
-    assert said in result.stderr
+    assert output in result.stderr
     assert tree_of(copied_workspace) == before
 
 
@@ -155,8 +155,8 @@ def test_an_import_goes_through_the_same_verdicts(copied_workspace: Path, tree_o
     changed = _prices(prices, d20260624=80.0)
     refused = run("import", "eia", changed, "--update", "--workspace", copied_workspace)
     assert refused.exit_code == 2 and "brent (1); give the day on which they stood there with --date" in refused.stderr
-    said = run("import", "eia", changed, "--update", "--date", "2026-07-09", "--workspace", copied_workspace, "--json").stdout
-    (row,) = json.loads(said)["rows"]
+    output = run("import", "eia", changed, "--update", "--date", "2026-07-09", "--workspace", copied_workspace, "--json").stdout
+    (row,) = json.loads(output)["rows"]
     assert (row["verdict"], row["row"]["published_on"], row["old"]["value"]) == ("revision", "2026-07-09", 73.63)
 
 
@@ -164,9 +164,9 @@ def test_an_import_of_all_reads_a_folder(copied_workspace: Path, tmp_path: Path)
     (tmp_path / "downloads").mkdir()
     _prices(tmp_path / "downloads" / "brent-daily.csv")
     arguments = ["--update", "--date", "2026-07-08", "--json", "--workspace", copied_workspace]
-    said = json.loads(run("import", "all", tmp_path / "downloads", *arguments).stdout)
-    assert list(said["tables"]) == ["brent"]
-    assert said["notes"][0].startswith("not in the folder: air_force, bank_of_russia, chronology")
+    output = json.loads(run("import", "all", tmp_path / "downloads", *arguments).stdout)
+    assert list(output["tables"]) == ["brent"]
+    assert output["notes"][0].startswith("not in the folder: air_force, bank_of_russia, chronology")
 
 
 def test_an_import_of_all_is_shown_and_written_elsewhere(copied_workspace: Path, tree_of: Tree, tmp_path: Path) -> None:
@@ -228,9 +228,9 @@ def test_markup_in_a_source_is_kept_as_text(copied_workspace: Path, file: Callab
 def test_differences_between_two_days(copied_workspace: Path, file: Callable[..., Path]) -> None:
     update(copied_workspace, file(NEW, REVISED, "2026-06-14,,2026-07-08,US EIA,A\n"))
     arguments = ["data", "diff", "2026-07-03", "2026-07-08", "--workspace", copied_workspace]
-    said: dict[str, Any] = json.loads(run(*arguments, "--json").stdout)
-    assert said["counts"] == {"brent": {"new": 1, "revised": 1, "withdrawn": 1}}
-    rows = {row["key"]["observed_on"]: row for row in said["rows"]}
+    output: dict[str, Any] = json.loads(run(*arguments, "--json").stdout)
+    assert output["counts"] == {"brent": {"new": 1, "revised": 1, "withdrawn": 1}}
+    rows = {row["key"]["observed_on"]: row for row in output["rows"]}
     assert rows["2026-06-28"]["old"]["value"] == 73.63 and rows["2026-06-28"]["new"]["value"] == 73.9
     assert rows["2026-06-14"]["new"] is None and rows["2026-07-05"]["old"] is None
     shown = " ".join(run(*arguments).stdout.split())

@@ -97,7 +97,7 @@ def test_a_broken_contract_is_refused_at_its_line(
         assert word in str(fault)
 
 
-def test_all_faults_of_all_contracts_are_told_at_once(write_workspace: Write, sound_indicators: str) -> None:
+def test_all_faults_of_all_contracts_are_reported_at_once(write_workspace: Write, sound_indicators: str) -> None:
     broken = sound_indicators.replace('factor = "strain"', 'factor = "x"').replace("scale = 0.5", "scale = -1").replace('"a week"', '""')
     with pytest.raises(ContentError) as caught:
         read_contracts(write_workspace(indicators=broken))

@@ -1,4 +1,4 @@
-"""What an interrupted update leaves is completed or taken back by the next command; what was changed by hand or is damaged is told and left."""
+"""What an interrupted update leaves is completed or taken back by the next command; what was changed by hand or is damaged is reported and left."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ def folder(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("moves", range(4))
 def test_what_counts_is_completed_by_the_next_reader(folder: Path, moves: int, tree_of: Tree, caplog: pytest.LogCaptureFixture) -> None:
     interrupt(folder, moves)
-    with reading(folder, SHOWN) as said:
-        assert said == COMPLETED
+    with reading(folder, SHOWN) as report:
+        assert report == COMPLETED
         assert tree_of(folder) == AFTER
     assert caplog.messages == [COMPLETED]
-    with reading(folder, SHOWN) as said:
-        assert said is None
+    with reading(folder, SHOWN) as report:
+        assert report is None
 
 
 @pytest.mark.parametrize("moves", range(4))
 def test_what_was_being_taken_back_is_taken_back(folder: Path, moves: int, tree_of: Tree) -> None:
     interrupt(folder, moves)
     (folder / ".update/journal.json").rename(folder / ".update/undo.json")
-    with reading(folder, SHOWN) as said:
-        assert (said, tree_of(folder)) == (TAKEN_BACK, OLD)
+    with reading(folder, SHOWN) as report:
+        assert (report, tree_of(folder)) == (TAKEN_BACK, OLD)
 
 
 def test_what_never_counted_is_discarded(folder: Path, tree_of: Tree) -> None:
     interrupt(folder)
     (folder / ".update/journal.json").rename(folder / ".update/journal.json.part")
-    with reading(folder, SHOWN) as said:
-        assert (said, tree_of(folder)) == (TAKEN_BACK, OLD)
+    with reading(folder, SHOWN) as report:
+        assert (report, tree_of(folder)) == (TAKEN_BACK, OLD)
 
 
 def test_the_next_writer_recovers_too(folder: Path) -> None:
@@ -75,23 +75,23 @@ def test_a_file_changed_by_hand_in_between_is_never_overwritten(folder: Path, ba
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
-        (lambda room: (room / "new-b.csv").write_bytes(b"half"), r"data/\.update/new-b\.csv: found no file or a changed one"),
-        (lambda room: (room / "new-b.csv").unlink(), r"data/\.update/new-b\.csv: found no file or a changed one"),
-        (lambda room: (room / "journal.json").write_bytes(b"{"), r"data/\.update/journal\.json: found a journal that cannot be read"),
+        (lambda staging: (staging / "new-b.csv").write_bytes(b"half"), r"data/\.update/new-b\.csv: found no file or a changed one"),
+        (lambda staging: (staging / "new-b.csv").unlink(), r"data/\.update/new-b\.csv: found no file or a changed one"),
+        (lambda staging: (staging / "journal.json").write_bytes(b"{"), r"data/\.update/journal\.json: found a journal that cannot be read"),
         (
-            lambda room: (room / "journal.json").write_bytes((room / "journal.json").read_bytes().replace(b"b.csv", b"../b.csv")),
+            lambda staging: (staging / "journal.json").write_bytes((staging / "journal.json").read_bytes().replace(b"b.csv", b"../b.csv")),
             "a journal that cannot be read",
         ),
         (
-            lambda room: (room / "journal.json").write_bytes(
-                (room / "journal.json").read_bytes().replace(b'"version": 1', b'"version": 2')
+            lambda staging: (staging / "journal.json").write_bytes(
+                (staging / "journal.json").read_bytes().replace(b'"version": 1', b'"version": 2')
             ),
             "a journal that cannot be read",
         ),
     ],
     ids=["changed", "missing", "broken journal", "foreign name", "other version"],
 )
-def test_what_is_damaged_is_told_and_left(folder: Path, spoil: Callable[[Path], object], words: str) -> None:
+def test_what_is_damaged_is_reported_and_left(folder: Path, spoil: Callable[[Path], object], words: str) -> None:
     interrupt(folder, 1)
     spoil(folder / ".update")
     with pytest.raises(ContentError, match=words), reading(folder, SHOWN):

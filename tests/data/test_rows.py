@@ -11,7 +11,7 @@ from ripeness.data.indicators import Contract, read_contracts
 from ripeness.data.rows import read_rows
 from ripeness.errors import ContentError
 from ripeness.workspace import Workspace
-from ripeness.workspace.csv import MOST_TOLD
+from ripeness.workspace.csv import MOST_REPORTED
 
 Write = Callable[..., Workspace]
 HEADER = "observed_on,value,published_on,source,grade\n"
@@ -120,7 +120,7 @@ def test_rows_keep_to_the_likelihood_of_their_contract(read: Callable[..., pd.Da
     assert [fault.line for fault in caught.value.faults] == [2]
 
 
-def test_a_row_after_the_last_era_is_told_what_to_write_and_where(read: Callable[..., pd.DataFrame]) -> None:
+def test_the_error_of_a_row_after_the_last_era_names_what_to_write_and_where(read: Callable[..., pd.DataFrame]) -> None:
     with pytest.raises(ContentError) as caught:
         read(SIZED + "2025-01-05,1,2025-01-06,chronology,B,120\n", "contacts")
     (fault,) = caught.value.faults
@@ -139,14 +139,14 @@ def test_a_monthly_row_ends_on_the_last_day_of_its_month(contracts: dict[str, Co
     assert len(caught.value.faults) == 1
 
 
-def test_all_faults_are_told_at_once_in_the_order_of_the_lines(read: Callable[..., pd.DataFrame]) -> None:
+def test_all_faults_are_reported_at_once_in_the_order_of_the_lines(read: Callable[..., pd.DataFrame]) -> None:
     with pytest.raises(ContentError) as caught:
         read(HEADER + "2024-01-07,755,soon,,Z\n" + GOOD + "2024-01-21,x,2024-01-22,agency,A\n")
     assert [fault.line for fault in caught.value.faults] == [2, 2, 2, 2, 4]
 
 
-def test_a_file_wrong_throughout_is_not_told_row_by_row(read: Callable[..., pd.DataFrame]) -> None:
-    days = pd.date_range("2000-01-02", periods=MOST_TOLD + 30, freq="W").strftime("%Y-%m-%d")
+def test_a_file_wrong_throughout_is_not_reported_row_by_row(read: Callable[..., pd.DataFrame]) -> None:
+    days = pd.date_range("2000-01-02", periods=MOST_REPORTED + 30, freq="W").strftime("%Y-%m-%d")
     with pytest.raises(ContentError, match="30 more rows") as caught:
         read(HEADER + "".join(f"{day},75,{day},agency,Z\n" for day in days))
-    assert len(caught.value.faults) == MOST_TOLD + 1
+    assert len(caught.value.faults) == MOST_REPORTED + 1

@@ -1,4 +1,4 @@
-"""Files change together or not at all, one writer at a time; what the disk or another program spoils is told and nothing is lost."""
+"""Files change together or not at all, one writer at a time; what the disk or another program spoils is reported and nothing is lost."""
 
 from __future__ import annotations
 
@@ -104,8 +104,8 @@ def test_a_linked_folder_is_the_folder(folder: Path, tmp_path: Path, tree_of: Tr
     link.symlink_to(folder)
     update(link)
     assert link.is_symlink() and tree_of(folder) == AFTER
-    with writing(folder, SHOWN), reading(link, SHOWN) as said:
-        assert said is None
+    with writing(folder, SHOWN), reading(link, SHOWN) as report:
+        assert report is None
     (folder / "d.csv").unlink()
     interrupt(link)
     with reading(folder, SHOWN):
@@ -163,27 +163,27 @@ def refuse(patch: pytest.MonkeyPatch, at: int, stays: bool, number: int = errno.
 
 
 def update_refused(folder: Path, at: int, stays: bool) -> tuple[bool, str]:
-    """Update on a disk that is full at the n-th call that takes space; whether there was such a call, and what was told."""
-    told = ""
+    """Update on a disk that is full at the n-th call that takes space; whether there was such a call, and the message."""
+    message = ""
     with pytest.MonkeyPatch.context() as patch:
         made = refuse(patch, at, stays)
         try:
             update(folder)
         except RipenessError as error:
-            told = str(error)
-    return made[0] >= at, told
+            message = str(error)
+    return made[0] >= at, message
 
 
 def test_a_disk_full_at_any_one_call_leaves_the_old_files(tmp_path: Path, tree_of: Tree) -> None:
     silent = []
     for at in range(1, 1000):
         folder = fill(tmp_path / str(at))
-        refused, told = update_refused(folder, at, stays=False)
-        if told:
-            assert "data: no space left on the device: nothing was changed" in told
+        refused, message = update_refused(folder, at, stays=False)
+        if message:
+            assert "data: no space left on the device: nothing was changed" in message
         else:
             silent.append(refused)
-        assert tree_of(folder) == (OLD if told else AFTER), at
+        assert tree_of(folder) == (OLD if message else AFTER), at
         if not refused:
             break
     assert silent == [True, False]  # the last fsync of all, once the files are in their places and `.update/` is gone; and no call more
@@ -195,9 +195,9 @@ def test_a_disk_that_stays_full_leaves_old_or_new_files_and_says_which(tmp_path:
     met = []
     for at in range(1, 1000):
         folder = fill(tmp_path / str(at))
-        refused, told = update_refused(folder, at, stays=True)
-        words = [key for key in states if key in told]
-        assert len(words) == bool(told)
+        refused, message = update_refused(folder, at, stays=True)
+        words = [key for key in states if key in message]
+        assert len(words) == bool(message)
         met += words
         with reading(folder, SHOWN):
             assert tree_of(folder) == (states[words[0]] if words else AFTER), at
@@ -206,7 +206,7 @@ def test_a_disk_that_stays_full_leaves_old_or_new_files_and_says_which(tmp_path:
     assert set(met) == {"nothing was changed", "the next command completes it"}
 
 
-def test_a_disk_full_again_while_the_old_files_come_back_is_told(folder: Path, tree_of: Tree) -> None:
+def test_a_disk_full_again_while_the_old_files_come_back_is_reported(folder: Path, tree_of: Tree) -> None:
     real, made = os.replace, []
 
     def full_at_the_second_file_and_its_undoing(source: Path, target: Path) -> None:
@@ -220,11 +220,11 @@ def test_a_disk_full_again_while_the_old_files_come_back_is_told(folder: Path, t
         with pytest.raises(RipenessError, match="no space left on the device: the update was interrupted; the next command takes it back"):
             update(folder)
     assert (folder / "a.csv").read_bytes() == NEW["a.csv"]
-    with reading(folder, SHOWN) as said:
-        assert (said, tree_of(folder)) == (TAKEN_BACK, OLD)
+    with reading(folder, SHOWN) as report:
+        assert (report, tree_of(folder)) == (TAKEN_BACK, OLD)
 
 
-def test_a_recovery_that_the_disk_refuses_is_told_and_done_later(folder: Path, tree_of: Tree) -> None:
+def test_a_recovery_that_the_disk_refuses_is_reported_and_done_later(folder: Path, tree_of: Tree) -> None:
     interrupt(folder, 1)
     with pytest.MonkeyPatch.context() as patch:
         refuse(patch, 1, stays=True, calls=("replace",))
@@ -233,8 +233,8 @@ def test_a_recovery_that_the_disk_refuses_is_told_and_done_later(folder: Path, t
             reading(folder, SHOWN),
         ):
             pass
-    with reading(folder, SHOWN) as said:
-        assert (said, tree_of(folder)) == (COMPLETED, AFTER)
+    with reading(folder, SHOWN) as report:
+        assert (report, tree_of(folder)) == (COMPLETED, AFTER)
 
 
 def test_other_refusals_of_the_disk_have_their_words(folder: Path, tree_of: Tree) -> None:
@@ -276,8 +276,8 @@ def test_a_small_disk_refuses_and_keeps_the_old_files(mounted: Callable[..., Pat
 def test_a_read_only_disk_is_read_and_writing_is_refused(mounted: Callable[..., Path], tree_of: Tree) -> None:
     folder = fill(mounted())
     mounted("remount", "ro")
-    with reading(folder, SHOWN) as said:
-        assert said is None
+    with reading(folder, SHOWN) as report:
+        assert report is None
     with pytest.raises(ContentError, match=r"data: found a folder that may not be written to.*give yourself the right"):
         update(folder)
     mounted("remount", "rw")
@@ -295,7 +295,7 @@ def test_a_read_only_disk_is_read_and_writing_is_refused(mounted: Callable[..., 
 
 
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM, errno.EROFS])
-def test_a_folder_that_may_not_be_written_to_is_told(folder: Path, number: int, tree_of: Tree) -> None:
+def test_a_folder_that_may_not_be_written_to_is_reported(folder: Path, number: int, tree_of: Tree) -> None:
     with pytest.MonkeyPatch.context() as patch:
         refuse(patch, 1, stays=True, number=number, calls=("mkdir",))
         with pytest.raises(ContentError, match="data: found a folder that may not be written to"):
@@ -309,8 +309,8 @@ def test_what_never_counted_does_not_hinder_a_reader_without_rights(folder: Path
     before = tree_of(folder)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "access", lambda path, mode: mode != os.W_OK)
-        with reading(folder, SHOWN) as said:
-            assert said is None
+        with reading(folder, SHOWN) as report:
+            assert report is None
     assert tree_of(folder) == before
 
 
@@ -387,7 +387,7 @@ def test_updates_of_two_writers_all_land(folder: Path) -> None:
     assert len(lines[0]) == 30
 
 
-def test_others_wait_for_a_writer_and_are_told_who_it_is(folder: Path) -> None:
+def test_others_wait_for_a_writer_and_its_process_is_named(folder: Path) -> None:
     with start(HALF_DONE, folder) as writer:
         assert said_by(writer) == "half"
         assert (folder / "a.csv").read_bytes() != (folder / "b.csv").read_bytes() == OLD["b.csv"]
@@ -398,8 +398,8 @@ def test_others_wait_for_a_writer_and_are_told_who_it_is(folder: Path) -> None:
             ):
                 pass
         release(writer)
-        with reading(folder, SHOWN, 60) as said:
-            assert said is None
+        with reading(folder, SHOWN, 60) as report:
+            assert report is None
             assert {(folder / name).read_bytes() for name in ("a.csv", "b.csv")} == {b"new"}
         assert writer.wait() == 0
 
@@ -426,13 +426,13 @@ def test_readers_wait_while_one_of_them_recovers(folder: Path, tree_of: Tree) ->
             pass
         release(reader)
         assert said_by(reader) == COMPLETED
-        with reading(folder, SHOWN, 0) as said:  # the other still reads
-            assert (said, tree_of(folder)) == (None, AFTER)
+        with reading(folder, SHOWN, 0) as report:  # the other still reads
+            assert (report, tree_of(folder)) == (None, AFTER)
         release(reader)
         assert reader.wait() == 0
 
 
-def test_an_update_inside_another_use_is_a_mistake_told_at_once(folder: Path) -> None:
+def test_an_update_inside_another_use_is_a_mistake_reported_at_once(folder: Path) -> None:
     for outer in (reading, writing):
         with outer(folder, SHOWN), pytest.raises(RuntimeError, match="would wait for itself"), writing(folder, SHOWN):
             pass
@@ -448,7 +448,7 @@ def test_the_store_is_read_after_a_recovery_which_reaches_the_user(write_workspa
 
     def interrupt_update(row: bytes) -> None:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(transactions, "settle", lambda *_: None)  # the journal stands, and nothing is done
+            patch.setattr(transactions, "replay_journal", lambda *_: None)  # the journal stands, and nothing is done
             patch.setattr(transactions, "clear", lambda *_: None)
             with writing(workspace.data, SHOWN) as transaction:
                 transaction.replace("oil.csv", (transaction.read("oil.csv") or b"") + row)
@@ -462,9 +462,9 @@ def test_the_store_is_read_after_a_recovery_which_reaches_the_user(write_workspa
 
     interrupt_update(b"2024-01-28,much,2024-01-30,agency,A\n")
     command = [sys.executable, "-m", "ripeness", "data", "show", "oil", "--workspace", str(workspace.root)]
-    told = subprocess.run(command, capture_output=True, text=True, check=False).stderr.splitlines()
-    assert told[0] == completed  # also where the data is then refused
-    assert told[1].startswith("Error: data/oil.csv, line 5")
+    lines = subprocess.run(command, capture_output=True, text=True, check=False).stderr.splitlines()
+    assert lines[0] == completed  # also where the data is then refused
+    assert lines[1].startswith("Error: data/oil.csv, line 5")
 
 
 def test_a_store_that_is_being_changed_is_not_read(write_workspace: Callable[..., Workspace], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -50,8 +50,8 @@ def update(folder: Path, new: dict[str, bytes]) -> None:
 
 
 def recover(folder: Path) -> str | None:
-    with reading(folder, Path("data")) as said:
-        return said
+    with reading(folder, Path("data")) as report:
+        return report
 
 
 def die_at(call: int, full_at_replace: int = 0) -> None:
@@ -107,11 +107,11 @@ def found(folder: Path, old: dict[str, bytes], new: dict[str, bytes]) -> str:
 
 def look(folder: Path, old: dict[str, bytes], new: dict[str, bytes], death: int) -> Outcome:
     """What the kill has left, and what the next two readers find."""
-    room = folder / ".update"
-    left = sorted(path.name for path in room.iterdir()) if room.is_dir() else []
+    staging = folder / ".update"
+    left = sorted(path.name for path in staging.iterdir()) if staging.is_dir() else []
     outcome: Outcome = {"death": death, "left": left}
-    with reading(folder, Path("data")) as said:
-        outcome |= {"said": said, "state": found(folder, old, new)}
+    with reading(folder, Path("data")) as report:
+        outcome |= {"report": report, "state": found(folder, old, new)}
     outcome |= {"again": recover(folder), "state_again": found(folder, old, new)}
     return outcome | {"leftovers": sorted({path.name for path in folder.iterdir()} - set(new))}
 
@@ -177,14 +177,14 @@ def run_here(folder: Path, *arguments: object) -> list[Outcome]:
 
 
 def assert_whole(outcomes: list[Outcome]) -> None:
-    """Old or new, as the journal decided; told once; no leftovers."""
+    """Old or new, as the journal decided; reported once; no leftovers."""
     for outcome in outcomes:
         if "journal.json" in outcome["left"]:
-            assert outcome["state"] == "new" and outcome["said"].startswith(COMPLETED), outcome
+            assert outcome["state"] == "new" and outcome["report"].startswith(COMPLETED), outcome
         elif outcome["left"]:
-            assert outcome["state"] == "old" and outcome["said"] == TAKEN_BACK, outcome
+            assert outcome["state"] == "old" and outcome["report"] == TAKEN_BACK, outcome
         else:
-            assert outcome["state"] in ("old", "new") and outcome["said"] is None, outcome
+            assert outcome["state"] in ("old", "new") and outcome["report"] is None, outcome
         assert (outcome["again"], outcome["state_again"], outcome["leftovers"]) == (None, outcome["state"], []), outcome
 
 

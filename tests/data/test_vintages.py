@@ -103,7 +103,7 @@ def test_assert_honest_names_the_row_that_is_too_new(write_workspace: Write) -> 
         backdated.assert_honest()
 
 
-def test_freshness_tells_what_is_overdue(write_workspace: Write) -> None:
+def test_freshness_lists_what_is_overdue(write_workspace: Write) -> None:
     store = read_store(write_workspace())
     table = store.as_of(date(2024, 1, 24)).freshness().set_index("indicator")
     assert table.loc["oil", "days_old"] == 10  # weekly with a lag of 3: due after 7 + 3 days
@@ -161,7 +161,7 @@ def test_contracts_and_files_must_match(write_workspace: Write, replaced: dict[s
     assert str(fault).startswith(words)
 
 
-def test_faults_of_all_files_are_told_at_once(write_workspace: Write, sound_indicators: str) -> None:
+def test_faults_of_all_files_are_reported_at_once(write_workspace: Write, sound_indicators: str) -> None:
     workspace = write_workspace(
         indicators=sound_indicators.replace("scale = 0.25", "scale = 0"),
         poll="observed_on,value,published_on,source,grade\n2024-02-03,140,2024-02-20,pollster,B\n",

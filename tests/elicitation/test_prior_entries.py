@@ -138,7 +138,7 @@ def test_fault_names_file_and_line(name, old, new, expected, stands, make_worksp
     assert all(fault.mend for fault in faults)
 
 
-def test_all_faults_are_told_at_once(make_workspace, read_files):
+def test_all_faults_are_reported_at_once(make_workspace, read_files):
     workspace = make_workspace((FACTORS, "q05 = 4.0", "q05 = 40.0"), (HAZARD, "q05 = 0.1", "q05 = -0.1"), (CLASS, "4,,two", "4,9,two"))
     with pytest.raises(ContentError) as caught:
         read_files(workspace)

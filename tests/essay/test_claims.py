@@ -227,7 +227,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize(("sound", "broken", "found", "hint"), BROKEN.values(), ids=BROKEN.keys())
-def test_a_fault_is_told_with_its_line_and_a_hint(tmp_path: Path, sound: str, broken: str, found: str, hint: str) -> None:
+def test_a_fault_is_reported_with_its_line_and_a_hint(tmp_path: Path, sound: str, broken: str, found: str, hint: str) -> None:
     text = CLAIMS.replace(sound, broken)
     [fault] = faults_of(tmp_path, text)
     changed = next(number for number, (a, b) in enumerate(zip(CLAIMS.split("\n"), text.split("\n"), strict=False), start=1) if a != b)
@@ -247,7 +247,7 @@ def test_a_fault_is_told_with_its_line_and_a_hint(tmp_path: Path, sound: str, br
         ('strength = "could"\n', "no 'strength'"),
     ],
 )
-def test_what_is_missing_is_told_in_its_claim(tmp_path: Path, removed: str, found: str) -> None:
+def test_what_is_missing_is_reported_in_its_claim(tmp_path: Path, removed: str, found: str) -> None:
     gone = line_of(CLAIMS, removed)
     [fault] = faults_of(tmp_path, CLAIMS.replace(removed, ""))
     first = max(number for number, line in enumerate(CLAIMS.split("\n")[: gone - 1], start=1) if line == "[[claim]]")
@@ -281,12 +281,12 @@ def test_a_paragraph_outside_the_card_is_refused(tmp_path: Path, number: int) ->
     assert fault.expected.startswith("1 to 3")
 
 
-def test_a_paragraph_of_which_nothing_is_said_is_refused(tmp_path: Path) -> None:
+def test_a_paragraph_without_an_entry_is_refused(tmp_path: Path) -> None:
     [fault] = faults_of(tmp_path, card=CARD.replace("paragraphs = 3", "paragraphs = 4"))
     assert (fault.path, fault.found) == (Path("seeds/claims.toml"), "nothing on paragraph 4")
 
 
-def test_all_faults_of_both_files_are_told_at_once_in_order(tmp_path: Path) -> None:
+def test_all_faults_of_both_files_are_reported_at_once_in_order(tmp_path: Path) -> None:
     text = CLAIMS.replace('factor = "harvest"', 'factor = "harvets"').replace("could", "coud").replace('"a fine river"', '"river"')
     faults = faults_of(tmp_path, text, CARD.replace("author", "auther"))
     assert [fault.path.name for fault in faults] == ["essay.toml"] * 2 + ["claims.toml"] * 3
@@ -309,7 +309,7 @@ def test_a_faulty_card_is_refused_with_its_line(tmp_path: Path, sound: str, brok
     assert (fault.path, fault.line) == (Path("seeds/essay.toml"), line_of(CARD, sound))
 
 
-def test_files_that_are_missing_or_no_toml_are_told(tmp_path: Path) -> None:
+def test_files_that_are_missing_or_no_toml_are_reported(tmp_path: Path) -> None:
     workspace = make_workspace(tmp_path, claims="schema = 1\n[[claim]\n")
     (workspace.seeds / "essay.toml").unlink()
     with pytest.raises(ContentError) as caught:
@@ -378,7 +378,7 @@ def test_a_locator_that_stands_elsewhere_says_where(claims: Claims) -> None:
     assert miss.startswith(f"barns-make-proud (line {line_of(CLAIMS, 'barns-make-proud') - 1}): found it in paragraph 3;")
 
 
-def test_a_locator_that_stands_nowhere_is_told(claims: Claims) -> None:
+def test_a_locator_that_stands_nowhere_is_reported(claims: Claims) -> None:
     [miss] = misses_of_text(claims, TEXT.replace(b"a fine river", b"a wide river"))
     assert miss.startswith("aside (line ")
     assert "found it in no paragraph; expected “a fine river” in paragraph 3" in miss
@@ -389,17 +389,17 @@ def test_a_locator_is_matched_by_whole_words(claims: Claims) -> None:
     assert "in no paragraph" in miss
 
 
-def test_a_locator_with_other_quotation_marks_is_told_so(claims: Claims) -> None:
+def test_the_error_of_a_locator_with_other_quotation_marks_says_so(claims: Claims) -> None:
     [miss] = misses_of_text(claims, TEXT.replace("’".encode(), b"'"))
     assert "other quotation marks, dashes or capitals in paragraph 2" in miss
 
 
-def test_another_number_of_paragraphs_is_told(claims: Claims) -> None:
+def test_another_number_of_paragraphs_is_reported(claims: Claims) -> None:
     [miss] = misses_of_text(claims, TEXT + b"One line more.\n")
     assert "found 4 non-empty lines after the first 2; expected 3" in miss
 
 
-def test_a_copy_that_is_not_utf8_is_told_without_looking_further(claims: Claims) -> None:
+def test_a_copy_that_is_not_utf8_is_reported_without_looking_further(claims: Claims) -> None:
     assert [miss.entry for miss in verify_essay(claims, TEXT.decode().encode("cp1252"))] == ["essay.toml: sha256", "text"]
 
 

@@ -141,10 +141,10 @@ def test_a_table_has_every_forecaster_in_the_same_units(checked: Inputs, priors:
 
 def test_the_mixture_is_the_mean_of_the_readings(checked: Inputs, priors: Priors) -> None:
     (task,) = tasks_of(checked, priors, checked.store, ORIGIN)
-    said: dict[tuple[str, int, str], dict[str, float]] = {}
+    probabilities: dict[tuple[str, int, str], dict[str, float]] = {}
     for unit in without_fitting(task).units:
-        said.setdefault((unit.question, unit.horizon_weeks, unit.given), {})[unit.forecaster] = unit.probability
-    for (question, weeks, _), by_name in said.items():
+        probabilities.setdefault((unit.question, unit.horizon_weeks, unit.given), {})[unit.forecaster] = unit.probability
+    for (question, weeks, _), by_name in probabilities.items():
         if question != WEEK or weeks <= 4:
             assert by_name[names.MIXTURE] == pytest.approx(np.mean([by_name[name] for name in names.HEADLINE_FITS]), rel=1e-12)
 

@@ -22,7 +22,7 @@ from ripeness.evaluation.calibration import (
     simulate_future,
 )
 from ripeness.evaluation.resumed import ResumedTable
-from ripeness.evaluation.sbc import calibration_said, enough, p_value, plot_calibration
+from ripeness.evaluation.sbc import calibration_sentence, enough, p_value, plot_calibration
 from ripeness.evaluation.stored import Stored
 from ripeness.forecast.dormancy import whole_record
 from ripeness.forecast.prior_predictive import sample_prior
@@ -141,8 +141,8 @@ def test_simulations_are_resumed_and_failed_fits_counted(war: ModelSpec, tmp_pat
     assert {(row["simulations"], row["failed_fits"]) for row in summary} == {(3, 1)}
     assert [row["quantity"] for row in summary] == list(simulation.ranks)
     assert sbc.recovery(rows)["hazards 90"][0] == pytest.approx(simulation.coverage["hazards 90"], abs=1e-5)
-    said, came = sbc.predictions(rows, 13)
-    assert len(said) == len(came) == 3
+    predicted, came = sbc.predictions(rows, 13)
+    assert len(predicted) == len(came) == 3
 
 
 def whole_weeks(stored: Stored) -> ModelSpec:
@@ -186,13 +186,13 @@ def test_few_outcomes_give_a_sentence_and_many_a_curve() -> None:
     rng = np.random.default_rng(1)
     chances = rng.random(200)
     outcomes = (rng.random(200) < chances).astype(int)
-    assert enough(outcomes) and "too few" not in calibration_said(chances, outcomes, "a round")
+    assert enough(outcomes) and "too few" not in calibration_sentence(chances, outcomes, "a round")
     figure = plot_calibration(chances, outcomes, 1)
     assert figure.viz["figure"].item() is not None
     few = np.zeros(200, dtype=int)
     few[:7] = 1
-    said = calibration_said(np.full(200, 0.05), few, "a round in a week")
-    assert said == (
+    sentence = calibration_sentence(np.full(200, 0.05), few, "a round in a week")
+    assert sentence == (
         "Of 200 predictions of a round in a week, 10 should have come (give or take 6) and 7 did: too few for a calibration curve, which needs "
         "20 that came and 20 that did not."
     )

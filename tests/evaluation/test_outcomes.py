@@ -32,7 +32,7 @@ def asked(*rows: tuple[str, date, int, str]) -> pd.DataFrame:
     return frame
 
 
-def test_horizons_are_settled_as_ripeness_resolve_does(workspace: Workspace, store: Store) -> None:
+def test_horizons_are_resolved_as_ripeness_resolve_does(workspace: Workspace, store: Store) -> None:
     # as in the shipped ledger's forecasts of 11 May 2025: a round on 16 May
     found = with_outcomes(asked(("round", date(2025, 5, 11), 4, ""), ("round", date(2023, 1, 1), 52, "")), workspace.question, store)
     assert list(found["outcome"]) == [1.0, 0.0]

@@ -30,7 +30,7 @@ def write_skill(folder: Path, skill: float, claimed: str, **other: str) -> None:
 
 def test_no_table_no_sentence(tmp_path: Path) -> None:
     assert published.beats_outside_view(tmp_path) is None
-    assert published.say_everything(tmp_path, 13) == []
+    assert published.all_sentences(tmp_path, 13) == []
 
 
 @pytest.mark.parametrize(
@@ -43,19 +43,19 @@ def test_no_table_no_sentence(tmp_path: Path) -> None:
 )
 def test_the_first_sentence_is_the_truth(tmp_path: Path, skill: float, claimed: str, words: str, beats: bool) -> None:
     write_skill(tmp_path, skill, claimed)
-    said = str(published.say_skill(tmp_path))
-    assert words in said and f"{skill:+.2f} (leaving out one cluster of rounds at a time: -0.50 to +1.50)" in said
+    sentences = str(published.skill_sentence(tmp_path))
+    assert words in sentences and f"{skill:+.2f} (leaving out one cluster of rounds at a time: -0.50 to +1.50)" in sentences
     assert published.beats_outside_view(tmp_path) is beats
 
 
-def test_power_and_what_it_would_take_are_told(tmp_path: Path) -> None:
+def test_power_and_what_it_would_take_are_reported(tmp_path: Path) -> None:
     write_skill(tmp_path, 0.4, "no")
-    assert str(published.say_power(tmp_path)) == (
+    assert str(published.power_sentence(tmp_path)) == (
         "In 1500 simulated wars with as many resumptions a perfect model would be told from luck, with false claims in at most 5 %, in 19 %; for four in five it would take "
         "16 more resumptions (18 in all)."
     )
     write_skill(tmp_path, 0.4, "no", needed="", more="")
-    assert "no number of resumptions that was looked at would be enough" in str(published.say_power(tmp_path))
+    assert "no number of resumptions that was looked at would be enough" in str(published.power_sentence(tmp_path))
 
 
 def test_reading_the_tables_needs_nothing_heavy() -> None:

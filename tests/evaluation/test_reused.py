@@ -86,7 +86,7 @@ def revised(vintage: Vintage, indicator: str, weeks_ago: int, times: float) -> V
     )
 
 
-def said(made: AtOrigin, forecaster: str) -> list[float]:
+def probabilities_of(made: AtOrigin, forecaster: str) -> list[float]:
     return [unit.probability for unit in made.units if unit.forecaster == forecaster]
 
 
@@ -94,7 +94,9 @@ def test_where_nothing_differs_the_forecasts_are_the_same(tasks: tuple[Task, Tas
     first, base = left
     made = forecast_at(tasks[1], by_weighting(base, never))
     for name in (*names.HEADLINE_FITS, names.OUTSIDE):
-        np.testing.assert_allclose(said(made, name), said(first, name), rtol=1e-5)  # paths are stored in single precision
+        np.testing.assert_allclose(
+            probabilities_of(made, name), probabilities_of(first, name), rtol=1e-5
+        )  # paths are stored in single precision
         assert made.arrays[f"{name}.{KHAT}"] == -np.inf
     assert {unit.gate for unit in made.units if unit.forecaster == names.OUTSIDE and unit.horizon_weeks == 13} >= {GATE}
     assert made.kept is None and f"{names.OUTSIDE}.{KHAT}" not in first.arrays
@@ -119,8 +121,10 @@ def test_a_late_row_gives_other_weights(tasks: tuple[Task, Task], left: tuple[At
     made = forecast_at(replace(tasks[1], vintage=vintage), by_weighting(base, never))
     name = names.HEADLINE_FITS[0]
     assert np.isfinite(made.arrays[f"{name}.{KHAT}"])
-    assert max(abs(np.subtract(said(made, name), said(first, name)))) > 1e-4
-    np.testing.assert_allclose(said(made, names.OUTSIDE), said(first, names.OUTSIDE), rtol=1e-9)  # it reads no indicator
+    assert max(abs(np.subtract(probabilities_of(made, name), probabilities_of(first, name)))) > 1e-4
+    np.testing.assert_allclose(
+        probabilities_of(made, names.OUTSIDE), probabilities_of(first, names.OUTSIDE), rtol=1e-9
+    )  # it reads no indicator
 
 
 @pytest.mark.parametrize(("weeks_ago", "largest"), [(40, 0.7), (1, -10.0)], ids=["long before the last weeks", "weights too uneven"])
@@ -145,6 +149,6 @@ def test_a_task_of_stored_draws_uses_them(tasks: tuple[Task, Task], left: tuple[
 
     monkeypatch.setattr(backtest, "by_fitting", lambda cores: never)
     made: Any = make_forecasts(replace(tasks[1], base=left[1]))
-    assert said(made, names.MIXTURE)
+    assert probabilities_of(made, names.MIXTURE)
     with pytest.raises(AssertionError, match="was fitted"):
         make_forecasts(tasks[0])

@@ -63,7 +63,7 @@ def test_the_gap_is_final_minus_as_of_on_the_same_forecasts() -> None:
     assert gap["brier_gap"] == pytest.approx(0.25 - 0.64) and gap["log_score_gap"] == pytest.approx(np.log(0.2 / 0.5))
 
 
-def test_skill_is_the_log_ratio_of_what_was_said_of_each_week() -> None:
+def test_skill_is_the_log_ratio_of_the_probabilities_of_each_week() -> None:
     rows = [row(FIRST, name, p, y, week, "week") for name, p in (("a", 0.3), ("outside", 0.1)) for week, y in ((1, 1.0), (2, 0.0))]
     gained = weekly_skill(score_rows(pd.DataFrame(rows)), "a", "outside")
     assert list(gained) == pytest.approx([np.log(3.0), np.log(0.7 / 0.9)])

@@ -101,7 +101,7 @@ def made_up_scores(hits: dict[int, float]) -> pd.DataFrame:
     return score_rows(pd.DataFrame(rows))
 
 
-def test_skill_is_told_with_each_cluster_left_out(question: Question) -> None:
+def test_skill_is_reported_with_each_cluster_left_out(question: Question) -> None:
     hits = {5: 0.5, 8: 0.5, 30: 0.2}
     scored = made_up_scores(hits)
     rounds = [FIRST + timedelta(days=7 * week + 3) for week in hits]

@@ -101,7 +101,7 @@ def ahead_of(spec: ModelSpec, posterior: dict[str, Array], paths: int = 2, seed:
 
 
 @pytest.mark.parametrize("origin", [SUNDAY, WEDNESDAY])
-def test_reach_adds_up_to_each_horizon(origin: date) -> None:
+def test_horizon_shares_add_up_to_each_horizon(origin: date) -> None:
     spec = make_spec(origin)
     ahead = ahead_of(spec, make_draws(spec))
     assert ahead.weeks == week_grid(origin + timedelta(days=1), origin + timedelta(days=35))

@@ -131,9 +131,9 @@ def test_simulated_futures_agree(origin: date) -> None:
     rounds = simulate_rounds(given, np.random.SeedSequence(3), paths=futures)
     found = forecast_probabilities(given)
     assert rounds.shape == (2, futures, len(given.weeks))
-    heard = (np.cumsum(rounds, axis=2) > 0).mean(axis=1)
+    simulated = (np.cumsum(rounds, axis=2) > 0).mean(axis=1)
     error = 4 * np.sqrt(found.by_week * (1 - found.by_week) / futures)
-    assert np.all(np.abs(heard - found.by_week) < error)
+    assert np.all(np.abs(simulated - found.by_week) < error)
 
 
 def test_a_round_starts_dormancy_again() -> None:

@@ -16,9 +16,9 @@ from ripeness.errors import ContentError, Fault
 
 def test_a_small_run_finds_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     code = main(["--cases", "168", "--seed", "7"])
-    said = capsys.readouterr().out
-    assert code == 0, said
-    _, cases, read, refused, found = said.splitlines()[-1].split()
+    output = capsys.readouterr().out
+    assert code == 0, output
+    _, cases, read, refused, found = output.splitlines()[-1].split()
     assert (cases, found) == ("168", "0")
     assert int(read) > 25
     assert int(refused) > 75
@@ -26,10 +26,10 @@ def test_a_small_run_finds_nothing(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_cases_start_from_files_that_are_read(tmp_path: Path) -> None:
     bench = open_bench(tmp_path)
-    said = {
+    refusals = {
         reader: try_reading(bench, reader, {name: text.encode() for name, text in files.items()}) for reader, (files, _) in READERS.items()
     }
-    assert {reader: str(refusal) for reader, refusal in said.items() if refusal} == {}
+    assert {reader: str(refusal) for reader, refusal in refusals.items() if refusal} == {}
 
 
 def test_a_case_follows_from_seed_and_number() -> None:

@@ -82,7 +82,7 @@ def test_what_follows_from_x_is_what_the_model_says(spec: ModelSpec, variant: Va
             assert list(found.coords[dim].values) == list(model.coords[dim])
 
 
-def test_a_density_that_is_no_number_is_told(spec: ModelSpec) -> None:
+def test_a_density_that_is_no_number_is_reported(spec: ModelSpec) -> None:
     coordinates, program, data = lay_out(spec, "outside")
     density = Density(program, data)
     value, gradient, known = density.evaluate(coordinates.mean)

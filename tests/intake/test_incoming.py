@@ -14,7 +14,7 @@ from ripeness.data.events import COVERAGE, EVENTS
 from ripeness.data.rows import ROWS
 from ripeness.errors import ContentError, UsageError
 from ripeness.intake.incoming import TABLE, Incoming, read_files, read_incoming
-from ripeness.workspace.csv import CHUNK, MOST_TOLD
+from ripeness.workspace.csv import CHUNK, MOST_REPORTED
 
 KNOWN = ("oil", "poll")
 HEADER = "observed_on,value,published_on,source,grade\n"
@@ -110,8 +110,8 @@ def test_rows_are_refused_alone(read: Read) -> None:
     incoming = read(
         HEADER.encode() + ROW.encode() + b"2024-01-14,76,2024-01-16," + latin + b",A\n2024-01-21,77\n2024-01-28,x,30.1.2024,a,A\n"
     )
-    said = [(fault.line, fault.found) for fault in sorted(incoming.faults, key=lambda fault: (fault.line or 0, fault.found))]
-    assert said == [
+    reported = [(fault.line, fault.found) for fault in sorted(incoming.faults, key=lambda fault: (fault.line or 0, fault.found))]
+    assert reported == [
         (3, "source 'K\ufffdnigsberg' with bytes that are not UTF-8"),
         (4, "2 cells"),
         (5, "published_on '30.1.2024'"),
@@ -121,9 +121,9 @@ def test_rows_are_refused_alone(read: Read) -> None:
     assert [flags.tolist() for name, flags in incoming.unread.items() if name == "source"] == [[False, True, False]]
 
 
-def test_a_file_wrong_throughout_is_told_in_part(read: Read) -> None:
-    incoming = read(HEADER + ROW.replace("75.5", "x") * (MOST_TOLD + 30))
-    assert len(incoming.faults) == MOST_TOLD + 1
+def test_a_file_wrong_throughout_is_reported_in_part(read: Read) -> None:
+    incoming = read(HEADER + ROW.replace("75.5", "x") * (MOST_REPORTED + 30))
+    assert len(incoming.faults) == MOST_REPORTED + 1
     assert incoming.faults[-1].found == "30 more rows, from this one on, with the fault of line 2"
     assert incoming.unread["value"].all()
 
@@ -200,7 +200,7 @@ def test_a_file_of_no_form_is_refused_whole(read: Read, content: bytes, words: s
         ("any.csv", "indicator,date,price", "a header: indicator,observed_on,value,"),
     ],
 )
-def test_columns_that_are_hardly_any_of_its_form_are_told_once_by_the_name(read: Read, name: str, header: str, expected: str) -> None:
+def test_columns_that_are_hardly_any_of_its_form_are_reported_once_by_the_name(read: Read, name: str, header: str, expected: str) -> None:
     with pytest.raises(ContentError) as caught:
         read(f"{header}\n2024-01-07,75.5\n", name)
     (fault,) = caught.value.faults
@@ -216,7 +216,7 @@ def test_a_whole_header_goes_before_the_name(read: Read) -> None:
         read(HEADER + ROW, "events.csv")
 
 
-def test_a_name_that_is_no_indicator_is_told_the_nearest(read: Read) -> None:
+def test_a_name_that_is_no_indicator_gets_the_nearest_suggested(read: Read) -> None:
     with pytest.raises(ContentError, match="did you mean 'oil'"):
         read(HEADER + ROW, "oill.csv")
 
@@ -227,7 +227,7 @@ def test_a_name_that_a_spreadsheet_would_run_is_refused(read: Read, name: str) -
         read(HEADER + ROW, name)
 
 
-def test_what_is_no_file_is_said(tmp_path: Path) -> None:
+def test_what_is_no_file_is_reported(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"none\.csv: no such file"):
         read_incoming(tmp_path / "none.csv", KNOWN)
     with pytest.raises(UsageError, match="a folder"):

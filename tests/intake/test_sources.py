@@ -67,7 +67,7 @@ def _refused(workspace: Path, name: str, judged: str | None) -> RipenessError:
     return caught.value
 
 
-def test_without_a_reader_it_is_said_what_to_install(install: Install) -> None:
+def test_without_a_reader_the_error_names_what_to_install(install: Install) -> None:
     install()
     for name in ("eia", ALL):
         with pytest.raises(UsageError, match=r"no reader of publishers' files is installed: install a package .* ripeness\.sources"):
@@ -103,7 +103,7 @@ def test_two_sources_of_one_table_are_not_mixed(install: Install, workspace: Pat
     assert one["lag"].tolist() == [4]
 
 
-def test_files_are_known_by_name_or_by_their_order(install: Install, tmp_path: Path) -> None:
+def test_files_are_recognised_by_name_or_by_their_order(install: Install, tmp_path: Path) -> None:
     install(baker="PLAIN")
     assert find_files("baker", [tmp_path / "other.csv"]) == ({"baker": [tmp_path / "other.csv"]}, [])
     with pytest.raises(UsageError, match=r"baker reads 1 file\(s\), bread\.csv, but 2 were given"):
@@ -127,7 +127,7 @@ def test_files_are_known_by_name_or_by_their_order(install: Install, tmp_path: P
         ("baker", "[baker\n", 1, "broken TOML"),
     ],
 )
-def test_wrong_judgements_are_told_with_their_line(
+def test_wrong_judgements_are_reported_with_their_line(
     install: Install, workspace: Path, name: str, judged: str | None, line: int | None, words: str
 ) -> None:
     install(baker="PLAIN", miller="ASKS")

@@ -103,12 +103,14 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_a_refused_row_is_told_with_its_line_and_nothing_is_written(bring: Bring, workspace: Workspace, tree_of: Tree, case: str) -> None:
-    row, said = REFUSED[case]
+def test_a_refused_row_is_reported_with_its_line_and_nothing_is_written(
+    bring: Bring, workspace: Workspace, tree_of: Tree, case: str
+) -> None:
+    row, found = REFUSED[case]
     before = tree_of(workspace.data)
     update = bring({"oil.csv": f"{HEADER}2024-03-10,76.1,2024-03-18,agency,A\n{row}\n"}, "2024-03-20")
     assert [fault.line for fault in update.faults] == [3]
-    assert said in update.faults[0].found
+    assert found in update.faults[0].found
     assert (update.counts["refused"], update.batch) == (1, None)
     assert tree_of(workspace.data) == before
 
@@ -228,7 +230,7 @@ def test_the_batchs_day_is_its_newest_published_on_unless_given(bring: Bring) ->
     assert bring(files, "2024-03-26", dry_run=True).day == date(2024, 3, 26)
 
 
-def test_unknown_indicators_are_told_the_nearest(bring: Bring) -> None:
+def test_unknown_indicators_get_the_nearest_suggested(bring: Bring) -> None:
     update = bring({"week.csv": LONG + "oli,2024-03-17,77,2024-03-19,agency,A,\nevents,2024-03-17,77,2024-03-19,agency,A,\n"})
     assert [fault.line for fault in update.faults] == [2, 3]
     assert "did you mean 'oil'" in update.faults[0].mend
@@ -273,7 +275,7 @@ def test_a_batch_without_a_readable_day_is_refused(bring: Bring) -> None:
 
 
 def test_verdicts_are_blamed_once(bring: Bring) -> None:
-    """A row refused for one reason is not also told to be a twin, a jump or in the future."""
+    """A row refused for one reason is not also called a twin, a jump or in the future."""
     update = bring({"oil.csv": HEADER + "2024-03-10,dear,2024-03-12,agency,A\n2024-03-10,400,2024-03-12,agency,A\n"}, "2024-03-01")
     assert [(fault.line, fault.found) for fault in update.faults] == [(2, "value 'dear'"), (3, "value 400")]
 

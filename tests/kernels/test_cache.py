@@ -54,9 +54,9 @@ CHILD = """
         if event in ("open", "os.listdir", "os.scandir", "os.mkdir") and os.path.abspath(str(arguments[0])).startswith(here):
             opened.append(f"{event} {arguments[0]}")
     settings = dict(vars(config))
-    told = []
+    logged = []
     class Listen(logging.Handler):
-        def emit(self, record): told.append(record.getMessage())
+        def emit(self, record): logged.append(record.getMessage())
     logging.getLogger("ripeness").addHandler(Listen())
     from ripeness.kernels import cache, compilation
     answer = {}
@@ -64,7 +64,7 @@ CHILD = """
 """
 END = """
     folder = cache.cache_folder()
-    answer |= {"folder": folder and str(folder), "opened": opened, "told": told, "settings": settings == {k: vars(config)[k] for k in settings}}
+    answer |= {"folder": folder and str(folder), "opened": opened, "logged": logged, "settings": settings == {k: vars(config)[k] for k in settings}}
     print(json.dumps(answer))
 """
 ONE_KERNEL = """
@@ -148,7 +148,7 @@ def test_without_a_home_it_compiles_and_says_once_that_it_keeps_nothing(place: P
     for environment in ({"HOME": "/nonexistent"}, {"HOME": ""}, relative):
         found = run(place, **environment)
         assert (found["value"], found["folder"], found["opened"], found["settings"]) == (9.0, None, [], True)
-        assert len(found["told"]) == 1 and "NUMBA_CACHE_DIR" in found["told"][0]
+        assert len(found["logged"]) == 1 and "NUMBA_CACHE_DIR" in found["logged"][0]
     (place / "here" / ".numba_config.yaml").write_text(f"cache_dir: {place / 'here'}\n")  # numba takes it for settings of its own
     assert run(place, HOME="/nonexistent")["folder"] is None
     assert [path.name for path in (place / "here").iterdir()] == [".numba_config.yaml"]

@@ -67,7 +67,7 @@ def test_another_number_is_another_row_that_names_what_differs(tmp_path: Path, e
     assert [one.differs for one in read_ledger(tmp_path)] == ["", "", differs]
 
 
-def test_what_differs_is_told_against_the_forecast_issued_last(tmp_path: Path, entry: Make) -> None:
+def test_what_differs_is_reported_against_the_forecast_issued_last(tmp_path: Path, entry: Make) -> None:
     append_entries(tmp_path, [entry("1"), entry("2", probability=0.3, code_version="b"), entry("3", probability=0.4, code_version="b")])
     assert [one.differs for one in read_ledger(tmp_path)] == ["", "code", "run"]
     other = [entry(origin=date(2025, 6, 29)), entry(weeks=4), entry(question="sustained")]
@@ -134,7 +134,7 @@ def test_a_spoilt_ledger_is_refused_with_its_line_and_left_alone(
     assert path.read_bytes() == before
 
 
-def test_every_spoilt_line_is_told(tmp_path: Path, entry: Make) -> None:
+def test_every_spoilt_line_is_reported(tmp_path: Path, entry: Make) -> None:
     append_entries(tmp_path, [entry(), entry(weeks=4), entry(weeks=26)])
     path = tmp_path / FILE
     lines = path.read_text("utf-8").splitlines()
@@ -202,7 +202,7 @@ def test_the_previous_forecast_is_the_newest_of_another_run(entry: Make) -> None
     assert previous_entry(entries, "sustained", 13, july, "d" * 12) is None
 
 
-def test_hindsight_is_told_by_the_essay_the_record_and_the_order(entry: Make) -> None:
+def test_hindsight_is_recognised_by_the_essay_the_record_and_the_order(entry: Make) -> None:
     june, july, august = date(2025, 6, 22), date(2025, 7, 6), date(2025, 8, 3)
     entries = [
         entry(origin=date(2025, 5, 11)),  # before the essay

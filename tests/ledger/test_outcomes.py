@@ -13,7 +13,7 @@ import pytest
 
 from ripeness.calendar import horizon_span
 from ripeness.ledger import Entry
-from ripeness.ledger.outcomes import SETTLE_DAYS, decided_on, settle, worst_search
+from ripeness.ledger.outcomes import SETTLE_DAYS, decided_on, resolve, worst_search
 from ripeness.workspace.question import Question
 
 Make = Callable[..., Entry]
@@ -36,20 +36,20 @@ def word(outcome: Any) -> str | None:
 def test_the_window_runs_from_the_day_after_the_origin_to_the_target(
     entry: Make, known: Known, question: Question, day: date, expected: str
 ) -> None:
-    assert word(settle(entry(weeks=4), question, LATER, known([day]))) == expected
+    assert word(resolve(entry(weeks=4), question, LATER, known([day]))) == expected
 
 
-def test_nothing_is_told_before_the_target_not_even_a_yes(entry: Make, known: Known, question: Question) -> None:
+def test_no_outcome_before_the_target_not_even_a_yes(entry: Make, known: Known, question: Question) -> None:
     record = known([ORIGIN + DAY])
-    assert settle(entry(weeks=4), question, TARGET - DAY, record) is None
-    assert word(settle(entry(weeks=4), question, TARGET, record)) == "yes"
+    assert resolve(entry(weeks=4), question, TARGET - DAY, record) is None
+    assert word(resolve(entry(weeks=4), question, TARGET, record)) == "yes"
 
 
 def test_a_window_not_yet_searched_stays_open_and_is_void_after_thirty_days(entry: Make, known: Known, question: Question) -> None:
     record = known([], coverage=TARGET - 7 * DAY)
-    assert settle(entry(weeks=4), question, TARGET, record) is None
-    assert settle(entry(weeks=4), question, DEADLINE, record) is None
-    void = settle(entry(weeks=4), question, DEADLINE + DAY, record)
+    assert resolve(entry(weeks=4), question, TARGET, record) is None
+    assert resolve(entry(weeks=4), question, DEADLINE, record) is None
+    void = resolve(entry(weeks=4), question, DEADLINE + DAY, record)
     assert void is not None
     assert (void.word, void.reason) == ("void", "the record did not cover the window within 30 days of the target date")
     assert void.sensitivity is None
@@ -58,8 +58,8 @@ def test_a_window_not_yet_searched_stays_open_and_is_void_after_thirty_days(entr
 @pytest.mark.parametrize(("published", "expected"), [(DEADLINE, "no"), (DEADLINE + DAY, "void")])
 def test_a_search_published_too_late_does_not_settle(entry: Make, known: Known, question: Question, published: date, expected: str) -> None:
     record = known([], coverage=[(date(2025, 5, 5), TARGET, 0.9, 0.99, published)])
-    assert word(settle(entry(weeks=4), question, LATER, record)) == expected
-    assert settle(entry(weeks=4), question, published - DAY, record) is None or expected == "void"
+    assert word(resolve(entry(weeks=4), question, LATER, record)) == expected
+    assert resolve(entry(weeks=4), question, published - DAY, record) is None or expected == "void"
 
 
 def test_a_window_whose_beginning_was_not_searched_is_not_covered(entry: Make, known: Known) -> None:
@@ -71,22 +71,22 @@ def test_a_window_whose_beginning_was_not_searched_is_not_covered(entry: Make, k
 
 def test_a_round_on_record_settles_a_window_that_nobody_searched_in_time(entry: Make, known: Known, question: Question) -> None:
     record = known([ORIGIN + DAY], coverage=ORIGIN)
-    assert settle(entry(weeks=4), question, DEADLINE, record) is None
-    yes = settle(entry(weeks=4), question, DEADLINE + DAY, record)
+    assert resolve(entry(weeks=4), question, DEADLINE, record) is None
+    yes = resolve(entry(weeks=4), question, DEADLINE + DAY, record)
     assert yes is not None and (yes.word, yes.sensitivity) == ("yes", None)
     late = known([(ORIGIN + DAY, DEADLINE + DAY)], coverage=ORIGIN)
-    assert word(settle(entry(weeks=4), question, LATER, late)) == "void"
+    assert word(resolve(entry(weeks=4), question, LATER, late)) == "void"
 
 
 def test_only_what_was_known_on_the_day_counts(entry: Make, known: Known, question: Question) -> None:
     record = known([(ORIGIN + DAY, date(2025, 12, 1))])
-    assert word(settle(entry(weeks=4), question, date(2025, 11, 30), record)) == "no"
-    assert word(settle(entry(weeks=4), question, date(2025, 12, 1), record)) == "yes"
+    assert word(resolve(entry(weeks=4), question, date(2025, 11, 30), record)) == "no"
+    assert word(resolve(entry(weeks=4), question, date(2025, 12, 1), record)) == "yes"
 
 
 def test_what_has_been_answered_is_not_void_later(entry: Make, known: Known, question: Question) -> None:
     record = known([], coverage=ORIGIN)
-    assert word(settle(entry(weeks=4), question, LATER, record, settled=True)) == "no"
+    assert word(resolve(entry(weeks=4), question, LATER, record, resolved=True)) == "no"
 
 
 def test_a_no_says_how_well_rounds_were_searched_for(entry: Make, known: Known, question: Question) -> None:
@@ -96,7 +96,7 @@ def test_a_no_says_how_well_rounds_were_searched_for(entry: Make, known: Known, 
         (date(2025, 7, 14), date(2025, 7, 27), 0.8, 0.92, date(2025, 7, 27)),
         (date(2025, 7, 28), LATER, 0.3, 0.4, LATER),
     ]
-    no = settle(entry(weeks=4), question, LATER, known([], coverage=stretches))
+    no = resolve(entry(weeks=4), question, LATER, known([], coverage=stretches))
     assert no is not None and (no.reason, no.sensitivity) == ("no round on record", (0.8, 0.92))
 
 
@@ -114,14 +114,14 @@ def test_a_no_says_how_well_rounds_were_searched_for(entry: Make, known: Known, 
 def test_the_end_of_a_government_makes_void_what_it_left_open(
     entry: Make, known: Known, question: Question, rounds: list[date], ended: date, expected: str
 ) -> None:
-    outcome = settle(entry(weeks=4), question, LATER, known(rounds, ended=(ended, ended + DAY)))
+    outcome = resolve(entry(weeks=4), question, LATER, known(rounds, ended=(ended, ended + DAY)))
     assert word(outcome) == expected
     if expected == "void":
         assert outcome is not None and outcome.reason == f"a government had ceased to exist on {ended}"
 
 
 def test_a_question_of_another_workspace_stays_open(entry: Make, known: Known, question: Question) -> None:
-    assert settle(entry(weeks=4, question="truce"), question, LATER, known([])) is None
+    assert resolve(entry(weeks=4, question="truce"), question, LATER, known([])) is None
 
 
 def test_a_sustained_process_needs_so_many_rounds_in_so_many_weeks(entry: Make, known: Known, question: Question) -> None:
@@ -132,10 +132,10 @@ def test_a_sustained_process_needs_so_many_rounds_in_so_many_weeks(entry: Make, 
     assert decided_on(asked, question, [*near[:2], monday + 91 * DAY]) is None
     assert decided_on(asked, question, [ORIGIN, *near[:2]]) is None  # only after the origin
     assert decided_on(asked, question, [ORIGIN - 7 * DAY, *near]) == near[2]
-    outcome = settle(asked, question, LATER, known(near))
+    outcome = resolve(asked, question, LATER, known(near))
     assert outcome is not None
     assert outcome.reason == "3 within 13 weeks on 2025-09-21: rounds on 2025-06-23, 2025-06-30 and 2025-09-21"
-    less = settle(asked, question, LATER, known(near[:2]))
+    less = resolve(asked, question, LATER, known(near[:2]))
     assert less is not None and (less.word, less.reason[:23]) == ("no", "not 3 within 13 weeks: ")
 
 

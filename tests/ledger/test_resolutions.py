@@ -135,7 +135,7 @@ def test_a_spoilt_file_is_refused_with_its_line_and_left_alone(
     assert path.read_bytes() == before
 
 
-def test_a_resolution_whose_forecast_was_deleted_is_told(tmp_path: Path, resolve: Any, known: Known) -> None:
+def test_a_resolution_whose_forecast_was_deleted_is_reported(tmp_path: Path, resolve: Any, known: Known) -> None:
     resolve(AUGUST, known([]))
     ledger = tmp_path / FILE
     lines = ledger.read_text("utf-8").splitlines(keepends=True)

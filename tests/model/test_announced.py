@@ -25,8 +25,8 @@ def events(*rows: Row) -> pd.DataFrame:
     return frame.astype(dict.fromkeys(("date", "end_date", "published_on"), "datetime64[ns]"))
 
 
-def meeting(kept: str, first: date, last: date, known: date, gone: date | None = None) -> Announcement:
-    return Announcement(kept, first, last, known, gone)
+def meeting(kept: str, first: date, last: date, announced_on: date, lapsed_on: date | None = None) -> Announcement:
+    return Announcement(kept, first, last, announced_on, lapsed_on)
 
 
 def shares(
@@ -45,7 +45,7 @@ def test_each_kind_of_announcement_has_its_class(kept: str, kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("event", "gone"),
+    ("event", "lapsed_on"),
     [
         (("meeting_postponed", "2025-05-15", "2025-05-15", "2025-05-14", False), date(2025, 5, 14)),
         (("meeting_cancelled", "2025-05-10", "2025-05-31", "2025-05-13", False), date(2025, 5, 13)),
@@ -59,13 +59,13 @@ def test_each_kind_of_announcement_has_its_class(kept: str, kind: str) -> None:
         (("round", "2025-05-16", "2025-05-16", "2025-05-16", False), None),  # no qualifying round
     ],
 )
-def test_an_announcement_lapses_when_held_or_taken_back(event: Row, gone: date | None) -> None:
+def test_an_announcement_lapses_when_held_or_taken_back(event: Row, lapsed_on: date | None) -> None:
     found = find_announcements(events(("meeting_agreed", "2025-05-15", "2025-05-16", "2025-05-11", False), event))
-    assert [each.gone for each in found] == [gone]
+    assert [each.lapsed_on for each in found] == [lapsed_on]
 
 
 @pytest.mark.parametrize(
-    ("held", "gone"),
+    ("held", "lapsed_on"),
     [
         ("2022-03-02", None),
         ("2022-03-03", None),  # held on the day of the announcement, a day before the window
@@ -75,19 +75,19 @@ def test_an_announcement_lapses_when_held_or_taken_back(event: Row, gone: date |
         ("2022-03-25", None),
     ],
 )
-def test_a_round_before_the_announcement_does_not_use_it_up(held: str, gone: date | None) -> None:
-    known = f"{date.fromisoformat(held) + timedelta(days=1)}"
+def test_a_round_before_the_announcement_does_not_use_it_up(held: str, lapsed_on: date | None) -> None:
+    announced_on = f"{date.fromisoformat(held) + timedelta(days=1)}"
     for announced in ("2022-03-03", "2022-03-04"):
         leaders = ("meeting_leaders", "2022-03-04", "2022-03-17", announced, False)
-        (found,) = find_announcements(events(leaders, ("round", held, held, known, True)))
-        assert found.gone == gone
+        (found,) = find_announcements(events(leaders, ("round", held, held, announced_on, True)))
+        assert found.lapsed_on == lapsed_on
 
 
 def test_a_round_in_the_window_but_before_the_announcement_does_not_use_it_up() -> None:
     late = ("meeting_one_side", "2025-05-10", "2025-05-24", "2025-05-14", False)
-    for held, gone in (("2025-05-13", None), ("2025-05-14", date(2025, 5, 15)), ("2025-05-15", date(2025, 5, 15))):
+    for held, lapsed_on in (("2025-05-13", None), ("2025-05-14", date(2025, 5, 15)), ("2025-05-15", date(2025, 5, 15))):
         (found,) = find_announcements(events(late, ("round", held, held, "2025-05-15", True)))
-        assert found.gone == gone
+        assert found.lapsed_on == lapsed_on
 
 
 def test_the_leaders_window_of_march_2022_outlives_the_round_before_it(root: Path) -> None:
@@ -100,12 +100,12 @@ def test_the_leaders_window_of_march_2022_outlives_the_round_before_it(root: Pat
 def test_a_postponement_moves_the_meeting() -> None:
     agreed = ("meeting_agreed", "2025-05-14", "2025-05-14", "2025-05-08", False)
     postponed = ("meeting_postponed", "2025-05-14", "2025-05-14", "2025-05-11", False)
-    again = ("meeting_agreed", "2025-05-21", "2025-05-22", "2025-05-11", False)  # told in the same breath
+    again = ("meeting_agreed", "2025-05-21", "2025-05-22", "2025-05-11", False)  # announced on the same day
     found = find_announcements(events(agreed, postponed, again))
-    assert [each.gone for each in found] == [date(2025, 5, 11), None]
+    assert [each.lapsed_on for each in found] == [date(2025, 5, 11), None]
     assert shares(found) == {"agreed": pytest.approx([0, 0, 0, 0.75 + 0.25 * 3 / 7, 0.25 * 4 / 7, 0, 0, 0])}
     held = ("round", "2025-05-21", "2025-05-21", "2025-05-22", True)
-    assert [each.gone for each in find_announcements(events(agreed, postponed, again, held))] == [date(2025, 5, 11), date(2025, 5, 22)]
+    assert [each.lapsed_on for each in find_announcements(events(agreed, postponed, again, held))] == [date(2025, 5, 11), date(2025, 5, 22)]
 
 
 def test_the_first_end_counts() -> None:
@@ -113,7 +113,7 @@ def test_the_first_end_counts() -> None:
     held = ("round", "2025-05-16", "2025-05-16", "2025-05-16", True)
     postponed = ("meeting_postponed", "2025-05-15", "2025-05-15", "2025-05-14", False)
     (found,) = find_announcements(events(announcement, held, postponed))
-    assert found.gone == date(2025, 5, 14)
+    assert found.lapsed_on == date(2025, 5, 14)
 
 
 def test_the_odds_fall_in_the_named_days_and_the_week_after() -> None:
@@ -130,9 +130,9 @@ def test_the_shares_of_a_meeting_sum_to_one(start: int, length: int) -> None:
     assert sum(found[STRONGEST]) == pytest.approx(1.0)
 
 
-@pytest.mark.parametrize(("known", "counts"), [(date(2025, 5, 11), True), (date(2025, 5, 12), False)])
-def test_a_week_may_know_what_was_published_by_the_sunday_before(known: date, counts: bool) -> None:
-    found = shares([meeting(STRONGEST, date(2025, 5, 14), date(2025, 5, 14), known)])
+@pytest.mark.parametrize(("announced_on", "counts"), [(date(2025, 5, 11), True), (date(2025, 5, 12), False)])
+def test_a_week_may_know_what_was_published_by_the_sunday_before(announced_on: date, counts: bool) -> None:
+    found = shares([meeting(STRONGEST, date(2025, 5, 14), date(2025, 5, 14), announced_on)])
     assert (found[STRONGEST][2] > 0) == counts
     assert found[STRONGEST][3] == pytest.approx(0.25 * 3 / 7)
 
@@ -152,10 +152,10 @@ def test_only_days_after_the_origin_count() -> None:
 
 
 @pytest.mark.parametrize(
-    ("gone", "weeks"), [(date(2025, 5, 18), [2]), (date(2025, 5, 19), [2, 3]), (date(2025, 5, 11), []), (None, [2, 3])]
+    ("lapsed_on", "weeks"), [(date(2025, 5, 18), [2]), (date(2025, 5, 19), [2, 3]), (date(2025, 5, 11), []), (None, [2, 3])]
 )
-def test_what_has_lapsed_counts_no_more_from_the_next_week_on(gone: date | None, weeks: list[int]) -> None:
-    table = announced_weeks([meeting(STRONGEST, date(2025, 5, 15), date(2025, 5, 17), date(2025, 5, 1), gone)], SUNDAYS, BEFORE, NAMED)
+def test_what_has_lapsed_counts_no_more_from_the_next_week_on(lapsed_on: date | None, weeks: list[int]) -> None:
+    table = announced_weeks([meeting(STRONGEST, date(2025, 5, 15), date(2025, 5, 17), date(2025, 5, 1), lapsed_on)], SUNDAYS, BEFORE, NAMED)
     assert np.flatnonzero(table.sum(axis=0)).tolist() == weeks
 
 

@@ -14,14 +14,14 @@ from pytensor.gradient import verify_grad
 
 from ripeness.model.ops import op_of
 from ripeness.model.terms.dormancy_filter import adjoint_filter, filter_dormancy
-from ripeness.model.terms.record import Record, filter_onward
+from ripeness.model.terms.record import Record, filter_forward
 
 Array = NDArray[np.float64]
 
 
 def dormancy_after(outside: Array, multiplier: Array, announced: Array, sensitivity: Array, found: Array, whole: bool) -> Array:
     """Dormancy after a record that begins after a round."""
-    state: Array = filter_onward(outside, multiplier, announced, sensitivity, found, np.ones((len(outside), 1)), whole)[1]
+    state: Array = filter_forward(outside, multiplier, announced, sensitivity, found, np.ones((len(outside), 1)), whole)[1]
     return state
 
 

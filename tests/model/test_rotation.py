@@ -26,7 +26,7 @@ def rotated_back(at: np.ndarray, mean: np.ndarray, sd: np.ndarray, t: Rotation) 
     return rotate_back(at, mean, sd, t)
 
 
-def test_turning_keeps_lengths_and_the_places_outside_its_groups(rng: np.random.Generator) -> None:
+def test_rotation_keeps_lengths_and_the_places_outside_its_groups(rng: np.random.Generator) -> None:
     t = join_rotations([(PLACES, reflection(DIRECTION)), (ALONE, reflection(np.array([3.0])))])
     mean, sd, at = rng.normal(size=6), rng.uniform(0.5, 2.0, 6), rng.normal(size=6)
     x = rotated_back(at, mean, sd, t)
@@ -60,7 +60,7 @@ def test_nothing_to_rotation() -> None:
     )
 
 
-def test_the_sampler_sees_the_density_of_x_in_turned_coordinates(spec: ModelSpec, rng: np.random.Generator) -> None:
+def test_the_sampler_sees_the_density_of_x_in_rotated_coordinates(spec: ModelSpec, rng: np.random.Generator) -> None:
     coordinates = build_coordinates(spec, names.CONJUNCTIVE, names.AS_WRITTEN)
     program = program_of(spec, names.CONJUNCTIVE, names.AS_WRITTEN)
     data = build_data(spec, names.CONJUNCTIVE, names.AS_WRITTEN, coordinates)

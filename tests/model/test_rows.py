@@ -20,7 +20,7 @@ from scipy.special import digamma, gammaln
 from ripeness.data.panel import Counted, Measured
 from ripeness.model.ops import op_of
 from ripeness.model.term import Kernel
-from ripeness.model.terms.count_rows import LARGE_LOG_ODDS, WALKED, CountRows, stirling_rise, walked_rise
+from ripeness.model.terms.count_rows import LARGE_LOG_ODDS, SUMMED, CountRows, stirling_rise, summed_rise
 from ripeness.model.terms.loadings import factor_of
 from ripeness.model.terms.student_t_rows import StudentTRows
 
@@ -203,7 +203,7 @@ def test_pseudo_observations_are_those_of_the_rows() -> None:
         assert np.count_nonzero(found) == 14  # weeks that some row speaks of
 
 
-def test_a_continuous_row_carries_the_fisher_information_of_its_t() -> None:
+def test_a_continuous_row_has_the_fisher_information_of_its_t() -> None:
     spread, loading = float(np.hypot(POINT["spread"][2], 0.0)), float(POINT["loadings"][2])
     noise, grid = stats.t(DF, scale=spread), np.linspace(-60, 60, 400_001)
     score = -np.gradient(noise.logpdf(grid), grid)
@@ -212,7 +212,7 @@ def test_a_continuous_row_carries_the_fisher_information_of_its_t() -> None:
     assert gathered(laid_out(one, NO_COUNTED))[0][2, 4] == pytest.approx(expected, rel=1e-4)
 
 
-def test_a_count_row_carries_the_curvature_of_its_likelihood() -> None:
+def test_a_count_row_has_the_curvature_of_its_likelihood() -> None:
     """At n ≈ mean the negative binomial is curved like 1/(1/mean + 1/α) in its log mean."""
     one = laid_out(
         NO_MEASURED, Counted(COUNTED.indicators, indices(1), indices(4), np.array([400.0]), np.array([0.3]), indices(2), COUNTED.eras)
@@ -351,13 +351,13 @@ def test_same_bits_wherever_the_arrays_lie(kernel: Kernel) -> None:
 # --- Rising products --------------------------------------------------------------------------------------------------------------------
 
 DISPERSIONS = [1e-3, 0.05, 1.0, 7.3, 300.0, 2e4, 1e6]
-COUNTS = [0, 1, 2, 9, WALKED, WALKED + 1, 120, 1000, 30_000, 1_000_000]
+COUNTS = [0, 1, 2, 9, SUMMED, SUMMED + 1, 120, 1000, 30_000, 1_000_000]
 
 
 def rise(alpha: float, count: int) -> tuple[float, float]:
-    walked = walked_rise(alpha, 0, min(count, WALKED))
-    beyond = stirling_rise(alpha, WALKED, count) if count > WALKED else (0.0, 0.0)
-    return walked[0] + beyond[0], walked[1] + beyond[1]
+    summed = summed_rise(alpha, 0, min(count, SUMMED))
+    beyond = stirling_rise(alpha, SUMMED, count) if count > SUMMED else (0.0, 0.0)
+    return summed[0] + beyond[0], summed[1] + beyond[1]
 
 
 @pytest.mark.parametrize("alpha", DISPERSIONS)
@@ -382,6 +382,6 @@ def test_rise_is_a_difference_of_gamma_functions(alpha: float, count: int) -> No
 
 @pytest.mark.parametrize("alpha", [1e-3, 1.0, 40.0])
 def test_the_series_joins_the_sum_to_the_last_digits(alpha: float) -> None:
-    walked, continued = walked_rise(alpha, WALKED, WALKED + 6), stirling_rise(alpha, WALKED, WALKED + 6)
-    assert continued[0] == pytest.approx(walked[0], rel=1e-15, abs=1e-14)
-    assert continued[1] == pytest.approx(walked[1], rel=1e-15, abs=1e-15)
+    summed, continued = summed_rise(alpha, SUMMED, SUMMED + 6), stirling_rise(alpha, SUMMED, SUMMED + 6)
+    assert continued[0] == pytest.approx(summed[0], rel=1e-15, abs=1e-14)
+    assert continued[1] == pytest.approx(summed[1], rel=1e-15, abs=1e-15)

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 import xarray as xr
-from made_up_run import gate, made_up_explained, made_up_record, made_up_summary, made_up_tree
+from made_up_run import gate, made_up_attribution, made_up_record, made_up_summary, made_up_tree
 
 
 @pytest.fixture
-def explained() -> dict[str, Any]:
-    return made_up_explained()
+def stored_attribution() -> dict[str, Any]:
+    return made_up_attribution()
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def tree() -> xr.DataTree:
 def page(tree: xr.DataTree) -> str:
     from ripeness.report import render_page
 
-    return render_page(made_up_summary(), tree, made_up_record(), None, made_up_explained())
+    return render_page(made_up_summary(), tree, made_up_record(), None, made_up_attribution())
 
 
 @pytest.fixture(scope="session")
@@ -44,7 +44,7 @@ def page_with(tree: xr.DataTree) -> Callable[[Any], str]:
     """The page with a panel."""
     from ripeness.report import render_page
 
-    return lambda panel: render_page(made_up_summary(), tree, made_up_record(), None, made_up_explained() | {"panel": panel})
+    return lambda panel: render_page(made_up_summary(), tree, made_up_record(), None, made_up_attribution() | {"panel": panel})
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ from ripeness.workflow.request import Request
 
 NB = "\u00a0"
 Place = tuple[str | int, ...]
-TEMPLATE = '{% import "macros.html" as m with context %}{{ explained.since }} {{ explained.next }} {% include "attribution.html" %}'
+TEMPLATE = '{% import "macros.html" as m with context %}{{ attribution.since }} {{ attribution.next }} {% include "attribution.html" %}'
 # stored and not said: what names a run, other horizons, curves for other uses, errors that only decide between words
 UNSAID = (
     r"scenarios\.scenarios\.\d+\.(by_week|conditions|paths)\..*",
@@ -45,14 +45,14 @@ UNSAID = (
 
 
 @pytest.fixture
-def say(summary: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, Any]], str]:
+def text_of(summary: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, Any]], str]:
     """The sections as text, a chart as its words."""
     monkeypatch.setattr(attribution, "both_widths", lambda _name, text, _plot: Markup("<svg>{}</svg>").format(text))
     row = sentences.forecast_of(summary, "round", "mixture", 13)
     claims = {claim["id"]: claim for claim in summary["claims"]}
 
-    def render(explained: dict[str, Any]) -> str:
-        context = _context(summary) | {"explained": attribution_sections(explained, summary), "row": row, "claims_by_id": claims}
+    def render(stored_attribution: dict[str, Any]) -> str:
+        context = _context(summary) | {"attribution": attribution_sections(stored_attribution, summary), "row": row, "claims_by_id": claims}
         return _environment().from_string(TEMPLATE).render(context)
 
     return render
@@ -76,17 +76,19 @@ def changed(content: dict[str, Any], place: Place, value: Any) -> dict[str, Any]
     return copy
 
 
-def test_every_stored_number_is_said_or_named_as_unsaid(explained: dict[str, Any], say: Callable[[dict[str, Any]], str]) -> None:
-    before = say(explained)
+def test_every_stored_number_is_printed_or_listed_as_not_printed(
+    stored_attribution: dict[str, Any], text_of: Callable[[dict[str, Any]], str]
+) -> None:
+    before = text_of(stored_attribution)
     silent, seen = [], set()
-    for place, value in numbers_in(explained):
+    for place, value in numbers_in(stored_attribution):
         if place[-1] in ("headline_weeks", "weeks") and place != ("scenarios", "inverse", "weeks"):
             continue  # names of horizons: other numbers hang on them
         name = ".".join(map(str, place))
         unsaid = [pattern for pattern in UNSAID if re.fullmatch(pattern, name)]
         seen.update(unsaid)
         other = (value + 0.37) % 1.0 if 0 <= value <= 1 else value + 31
-        if not unsaid and say(changed(explained, place, other)) == before:
+        if not unsaid and text_of(changed(stored_attribution, place, other)) == before:
             silent.append(name)
     assert silent == []
     assert {*UNSAID} == seen, "nothing stored is named so: remove it"
@@ -122,15 +124,15 @@ def test_every_stored_number_is_said_or_named_as_unsaid(explained: dict[str, Any
         (("watch", "since"), None, "What to watch"),
     ],
 )
-def test_another_number_is_said_in_other_words(
-    explained: dict[str, Any], say: Callable[[dict[str, Any]], str], place: Place, value: Any, words: str
+def test_another_number_gives_another_sentence(
+    stored_attribution: dict[str, Any], text_of: Callable[[dict[str, Any]], str], place: Place, value: Any, words: str
 ) -> None:
-    after = say(changed(explained, place, value))
+    after = text_of(changed(stored_attribution, place, value))
     assert words in after
     if place == ("watch", "since"):
-        assert "Crossed since 16 March 2031" in say(explained) and "Crossed" not in after
+        assert "Crossed since 16 March 2031" in text_of(stored_attribution) and "Crossed" not in after
     else:
-        assert words not in say(explained)
+        assert words not in text_of(stored_attribution)
 
 
 HEADLINE = {
@@ -148,11 +150,11 @@ HEADLINE = {
 def test_the_headline_s_sentences_follow_its_numbers(summary: dict[str, Any], name: str) -> None:
     row = dict(sentences.forecast_of(summary, "round", "mixture", 13) or {})
     value, words = HEADLINE[name]
-    said = [f"{sentences.answer(summary, one)} {sentences.why(one)}" for one in (row, row | {name: value})]
-    assert words in said[1] and words not in said[0]
+    text = [f"{sentences.answer(summary, one)} {sentences.why(one)}" for one in (row, row | {name: value})]
+    assert words in text[1] and words not in text[0]
 
 
-def test_the_state_of_talks_and_the_last_forecast_are_said(summary: dict[str, Any]) -> None:
+def test_the_state_of_talks_and_the_last_forecast_are_printed(summary: dict[str, Any]) -> None:
     summary["dormancy"] |= {"weeks": 23, "missed_round_probability": 0.09}
     assert "23 weeks back" in sentences.state_of_talks(summary) and f"missed is 9{NB}%" in sentences.state_of_talks(summary)
     row = sentences.forecast_of(summary, "round", "mixture", 13)
@@ -160,71 +162,75 @@ def test_the_state_of_talks_and_the_last_forecast_are_said(summary: dict[str, An
     assert row is not None and f"Down eight points from 25{NB}% in the forecast of 23 March 2031" in sentences.change(summary, row)
 
 
-def test_what_stayed_and_what_stands_out_from_nothing(explained: dict[str, Any]) -> None:
-    news = explained["news"] | {"total_points": 0.01, "lines": []}
+def test_what_stayed_and_what_stands_out_from_nothing(stored_attribution: dict[str, Any]) -> None:
+    news = stored_attribution["news"] | {"total_points": 0.01, "lines": []}
     assert since_sentence(news) == f"Since 16 March 2031 the chance has stayed at 17.4{NB}%."
-    news = explained["news"] | {"lines": explained["news"]["lines"][3:]}
+    news = stored_attribution["news"] | {"lines": stored_attribution["news"]["lines"][3:]}
     assert since_sentence(news).endswith("no single cause stands out from Monte Carlo error.")
 
 
-def test_the_whole_is_held_against_its_parts(explained: dict[str, Any]) -> None:
-    told = explained["scenarios"]
-    (more,) = together_sentences(told)
+def test_the_whole_is_held_against_its_parts(stored_attribution: dict[str, Any]) -> None:
+    scenarios = stored_attribution["scenarios"]
+    (more,) = together_sentences(scenarios)
     assert "which adds up to +17 points. “A famine while old friends write”: +23, 6 points more" in more
-    row = told["scenarios"][3]["contrasts"][1]
+    row = scenarios["scenarios"][3]["contrasts"][1]
     row["change"] = 16.9
-    assert together_sentences(told)[0].endswith("+17, about as much.")
+    assert together_sentences(scenarios)[0].endswith("+17, about as much.")
     row["change"] = 12.0
-    assert "+12, 5 points less" in together_sentences(told)[0]
+    assert "+12, 5 points less" in together_sentences(scenarios)[0]
 
 
-def test_none_raises_and_none_lowers(explained: dict[str, Any]) -> None:
-    told = explained["scenarios"]
-    up, down = ({**told, "scenarios": [one]} for one in told["scenarios"][1:3])
+def test_none_raises_and_none_lowers(stored_attribution: dict[str, Any]) -> None:
+    scenarios = stored_attribution["scenarios"]
+    up, down = ({**scenarios, "scenarios": [one]} for one in scenarios["scenarios"][1:3])
     assert "None would lower it." in scenario_sentences(up)
     assert "None of these would raise it." in scenario_sentences(down)
 
 
-def test_charts_draw_what_is_stored(explained: dict[str, Any]) -> None:
-    news, told = explained["news"], explained["scenarios"]
+def test_charts_draw_what_is_stored(stored_attribution: dict[str, Any]) -> None:
+    news, scenarios = stored_attribution["news"], stored_attribution["scenarios"]
     axes = plot_news(news).axes[0]
     bars = [(bar.get_x(), bar.get_width()) for bar in axes.patches]
     assert bars[0] == pytest.approx((15.92, -1.62)) and bars[1] == pytest.approx((14.30, 3.41))
     assert sum(width for _, width in bars) == pytest.approx(1.48)
-    axes = plot_scenarios(told).axes[0]
+    axes = plot_scenarios(scenarios).axes[0]
     dots = [line.get_xdata()[0] for line in axes.lines if line.get_marker() == "o"]
-    assert dots == [one["contrasts"][1]["change"] for one in by_change(told)] == sorted(dots, reverse=True)
+    assert dots == [one["contrasts"][1]["change"] for one in by_change(scenarios)] == sorted(dots, reverse=True)
 
 
-def test_many_releases_are_folded(explained: dict[str, Any]) -> None:
-    watch = explained["watch"]
+def test_many_releases_are_folded(stored_attribution: dict[str, Any]) -> None:
+    watch = stored_attribution["watch"]
     watch["releases"] *= SHOWN
     section = watch_section(watch)
     assert (len(section["first"]), len(section["rest"])) == (SHOWN, SHOWN)
     assert watch_section(watch | {"releases": []})["sentences"] == ["No release is expected before 29 June 2031."]
 
 
-def test_a_release_without_a_fixed_day_is_told_as_such(explained: dict[str, Any], say: Callable[[dict[str, Any]], str]) -> None:
-    first = explained["watch"]["releases"][0]
+def test_a_release_without_a_fixed_day_is_reported_as_such(
+    stored_attribution: dict[str, Any], text_of: Callable[[dict[str, Any]], str]
+) -> None:
+    first = stored_attribution["watch"]["releases"][0]
     first |= {"scheduled": False, "title": "Poll of bakers"}
-    text = say(explained)
+    text = text_of(stored_attribution)
     assert "on a fixed day, “Coal" in text and "“Poll of bakers”, expected" not in text
     assert (
         "One release is expected before 29 June 2031, none of them by 6 April 2031. One series without a fixed day may bring a value"
         in text
     )
     assert text.count("no fixed day") == text.count(", as if it came on 2 April 2031") == 1 and text.count("period to 31 March 2031") == 1
-    explained["watch"]["releases"] = [first]
-    assert "may move it most" not in say(explained) and "No release is expected before 29 June 2031. One series without" in say(explained)
+    stored_attribution["watch"]["releases"] = [first]
+    assert "may move it most" not in text_of(
+        stored_attribution
+    ) and "No release is expected before 29 June 2031. One series without" in text_of(stored_attribution)
 
 
 def test_the_page_has_the_sections_and_its_first_screen_leads_there(
-    summary: dict[str, Any], tree: xr.DataTree, record: dict[str, Any], explained: dict[str, Any]
+    summary: dict[str, Any], tree: xr.DataTree, record: dict[str, Any], stored_attribution: dict[str, Any]
 ) -> None:
-    page = render_page(summary, tree, record, None, explained)
+    page = render_page(summary, tree, record, None, stored_attribution)
     assert re.findall(r'<h2 id="([^"]+)"', page)[:5] == ["horizons", "news", "scenarios", "watch", "how"]
     hero = page[: page.index("<main>")]
-    assert str(escape(since_sentence(explained["news"]))) in hero
+    assert str(escape(since_sentence(stored_attribution["news"]))) in hero
     assert all(link in hero for link in ('href="#news"', 'href="#scenarios"', 'href="#watch"'))
     assert '<a href="#claim-plenty-hardens">' in page[page.index('id="scenario-famine"') : page.index('id="inverse"')]
     assert "<script" not in page.lower() and "<img" not in page.lower()
@@ -232,40 +238,40 @@ def test_the_page_has_the_sections_and_its_first_screen_leads_there(
     assert len(ids) == len(set(ids)) and set(re.findall(r'href="#([^"]+)"', page)) <= set(ids)
 
 
-def test_a_change_that_needs_a_fit_says_how_to_get_it(summary: dict[str, Any], say: Callable[[dict[str, Any]], str]) -> None:
-    page = say({"news": {"from": "2031-01-05", "to": "2031-03-30", "reason": "a round was <added>"}})
+def test_a_change_that_needs_a_fit_says_how_to_get_it(summary: dict[str, Any], text_of: Callable[[dict[str, Any]], str]) -> None:
+    page = text_of({"news": {"from": "2031-01-05", "to": "2031-03-30", "reason": "a round was <added>"}})
     assert "<code>ripeness news 2031-01-05 2031-03-30</code>" in page and "a round was &lt;added&gt;" in page
     assert 'id="scenarios"' not in page and 'id="watch"' not in page
 
 
-def test_a_dollar_in_a_title_is_a_dollar(explained: dict[str, Any], summary: dict[str, Any]) -> None:
-    first = explained["scenarios"]["scenarios"][0]
+def test_a_dollar_in_a_title_is_a_dollar(stored_attribution: dict[str, Any], summary: dict[str, Any]) -> None:
+    first = stored_attribution["scenarios"]["scenarios"][0]
     first["title"] = r"Oil at $45, aid $\foo$ more"
-    assert r"aid $\foo$" in str(attribution_sections(explained, summary)["scenarios"]["figure"])
+    assert r"aid $\foo$" in str(attribution_sections(stored_attribution, summary)["scenarios"]["figure"])
 
 
-def test_a_change_over_many_weeks_needs_several_fits(say: Callable[[dict[str, Any]], str]) -> None:
+def test_a_change_over_many_weeks_needs_several_fits(text_of: Callable[[dict[str, Any]], str]) -> None:
     asked = {"from": "2030-01-06", "to": "2031-03-30", "reason": "too far"}
-    page = say({"news": asked})
+    page = text_of({"news": asked})
     assert "needs a new fit (too far)" in page and "nothing to compare it with" not in page
-    assert "needs several new fits, about one for each nine weeks (too far)" in say({"news": asked | {"weeks_a_fit": 9}})
+    assert "needs several new fits, about one for each nine weeks (too far)" in text_of({"news": asked | {"weeks_a_fit": 9}})
 
 
-def test_time_is_imagined_where_rounds_were_held(explained: dict[str, Any]) -> None:
-    news = explained["news"]
+def test_time_is_imagined_where_rounds_were_held(stored_attribution: dict[str, Any]) -> None:
+    news = stored_attribution["news"]
     assert "in which no round was found, took away 1.6 points" in " ".join(news_sentences(news))
     news["lines"][0]["label"] = "2 weeks, had no round been found"
     news["lines"].append({"label": "rounds held, with a new fit: 2031-03-20", "kind": "rounds", "points": 0.5, "mcse": 0.1})
-    said = " ".join(news_sentences(news))
-    assert "Had no round been found, the passing of time would have taken away 1.6 points." in said and "in which no round" not in said
-    assert "rounds held, with a new fit: 2031-03-20 added 0.5 points" in said
+    text = " ".join(news_sentences(news))
+    assert "Had no round been found, the passing of time would have taken away 1.6 points." in text and "in which no round" not in text
+    assert "rounds held, with a new fit: 2031-03-20 added 0.5 points" in text
     assert "2 weeks, had no round been found, would have taken away 1.6 points" in since_sentence(news)
     news["lines"][0]["points"] = 0.01
     assert "the passing of time would have changed nothing to speak of." in " ".join(news_sentences(news))
 
 
-def test_a_level_below_the_forecast_asks_conditions_to_shut(explained: dict[str, Any], summary: dict[str, Any]) -> None:
-    inverse = explained["scenarios"]["inverse"]
+def test_a_level_below_the_forecast_asks_conditions_to_shut(stored_attribution: dict[str, Any], summary: dict[str, Any]) -> None:
+    inverse = stored_attribution["scenarios"]["inverse"]
     east, west = inverse["conditions"]
     assert "is to open “" in inverse_section(inverse, summary)["sentence"]
     assert "however far it opened." in inverse_section(inverse | {"conditions": [west]}, summary)["sentence"]
@@ -274,17 +280,20 @@ def test_a_level_below_the_forecast_asks_conditions_to_shut(explained: dict[str,
     assert "however far it shut." in inverse_section(inverse | {"conditions": below[1:]}, summary)["sentence"]
 
 
-def test_page_and_command_tell_the_inverse_and_plausibility_alike(
-    explained: dict[str, Any], say: Callable[[dict[str, Any]], str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_page_and_command_print_the_inverse_and_plausibility_alike(
+    stored_attribution: dict[str, Any],
+    text_of: Callable[[dict[str, Any]], str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    told = explained["scenarios"]
-    told["inverse"]["weeks"] = 39
-    monkeypatch.setattr("ripeness.workflow.scenarios.run_scenarios", lambda *_: told)
+    scenarios = stored_attribution["scenarios"]
+    scenarios["inverse"]["weeks"] = 39
+    monkeypatch.setattr("ripeness.workflow.scenarios.run_scenarios", lambda *_: scenarios)
     show_scenarios(Request(Path()), [], False, 0.5, False)
     printed = capsys.readouterr().out
-    page = say(explained)
+    page = text_of(stored_attribution)
     assert page.count("As forecast, mean of 39 weeks") == 3 and "as forecast, mean of 39 weeks" in printed
     assert "pen now" not in page + printed
-    for one in told["scenarios"]:
+    for one in scenarios["scenarios"]:
         assert f" {sentences.share(one['plausible'])} " in printed and f">{sentences.share(one['plausible'])}<" in page
     assert f"under 0.1{NB}%" in printed

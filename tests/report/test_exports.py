@@ -73,13 +73,13 @@ def test_the_brief_says_the_numbers_of_the_page(summary: dict[str, Any]) -> None
     assert "# A \\[war\\](http://x) \\<b\\>of\\</b\\> \\*words\\*" in write_brief(summary)
 
 
-def test_the_brief_says_what_is_explained(summary: dict[str, Any], explained: dict[str, Any]) -> None:
-    brief, bare = write_brief(summary, explained), write_brief(summary)
+def test_the_brief_says_what_is_explained(summary: dict[str, Any], stored_attribution: dict[str, Any]) -> None:
+    brief, bare = write_brief(summary, stored_attribution), write_brief(summary)
     for head in ("## Why it moved", "## What would move it", "## What to watch"):
         assert head in brief and head not in bare
     assert "“Bread baked” added 3.4 points" in brief and "by 1.3 points on average" in brief and "\\<img" in brief
-    explained["news"]["lines"][1]["points"] = 8.8
-    assert "“Bread baked” added 8.8 points" in write_brief(summary, explained)
+    stored_attribution["news"]["lines"][1]["points"] = 8.8
+    assert "“Bread baked” added 8.8 points" in write_brief(summary, stored_attribution)
     assert "This is the first forecast" in bare and "This is the first forecast" not in brief
     missing = {"news": {"from": "2031-01-05", "to": "2031-03-30", "reason": "no fit"}}
     assert "This is the first forecast" in write_brief(summary, missing)

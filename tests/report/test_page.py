@@ -124,9 +124,9 @@ def test_every_picture_has_words(page: str) -> None:
 
 
 def test_same_input_same_bytes(
-    summary: dict[str, Any], tree: xr.DataTree, record: dict[str, Any], explained: dict[str, Any], page: str
+    summary: dict[str, Any], tree: xr.DataTree, record: dict[str, Any], stored_attribution: dict[str, Any], page: str
 ) -> None:
-    assert render_page(summary, tree, record, None, explained) == page
+    assert render_page(summary, tree, record, None, stored_attribution) == page
 
 
 def test_assumed_marks_what_the_data_did_not_move(page: str) -> None:

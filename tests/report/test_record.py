@@ -23,11 +23,11 @@ def emptied(record: dict[str, Any]) -> dict[str, Any]:
     return record | {"counts": {"ahead": zero, "hindsight": zero}, "scores": [], "resolved": [], "history": []}
 
 
-def test_counts_are_said_apart(record: dict[str, Any]) -> None:
-    said = record_sentences(record)
-    assert said[0] == "22 forecasts issued ahead up to 30 March 2031: four open, 17 resolved and one void."
-    assert said[1].startswith("Four forecasts in hindsight") and "none open, four resolved and none void" in said[1]
-    assert said[2].startswith("One open forecast is past the target")
+def test_ahead_and_hindsight_are_counted_apart(record: dict[str, Any]) -> None:
+    lines = record_sentences(record)
+    assert lines[0] == "22 forecasts issued ahead up to 30 March 2031: four open, 17 resolved and one void."
+    assert lines[1].startswith("Four forecasts in hindsight") and "none open, four resolved and none void" in lines[1]
+    assert lines[2].startswith("One open forecast is past the target")
 
 
 def test_with_nothing_resolved_one_sentence_says_so(record: dict[str, Any], summary: dict[str, Any], tree: xr.DataTree) -> None:
@@ -47,9 +47,9 @@ def test_an_empty_ledger_has_no_chart(record: dict[str, Any], summary: dict[str,
 
 def test_hindsight_alone_is_no_proof(record: dict[str, Any]) -> None:
     record["counts"]["ahead"] = dict.fromkeys(record["counts"]["ahead"], 0)
-    said = record_sentences(record)
-    assert said[0] == "No forecast was issued ahead up to 30 March 2031."
-    assert "They are no proof of foresight" in said[2]
+    lines = record_sentences(record)
+    assert lines[0] == "No forecast was issued ahead up to 30 March 2031."
+    assert "They are no proof of foresight" in lines[2]
 
 
 def test_every_resolved_forecast_has_its_row_with_outcome_and_scores(page: str, record: dict[str, Any]) -> None:

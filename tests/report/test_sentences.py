@@ -130,10 +130,10 @@ def test_clusters_part_where_talks_were_dormant() -> None:
 
 
 def test_limits_speak_of_this_run(summary: dict[str, Any]) -> None:
-    said = dict(say.limits(summary))
-    assert "Three rounds on record fall into two clusters, beginning in April 2030 and November 2030" in said["Few events"]
-    assert f"moved 2 noticeably. The other 4 (67{SPACE}%)" in said["The prior leads"]
-    assert said["Factors nobody measures"].startswith("Trust:")
-    assert said["Slow trends"].startswith("Supply:")
-    assert "Coal" in said["Late data"]
-    assert "Contacts are a sample" not in said  # this war has no indicator of contacts
+    limits = dict(say.limits(summary))
+    assert "Three rounds on record fall into two clusters, beginning in April 2030 and November 2030" in limits["Few events"]
+    assert f"moved 2 noticeably. The other 4 (67{SPACE}%)" in limits["The prior leads"]
+    assert limits["Factors nobody measures"].startswith("Trust:")
+    assert limits["Slow trends"].startswith("Supply:")
+    assert "Coal" in limits["Late data"]
+    assert "Contacts are a sample" not in limits  # this war has no indicator of contacts

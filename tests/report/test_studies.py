@@ -14,7 +14,7 @@ from ripeness.report import render_page
 from ripeness.report.studies import population_table, read_studies, score_table, trust_section
 
 WEEKS = 13
-MADE = {
+ABOUT = {
     "command": "ripeness backtest",
     "date": "2031-04-01",
     "seed": 7,
@@ -70,7 +70,7 @@ def reports(tmp_path: Path) -> Path:
     (folder / "sbc_simulations.csv").write_text("simulation,model,rank headline[13 weeks]\n0,right,40\n1,right,80\n", "utf-8")
     band = {"lower": np.zeros(100).tolist(), "upper": np.ones(100).tolist()}
     for name in ("backtest", "sensitivity", "scorecard", "sbc"):
-        (folder / f"{name}.json").write_text(json.dumps(MADE | {"band": band}), "utf-8")
+        (folder / f"{name}.json").write_text(json.dumps(ABOUT | {"band": band}), "utf-8")
     return tmp_path
 
 

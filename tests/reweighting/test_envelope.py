@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ripeness.reweighting.sites import factorise, find_noise, place_states, solve_back, solve_onward, terms_of, variance_of
+from ripeness.reweighting.sites import (
+    back_substitution,
+    factorise,
+    find_noise,
+    forward_substitution,
+    log_normaliser,
+    place_states,
+    variance_of,
+)
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -48,28 +56,28 @@ def test_the_factors_give_the_matrix_back(case: tuple[int, int, int, bool], firs
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_solving_onward_and_back_is_solving(case: tuple[int, int, int, bool]) -> None:
+def test_forward_and_back_substitution_solve_the_system(case: tuple[int, int, int, bool]) -> None:
     dense, envelope = matrix(*case)
     b, spread = factorised(dense, envelope)
     right = np.random.default_rng(9).normal(size=len(dense))
     x = right.copy()
-    solve_onward(b, envelope, x, 0, len(x) // 2)
-    solve_onward(b, envelope, x, len(x) // 2, len(x))
+    forward_substitution(b, envelope, x, 0, len(x) // 2)
+    forward_substitution(b, envelope, x, len(x) // 2, len(x))
     v = x.copy()
     x *= spread
-    solve_back(b, envelope, x)
+    back_substitution(b, envelope, x)
     np.testing.assert_allclose(x, np.linalg.solve(dense, right), rtol=1e-10, atol=1e-12)
     # ½ (bᵀA⁻¹b − log|A|), in two parts as in one
     whole = 0.5 * (right @ np.linalg.solve(dense, right) - np.linalg.slogdet(dense)[1])
     half = len(x) // 2
-    assert terms_of(spread, v, 0, half) + terms_of(spread, v, half, len(x)) == pytest.approx(whole, rel=1e-11, abs=1e-11)
+    assert log_normaliser(spread, v, 0, half) + log_normaliser(spread, v, half, len(x)) == pytest.approx(whole, rel=1e-11, abs=1e-11)
 
 
 def test_many_states_do_not_overflow_the_product_of_their_spreads() -> None:
     dense = np.diag(np.geomspace(1e-30, 1e30, 61))
     envelope = np.maximum(np.arange(61) - 1, 0).astype(np.int64)
     spread = factorised(dense, envelope)[1]
-    assert terms_of(spread, np.zeros(61), 0, 61) == pytest.approx(0.0, abs=1e-9)
+    assert log_normaliser(spread, np.zeros(61), 0, 61) == pytest.approx(0.0, abs=1e-9)
 
 
 @pytest.mark.parametrize("case", CASES)

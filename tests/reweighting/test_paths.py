@@ -182,7 +182,7 @@ def test_a_new_knot_is_integrated_with_its_move(make_spec: Maker, make_draws: Dr
     assert (np.abs(weighted.mean(axis=0)) < 4.5 * weighted.std(axis=0) / np.sqrt(DRAWS) + 2e-3).all()
 
 
-def test_a_factor_of_which_nothing_new_is_said_runs_on_by_its_prior(make_spec: Maker, make_draws: DrawsMaker) -> None:
+def test_a_factor_without_new_rows_is_simulated_from_its_prior(make_spec: Maker, make_draws: DrawsMaker) -> None:
     base, new = make_spec(5, GROUND, VISITS), make_spec(8, GROUND, VISITS)
     draws = alike(make_draws(1, 1, 5, seed=1))
     found = redraw_paths(base, new, WINDOW, draws, np.random.SeedSequence(0))

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from ripeness.model.spec import ModelSpec
-from ripeness.reweighting.refusals import MADE_WITH, beyond_window, made_otherwise, untrustworthy
+from ripeness.reweighting.refusals import INPUT_CHANGES, beyond_window, changed_inputs, untrustworthy
 from ripeness.reweighting.weights import LARGEST_ERROR, LARGEST_KHAT, Weights
 from ripeness.reweighting.window import Window
 
@@ -95,12 +95,15 @@ def test_other_indicators_are_another_model(make_spec: Maker) -> None:
     assert beyond_window(base, new, WINDOW) == ["the indicators have changed"]
 
 
-def test_what_a_fit_was_made_with(make_spec: Maker) -> None:
-    made = dict.fromkeys(MADE_WITH, "the same")
-    assert made_otherwise(made, made) == []
-    for key, words in MADE_WITH.items():
-        assert made_otherwise(made, made | {key: "another"}) == [words]
-    assert made_otherwise(made, made | {"priors_hash": "b", "code_version": "b"}) == ["the priors have changed", "the program has changed"]
+def test_inputs_of_a_fit(make_spec: Maker) -> None:
+    inputs = dict.fromkeys(INPUT_CHANGES, "the same")
+    assert changed_inputs(inputs, inputs) == []
+    for key, words in INPUT_CHANGES.items():
+        assert changed_inputs(inputs, inputs | {key: "another"}) == [words]
+    assert changed_inputs(inputs, inputs | {"priors_hash": "b", "code_version": "b"}) == [
+        "the priors have changed",
+        "the program has changed",
+    ]
 
 
 def test_weights_have_to_be_trusted() -> None:

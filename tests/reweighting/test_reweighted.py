@@ -152,8 +152,8 @@ def test_draws_are_reweighted_one_by_one(at: Any) -> None:
     # whatever is made of one draw does not hang on the others, but for the random numbers: so a permutation only permutes
     (base, vintage), (new, _) = at(BASE), at(NEW)
     fit = stored(base, vintage, names.OUTSIDE)
-    turned = with_draws(fit, np.arange(STORED_HERE)[::-1])
-    first, second = (update_fit(base, new, one, np.random.SeedSequence(0)) for one in (fit, turned))
+    reversed_fit = with_draws(fit, np.arange(STORED_HERE)[::-1])
+    first, second = (update_fit(base, new, one, np.random.SeedSequence(0)) for one in (fit, reversed_fit))
     np.testing.assert_allclose(first.log_ratio, second.log_ratio[::-1], rtol=1e-12)
 
 

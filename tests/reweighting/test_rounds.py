@@ -16,7 +16,7 @@ from ripeness.model.spec import ModelSpec
 from ripeness.model.terms import conditions as inner
 from ripeness.model.terms.dormancy_filter import filter_dormancy
 from ripeness.model.terms.outside import outside_basis
-from ripeness.model.terms.record import filter_onward
+from ripeness.model.terms.record import filter_forward
 from ripeness.reweighting.reweighted import match_sensitivity, rounds_in_window
 
 Array = NDArray[np.float64]
@@ -45,7 +45,7 @@ def case(found: list[int], seed: int = 0) -> tuple[Array, Array, Array, Array, A
 
 def dormancy_after(outside: Array, multiplier: Array, announced: Array, sensitivity: Array, found: Array, whole: bool) -> Array:
     """Dormancy after a record that begins after a round."""
-    state: Array = filter_onward(outside, multiplier, announced, sensitivity, found, np.ones((len(outside), 1)), whole)[1]
+    state: Array = filter_forward(outside, multiplier, announced, sensitivity, found, np.ones((len(outside), 1)), whole)[1]
     return state
 
 
@@ -60,7 +60,7 @@ def test_begun_in_the_middle_it_is_the_whole_recursion(found: list[int], first: 
     outside, multiplier, announced, sensitivity, held = case(found)
     state = dormancy_after(outside, multiplier[:, :first], announced[:, :first], sensitivity[:, :first], held[:first], True)
     parts = (values[:, first:] for values in (multiplier, announced, sensitivity))
-    log_likelihood, after, _ = filter_onward(outside, *parts, held[first:], state, whole)
+    log_likelihood, after, _ = filter_forward(outside, *parts, held[first:], state, whole)
     expected = [filter_dormancy(outside[s], multiplier[s], announced[s], sensitivity[s], held)[0][first:].sum() for s in range(DRAWS)]
     np.testing.assert_allclose(log_likelihood.sum(axis=1), expected, rtol=1e-11)
     np.testing.assert_allclose(after, dormancy_after(outside, multiplier, announced, sensitivity, held, whole), rtol=1e-10, atol=1e-15)
@@ -68,7 +68,7 @@ def test_begun_in_the_middle_it_is_the_whole_recursion(found: list[int], first: 
     # searched perfectly, what is found is what happens: the likelihood of a week is the chance of what was seen there
     sure = np.ones_like(parts_of(sensitivity, first))
     multipliers, added = parts_of(multiplier, first), parts_of(announced, first)
-    log_likelihood, _, chance = filter_onward(outside, multipliers, added, sure, held[first:], state, whole)
+    log_likelihood, _, chance = filter_forward(outside, multipliers, added, sure, held[first:], state, whole)
     seen = np.where(held[first:] > 0, chance, 1.0 - chance)
     np.testing.assert_allclose(np.log(seen), log_likelihood, rtol=1e-11)
 

@@ -132,7 +132,7 @@ def test_mixing_precisions_go_to_their_mean_field_values(make_rows: Any, design:
         np.testing.assert_allclose(week_known[s, free_weeks], (1 - spread * tight)[free_weeks], atol=1e-10)
 
 
-def test_an_innovation_of_which_no_row_speaks_is_not_known_at_all(make_rows: Any) -> None:
+def test_an_innovation_without_rows_has_no_information(make_rows: Any) -> None:
     rows = make_rows(5, True, False, [(0, 0, CONTINUOUS, 0.0)])
     *_, by_week, _, knows_week = fit_sites(rows, np.ones((2, 1)), np.ones((2, 5)), NONE, np.array([1, 4], dtype=np.int64))
     np.testing.assert_allclose(knows_week[:, [1, 4]], 0.0, atol=1e-12)

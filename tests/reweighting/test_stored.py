@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ripeness import names
 from ripeness.errors import RipenessError
 from ripeness.model.spec import ModelSpec
-from ripeness.reweighting.refusals import MADE_WITH
+from ripeness.reweighting.refusals import INPUT_CHANGES
 from ripeness.reweighting.reweighted import StoredFit
 from ripeness.reweighting.stored import read_about, read_base, write_base
 from ripeness.reweighting.weights import Anchor
@@ -24,7 +24,7 @@ from ripeness.workflow.forecasts import find_base
 from ripeness.workflow.run import BASE
 
 Array = NDArray[np.float64]
-MAKING = {key: f"{key} then" for key in MADE_WITH}
+FIT_INPUTS = {key: f"{key} then" for key in INPUT_CHANGES}
 SUMMARY = {"gate": {"passed": True}, "probability": 0.123456789, "title": "Übung"}
 
 
@@ -45,7 +45,7 @@ def fit(make_draws: Callable[..., dict[str, Array]]) -> StoredFit:
 
 def store(folder: Path, spec: ModelSpec, fit: StoredFit, **other: Any) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
-    write_base(folder / BASE, {"run_id": "a" * 12, **MAKING, **other}, spec, {"some_fit": fit}, SUMMARY)
+    write_base(folder / BASE, {"run_id": "a" * 12, **FIT_INPUTS, **other}, spec, {"some_fit": fit}, SUMMARY)
     return folder / BASE
 
 
@@ -99,19 +99,19 @@ def test_another_schema_is_refused(tmp_path: Path, spec: ModelSpec, fit: StoredF
         read_base(path)
 
 
-def test_the_base_is_the_newest_fit_that_was_made_alike(tmp_path: Path, spec: ModelSpec, fit: StoredFit) -> None:
+def test_the_base_is_the_newest_fit_of_the_same_inputs(tmp_path: Path, spec: ModelSpec, fit: StoredFit) -> None:
     from datetime import date
 
-    assert find_base(tmp_path, date(2025, 1, 1), MAKING) == []
+    assert find_base(tmp_path, date(2025, 1, 1), FIT_INPUTS) == []
     store(tmp_path / "2024-03-03", spec, fit, run_id="b" * 12)
     store(tmp_path / "2024-03-10", spec, fit, run_id="c" * 12)
     store(tmp_path / "2024-03-17", spec, fit, run_id="d" * 12, priors_hash="others")
     store(tmp_path / "2024-03-31", spec, fit, run_id="e" * 12)
-    assert find_base(tmp_path, date(2024, 3, 24), MAKING) == tmp_path / "2024-03-10" / BASE
-    assert find_base(tmp_path, date(2024, 3, 9), MAKING) == tmp_path / "2024-03-03" / BASE
-    found = find_base(tmp_path, date(2024, 3, 24), MAKING | {"code_version": "another", "seed": "another"})
-    assert found == [MADE_WITH["priors_hash"], MADE_WITH["code_version"], MADE_WITH["seed"]]
-    any_seed = {key: value for key, value in MAKING.items() if key != "seed"}
+    assert find_base(tmp_path, date(2024, 3, 24), FIT_INPUTS) == tmp_path / "2024-03-10" / BASE
+    assert find_base(tmp_path, date(2024, 3, 9), FIT_INPUTS) == tmp_path / "2024-03-03" / BASE
+    found = find_base(tmp_path, date(2024, 3, 24), FIT_INPUTS | {"code_version": "another", "seed": "another"})
+    assert found == [INPUT_CHANGES["priors_hash"], INPUT_CHANGES["code_version"], INPUT_CHANGES["seed"]]
+    any_seed = {key: value for key, value in FIT_INPUTS.items() if key != "seed"}
     store(tmp_path / "2024-03-24", spec, fit, run_id="f" * 12, seed=99)
     assert find_base(tmp_path, date(2024, 3, 24), any_seed) == tmp_path / "2024-03-24" / BASE
-    assert find_base(tmp_path, date(2024, 3, 24), MAKING) == tmp_path / "2024-03-10" / BASE
+    assert find_base(tmp_path, date(2024, 3, 24), FIT_INPUTS) == tmp_path / "2024-03-10" / BASE

@@ -125,11 +125,11 @@ def test_rows_have_the_moments_that_whole_paths_give_them(k: int, kept: int, mak
     moments = Moments(spec, draws)
     strength = strengths(found, draws["path"][:, k, kept + 1 :])
     measured, counted = spec.panel.measured, spec.panel.counted
-    for j, ((i, first, last), said) in enumerate(found.contents.items()):
+    for j, ((i, first, last), content) in enumerate(found.contents.items()):
         if i < len(measured.indicators):
             row = np.flatnonzero((measured.indicator == i) & (measured.first == first) & (measured.last == last))[0]
             residual = found.rows.target[:, j] - found.rows.slope[:, j] * strength[:, j]
-            np.testing.assert_allclose(residual, said[0] - moments.location[:, row], rtol=1e-10, atol=1e-12)
+            np.testing.assert_allclose(residual, content[0] - moments.location[:, row], rtol=1e-10, atol=1e-12)
             np.testing.assert_allclose(found.rows.precision[:, j], moments.spread[:, row] ** -2, rtol=1e-12)
             assert found.rows.counted[j] == CONTINUOUS
         else:
@@ -138,7 +138,7 @@ def test_rows_have_the_moments_that_whole_paths_give_them(k: int, kept: int, mak
                 found.rows.target[:, j] + found.rows.slope[:, j] * strength[:, j], moments.log_mean[:, row], rtol=1e-10
             )
             np.testing.assert_array_equal(found.rows.precision[:, j], moments.dispersion[:, row])
-            assert found.rows.counted[j] == said[0] == counted.count[row]
+            assert found.rows.counted[j] == content[0] == counted.count[row]
     assert len(found.contents) == sum(key[2] > kept for key in rows_by_factor(spec)[k]) > 0
     np.testing.assert_array_equal(found.rows.before, draws["path"][:, k, kept])
     np.testing.assert_allclose(found.rows.persistence, 0.5 ** (1 / draws["half_life"][:, k]))
@@ -189,7 +189,7 @@ def test_a_new_knot_moves_the_level_of_all_weeks_after_the_last_one(make_spec: M
     np.testing.assert_allclose(found.rows.step, draws["level"][:, 0])
 
 
-def test_rows_are_told_apart_by_what_they_say(make_spec: Maker) -> None:
+def test_rows_are_distinguished_by_their_content(make_spec: Maker) -> None:
     spec = make_spec(12, ROWS, COUNTS)
     found = rows_by_factor(spec)
     assert found[COST][2, 8, 11] == (0.6, 2.0, 0.0) and found[HOST][3, 10, 10] == (7.0, 0.2, 1.0)

@@ -51,7 +51,7 @@ def test_a_mean_is_the_same_however_far_the_file_reaches(tmp_path: Path) -> None
     assert len(set(found)) == 1
 
 
-def test_rouble_leaves_carried_days_out(tmp_path: Path) -> None:
+def test_rouble_leaves_repeated_days_out(tmp_path: Path) -> None:
     # 2022-03-07 is a Monday. Rates of Tuesday to Saturday; Sunday and Monday repeat Saturday.
     usd = [80.0, 90.0, 91.0, 92.0, 93.0, 94.0, 94.0, 94.0]
     lines = [f"{day},{rate},{rate + 10},{rate / 7}" for day, rate in zip(_days("2022-03-07", 8), usd, strict=True)]

@@ -148,9 +148,9 @@ def _cut(text: str, name: str, last: date) -> str:
     if name.endswith(".json"):
         return json.dumps([entry for entry in json.loads(text) if entry["date"] <= f"{last}"])
     if name.endswith(".md"):
-        said, searched = re.subn(r"Rows to [^.]*\.", f"Rows to {last:%d %B %Y}.", text, count=1)
+        dated, searched = re.subn(r"Rows to [^.]*\.", f"Rows to {last:%d %B %Y}.", text, count=1)
         assert searched == 1
-        return said
+        return dated
     head, *lines = text.splitlines()
     to = f"{_AID_TO}" if name.startswith("kiel") else f"{last}"
 

@@ -85,9 +85,9 @@ def test_a_factor_with_two_modes_is_withheld() -> None:
     paths = draws()
     paths[:2, :, 1] += 4.0
     verdict = judge(paths)
-    said = {failure.name: failure for failure in verdict.failures}
-    assert "rhat" in said and said["rhat"].worst.startswith("path")
-    assert "two explanations" in said["rhat"].mend and "a factor of its own" in said["rhat"].mend
+    failures = {failure.name: failure for failure in verdict.failures}
+    assert "rhat" in failures and failures["rhat"].worst.startswith("path")
+    assert "two explanations" in failures["rhat"].mend and "a factor of its own" in failures["rhat"].mend
 
 
 # --- 3: stale feed

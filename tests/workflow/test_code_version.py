@@ -67,7 +67,7 @@ def digest(package: Path) -> str:
     return digest_of_code(("package.maker",), package)
 
 
-def test_what_is_imported_is_reached_at_the_head_in_a_function_and_from_above(package: Path) -> None:
+def test_imports_at_the_head_in_a_function_and_of_the_parent_package_are_followed(package: Path) -> None:
     found = reachable(("package.maker",), package)
     assert set(found) == {"package.maker", "package.late", "package.parts", "package.parts.terms", "package.parts.rates"}
 
@@ -135,7 +135,7 @@ SHOWS_ONLY = (
 )
 
 
-def test_of_this_package_readers_page_and_ledger_are_not_reached_and_terms_are() -> None:
+def test_readers_page_and_ledger_are_not_in_the_digest_and_terms_are() -> None:
     found = set(reachable(MAKES_RUNS))
     assert {"ripeness.model.build", "ripeness.inference.sample", "ripeness.forecast.horizons", "ripeness.data.vintages"} <= found
     assert {"ripeness.elicitation.elicit", "ripeness.workspace", "ripeness.reweighting.weights"} <= found
@@ -161,7 +161,7 @@ def test_a_constant_of_a_term_changes_the_version_and_a_docstring_does_not(tmp_p
     assert digest_of_code(MAKES_RUNS, copy) != before
 
 
-def test_everything_that_is_loaded_to_make_a_run_is_reached() -> None:
+def test_everything_that_is_loaded_to_make_a_run_is_in_the_digest() -> None:
     code = f"import sys\nfor name in {MAKES_RUNS!r}:\n    __import__(name)\nprint(*(name for name in sys.modules if name.startswith('ripeness.')))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert set(done.stdout.split()) <= set(reachable(MAKES_RUNS))

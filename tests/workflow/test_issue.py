@@ -11,7 +11,7 @@ import pytest
 
 from ripeness.ledger import FILE, read_ledger
 from ripeness.report import page
-from ripeness.workflow import issue as issuing
+from ripeness.workflow import issue
 from ripeness.workflow.request import Request
 from ripeness.workflow.run import PAGE, Run
 from ripeness.workspace import read_workspace
@@ -41,10 +41,10 @@ def report(copied_workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         folder = copied_workspace / "reports" / origin.isoformat()
         stored = Run(folder, {"run_id": run_id, "origin": origin.isoformat(), "base": None}, summary)
         stored.__dict__["tree"] = None  # no draws are drawn
-        monkeypatch.setattr(issuing, "obtain_forecast", lambda *_: stored)
-        monkeypatch.setattr(issuing, "explain_forecast", lambda *_: {})
+        monkeypatch.setattr(issue, "obtain_forecast", lambda *_: stored)
+        monkeypatch.setattr(issue, "attribute_forecast", lambda *_: {})
         monkeypatch.setattr(page, "render_page", lambda _summary, _tree, record, *_: json.dumps(record))
-        issuing.run_report(Request(copied_workspace, origin))
+        issue.run_report(Request(copied_workspace, origin))
         return json.loads((folder / PAGE).read_text("utf-8"))
 
     return run
@@ -73,7 +73,7 @@ def test_a_forecast_of_a_past_day_is_issued_in_hindsight(report: Any, copied_wor
 
 def test_a_page_knows_only_what_was_resolved_by_its_day(report: Any, copied_workspace: Path) -> None:
     report(date(2025, 7, 6), 0.2)
-    added, record = issuing.run_resolve(Request(copied_workspace))
+    added, record = issue.run_resolve(Request(copied_workspace))
     assert {row.horizon_weeks: row.outcome for row in added} == {4: "yes", 13: "yes", 26: "yes"}
     assert record["counts"]["hindsight"]["resolved"] == 3
     assert report(date(2025, 7, 6), 0.2)["counts"]["hindsight"] == {"issued": 4, "open": 4, "resolved": 0, "void": 0, "due": 0}

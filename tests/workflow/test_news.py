@@ -16,7 +16,7 @@ from ripeness.ledger import append_entries, read_ledger
 from ripeness.report.attribution import news_sentences
 from ripeness.reweighting import refusals as reasons
 from ripeness.workflow import issue
-from ripeness.workflow.issue import explain_forecast, run_report
+from ripeness.workflow.issue import attribute_forecast, run_report
 from ripeness.workflow.news import NEWS, NEWS_FIGURE, run_news
 from ripeness.workflow.request import Request, open_workspace
 from ripeness.workflow.run import open_run, quiet
@@ -25,7 +25,7 @@ FROM, TO = "2025-06-18", "2025-06-29"
 
 
 @pytest.fixture(scope="module")
-def told(short_run: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+def news_run(short_run: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
     """`ripeness news` over eleven days, in a copy of the short run's workspace; so few draws have an error that is let pass."""
     root = tmp_path_factory.mktemp("news") / "workspace"
     shutil.copytree(short_run.root, root)
@@ -41,12 +41,12 @@ def any_error_passes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reasons, "LARGEST_ERROR", 1.0)
 
 
-def test_lines_and_residual_add_up(told: tuple[Path, dict[str, Any]]) -> None:
-    root, news = told
-    ends = [open_run(root / "reports" / day).summary["forecasts"] for day in (FROM, TO)]
+def test_lines_and_residual_add_up(news_run: tuple[Path, dict[str, Any]]) -> None:
+    root, news = news_run
+    forecasts = [open_run(root / "reports" / day).summary["forecasts"] for day in (FROM, TO)]
     before, after = (
         next(row["probability"] for row in rows if row["source"] == "mixture" and row["horizon_weeks"] == 13 and row["question"] == "round")
-        for rows in ends
+        for rows in forecasts
     )
     assert news["total_points"] == pytest.approx(100 * (after - before), abs=1e-9)
     assert sum(line["points"] for line in news["lines"]) + news["residual_points"] == pytest.approx(news["total_points"], abs=1e-12)
@@ -54,8 +54,8 @@ def test_lines_and_residual_add_up(told: tuple[Path, dict[str, Any]]) -> None:
     assert abs(news["residual_points"]) < 3 * max(line["mcse"] for line in news["lines"]) * len(news["lines"]) ** 0.5
 
 
-def test_each_line_is_a_cause_with_its_two_parts(told: tuple[Path, dict[str, Any]]) -> None:
-    _, news = told
+def test_each_line_is_a_cause_with_its_two_parts(news_run: tuple[Path, dict[str, Any]]) -> None:
+    _, news = news_run
     kinds = [line["kind"] for line in news["lines"]]
     assert kinds.count("time") == 1 and "rows" in kinds and set(kinds) <= {"time", "rows", "revision", "events"}
     for line in news["lines"]:
@@ -65,49 +65,49 @@ def test_each_line_is_a_cause_with_its_two_parts(told: tuple[Path, dict[str, Any
     assert len({line["label"] for line in news["lines"]}) == len(news["lines"])
 
 
-def test_it_is_stored_with_its_figure_and_told_in_a_paragraph(told: tuple[Path, dict[str, Any]]) -> None:
-    root, news = told
+def test_news_is_stored_with_its_figure_and_printed_in_a_paragraph(news_run: tuple[Path, dict[str, Any]]) -> None:
+    root, news = news_run
     folder = root / "reports" / TO
     stored = json.loads((folder / NEWS).read_text("utf-8"))
     assert stored["total_points"] == pytest.approx(news["total_points"]) and len(stored["lines"]) == len(news["lines"])
     assert (folder / NEWS_FIGURE).read_text("utf-8").count("<svg") == 1
-    said = " ".join(news_sentences(news))
-    assert said.startswith("From 18 June 2025 to 29 June 2025 the chance of a round within 13 weeks")
+    text = " ".join(news_sentences(news))
+    assert text.startswith("From 18 June 2025 to 29 June 2025 the chance of a round within 13 weeks")
     news = json.loads(json.dumps(news))
     news["lines"][0]["points"], news["lines"][0]["mcse"] = 7.3, 0.1
-    assert "7.3" in " ".join(news_sentences(news)) and "7.3" not in said
+    assert "7.3" in " ".join(news_sentences(news)) and "7.3" not in text
 
 
-def test_a_report_explains_once_and_needs_no_fit(told: tuple[Path, dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> None:
-    root, news = told
+def test_a_report_explains_once_and_needs_no_fit(news_run: tuple[Path, dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> None:
+    root, news = news_run
     folder = root / "reports" / TO
     inputs, run = open_workspace(root), open_run(folder)
     stored = {name: (folder / name).read_bytes() for name in (NEWS, "scenarios.json", "watch.json")}
-    with monkeypatch.context() as patch:  # unchanged: nothing is told again
+    with monkeypatch.context() as patch:  # unchanged: nothing is explained again
         patch.setattr(issue, "origin_of", None)
         patch.setattr(issue, "news_without_fit", None)
-        assert explain_forecast(inputs, run, quiet)["news"]["total_points"] == pytest.approx(news["total_points"])
+        assert attribute_forecast(inputs, run, quiet)["news"]["total_points"] == pytest.approx(news["total_points"])
     (folder / NEWS).unlink()
-    again = explain_forecast(inputs, run, quiet)  # since the ledger's last forecast of an earlier day, from the draws that are stored
+    again = attribute_forecast(inputs, run, quiet)  # since the ledger's last forecast of an earlier day, from the draws that are stored
     assert {name: (folder / name).read_bytes() for name in stored} == stored
     assert again["scenarios"]["inverse"]["probability"] == 0.5 and again["watch"]["releases"]
     path = root / "priors" / "scenarios.toml"
     text = path.read_text("utf-8")
     path.write_text(text.replace('Russia breaks through"', 'The front moves"'), "utf-8")
-    assert explain_forecast(inputs, run, quiet)["scenarios"]["scenarios"][0]["title"] == "The front moves"
+    assert attribute_forecast(inputs, run, quiet)["scenarios"]["scenarios"][0]["title"] == "The front moves"
     path.unlink()
-    assert "scenarios" not in explain_forecast(inputs, run, quiet)
+    assert "scenarios" not in attribute_forecast(inputs, run, quiet)
     path.write_text(text, "utf-8")
 
 
-def test_the_same_again_moves_nothing(told: tuple[Path, dict[str, Any]]) -> None:
-    root, _ = told
+def test_the_same_again_moves_nothing(news_run: tuple[Path, dict[str, Any]]) -> None:
+    root, _ = news_run
     news = run_news(Request(root), TO, TO, quiet)
     assert (news["lines"], news["total_points"], news["residual_points"]) == ([], 0.0, 0.0)
 
 
-def test_a_run_of_the_ledger_made_otherwise_has_a_line_for_that(told: tuple[Path, dict[str, Any]]) -> None:
-    root, plain = told
+def test_a_run_of_the_ledger_with_other_inputs_has_a_line_for_that(news_run: tuple[Path, dict[str, Any]]) -> None:
+    root, plain = news_run
     entries = [entry for entry in read_ledger(root / "reports") if entry.origin.isoformat() == TO]
     append_entries(root / "reports", [replace_run(entry) for entry in entries])
     news = run_news(Request(root), FROM, "feedbeef", quiet)
@@ -128,6 +128,6 @@ def replace_run(entry: Any) -> Any:
     ("earlier", "later", "words"),
     [("never", TO, "'never' is no day"), (TO, FROM, "name the earlier forecast first"), ("abcdef123456", TO, "no run of the ledger")],
 )
-def test_what_is_no_forecast_is_refused(told: tuple[Path, dict[str, Any]], earlier: str, later: str, words: str) -> None:
+def test_what_is_no_forecast_is_refused(news_run: tuple[Path, dict[str, Any]], earlier: str, later: str, words: str) -> None:
     with pytest.raises(UsageError, match=words):
-        run_news(Request(told[0]), earlier, later, quiet)
+        run_news(Request(news_run[0]), earlier, later, quiet)

@@ -113,9 +113,9 @@ def test_same_inputs_reuse_the_fit_and_add_nothing_to_the_ledger(short_run: Any)
     before = {path.name: path.read_bytes() for path in short_run.folder.iterdir() if path.suffix != ".nc"}
     ledger = (short_run.root / "reports" / "ledger.csv").read_bytes()
     stamp = (short_run.folder / "posterior.nc").stat().st_mtime_ns
-    said: list[str] = []
-    run_report(Request(short_run.root, date(2025, 6, 18)), said.append)
-    assert said[0] == "inputs unchanged: the stored fit is used"
+    messages: list[str] = []
+    run_report(Request(short_run.root, date(2025, 6, 18)), messages.append)
+    assert messages[0] == "inputs unchanged: the stored fit is used"
     assert (short_run.folder / "posterior.nc").stat().st_mtime_ns == stamp
     assert {path.name: path.read_bytes() for path in short_run.folder.iterdir() if path.suffix != ".nc"} == before
     assert (short_run.root / "reports" / "ledger.csv").read_bytes() == ledger

@@ -34,9 +34,9 @@ def test_examples_run(name: str, known: dict[str, Any], workspace: Path, monkeyp
     documented = getattr(ripeness, name)
     example = doctest.DocTestParser().get_doctest(inspect.getdoc(documented) or "", dict(known), name, None, None)
     assert example.examples, f"{name} has no example"
-    told: list[str] = []
-    doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE).run(example, out=told.append)
-    assert not told, "".join(told)
+    failures: list[str] = []
+    doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE).run(example, out=failures.append)
+    assert not failures, "".join(failures)
 
 
 @pytest.mark.parametrize("name", CALLABLE)

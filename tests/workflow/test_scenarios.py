@@ -61,8 +61,8 @@ def test_what_is_held_is_what_a_simulation_with_it_held_would_give(origin: Origi
     assert np.abs(changed - held.factors).max() < 1e-9
     assert (changed[:, :, k, plain.stored + 1 : plain.stored + 5] == value[:, None, None]).all()
     assert np.array_equal(np.delete(changed, k, axis=2), np.delete(plain.factors, k, axis=2))
-    told = simulated.with_factors(origin.spec, plain, changed)
-    assert np.abs(told.probabilities.within - held.probabilities.within).max() < 1e-9
+    given = simulated.with_factors(origin.spec, plain, changed)
+    assert np.abs(given.probabilities.within - held.probabilities.within).max() < 1e-9
     same = simulated.with_factors(origin.spec, plain, plain.factors)
     assert np.abs(same.probabilities.within - plain.probabilities.within).max() < 1e-12
 
@@ -78,14 +78,14 @@ def test_fewer_futures_say_the_same_of_the_headline(origin: Origin, monkeypatch:
 
 
 def test_the_error_of_a_mean_covers_what_choosing_some_draws_does() -> None:
-    rng, off, said = np.random.default_rng(8), [], []
+    rng, off, errors = np.random.default_rng(8), [], []
     for _ in range(400):
         order, noise = rng.normal(size=1000), rng.normal(size=1000)
         values = np.sort(order) + noise
         some = np.arange(2, 1000, 5)
         off.append(values[some].mean())
-        said.append(error_of_mean(values[some], np.sort(order)[some], 1000.0))
-    assert np.mean(said) == pytest.approx(np.std(off), rel=0.15)
+        errors.append(error_of_mean(values[some], np.sort(order)[some], 1000.0))
+    assert np.mean(errors) == pytest.approx(np.std(off), rel=0.15)
 
 
 def test_a_level_is_taken_off_a_value(origin: Origin) -> None:
@@ -103,15 +103,15 @@ def test_the_shipped_scenarios_do_what_the_essay_says(origin: Origin, shipped: d
         name: run_scenario(origin, shipped[name])
         for name in ("mediation", "ukrainian-breakthrough", "ukrainian-breakthrough-with-mediation")
     }
-    headline = {name: next(one for one in told.contrasts if one.weeks == 13) for name, told in found.items()}
+    headline = {name: next(one for one in result.contrasts if one.weeks == 13) for name, result in found.items()}
     assert len({one.forecast for one in headline.values()}) == 1  # the same draws and random numbers in every arm
     assert headline["mediation"].change > 5 * headline["mediation"].mcse
     both = headline["ukrainian-breakthrough-with-mediation"].change
     assert both > max(headline["mediation"].change, headline["ukrainian-breakthrough"].change)
     channel, willing = found["mediation"].conditions["channel_open"], found["ukrainian-breakthrough"].conditions["moscow_willing"]
     assert channel[1] > channel[0] + 0.1 and willing[1] > willing[0]
-    for told in found.values():
-        assert 0.0 <= told.plausible < 0.05 and told.by_week.shape[0] == 2 and (np.diff(told.by_week, axis=1) >= 0).all()
+    for result in found.values():
+        assert 0.0 <= result.plausible < 0.05 and result.by_week.shape[0] == 2 and (np.diff(result.by_week, axis=1) >= 0).all()
 
 
 def test_the_further_the_path_the_less_plausible(origin: Origin) -> None:
@@ -133,17 +133,17 @@ def test_rows_that_are_given_pull_the_factor_and_teach_about_the_rest(origin: Or
         run_scenario(origin, scenario_of(HeldPath(factor="distrust", units=1.0, from_week=1, to_week=2)), given=True)
 
 
-def test_told_rows_reach_back_into_the_record(origin: Origin) -> None:
+def test_given_rows_reach_back_into_the_record(origin: Origin) -> None:
     """What rows say of the weeks ahead they say of the last weeks too, where hazards and rounds must read it."""
     spec, name = origin.spec, "conjunctive_as_written"
     fit, k = origin.base.fits[name], spec.workspace.factor_ids.index("oil_income")
     paths = [HeldPath(factor="oil_income", value=45.0, from_week=1, to_week=8)]
     seeds = [seeds_of(spec, name, 1)[0] for _ in range(3)]
-    plain, untold = update_fit(spec, spec, fit, seeds[0]), update_given(spec, spec, fit, [], seeds[1])
-    assert untold[1] == {} and np.array_equal(untold[0].log_ratio, plain.log_ratio)
-    assert np.array_equal(untold[0].draws["path"], plain.draws["path"])
-    updated, told = update_given(spec, spec, fit, paths, seeds[2])
-    last, ahead = updated.draws["path"][:, k, -1], told[k]
+    plain, nothing = update_fit(spec, spec, fit, seeds[0]), update_given(spec, spec, fit, [], seeds[1])
+    assert nothing[1] == {} and np.array_equal(nothing[0].log_ratio, plain.log_ratio)
+    assert np.array_equal(nothing[0].draws["path"], plain.draws["path"])
+    updated, given = update_given(spec, spec, fit, paths, seeds[2])
+    last, ahead = updated.draws["path"][:, k, -1], given[k]
     assert ahead.shape == (len(last), 8)
     phi = 0.5 ** (1.0 / fit.draws["half_life"][:, k])
     step = (ahead[:, 0] - phi * last) / np.sqrt(1 - phi**2)
@@ -158,11 +158,11 @@ def test_told_rows_reach_back_into_the_record(origin: Origin) -> None:
 def test_counts_that_are_given_keep_up_with_their_rate(origin: Origin) -> None:
     for rate, held in ((0.2, 5), (2.5, 12)):
         rows = hypothetical_rows(origin.spec, [HeldPath(factor="mediation", value=rate, from_week=1, to_week=20)])
-        counts = [said[0] for said in rows.values()]
+        counts = [content[0] for content in rows.values()]
         assert sum(counts) == rate * 20 and max(counts) - min(counts) <= 1 and sum(counts[:held]) == pytest.approx(rate * held, abs=0.5)
 
 
-def test_what_a_level_takes_does_reach_it(origin: Origin) -> None:
+def test_the_inverse_scenario_reaches_its_level(origin: Origin) -> None:
     h = origin.spec.workspace.question.horizons_weeks.index(26)
     now = float(np.mean([one.probabilities.within[:, h].mean() for one in origin.futures.values()]))
     level = now + 0.5 * (1.0 - now) * 0.4
@@ -198,16 +198,16 @@ def read_origin(workspace: Path) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "given", "reach", "words"),
+    ("wanted", "given", "level", "words"),
     [
         (["mediatoin"], False, None, "did you mean 'mediation'"),
         (["shock-in-moscow"], True, None, "stated in units"),
         ([], False, 1.5, "a probability between 0 and 1"),
     ],
 )
-def test_what_cannot_be_told_is_refused(workspace: Path, wanted: list[str], given: bool, reach: float | None, words: str) -> None:
+def test_wrong_arguments_are_refused(workspace: Path, wanted: list[str], given: bool, level: float | None, words: str) -> None:
     with pytest.raises(UsageError, match=words):
-        run_scenarios(Request(workspace, read_origin(workspace)), wanted, given, reach)
+        run_scenarios(Request(workspace, read_origin(workspace)), wanted, given, level)
 
 
 def test_a_past_path_keeps_every_shock_but_where_it_is_held() -> None:
@@ -247,5 +247,5 @@ def test_the_page_answers_as_the_command_does(origin: Origin, shipped: dict[str,
     payload = json.loads(json.dumps(build_panel(origin, list(shipped.values()))))
     assert payload["horizons"] == [13, 26]
     for scenario, ready in zip(shipped.values(), payload["scenarios"], strict=True):
-        told = {one.weeks: one.scenario for one in run_scenario(origin, scenario).contrasts}
-        assert read_panel(payload, ready["moves"]).within == pytest.approx([told[13], told[26]], abs=0.0005)
+        by_weeks = {one.weeks: one.scenario for one in run_scenario(origin, scenario).contrasts}
+        assert read_panel(payload, ready["moves"]).within == pytest.approx([by_weeks[13], by_weeks[26]], abs=0.0005)

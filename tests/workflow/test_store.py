@@ -60,7 +60,7 @@ def test_what_stops_while_it_is_prepared_leaves_the_older_run(folder: Path) -> N
             assert open_run(folder).run_id == "old"
             raise InterruptedError
 
-    with pytest.raises(RipenessError):  # InterruptedError is an OSError: told in words
+    with pytest.raises(RipenessError):  # InterruptedError is an OSError: reported in words
         half()
     assert content(folder) == {"old"} and open_run(folder).run_id == "old"
     assert [path.name for path in folder.parent.iterdir()] == [folder.name]
@@ -120,23 +120,23 @@ def test_who_reads_between_two_renames_waits_for_the_new_run(folder: Path, monke
     assert len(found) == 4 and {run.run_id for run in found} == {run.summary["run_id"] for run in found} == {"new"}
 
 
-def test_a_second_writer_is_told_for_whom_it_waits(folder: Path) -> None:
+def test_a_second_writer_reports_for_whom_it_waits(folder: Path) -> None:
     hold = (
         "import sys, time\nfrom pathlib import Path\nfrom ripeness.workflow.run import quiet, writing\n"
         f"with writing(Path({str(folder)!r}), Path('reports/2031-03-30'), quiet):\n    print('in', flush=True)\n    sys.stdin.read()\n"
     )
-    told: list[str] = []
+    messages: list[str] = []
     with subprocess.Popen([sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
         assert other.stdin is not None and other.stdout is not None and other.stdout.readline() == "in\n"
         assert open_run(folder).run_id == "old"  # a reader needs no lock
 
         def end(message: str) -> None:
-            told.append(message)
+            messages.append(message)
             other.stdin.close()  # type: ignore[union-attr]
 
         with writing(folder, SHOWN, end):
             write(folder, "new")
-    assert told == [f"reports/2031-03-30: process {other.pid} is changing it; waiting for it"]
+    assert messages == [f"reports/2031-03-30: process {other.pid} is changing it; waiting for it"]
     assert open_run(folder).run_id == "new"
 
 
@@ -159,9 +159,7 @@ def test_who_holds_the_folder_may_enter_it_again(folder: Path) -> None:
     assert open_run(folder).run_id == "new"
 
 
-def test_who_may_only_read_is_told_in_words_and_only_where_something_is_to_be_written(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_read_only_folder_is_reported_only_where_something_is_to_be_written(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: Any, **__: Any) -> None:
         raise PermissionError(13, "Permission denied")
 
@@ -175,7 +173,7 @@ def test_who_may_only_read_is_told_in_words_and_only_where_something_is_to_be_wr
         pass
 
 
-def test_a_run_of_another_schema_or_none_is_told(folder: Path) -> None:
+def test_a_run_of_another_schema_or_none_is_reported(folder: Path) -> None:
     (folder / MANIFEST).write_text('{"schema": 1, "run_id": "old"}', "utf-8")
     with pytest.raises(RipenessError, match=f"written with schema 1, this version reads schema {SCHEMA}"):
         open_run(folder)

@@ -105,7 +105,7 @@ def test_a_later_forecast_and_its_news_use_the_fit_whatever_its_seed(desk: Path)
     assert open_run(run.folder).run_id == run_forecast(Request(desk, LATER)).run_id == run.run_id
 
 
-def test_the_run_says_what_it_was_made_with(desk: Path) -> None:
+def test_the_run_stores_its_settings(desk: Path) -> None:
     run = open_run(desk / "reports" / ORIGIN.isoformat())
     assert (run.origin, run.seed, run.sampler, run.is_reweighted) == (ORIGIN, SEED, "compiled", False)
     assert run.manifest["settings"] == open_workspace(desk).workspace.fit.model_dump(mode="json")
@@ -120,10 +120,10 @@ def test_the_run_says_what_it_was_made_with(desk: Path) -> None:
     ],
 )
 def test_what_is_asked_for_is_made(desk: Path, asked: dict[str, Any], reason: str | None) -> None:
-    said: list[str] = []
+    messages: list[str] = []
     with pytest.raises(Fitted):
-        run_forecast(Request(desk, ORIGIN, **asked), said.append)
-    assert reason is None or any(reason in line for line in said), said
+        run_forecast(Request(desk, ORIGIN, **asked), messages.append)
+    assert reason is None or any(reason in line for line in messages), messages
 
 
 def test_another_sampler_is_another_run(desk: Path) -> None:

@@ -31,11 +31,11 @@ def updated(short_run: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[P
     """`ripeness report` a week later, in a copy of the short run's workspace; so few draws have a Monte Carlo error that is let pass."""
     root = tmp_path_factory.mktemp("later") / "workspace"
     shutil.copytree(short_run.root, root)
-    said: list[str] = []
+    messages: list[str] = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(reasons, "LARGEST_ERROR", 1.0)
-        run_report(Request(root, LATER), said.append)
-    return root, said
+        run_report(Request(root, LATER), messages.append)
+    return root, messages
 
 
 @pytest.fixture(autouse=True)
@@ -44,15 +44,15 @@ def any_error_passes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reasons, "LARGEST_ERROR", 1.0)
 
 
-def test_the_path_is_told_in_words(updated: tuple[Path, list[str]]) -> None:
-    root, said = updated
-    told = next(line for line in said if "reweighted" in line)
-    assert told.startswith("the draws of the fit of 18 June 2025, reweighted for ") and "; k-hat " in told
-    assert not any("sampling" in line for line in said)
+def test_the_path_is_reported_in_words(updated: tuple[Path, list[str]]) -> None:
+    root, messages = updated
+    sentence = next(line for line in messages if "reweighted" in line)
+    assert sentence.startswith("the draws of the fit of 18 June 2025, reweighted for ") and "; k-hat " in sentence
+    assert not any("sampling" in line for line in messages)
     run = open_run(root / "reports" / LATER.isoformat())
-    assert run.summary["reweighted"]["words"] == told
+    assert run.summary["reweighted"]["words"] == sentence
     page = (run.folder / store.PAGE).read_text("utf-8")
-    assert told in page and "fit of 18 June 2025" in page
+    assert sentence in page and "fit of 18 June 2025" in page
 
 
 def test_the_ledger_names_the_base_fit(updated: tuple[Path, list[str]]) -> None:
@@ -66,9 +66,9 @@ def test_the_ledger_names_the_base_fit(updated: tuple[Path, list[str]]) -> None:
 
 def test_an_update_again_is_the_stored_one_and_anew_has_the_same_bytes(updated: tuple[Path, list[str]], tmp_path: Path) -> None:
     root, _ = updated
-    said: list[str] = []
-    folder = run_forecast(Request(root, LATER), said.append).folder
-    assert said == ["inputs unchanged: the stored forecast is used"]
+    messages: list[str] = []
+    folder = run_forecast(Request(root, LATER), messages.append).folder
+    assert messages == ["inputs unchanged: the stored forecast is used"]
     copy = tmp_path / "workspace"
     shutil.copytree(root, copy)
     shutil.rmtree(copy / "reports" / LATER.isoformat())
@@ -156,23 +156,22 @@ def test_what_weights_cannot_take_up_needs_a_fit(
             file.write(",".join([row[0], str(float(row[1]) + 5.0), "2025-06-20", *row[3:]]) + "\n")
     else:
         as_of = date(2025, 9, 28)
-    said: list[str] = []
+    messages: list[str] = []
 
     def fit(asked: Any, progress: Any) -> Path:
         raise InterruptedError
 
     monkeypatch.setattr(forecasts, "_fit", fit)
     with pytest.raises(InterruptedError):
-        run_forecast(Request(root, as_of, seed), said.append)
-    assert any(line.startswith("a new fit is needed: ") and reason in line for line in said), said
+        run_forecast(Request(root, as_of, seed), messages.append)
+    assert any(line.startswith("a new fit is needed: ") and reason in line for line in messages), messages
 
 
 def test_data_that_cannot_be_right_are_not_forecast_from_an_older_fit(
     updated: tuple[Path, list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from ripeness.data.quality import Flag
-    from ripeness.workflow import forecasts
-    from ripeness.workflow import reweight_run as carried
+    from ripeness.workflow import forecasts, reweight_run
 
     def fit(asked: Any, progress: Any) -> Path:
         raise InterruptedError
@@ -181,11 +180,13 @@ def test_data_that_cannot_be_right_are_not_forecast_from_an_older_fit(
     shutil.copytree(updated[0], root)
     shutil.rmtree(root / "reports" / LATER.isoformat())
     monkeypatch.setattr(forecasts, "_fit", fit)
-    monkeypatch.setattr(carried, "flag_vintage", lambda vintage: [Flag("unit", "oil lies far out", "look at its unit", withholds=True)])
-    said: list[str] = []
+    monkeypatch.setattr(
+        reweight_run, "flag_vintage", lambda vintage: [Flag("unit", "oil lies far out", "look at its unit", withholds=True)]
+    )
+    messages: list[str] = []
     with pytest.raises(InterruptedError):
-        run_forecast(Request(root, LATER), said.append)
-    assert "a new fit is needed: oil lies far out" in said
+        run_forecast(Request(root, LATER), messages.append)
+    assert "a new fit is needed: oil lies far out" in messages
 
 
 def test_refit_does_not_ask(updated: tuple[Path, list[str]], monkeypatch: pytest.MonkeyPatch) -> None:

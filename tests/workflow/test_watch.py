@@ -65,18 +65,18 @@ def test_the_forecast_is_a_martingale_under_the_release(origin: Origin, vintage:
     values = watching._values(origin.spec, futures, release)
     density = [watching._density(origin.spec, one.futures, release, values) for one in futures]
     _, after = after_release(futures, release.week, density)
-    ends = []
+    probabilities = []
     for one, likely in zip(futures, density, strict=True):
         alive = one.silent[:, :, release.week - 1].ravel()
         for place in rng.integers(0, len(alive), 3000):
             if rng.random() > alive[place]:
-                ends.append(1.0)
+                probabilities.append(1.0)
                 continue
             share = likely.reshape(len(alive), -1)[place]
-            ends.append(after[rng.choice(len(values), p=share / share.sum())])
+            probabilities.append(after[rng.choice(len(values), p=share / share.sum())])
     today = float(np.mean([1.0 - one.until.mean() for one in futures]))
-    error = float(np.std(ends) / np.sqrt(len(ends)))
-    assert np.mean(ends) == pytest.approx(today, abs=4 * error) and error < 0.01
+    error = float(np.std(probabilities) / np.sqrt(len(probabilities)))
+    assert np.mean(probabilities) == pytest.approx(today, abs=4 * error) and error < 0.01
 
 
 def test_a_release_that_says_nothing_moves_nothing(origin: Origin, vintage: Vintage, futures: list[Awaited]) -> None:
@@ -109,8 +109,8 @@ def test_tripwires_stand_where_the_move_reaches_them() -> None:
     assert [one.value for one in tripwires(values, mass, np.where(values == 8.0, -6.0, points))] == [9.0, 1.0]
     unlikely = np.full(11, 1 / 7) * ((values > 1) & (values < 9)) + 4e-4 * ((values < 2) | (values == 9))
     assert [one.beyond for one in tripwires(values, unlikely, points)] == ["above"]
-    unheard = np.where(values == 10.0, 5e-5, mass)
-    assert [one.value for one in tripwires(values, unheard, np.where(values == 10.0, 0.0, points))] == [7.0, 1.0]
+    negligible = np.where(values == 10.0, 5e-5, mass)
+    assert [one.value for one in tripwires(values, negligible, np.where(values == 10.0, 0.0, points))] == [7.0, 1.0]
 
 
 def test_quantiles_are_neither_a_cell_off_nor_parts_of_counts() -> None:
@@ -131,11 +131,11 @@ def test_silence_is_that_of_the_forecast_where_the_origin_lies_inside_a_week() -
     state, outside = np.tile([0.3, 0.7], (5, 1)), rng.normal(-3.0, 0.3, (5, 12))
     announced = rng.uniform(0.1, 0.5, (5, weeks))
     ahead = Ahead(sundays, horizon_share, np.array([2, 4]), state, outside, rng.normal(0.0, 0.5, (5, 4, weeks)), announced)
-    told = forecast_probabilities(ahead)
+    forecast = forecast_probabilities(ahead)
     for h, whole_weeks in ((0, 2), (1, 5)):
         silent, until = watching.silences(ahead, h)
-        assert 1.0 - until.mean(axis=1) == pytest.approx(told.within[:, h])
-        assert 1.0 - silent.mean(axis=1) == pytest.approx(told.by_week[:, :whole_weeks])
+        assert 1.0 - until.mean(axis=1) == pytest.approx(forecast.within[:, h])
+        assert 1.0 - silent.mean(axis=1) == pytest.approx(forecast.by_week[:, :whole_weeks])
 
 
 def test_today_is_the_forecast_and_weeks_are_the_calendars(origin: Origin, vintage: Vintage, futures: list[Awaited]) -> None:
@@ -150,15 +150,15 @@ def test_today_is_the_forecast_and_weeks_are_the_calendars(origin: Origin, vinta
         assert one.scheduled == (vintage.contracts[one.indicator].frequency != "irregular")
 
 
-def test_a_new_row_beyond_a_tripwire_is_told(vintage: Vintage) -> None:
+def test_a_new_row_beyond_a_tripwire_is_reported(vintage: Vintage) -> None:
     row = vintage.values["brent"].iloc[-1]
     wire = {"direction": "down", "beyond": "above", "value": float(row["value"]) - 1.0}
     listed: list[dict[str, Any]] = [
         {"indicator": "brent", "title": "Brent", "period_end": f"{row['observed_on']:%Y-%m-%d}", "tripwires": [wire]}
     ]
     before = (row["published_on"] - pd.Timedelta(days=1)).date()
-    (told,) = crossed(listed, vintage, before)
-    assert told.startswith("Brent: ") and "is above" in told and "down by 5 points" in told
+    (sentence,) = crossed(listed, vintage, before)
+    assert sentence.startswith("Brent: ") and "is above" in sentence and "down by 5 points" in sentence
     assert crossed(listed, vintage, row["published_on"].date()) == []  # it was known then
     listed[0]["tripwires"] = [wire | {"value": float(row["value"]) + 1.0}]
     assert crossed(listed, vintage, before) == []
@@ -173,11 +173,11 @@ def test_only_the_release_that_a_tripwire_was_set_for_crosses_it(vintage: Vintag
     since, wire = date(2031, 3, 30), {"direction": "up", "beyond": "above", "value": 10.0}
     rows = table(("2031-03-16", 11.0, "2031-04-05"), ("2031-03-23", 12.0, "2031-04-02"), ("2031-03-30", 13.0, "2031-04-09"))
     brent = {"indicator": "brent", "title": "Brent", "newest": "2031-03-16", "period_end": "2031-03-23", "tripwires": [wire]}
-    (told,) = crossed([brent], replace(vintage, values={"brent": rows}), since)
-    assert "12 for the period to 2031-03-23" in told
+    (sentence,) = crossed([brent], replace(vintage, values={"brent": rows}), since)
+    assert "12 for the period to 2031-03-23" in sentence
     poll = brent | {"indicator": "levada_talks", "title": "Poll", "period_end": "2031-04-06"}  # its period is assumed
-    (told,) = crossed([poll], replace(vintage, values={"levada_talks": rows}), since)
-    assert "12 for the period to 2031-03-23" in told
+    (sentence,) = crossed([poll], replace(vintage, values={"levada_talks": rows}), since)
+    assert "12 for the period to 2031-03-23" in sentence
     lower = rows.assign(value=[11.0, 9.0, 13.0])  # a revised older period, the release itself, a later one
     assert crossed([brent, poll], replace(vintage, values={"brent": lower, "levada_talks": lower}), since) == []
 
@@ -186,8 +186,8 @@ def test_the_command_ends_with_three_where_a_tripwire_was_crossed(workspace: Pat
     arguments = ["watch", "--as-of", BASE, "--workspace", str(workspace), "--json"]
     first = CliRunner().invoke(app, arguments)
     assert first.exit_code == 0, first.output
-    said = json.loads(first.stdout)
-    assert said["since"] is None and said["crossed"] == [] and said["releases"]
+    output = json.loads(first.stdout)
+    assert output["since"] is None and output["crossed"] == [] and output["releases"]
     newest = vintage.values["brent"].iloc[-1]
     period = f"{newest['observed_on']:%Y-%m-%d}"
     earlier = workspace / "reports" / "2025-06-08"

@@ -93,7 +93,7 @@ def test_no_workspace(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "line", "said"),
+    ("old", "new", "line", "message"),
     [
         ('losing_when_plus = "lower"', 'losing_when_plus = "lowe"', 20, "did you mean 'lower'"),
         ('upper = "-", lower', 'uper = "-", lower', 27, "did you mean 'upper'"),
@@ -110,14 +110,14 @@ def test_no_workspace(tmp_path: Path) -> None:
         ('id = "flood"', 'id = "Flood"', 21, "Flood"),
     ],
 )
-def test_each_fault_is_named_at_its_line(tmp_path: Path, old: str, new: str, line: int, said: str) -> None:
+def test_each_fault_is_named_at_its_line(tmp_path: Path, old: str, new: str, line: int, message: str) -> None:
     assert old in SOUND
     faults = faults_of(tmp_path, SOUND.replace(old, new, 1))
     assert line in faults, faults
-    assert said in faults[line]
+    assert message in faults[line]
 
 
-def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
+def test_all_faults_are_reported_at_once(tmp_path: Path) -> None:
     text = SOUND.replace('id = "lower"', 'id = "upper"').replace('id = "harvest"', 'id = "flood"')
     faults = faults_of(tmp_path, text)
     assert {17, 27} <= set(faults)

@@ -1,4 +1,4 @@
-"""One reader of CSV: what is read alike, what is refused and how it is told, and that nothing appended touches what stands."""
+"""One reader of CSV: what is read alike, what is refused and how it is reported, and that nothing appended touches what stands."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from ripeness.errors import ContentError
-from ripeness.workspace.csv import CHUNK, MOST_TOLD, append_rows, csv_text, read_csv, read_records, read_rows
+from ripeness.workspace.csv import CHUNK, MOST_REPORTED, append_rows, csv_text, read_csv, read_records, read_rows
 
 SHOWN = Path("x.csv")
 ROWS = [(2, {"a": "1", "b": "x"}), (3, {"a": "2", "b": ""})]
@@ -49,7 +49,7 @@ def test_lines_are_right_beyond_one_chunk() -> None:
 
 
 @pytest.mark.parametrize(
-    ("raw", "said"),
+    ("raw", "message"),
     [
         (b"", "x.csv: found an empty file; expected a header and at least one row. To mend: write both."),
         (b"a,b\n", "x.csv: found a header and no row; expected at least one row. To mend: add a row, or leave the file out."),
@@ -61,16 +61,16 @@ def test_lines_are_right_beyond_one_chunk() -> None:
         ),
     ],
 )
-def test_what_cannot_be_read_is_told_with_its_line(raw: bytes, said: str) -> None:
+def test_what_cannot_be_read_is_reported_with_its_line(raw: bytes, message: str) -> None:
     with pytest.raises(ContentError) as caught:
         read_csv(raw, SHOWN)
-    assert str(caught.value).startswith(said)
+    assert str(caught.value).startswith(message)
 
 
-def test_torn_rows_are_told_one_by_one_up_to_a_hundred() -> None:
-    cells = read_csv(b"a,b\n" + b"1\n" * (MOST_TOLD + 3), SHOWN)
-    assert cells.lost == MOST_TOLD + 3 and not len(cells.lines)
-    assert [fault.line for fault in cells.torn] == [*range(2, MOST_TOLD + 2), MOST_TOLD + 2]
+def test_torn_rows_are_reported_one_by_one_up_to_a_hundred() -> None:
+    cells = read_csv(b"a,b\n" + b"1\n" * (MOST_REPORTED + 3), SHOWN)
+    assert cells.lost == MOST_REPORTED + 3 and not len(cells.lines)
+    assert [fault.line for fault in cells.torn] == [*range(2, MOST_REPORTED + 2), MOST_REPORTED + 2]
     assert "3 more rows" in str(cells.torn[-1])
 
 
@@ -91,7 +91,7 @@ class Pair:
     b: str = ""
 
 
-def test_records_are_typed_and_every_fault_is_told_with_its_line() -> None:
+def test_records_are_typed_and_every_fault_is_reported_with_its_line() -> None:
     spec, columns = TypeAdapter(Pair), ("a", "b")
     rows, faults = read_records(b"a,b\n1,x\n2\n", SHOWN, spec, columns, "mend it", needed=1)
     assert rows == [(2, Pair(1, "x")), (3, Pair(2))] and faults == []

@@ -33,7 +33,7 @@ def test_talks_are_dormant_beyond_the_active_weeks() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"horizons_weeks": [13, 4]}, "rising order"),
         ({"horizons_weeks": [4, 4, 13]}, "rising order"),
@@ -46,6 +46,6 @@ def test_talks_are_dormant_beyond_the_active_weeks() -> None:
         ({"colour": "red"}, "colour"),
     ],
 )
-def test_what_a_question_may_not_say(change: dict[str, Any], said: str) -> None:
-    with pytest.raises(ValidationError, match=said):
+def test_what_a_question_may_not_say(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
         Question(**TABLE | change)

@@ -107,7 +107,7 @@ def test_a_broken_file_names_its_line(tmp_path: Path, text: str | bytes, line: i
     assert found in fault.found
 
 
-def test_a_missing_file_and_a_folder_are_told_apart(tmp_path: Path) -> None:
+def test_a_missing_file_and_a_folder_are_distinguished(tmp_path: Path) -> None:
     with pytest.raises(ContentError, match="no such file"):
         read_toml(tmp_path / "none.toml")
     with pytest.raises(ContentError, match="a folder"):

@@ -79,9 +79,9 @@ def inside(paths: Array, document: Toml, truth: Toml, rng: np.random.Generator) 
             odds = np.full(z.shape[1], np.log(share / (1 - share)))
             for k, factor in enumerate(document["factor"]):
                 weight = truth["weight"][factor["id"]]
-                for side, turned in (("losing_when_plus", z[k]), ("losing_when_minus", -z[k])):
+                for side, signed in (("losing_when_plus", z[k]), ("losing_when_minus", -z[k])):
                     if factor.get(side) == condition["id"]:
-                        odds += weight["losing"] * bent(turned) + weight["winning"] * bent(-turned)
+                        odds += weight["losing"] * bent(signed) + weight["winning"] * bent(-signed)
                 if condition["id"] in factor.get("effects", {}):
                     odds += weight[condition["id"]] * z[k]
             total -= np.log1p(np.exp(-odds))
@@ -116,8 +116,8 @@ def draw_rounds(sundays: Sequence[date], log_multiplier: Array, truth: Toml, rng
 def write_events(rounds: Sequence[date], truth: Toml) -> str:
     rows = [[day, day, "round", "yes", day, "Delegations of both governments meet on a ceasefire", SOURCE, GRADE] for day in rounds]
     for event in truth.get("event", []):
-        said = event["description"]
-        rows.append([event["date"], event["end_date"], event["kind"], "no", event["published_on"], said, SOURCE, GRADE])
+        description = event["description"]
+        rows.append([event["date"], event["end_date"], event["kind"], "no", event["published_on"], description, SOURCE, GRADE])
     header = ["date", "end_date", "kind", "round", "published_on", "description", "source", "grade"]
     return as_csv(header, sorted(rows, key=lambda row: (row[0], row[2])))
 

@@ -109,15 +109,15 @@ def test_the_whole_way_runs_and_passes_its_gate(run: Run) -> None:
     assert "The table is set" in page
 
 
-def test_what_would_move_it_is_told_without_any_slow_level(run: Run, truth: dict[str, Any]) -> None:
+def test_what_would_move_it_is_reported_without_any_slow_level(run: Run, truth: dict[str, Any]) -> None:
     root = run.folder.parents[1]
     (root / "priors" / "scenarios.toml").write_text(
         'schema = 1\n[[scenario]]\nid = "advance"\ntitle = "An advance"\nrationale = "for a test of another war"\n'
         f'[[path]]\nscenario = "advance"\nfactor = "{next(iter(truth["half_life"]))}"\nunits = 2.0\nfrom_week = 1\nto_week = 4\n',
         "utf-8",
     )
-    told = run_scenarios(Request(root), [], False, 0.5)
-    assert told["scenarios"][0]["contrasts"][0]["change"] != 0.0 and len(told["inverse"]["conditions"]) >= 2
+    scenarios = run_scenarios(Request(root), [], False, 0.5)
+    assert scenarios["scenarios"][0]["contrasts"][0]["change"] != 0.0 and len(scenarios["inverse"]["conditions"]) >= 2
     assert run_watch(Request(root))["releases"]
 
 

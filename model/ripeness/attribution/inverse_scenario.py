@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from ripeness.attribution.futures import Futures, Origin, log_odds, with_log_odds, within_horizon
 from ripeness.forecast.horizons import Probabilities
@@ -54,21 +55,21 @@ def inverse_scenario(origin: Origin, level: float, weeks: int) -> list[Needed]:
     found = []
     for c, condition in enumerate(spec.workspace.condition_ids):
 
-        def reached(shift: float, c: int = c) -> float:
+        def probability_at(shift: float, c: int = c) -> float:
             return float(np.mean([_shifted(futures, odds, c, shift).within[:, 0].mean() for futures, odds in parts]))
 
         now = float(np.mean([_mean_chance(odds[:, :, c]) for _, odds in parts]))
-        sign = 1.0 if reached(0.0) < level else -1.0
-        if sign * (level - reached(sign * WIDEST)) > 0:
-            found.append(Needed(condition, None, now, float(sign > 0), reached(sign * WIDEST)))
+        sign = 1.0 if probability_at(0.0) < level else -1.0
+        if sign * (level - probability_at(sign * WIDEST)) > 0:
+            found.append(Needed(condition, None, now, float(sign > 0), probability_at(sign * WIDEST)))
             continue
         low, high = 0.0, WIDEST
         for _ in range(STEPS):
             middle = 0.5 * (low + high)
-            low, high = (middle, high) if sign * (level - reached(sign * middle)) > 0 else (low, middle)
+            low, high = (middle, high) if sign * (level - probability_at(sign * middle)) > 0 else (low, middle)
         shift = sign * high
         then = float(np.mean([_mean_chance(odds[:, :, c] + shift) for _, odds in parts]))
-        found.append(Needed(condition, float(np.exp(shift)), now, then, reached(shift)))
+        found.append(Needed(condition, float(np.exp(shift)), now, then, probability_at(shift)))
     return found
 
 
@@ -79,4 +80,4 @@ def _shifted(futures: Futures, odds: Array, c: int, shift: float) -> Probabiliti
 
 
 def _mean_chance(odds: Array) -> float:
-    return float((1.0 / (1.0 + np.exp(-odds))).mean())
+    return float(expit(odds).mean())

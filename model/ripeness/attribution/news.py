@@ -42,7 +42,7 @@ from ripeness.reweighting.window import Key, read_parameters, rows_by_factor
 from ripeness.workspace import Workspace
 
 Array = NDArray[np.float64]
-TIME, ROWS, REVISED, EVENTS, ROUNDS, MADE, REFIT, MONTE_CARLO = (
+TIME, ROWS, REVISED, EVENTS, ROUNDS, INPUTS, REFIT, MONTE_CARLO = (
     "time",
     "rows",
     "revision",
@@ -123,7 +123,7 @@ class NotReweighted(Exception):
         self.reasons = list(reasons)
 
 
-def explain_move(workspace: Workspace, priors: Priors, base: Base, earlier: Vintage, later: Vintage, seed: int) -> Moved:
+def decompose_change(workspace: Workspace, priors: Priors, base: Base, earlier: Vintage, later: Vintage, seed: int) -> Moved:
     """Split the change of the headline between two days.
 
     Parameters

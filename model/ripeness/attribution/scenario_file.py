@@ -9,7 +9,7 @@ from typing import Any, Final
 from pydantic import Field
 
 from ripeness.data.indicators import Contract
-from ripeness.elicitation.cited import Known, Table, first_under, parse
+from ripeness.elicitation.cited import KnownIds, Table, first_under, parse
 from ripeness.errors import ContentError, Fault, UsageError, did_you_mean
 from ripeness.essay import Claims
 from ripeness.workspace import Workspace
@@ -93,7 +93,7 @@ def read_scenarios(workspace: Workspace, claims: Claims, contracts: Mapping[str,
     faults = _check_tables(toml)
     rows = {name: toml.data[name] if isinstance(toml.data.get(name), list) else [] for name in TABLES}
     declared = [row["id"] for row in rows["scenario"] if isinstance(row, dict) and isinstance(row.get("id"), str)]
-    known = Known({claim.id for claim in claims.claims}, ())
+    known = KnownIds({claim.id for claim in claims.claims}, ())
     references = {contract.factor: contract for contract in contracts.values() if contract.reference}
     own: dict[str, list[Path]] = {}
     for number in range(len(rows["path"])):

@@ -26,6 +26,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from ripeness.attribution.futures import Futures, Origin, log_odds, seeds_of, simulate, start_from, with_factors
 from ripeness.attribution.scenario_file import Path, Scenario
@@ -110,19 +111,19 @@ def run_scenario(origin: Origin, scenario: Scenario, given: bool = False) -> Sce
     ValueError
         If values are to be given for a path that is stated in units: there is no series to say it.
     """
-    spec, arms, opened, reached = origin.spec, list[tuple[Futures, Futures]](), [], []
+    spec, arms, opened, tails = origin.spec, list[tuple[Futures, Futures]](), [], []
     last = max(path.to_week for path in scenario.paths)
     for name, as_is in origin.futures.items():
         targets = targets_of(spec, as_is.start.draws, scenario.paths)
         other = _given(origin, name, scenario) if given else with_factors(spec, as_is, hold_factors(as_is, scenario.paths, targets))
         arms.append((as_is, other))
-        reached.append(tail_probability(as_is, scenario.paths, targets))
+        tails.append(tail_probability(as_is, scenario.paths, targets))
         opened.append([mean_chances(spec, one, last) for one in (as_is, other)])
     contrasts = [_contrast(spec, arms, h, not given) for h in range(len(spec.workspace.question.horizons_weeks))]
     by_week = np.array([np.mean([pair[arm].probabilities.by_week.mean(axis=0) for pair in arms], axis=0) for arm in range(2)])
     before, after = np.mean(opened, axis=0)
     conditions = {name: (float(before[c]), float(after[c])) for c, name in enumerate(spec.workspace.condition_ids)}
-    return ScenarioResult(contrasts, by_week, conditions, float(np.mean(reached)))
+    return ScenarioResult(contrasts, by_week, conditions, float(np.mean(tails)))
 
 
 def targets_of(spec: ModelSpec, draws: Draws, paths: Sequence[Path], week: int = -1) -> list[tuple[int, Array]]:
@@ -207,7 +208,7 @@ def mean_chances(spec: ModelSpec, futures: Futures, week: int) -> Array:
     """Mean chance that each condition is open, (condition,), by the factors at the end of a week ahead, or of the last that is simulated."""
     first = futures.ahead.inside.shape[-1] - (futures.factors.shape[-1] - futures.stored)  # among those that hazards read
     odds = log_odds(spec, futures)[..., : first + week]
-    return np.asarray((1.0 / (1.0 + np.exp(-odds[..., -1]))).mean(axis=(0, 1)))
+    return np.asarray(expit(odds[..., -1]).mean(axis=(0, 1)))
 
 
 def error_of_mean(values: Array, order: Array, effective: float) -> float:

@@ -30,7 +30,7 @@ from ripeness.calendar import week_of, weeks_between
 from ripeness.data.indicators import Contract
 from ripeness.data.vintages import PERIOD_DAYS, Vintage
 from ripeness.forecast.ahead import Ahead
-from ripeness.forecast.horizons import silence_of_paths
+from ripeness.forecast.horizons import survival_ahead
 from ripeness.model.spec import ModelSpec
 from ripeness.model.terms.count_rows import negative_binomial_log_density
 from ripeness.model.terms.student_t_rows import student_t_log_density
@@ -108,18 +108,12 @@ def look_around(origin: Origin) -> list[Awaited]:
 
 
 def silences(ahead: Ahead, h: int) -> tuple[Array, Array]:
-    """No round to the end of each week ahead but the last that a horizon touches, (draw, path, week), and within the horizon, (draw, path).
-
-    Of the origin's own week only the days after the origin count; announcements are counted by day from there already.
-    """
+    """No round to the end of each week ahead but the last that a horizon touches, (draw, path, week), and within the horizon, (draw, path)."""
     within = ahead.horizon_share[h : h + 1]
     weeks = np.tril(np.ones((np.count_nonzero(within) - 1, len(ahead.weeks))))
-    announced = np.concatenate([weeks, within])
-    horizon_share = announced.copy()
+    horizon_share = np.concatenate([weeks, within])
     horizon_share[:, 0] = ahead.horizon_share[-1, 0]
-    announced[:, 0] = 1.0
-    silent = silence_of_paths(np.exp(ahead.inside), np.exp(ahead.outside), ahead.dormancy, ahead.state, horizon_share, horizon_share[0])[0]
-    silent *= np.exp(-ahead.announced @ announced.T)[:, None]
+    silent = survival_ahead(ahead, np.exp(ahead.inside), horizon_share)[0]
     return silent[:, :, :-1], silent[:, :, -1]
 
 
@@ -195,10 +189,10 @@ def after_release(futures: Sequence[Awaited], week: int, density: Sequence[Array
     masses, chances = [], []
     for one, likely in zip(futures, density, strict=True):
         alive = one.silent[:, :, week - 1]
-        reached = np.einsum("sm,smv->v", alive, likely)
+        mass = np.einsum("sm,smv->v", alive, likely)
         kept = np.einsum("sm,smv->v", one.until, likely)
-        masses.append(reached / reached.sum())
-        chances.append(1.0 - kept / np.maximum(reached, np.finfo(float).tiny))
+        masses.append(mass / mass.sum())
+        chances.append(1.0 - kept / np.maximum(mass, np.finfo(float).tiny))
     return np.asarray(np.mean(masses, axis=0)), np.asarray(np.mean(chances, axis=0))
 
 
@@ -351,9 +345,9 @@ def tripwires(natural: Array, mass: Array, points: Array) -> list[Tripwire]:
                 continue
             if abs(points[place]) < FAR or (hit is not None and (points[place] > 0) != up):
                 break
-            hit, up, reached = place, bool(points[place] > 0), chance
-        if hit is not None and reached >= LEAST_CHANCE:
-            found.append(Tripwire("up" if up else "down", beyond, float(natural[hit]), reached))
+            hit, up, likely = place, bool(points[place] > 0), chance
+        if hit is not None and likely >= LEAST_CHANCE:
+            found.append(Tripwire("up" if up else "down", beyond, float(natural[hit]), likely))
     return found
 
 

@@ -37,7 +37,7 @@ def show_values(root: Path, indicator: str, as_of: date | None, last: int, json:
     values = store.as_of(origin).values[indicator].tail(last)
     contract = store.contracts[indicator]
     if json:
-        rows = [_known(row) for row in values.to_dict("records")]
+        rows = [_without_missing(row) for row in values.to_dict("records")]
         print_json({"indicator": indicator, "title": contract.title, "unit": contract.unit, "as_of": origin.isoformat(), "values": rows})
         return
     console = open_console()
@@ -49,7 +49,7 @@ def show_values(root: Path, indicator: str, as_of: date | None, last: int, json:
     console.print(table)
 
 
-def _known(row: Mapping[Any, Any]) -> dict[str, Any]:
+def _without_missing(row: Mapping[Any, Any]) -> dict[str, Any]:
     """A row of a vintage without what it has not."""
     return {str(key): json_cell(cell) for key, cell in row.items() if json_cell(cell) is not None}
 

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ripeness.cli.screen import open_console
-from ripeness.cli.update import say_update
+from ripeness.cli.update import print_update
 from ripeness.errors import UsageError
 from ripeness.intake.sources import find_files, import_sources
 from ripeness.intake.updates import Choices
@@ -63,7 +63,7 @@ def update_from_import(root: Path, source: str, files: list[Path], choices: Choi
     """
     from ripeness.workflow.updates import run_import_update
 
-    say_update(run_import_update(root, source, files, choices), choices, json)
+    print_update(run_import_update(root, source, files, choices), choices, json)
 
 
 def _print(compared: Sequence[Compared], target: Path) -> None:

@@ -173,8 +173,8 @@ def _coverage_table(title: str, kind: str, rows: Sequence[Coverage], claims: Cla
     table.add_column("states", justify="right")
     table.add_column("silent on")
     for row in rows:
-        spoken = [claims.by_id[name] for name in row.effects]
-        numbers = [len(spoken), *(_directed(spoken, sign) for sign in ("+", "-", "both")), len(row.states)]
+        on_effects = [claims.by_id[name] for name in row.effects]
+        numbers = [len(on_effects), *(_directed(on_effects, sign) for sign in ("+", "-", "both")), len(row.states)]
         table.add_row(row.id, *(str(number) for number in numbers), Text(", ".join(str(effect) for effect in row.silent)))
     return table
 
@@ -187,8 +187,8 @@ def _paragraph_table(rows: Sequence[ParagraphCoverage], claims: Claims) -> Table
     table.add_column("claims (strength)", overflow="fold")
     table.add_column("asides")
     for row in rows:
-        spoken = "\n".join(f"{name} ({claims.by_id[name].strength})" for name in row.claims)
-        table.add_row(str(row.paragraph), Text(spoken), Text(", ".join(row.asides).replace("_", " ")))
+        on_effects = "\n".join(f"{name} ({claims.by_id[name].strength})" for name in row.claims)
+        table.add_row(str(row.paragraph), Text(on_effects), Text(", ".join(row.asides).replace("_", " ")))
     return table
 
 
@@ -261,7 +261,9 @@ def _prior_table(rows: Sequence[PriorRow]) -> Table:
     return table
 
 
-def _by_reading(title: str, rows: Sequence[Mapping[str, Any]], keys: Mapping[str, str], say: Callable[[Mapping[str, Any]], str]) -> Table:
+def _by_reading(
+    title: str, rows: Sequence[Mapping[str, Any]], keys: Mapping[str, str], describe: Callable[[Mapping[str, Any]], str]
+) -> Table:
     """A table with a column for each reading.
 
     Parameters
@@ -271,7 +273,7 @@ def _by_reading(title: str, rows: Sequence[Mapping[str, Any]], keys: Mapping[str
         Each with "reading" and `keys`.
     keys : mapping
         Heading to the key that stands in its column.
-    say : callable
+    describe : callable
         From a row to what stands in the column of its reading.
     """
     table = Table(title=title, title_justify="left")
@@ -282,7 +284,7 @@ def _by_reading(title: str, rows: Sequence[Mapping[str, Any]], keys: Mapping[str
         table.add_column(names.READING_LABELS.get(reading, reading), justify="right")
     lines: dict[tuple[str, ...], dict[str, str]] = {}
     for row in rows:
-        lines.setdefault(tuple(str(row[key]) for key in keys.values()), {})[row["reading"]] = say(row)
+        lines.setdefault(tuple(str(row[key]) for key in keys.values()), {})[row["reading"]] = describe(row)
     for line, cells in lines.items():
         table.add_row(*map(Text, line), *(Text(cells.get(reading, "")) for reading in readings))
     return table

@@ -1,4 +1,4 @@
-"""What the commands share: how refusals are told, the options that more than one takes, and the workspace they work in."""
+"""What the commands share: how refusals are printed, the options that more than one takes, and the workspace they work in."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Commands(TyperGroup):
-    """Commands whose refusals are told, not thrown.
+    """Commands whose refusals are printed, not raised.
 
     What goes wrong on purpose ends here: a `UsageError` with exit code 2, any other `RipenessError` with its own, each printed to stderr without
     a traceback.

@@ -129,11 +129,11 @@ def _export(run: Run, kinds: list[str], out: Path) -> list[Path]:
                 write_whole(out / "hub" / name, text)
                 written.append(out / "hub" / name)
         elif kind == BRIEF:
-            from ripeness.evaluation.published import STUDIES, say_verdict
+            from ripeness.evaluation.published import STUDIES, verdict_sentence
             from ripeness.report.exports import write_brief
-            from ripeness.workflow.issue import read_explanations
+            from ripeness.workflow.issue import read_attribution
 
-            write_whole(out / "brief.md", write_brief(run.summary, read_explanations(run), say_verdict(run.folder.parent / STUDIES)))
+            write_whole(out / "brief.md", write_brief(run.summary, read_attribution(run), verdict_sentence(run.folder.parent / STUDIES)))
             written.append(out / "brief.md")
         else:
             from ripeness.report.exports import write_charts
@@ -175,14 +175,14 @@ def show_resolutions(request: Request, json: bool) -> None:
         for column in ("issued", "question", "weeks", "resolved", "yes", "Brier", "outside", "log score", "outside"):
             table.add_column(column, justify="left" if column in ("issued", "question") else "right")
         for one in record["scores"]:
-            said = [str(one[name]) for name in ("issued", "question", "horizon_weeks", "resolved", "yes")]
-            said += [f"{one[name]:.3f}" for name in ("brier", "outside_brier", "log_score", "outside_log_score")]
-            table.add_row(*map(Text, said))
+            cells = [str(one[name]) for name in ("issued", "question", "horizon_weeks", "resolved", "yes")]
+            cells += [f"{one[name]:.3f}" for name in ("brier", "outside_brier", "log_score", "outside_log_score")]
+            table.add_row(*map(Text, cells))
         console.print(table)
     for issued, counts in record["counts"].items():
         console.print(Text(f"{'Ahead' if issued == 'ahead' else 'In hindsight'}: {_in_words(counts)}."))
 
 
 def _in_words(counts: Mapping[str, Any]) -> str:
-    said = ", ".join(f"{counts[name]} {name}" for name in ("issued", "open", "resolved", "void"))
-    return said + (f"; {counts['due']} of the open are past their target and not settled yet" if counts["due"] else "")
+    line = ", ".join(f"{counts[name]} {name}" for name in ("issued", "open", "resolved", "void"))
+    return line + (f"; {counts['due']} of the open are past their target and not settled yet" if counts["due"] else "")

@@ -42,8 +42,8 @@ def json_cell(cell: Any) -> Any:
 
 def json_fault(fault: Fault) -> dict[str, Any]:
     """A fault as JSON has it, in letters that any terminal takes."""
-    said = {name: printable(getattr(fault, name)) for name in ("found", "expected", "mend")}
-    return {"path": printable(fault.path.as_posix()), "line": fault.line, **said}
+    texts = {name: printable(getattr(fault, name)) for name in ("found", "expected", "mend")}
+    return {"path": printable(fault.path.as_posix()), "line": fault.line, **texts}
 
 
 @contextmanager

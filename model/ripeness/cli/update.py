@@ -17,9 +17,9 @@ from ripeness.errors import ContentError
 from ripeness.intake.updates import Choices, Update
 from ripeness.intake.verdicts import FILE, WAS, Judged
 
-MOST_TOLD = 40  # rows shown one by one
+MOST_ROWS = 40  # rows shown one by one
 MOST_AS_JSON = 10_000
-SILENT = {"new", "duplicate", "refused"}  # verdicts whose rows are only counted; refusals are told as faults
+SILENT = {"new", "duplicate", "refused"}  # verdicts whose rows are only counted; refusals are printed as faults
 
 
 def update_from_files(root: Path, files: list[Path], indicator: str | None, choices: Choices, json: bool) -> None:
@@ -32,10 +32,10 @@ def update_from_files(root: Path, files: list[Path], indicator: str | None, choi
     """
     from ripeness.workflow.updates import run_update
 
-    say_update(run_update(root, files, indicator, choices), choices, json)
+    print_update(run_update(root, files, indicator, choices), choices, json)
 
 
-def say_update(update: Update, choices: Choices, json: bool) -> None:
+def print_update(update: Update, choices: Choices, json: bool) -> None:
     """Print verdicts, refusals and freshness.
 
     Raises
@@ -62,18 +62,18 @@ def _print(console: Console, update: Update, choices: Choices, refuses: bool) ->
     if update.lost:
         table.add_row(Text("(of no table)"), *("·" for _ in VERDICTS[:-1]), str(update.lost))
     console.print(table)
-    told = [(one, row) for one in update.judged for row in _told(one)][:MOST_TOLD]
-    if told:
-        console.print(_rows(update, told))
-        more = sum(int((~one.rows["verdict"].isin(SILENT)).sum()) for one in update.judged) - len(told)
+    shown = [(one, row) for one in update.judged for row in _rows_to_show(one)][:MOST_ROWS]
+    if shown:
+        console.print(_rows(update, shown))
+        more = sum(int((~one.rows["verdict"].isin(SILENT)).sum()) for one in update.judged) - len(shown)
         if more:
             console.print(Text(f"and {more} more; --json lists them"))
     if update.faults and not refuses:
         console.print(Text("Refused, and left out:"))
-        for fault in update.faults[:MOST_TOLD]:
+        for fault in update.faults[:MOST_ROWS]:
             console.print(Text(f"  {fault}"), soft_wrap=True)
-        if len(update.faults) > MOST_TOLD:
-            console.print(Text(f"  and {len(update.faults) - MOST_TOLD} more; --json lists them"))
+        if len(update.faults) > MOST_ROWS:
+            console.print(Text(f"  and {len(update.faults) - MOST_ROWS} more; --json lists them"))
     for note in update.notes:
         console.print(Text(f"Note: {note}"), soft_wrap=True)
     if refuses:
@@ -91,17 +91,17 @@ def _outcome(update: Update, choices: Choices) -> str:
     return "Nothing was written: there is nothing new."
 
 
-def _told(one: Judged) -> Iterator[dict[str, Any]]:
-    rows = one.rows[~one.rows["verdict"].isin(SILENT)].head(MOST_TOLD)
+def _rows_to_show(one: Judged) -> Iterator[dict[str, Any]]:
+    rows = one.rows[~one.rows["verdict"].isin(SILENT)].head(MOST_ROWS)
     for row in rows.to_dict("records"):
         yield {str(key): cell for key, cell in row.items()}
 
 
-def _rows(update: Update, told: list[tuple[Judged, dict[str, Any]]]) -> Table:
+def _rows(update: Update, shown: list[tuple[Judged, dict[str, Any]]]) -> Table:
     table = Table(title="Revisions, withdrawals and late entries", title_justify="left")
     for column in ("table", "what", "published on", "verdict", "old", "new", "from"):
         table.add_column(column, overflow="fold")
-    for one, row in told:
+    for one, row in shown:
         old, new = _old_and_new(one, row)
         verdict = f"{row['verdict']} ({row['change']})" if row["verdict"] == "late entry" else row["verdict"]
         place = update.files[row[FILE]] + (f", line {row['line']}" if row["line"] else "")
@@ -147,8 +147,8 @@ def _print_freshness(console: Console, update: Update) -> None:
         table.add_row(*(Text(_cell(row[name])) for name in ("indicator", "newest_observed_on", "newest_published_on", "days_old")))
     console.print(table)
     overdue = update.freshness.loc[update.freshness["overdue"], "indicator"].tolist()
-    said = f"Overdue on {update.day}, by their usual lag: {', '.join(overdue)}." if overdue else f"Nothing is overdue on {update.day}."
-    console.print(Text(said), soft_wrap=True)
+    line = f"Overdue on {update.day}, by their usual lag: {', '.join(overdue)}." if overdue else f"Nothing is overdue on {update.day}."
+    console.print(Text(line), soft_wrap=True)
 
 
 def _as_json(update: Update, choices: Choices) -> dict[str, Any]:

@@ -17,7 +17,7 @@ import pandas as pd
 from ripeness.data.rows import ROWS
 from ripeness.data.tables import DAY, NUMBER, TEXT, YES_NO, Form, Rule, Table, grade_rule, plain_rule, read_table, text_rule
 from ripeness.errors import did_you_mean
-from ripeness.workspace.csv import Said
+from ripeness.workspace.csv import FaultText
 
 EVENTS_FILE: Final = "events.csv"
 COVERAGE_FILE: Final = "coverage.csv"
@@ -101,7 +101,7 @@ def read_coverage(path: Path, shown: Path) -> pd.DataFrame:
     ContentError
         With the line of everything that is wrong; stretches must follow each other without gap or overlap.
     """
-    contiguous = Rule("contiguous", ("from", "to"), _follows, _say_gap)
+    contiguous = Rule("contiguous", ("from", "to"), _follows, _describe_gap)
 
     def rules(table: Table) -> list[Rule]:
         # a stretch whose dates cannot be read would pass for a gap
@@ -152,14 +152,14 @@ def event_rules() -> list[Rule]:
         ),
         text_rule("description", "a few words on what happened", "describe the event"),
         text_rule("source", "where it was reported", "name the source"),
-        Rule("unique", ("date", "published_on"), lambda events: ~events.duplicated(EVENT_KEY), _say_twin),
+        Rule("unique", ("date", "published_on"), lambda events: ~events.duplicated(EVENT_KEY), _describe_twin),
         grade_rule(),
         plain_rule("description"),
         plain_rule("source"),
     ]
 
 
-def _say_twin(event: Mapping[Any, Any], events: pd.DataFrame) -> Said:
+def _describe_twin(event: Mapping[Any, Any], events: pd.DataFrame) -> FaultText:
     twins = events[(events[EVENT_KEY] == pd.Series(event)[EVENT_KEY]).all(axis=1)]
     return (
         f"the same date, kind, description and published_on as line {twins.iloc[0]['line']}",
@@ -238,7 +238,7 @@ def _follows(stretches: pd.DataFrame) -> pd.Series[bool]:
     return before.isna() | (stretches["from"] == before + np.timedelta64(1, "D"))
 
 
-def _say_gap(stretch: Mapping[Any, Any], stretches: pd.DataFrame) -> Said:
+def _describe_gap(stretch: Mapping[Any, Any], stretches: pd.DataFrame) -> FaultText:
     before = _before(stretches)[stretches["line"] == stretch["line"]].iloc[0]
     wrong = "an overlap" if stretch["from"] <= before else "a gap"
     expected = before + pd.Timedelta(days=1)

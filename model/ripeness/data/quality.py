@@ -76,13 +76,13 @@ def _stale(vintage: Vintage) -> Iterator[Flag]:
     overdue = fresh[fresh["overdue"]]
     if overdue.empty:
         return
-    said = [
+    ages = [
         f"{row['indicator']} (newest value of {row['newest_observed_on']:%Y-%m-%d}, {row['days_old']:.0f} days old)"
         for _, row in overdue.iterrows()
     ]
     yield Flag(
         "stale",
-        f"{len(overdue)} of {len(fresh)} indicators are older than their contracts allow: {', '.join(said)}",
+        f"{len(overdue)} of {len(fresh)} indicators are older than their contracts allow: {', '.join(ages)}",
         "import the publisher's newer file (`ripeness import SOURCE FILE --update`); for a series that has stopped, write its last day as "
         "`ended` in indicators.toml",
     )
@@ -90,8 +90,8 @@ def _stale(vintage: Vintage) -> Iterator[Flag]:
 
 def _window(vintage: Vintage) -> Iterator[Flag]:
     begin = pd.Timestamp(vintage.origin - timedelta(weeks=WINDOW_WEEKS))
-    spoken = [name for name, rows in vintage.values.items() if bool((rows["observed_on"] > begin).any())]
-    if not spoken:
+    with_values = [name for name, rows in vintage.values.items() if bool((rows["observed_on"] > begin).any())]
+    if not with_values:
         yield Flag(
             "empty window",
             f"no indicator has a value in the {WINDOW_WEEKS} weeks before {vintage.origin}: the inside view would be a guess",

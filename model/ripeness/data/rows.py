@@ -20,7 +20,7 @@ import pandas as pd
 
 from ripeness.data.indicators import Contract
 from ripeness.data.tables import DAY, NUMBER, TEXT, Form, Rule, grade_rule, plain_rule, read_table, text_rule
-from ripeness.workspace.csv import Said
+from ripeness.workspace.csv import FaultText
 
 ROWS: Final = Form(
     types={"observed_on": DAY, "value": NUMBER, "published_on": DAY, "source": TEXT, "grade": TEXT, "sample_size": NUMBER},
@@ -60,8 +60,8 @@ def row_rules(indicator: str, contract: Contract) -> list[Rule]:
     """What must hold for each row of an indicator."""
     low, high = contract.plausible
     rules = [
-        Rule("published", ("observed_on", "published_on"), lambda rows: rows["published_on"] >= rows["observed_on"], _say_published),
-        Rule("unique", ("observed_on", "published_on", "value"), lambda rows: ~rows.duplicated(KEY), _say_unique),
+        Rule("published", ("observed_on", "published_on"), lambda rows: rows["published_on"] >= rows["observed_on"], _describe_published),
+        Rule("unique", ("observed_on", "published_on", "value"), lambda rows: ~rows.duplicated(KEY), _describe_unique),
         text_rule("source", "where the value was published", "name the source"),
         grade_rule(),
         plain_rule("source"),
@@ -95,7 +95,7 @@ def row_rules(indicator: str, contract: Contract) -> list[Rule]:
             "period",
             ("observed_on",),
             lambda rows: _ends_a_period(rows["observed_on"], contract),
-            lambda row, _: _say_period(row, contract),
+            lambda row, _: _describe_period(row, contract),
         ),
     ]
     if contract.is_count:
@@ -122,7 +122,7 @@ def row_rules(indicator: str, contract: Contract) -> list[Rule]:
                 "era",
                 ("observed_on",),
                 lambda rows: _in_an_era(rows["observed_on"], contract),
-                lambda row, _: _say_era(row, indicator, contract),
+                lambda row, _: _describe_era(row, indicator, contract),
             )
         )
     return rules
@@ -139,7 +139,7 @@ def _ends_a_period(days: pd.Series[pd.Timestamp], contract: Contract) -> pd.Seri
             return pd.Series(True, index=days.index)
 
 
-def _say_period(row: Mapping[Any, Any], contract: Contract) -> Said:
+def _describe_period(row: Mapping[Any, Any], contract: Contract) -> FaultText:
     last = "a Sunday" if contract.window == "week" else "the last day of a month"
     return (
         f"observed_on {row['observed_on']:%Y-%m-%d}, a {row['observed_on']:%A}",
@@ -155,7 +155,7 @@ def _in_an_era(days: pd.Series[pd.Timestamp], contract: Contract) -> pd.Series[b
     return inside
 
 
-def _say_era(row: Mapping[Any, Any], indicator: str, contract: Contract) -> Said:
+def _describe_era(row: Mapping[Any, Any], indicator: str, contract: Contract) -> FaultText:
     day, first, last = f"{row['observed_on']:%Y-%m-%d}", contract.eras[0], contract.eras[-1]
     if day < last.last.isoformat():
         found = f"observed_on {day}, before the first era '{first.id}', from {first.first}"
@@ -170,7 +170,7 @@ def _say_era(row: Mapping[Any, Any], indicator: str, contract: Contract) -> Said
     )
 
 
-def _say_published(row: Mapping[Any, Any], _: pd.DataFrame) -> Said:
+def _describe_published(row: Mapping[Any, Any], _: pd.DataFrame) -> FaultText:
     return (
         f"published_on {row['published_on']:%Y-%m-%d} before observed_on {row['observed_on']:%Y-%m-%d}",
         "a value to be published after the period it describes",
@@ -178,7 +178,7 @@ def _say_published(row: Mapping[Any, Any], _: pd.DataFrame) -> Said:
     )
 
 
-def _say_unique(row: Mapping[Any, Any], rows: pd.DataFrame) -> Said:
+def _describe_unique(row: Mapping[Any, Any], rows: pd.DataFrame) -> FaultText:
     twins = rows[(rows["observed_on"] == row["observed_on"]) & (rows["published_on"] == row["published_on"])]
     first = twins.iloc[0]
     same = first["value"] == row["value"] or (np.isnan(first["value"]) and np.isnan(row["value"]))

@@ -19,7 +19,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ripeness.errors import ContentError, Fault
-from ripeness.workspace.csv import Cells, Said, check_header, read_csv_file, tell
+from ripeness.workspace.csv import Cells, FaultText, check_header, faults_of_rows, read_csv_file
 
 GRADES: Final = ("A", "B", "C")
 FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(2200, 1, 1)  # outside these a date is a slip of the finger
@@ -95,14 +95,14 @@ class Rule:
         What it looks at; a row is passed over where one of these could not be read, as that is refused already.
     holds : callable
         From the frame to a boolean Series, row by row.
-    say : callable
+    describe : callable
         From an offending row and the whole frame to what was found, what was expected, and how to mend it.
     """
 
     name: str
     columns: tuple[str, ...]
     holds: Callable[[pd.DataFrame], pd.Series[bool]]
-    say: Callable[[Row, pd.DataFrame], Said]
+    describe: Callable[[Row, pd.DataFrame], FaultText]
 
 
 @dataclass
@@ -119,7 +119,7 @@ class Table:
     unread : dict of ndarray (row,)
         Column to which of its cells could not be read.
     faults : list of Fault
-        Of each kind at most MOST_TOLD one by one.
+        Of each kind at most MOST_REPORTED one by one.
     """
 
     name: str
@@ -128,9 +128,9 @@ class Table:
     unread: dict[str, Flags] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
 
-    def refuse(self, rows: Flags, say: Callable[[int], Said]) -> None:
+    def refuse(self, rows: Flags, describe: Callable[[int], FaultText]) -> None:
         """Note the fault of some rows of the frame."""
-        self.faults += tell(Path(self.name), self.frame["line"].to_numpy(), np.flatnonzero(rows), say)
+        self.faults += faults_of_rows(Path(self.name), self.frame["line"].to_numpy(), np.flatnonzero(rows), describe)
 
     def can_be_read(self, columns: Sequence[str]) -> Flags:
         """Of which rows all these columns could be read."""
@@ -144,8 +144,8 @@ class Table:
             if wrong.any():
                 self.refuse(wrong, partial(self._broken, rule))
 
-    def _broken(self, rule: Rule, row: int) -> Said:
-        return rule.say(self.frame.loc[row].to_dict(), self.frame)
+    def _broken(self, rule: Rule, row: int) -> FaultText:
+        return rule.describe(self.frame.loc[row].to_dict(), self.frame)
 
     def sound(self) -> pd.DataFrame:
         """The frame.
@@ -205,16 +205,16 @@ def convert(cells: Cells, form: Form) -> Table:
     for name, dtype in form.types.items():
         match dtype:
             case "datetime64[ns]":
-                distinct: Any = np.array(_parsed(table, texts, name, parse_day, say_day, "NaT"), dtype=DAY)
+                distinct: Any = np.array(_parsed(table, texts, name, parse_day, describe_day, "NaT"), dtype=DAY)
             case "float64":
                 read = partial(_number, commas=commas, empty=name in form.may_be_empty)
-                distinct = np.array(_parsed(table, texts, name, read, say_number, np.nan), dtype=NUMBER)
+                distinct = np.array(_parsed(table, texts, name, read, describe_number, np.nan), dtype=NUMBER)
             case "int64":
-                distinct = np.array(_parsed(table, texts, name, _whole, _say_whole, 0), dtype=WHOLE)
+                distinct = np.array(_parsed(table, texts, name, _whole, _describe_whole, 0), dtype=WHOLE)
             case "bool":
-                distinct = np.array(_parsed(table, texts, name, {"yes": True, "no": False}.get, _say_yes_no, False), dtype=YES_NO)
+                distinct = np.array(_parsed(table, texts, name, {"yes": True, "no": False}.get, _describe_yes_no, False), dtype=YES_NO)
             case _:
-                distinct = pd.array(_parsed(table, texts, name, _word, _say_bytes, ""), dtype="str")
+                distinct = pd.array(_parsed(table, texts, name, _word, _describe_bytes, ""), dtype="str")
         table.frame[name] = distinct.take(texts[name][0])
     table.frame = table.frame[[*form.types, "line"]]
     return table
@@ -222,7 +222,7 @@ def convert(cells: Cells, form: Form) -> Table:
 
 def words_of(table: Table, cells: Cells, name: str) -> pd.Series[str]:
     """One more column of text, beside those of the form."""
-    return pd.Series(pd.array(_parsed(table, cells.columns, name, _word, _say_bytes, ""), dtype="str").take(cells.columns[name][0]))
+    return pd.Series(pd.array(_parsed(table, cells.columns, name, _word, _describe_bytes, ""), dtype="str").take(cells.columns[name][0]))
 
 
 def _parsed(
@@ -230,7 +230,7 @@ def _parsed(
     texts: Mapping[str, tuple[NDArray[np.intp], list[str]]],
     name: str,
     parse: Callable[[str], Any],
-    say: Callable[[str, str], Said],
+    describe: Callable[[str, str], FaultText],
     missing: Any,
 ) -> list[Any]:
     """The distinct texts of a column, read; of what cannot be read the rows are refused."""
@@ -239,7 +239,7 @@ def _parsed(
     wrong = np.array([one is None for one in parsed], dtype=bool)
     if wrong.any():
         table.unread[name] = wrong[codes]
-        table.refuse(wrong[codes], lambda row: say(distinct[codes[row]], name))
+        table.refuse(wrong[codes], lambda row: describe(distinct[codes[row]], name))
     return [missing if one is None else one for one in parsed]
 
 
@@ -268,7 +268,7 @@ def _whole(text: str) -> int | None:
     return int(text) if _WHOLE.fullmatch(text) else None
 
 
-def _say_whole(text: str, column: str) -> Said:
+def _describe_whole(text: str, column: str) -> FaultText:
     return f"{column} '{text}'" if text else f"no {column}", "a whole number from 0", "correct the number"
 
 
@@ -276,11 +276,11 @@ def _word(text: str) -> str | None:
     return None if _UNDECODED.search(text) else text
 
 
-def _say_bytes(text: str, column: str) -> Said:
+def _describe_bytes(text: str, column: str) -> FaultText:
     return f"{column} '{text[:40]}' with bytes that are not UTF-8", "UTF-8 text", "save the file as UTF-8"
 
 
-def _say_yes_no(text: str, column: str) -> Said:
+def _describe_yes_no(text: str, column: str) -> FaultText:
     return f"{column} '{text}'" if text else f"no {column}", "yes or no", "say whether the event is a round as ripeness.toml defines it"
 
 
@@ -330,7 +330,7 @@ def parse_day(text: str) -> date | None:
     return day if FIRST_DAY <= day < LAST_DAY else None
 
 
-def say_day(text: str, column: str) -> Said:
+def describe_day(text: str, column: str) -> FaultText:
     """What is wrong with a cell that is no day."""
     return f"{column} '{text}'" if text else f"no {column}", "a date such as 2025-06-18", "write it as YYYY-MM-DD"
 
@@ -341,7 +341,7 @@ def parse_number(text: str) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def say_number(text: str, column: str) -> Said:
+def describe_number(text: str, column: str) -> FaultText:
     """What is wrong with a cell that is no number."""
     return f"{column} '{text}'" if text else f"no {column}", "a finite number such as 12.5", _mend_number(text, column)
 

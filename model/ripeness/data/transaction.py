@@ -35,7 +35,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ripeness.errors import ContentError, Fault, RipenessError
 from ripeness.files import WAIT_SECONDS, digest, is_locked_here, lock, sync_folder
 
-ROOM: Final = ".update"
+STAGING: Final = ".update"
 JOURNAL, UNDO, NOTE = "journal.json", "undo.json", "writer"
 PLAIN_NAME: Final = r"^[^./\\\x00][^/\\\x00]*$"  # of a file in the folder itself, and not a hidden one
 FORBIDDEN: Final = (errno.EACCES, errno.EPERM, errno.EROFS)
@@ -124,7 +124,7 @@ class Transaction:
             changes = self._stage()
             if changes:
                 self._write_journal(changes)  # from here on the update counts
-                settle(self._folder, self._shown, JOURNAL)
+                replay_journal(self._folder, self._shown, JOURNAL)
         except BaseException as error:
             with suppress(OSError):
                 take_back(self._folder, self._shown)
@@ -135,10 +135,10 @@ class Transaction:
             clear(self._folder)
 
     def _outcome(self) -> str:
-        room = self._folder / ROOM
-        if (room / JOURNAL).exists():
+        staging = self._folder / STAGING
+        if (staging / JOURNAL).exists():
             return "the update was interrupted; the next command completes it"
-        return "the update was interrupted; the next command takes it back" if (room / UNDO).exists() else UNCHANGED
+        return "the update was interrupted; the next command takes it back" if (staging / UNDO).exists() else UNCHANGED
 
     def _check_unchanged(self) -> None:
         mend = "let nothing else change it meanwhile, and run the command again"
@@ -151,7 +151,7 @@ class Transaction:
             raise ContentError(faults)
 
     def _stage(self) -> list[Change]:
-        room = self._folder / ROOM
+        staging = self._folder / STAGING
         changes = []
         for name, new in self._staged.items():
             path = self._folder / name
@@ -160,19 +160,19 @@ class Transaction:
                 continue
             if old is not None:
                 mode = stat.S_IMODE(path.stat().st_mode)
-                _write(room / f"old-{name}", old, mode)
-            _write(room / f"new-{name}", new, mode)
+                _write(staging / f"old-{name}", old, mode)
+            _write(staging / f"new-{name}", new, mode)
             changes.append(Change(name=name, new=digest(new), old=_digest(old)))
         return changes
 
     def _write_journal(self, changes: list[Change]) -> None:
-        room = self._folder / ROOM
-        part = room / f"{JOURNAL}.part"
+        staging = self._folder / STAGING
+        part = staging / f"{JOURNAL}.part"
         _write(part, Journal(files=tuple(changes)).model_dump_json(indent=1).encode() + b"\n")
-        sync_folder(room)
+        sync_folder(staging)
         sync_folder(self._folder)
-        os.replace(part, room / JOURNAL)
-        sync_folder(room)
+        os.replace(part, staging / JOURNAL)
+        sync_folder(staging)
 
 
 @contextmanager
@@ -199,7 +199,7 @@ def writing(folder: Path, shown: Path, wait_seconds: float = WAIT_SECONDS) -> It
     RipenessError
         If the disk refuses, for want of space above all. Nothing was changed.
     """
-    with lock(folder, shown, wait_seconds, note=f"{ROOM}/{NOTE}", sign=False):
+    with lock(folder, shown, wait_seconds, note=f"{STAGING}/{NOTE}", sign=False):
         recovered = recover(folder, shown)
         _begin(folder, shown)
         update = Transaction(folder, shown, recovered)
@@ -231,7 +231,7 @@ def reading(folder: Path, shown: Path, wait_seconds: float = WAIT_SECONDS) -> It
     if is_locked_here(folder):
         yield None
         return
-    note, done = f"{ROOM}/{NOTE}", None
+    note, done = f"{STAGING}/{NOTE}", None
     while True:
         with lock(folder, shown, wait_seconds, note, sign=False, shared=True):
             if not _is_left(folder, shown):
@@ -256,16 +256,16 @@ def recover(folder: Path, shown: Path) -> str | None:
     RipenessError
         If the disk refuses.
     """
-    room = folder / ROOM
-    if not room.is_dir():
+    staging = folder / STAGING
+    if not staging.is_dir():
         return None
     done = None
     try:
-        if any(room.iterdir()):
+        if any(staging.iterdir()):
             done = "An update that was interrupted has been taken back: nothing of it was kept."
-        (room / NOTE).unlink(missing_ok=True)
-        if (room / JOURNAL).exists():
-            names = settle(folder, shown, JOURNAL)
+        (staging / NOTE).unlink(missing_ok=True)
+        if (staging / JOURNAL).exists():
+            names = replay_journal(folder, shown, JOURNAL)
             done = f"An update that was interrupted has been completed: {', '.join(names)}."
             clear(folder)
         else:
@@ -273,8 +273,8 @@ def recover(folder: Path, shown: Path) -> str | None:
     except OSError as error:
         if error.errno in FORBIDDEN:
             raise _forbidden(shown) from error
-        said = f"{shown.as_posix()}: {_in_words(error)}: an update was interrupted and could not be completed or taken back yet"
-        raise RipenessError(said) from error
+        message = f"{shown.as_posix()}: {_in_words(error)}: an update was interrupted and could not be completed or taken back yet"
+        raise RipenessError(message) from error
     if done:
         _LOG.warning("%s", done)
     return done
@@ -286,20 +286,20 @@ def take_back(folder: Path, shown: Path) -> None:
     Raises
     ------
     ContentError
-        As `settle`.
+        As `replay_journal`.
     OSError
         If the disk refuses.
     """
-    room = folder / ROOM
-    if (room / JOURNAL).exists():
-        os.replace(room / JOURNAL, room / UNDO)
-        sync_folder(room)
-    if (room / UNDO).exists():
-        settle(folder, shown, UNDO)
+    staging = folder / STAGING
+    if (staging / JOURNAL).exists():
+        os.replace(staging / JOURNAL, staging / UNDO)
+        sync_folder(staging)
+    if (staging / UNDO).exists():
+        replay_journal(folder, shown, UNDO)
     clear(folder)
 
 
-def settle(folder: Path, shown: Path, name: str) -> list[str]:
+def replay_journal(folder: Path, shown: Path, name: str) -> list[str]:
     """Put every file of a journal into its place, the new one or, by undo.json, the old one; those already there stay.
 
     Returns
@@ -314,12 +314,12 @@ def settle(folder: Path, shown: Path, name: str) -> list[str]:
     OSError
         If the disk refuses.
     """
-    room = folder / ROOM
-    changes = _read_journal(room / name, shown / ROOM / name).files
+    staging = folder / STAGING
+    changes = _read_journal(staging / name, shown / STAGING / name).files
     moves: list[tuple[Path | None, Path]] = []
     faults = []
     for change in changes:
-        path, source = folder / change.name, room / f"{'new' if name == JOURNAL else 'old'}-{change.name}"
+        path, source = folder / change.name, staging / f"{'new' if name == JOURNAL else 'old'}-{change.name}"
         wanted, other = (change.new, change.old) if name == JOURNAL else (change.old, change.new)
         there = _digest(_content(path))
         if there == wanted:
@@ -328,8 +328,8 @@ def settle(folder: Path, shown: Path, name: str) -> list[str]:
             mend = "move your file out of the folder, run the command again, then enter your change anew"
             faults.append(_changed_by_hand(shown / change.name, mend))
         elif wanted is not None and _digest(_content(source)) != wanted:
-            mend = f"restore the whole folder from its history and remove {(shown / ROOM).as_posix()}"
-            faults.append(Fault(shown / ROOM / source.name, None, "no file or a changed one", "what the interrupted update wrote", mend))
+            mend = f"restore the whole folder from its history and remove {(shown / STAGING).as_posix()}"
+            faults.append(Fault(shown / STAGING / source.name, None, "no file or a changed one", "what the interrupted update wrote", mend))
         else:
             moves.append((None if wanted is None else source, path))
     if faults:
@@ -345,22 +345,22 @@ def settle(folder: Path, shown: Path, name: str) -> list[str]:
 
 def clear(folder: Path) -> None:
     """Remove `.update/`, the journal last: as long as it is there, it is true."""
-    room = folder / ROOM
-    if room.is_dir():
-        for path in sorted(room.iterdir(), key=lambda path: (path.name in (JOURNAL, UNDO), path.name)):
+    staging = folder / STAGING
+    if staging.is_dir():
+        for path in sorted(staging.iterdir(), key=lambda path: (path.name in (JOURNAL, UNDO), path.name)):
             path.unlink()
-        room.rmdir()
+        staging.rmdir()
         sync_folder(folder)
 
 
 def _is_left(folder: Path, shown: Path) -> bool:
     """Whether an interrupted update is to be recovered before anything is read."""
-    room = folder / ROOM
-    if not room.is_dir():
+    staging = folder / STAGING
+    if not staging.is_dir():
         return False
-    if os.access(folder, os.W_OK) and os.access(room, os.W_OK):
+    if os.access(folder, os.W_OK) and os.access(staging, os.W_OK):
         return True
-    if (room / JOURNAL).exists() or (room / UNDO).exists():
+    if (staging / JOURNAL).exists() or (staging / UNDO).exists():
         raise _forbidden(shown)
     return False  # the files are still the old ones
 
@@ -368,8 +368,8 @@ def _is_left(folder: Path, shown: Path) -> bool:
 def _begin(folder: Path, shown: Path) -> None:
     """Show that the folder can be written to, and leave the process id for those who wait."""
     try:
-        (folder / ROOM).mkdir()
-        _write(folder / ROOM / NOTE, f"{os.getpid()}\n".encode())
+        (folder / STAGING).mkdir()
+        _write(folder / STAGING / NOTE, f"{os.getpid()}\n".encode())
     except OSError as error:
         with suppress(OSError):
             clear(folder)
@@ -424,7 +424,7 @@ def _changed_by_hand(shown: Path, mend: str) -> Fault:
 
 def _forbidden(shown: Path) -> ContentError:
     mend = "run the command once as someone who may write there"
-    return ContentError(Fault(shown / ROOM, None, "an interrupted update in a folder that may not be written to", "none", mend))
+    return ContentError(Fault(shown / STAGING, None, "an interrupted update in a folder that may not be written to", "none", mend))
 
 
 def _refusal(error: OSError, shown: Path, outcome: str) -> RipenessError:

@@ -108,12 +108,12 @@ class Vintage:
     @property
     def covered_to(self) -> date | None:
         """The last day up to which rounds are known to have been searched for, without a gap; None if there is no such day."""
-        reached: pd.Timestamp | None = None
+        covered: pd.Timestamp | None = None
         for first, last in zip(self.coverage["from"], self.coverage["to"], strict=True):
-            if reached is not None and first > reached + pd.Timedelta(days=1):
+            if covered is not None and first > covered + pd.Timedelta(days=1):
                 break
-            reached = last
-        return None if reached is None else reached.date()
+            covered = last
+        return None if covered is None else covered.date()
 
     @cached_property
     def hash(self) -> str:

@@ -47,7 +47,7 @@ class Cited(Table):
 
 
 @dataclass(frozen=True)
-class Known:
+class KnownIds:
     """Ids that a prior file may name, and those it has named so far.
 
     Parameters
@@ -55,7 +55,7 @@ class Known:
     claims, citations : collection of str
         Ids of the claims ledger and of citations.toml.
     used : set of str
-        Ids asked for so far, so that what nobody uses can be told.
+        Ids asked for so far, so that what nobody uses can be reported.
     """
 
     claims: Collection[str]

@@ -62,8 +62,8 @@ def fit_normal(values: Sequence[float], levels: Sequence[float]) -> tuple[float,
 
     grid = np.linspace(0, 1, GRID)
     slope = (values[-1] - values[0]) / (levels[-1] - levels[0])
-    ends = (values[0] - slope * levels[0], values[-1] + slope * (1 - levels[-1]))
-    sample = np.interp(grid, (0, *levels, 1), (ends[0], *values, ends[1]))
+    endpoints = (values[0] - slope * levels[0], values[-1] + slope * (1 - levels[-1]))
+    sample = np.interp(grid, (0, *levels, 1), (endpoints[0], *values, endpoints[1]))
     fitted = preliz.Normal()
     with warnings.catch_warnings():
         # PreliZ warns of a mismatch by a rule of its own; the tolerance here is stated, and a miss is an error with file and line.

@@ -9,7 +9,7 @@ from hashlib import sha256
 from ripeness.data.indicators import Contract
 from ripeness.elicitation import cited, readings, reference
 from ripeness.elicitation import words as strength
-from ripeness.elicitation.cited import Citation, Known, first_under, read_citations, tables_of
+from ripeness.elicitation.cited import Citation, KnownIds, first_under, read_citations, tables_of
 from ripeness.elicitation.families import FAMILIES
 from ripeness.elicitation.readings import EffectPrior, build_effects, read_effects
 from ripeness.elicitation.reference import ReferenceCurve, build_reference, read_reference_rows
@@ -90,7 +90,7 @@ def read_priors(workspace: Workspace, claims: Claims, contracts: Mapping[str, Co
     tomls = _read_files(workspace, faults)
     ledger = {claim.id: claim for claim in claims.claims}
     citations = read_citations(workspace, tomls[cited.FILE], faults)
-    known = Known(claims=ledger, citations=tables_of(tomls[cited.FILE]))
+    known = KnownIds(claims=ledger, citations=tables_of(tomls[cited.FILE]))
     reader = TableReader(tomls, known, faults)
     tails = _read_factors(reader, workspace)
     robust, grades = _read_loadings(reader, contracts)

@@ -10,7 +10,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from ripeness.elicitation.cited import Cited, Known, Table, parse
+from ripeness.elicitation.cited import Cited, KnownIds, Table, parse
 from ripeness.elicitation.words import Strengths, effect_prior, sign_probability
 from ripeness.errors import Fault, did_you_mean
 from ripeness.essay import Claim
@@ -134,7 +134,7 @@ def wanted_effects(workspace: Workspace) -> dict[Target, Direction]:
 
 
 def read_effects(
-    workspace: Workspace, toml: TomlFile, claims: Mapping[str, Claim], strengths: Strengths, known: Known, faults: list[Fault]
+    workspace: Workspace, toml: TomlFile, claims: Mapping[str, Claim], strengths: Strengths, known: KnownIds, faults: list[Fault]
 ) -> list[EffectSpec]:
     """Read readings.toml, one effect for each of the workspace's, in model order; what is wrong is added to `faults`."""
     wanted = wanted_effects(workspace)
@@ -161,7 +161,7 @@ def read_effects(
         faults += known.faults(toml, (*key, "tempered"), spec.tempered)
         for name in spec.claims:
             if name in claims and _target_of(claims[name]) != spec.target:
-                found = f"claim '{name}', which speaks of {_said(claims[name])}"
+                found = f"claim '{name}', which speaks of {_describe_target(claims[name])}"
                 faults.append(toml.fault((*key, "claims"), found, f"claims of the effect {_name(spec.target)}", "remove it, or move it"))
         word = spec.tempered.strength
         if word is not None and word not in strengths:
@@ -172,7 +172,7 @@ def read_effects(
             faults.append(toml.fault((), f"no effect {_name(target)}", "an [[effect]] for each effect of ripeness.toml", "add it"))
     for name, claim in claims.items():
         if claim.about == "effect" and name not in used:
-            mend = f"add it to the claims of {_said(claim)}"
+            mend = f"add it to the claims of {_describe_target(claim)}"
             faults.append(toml.fault((), f"claim '{name}' of an effect used nowhere", "every claim of an effect in use", mend))
     return [given[target] for target in wanted if target in given]
 
@@ -184,7 +184,7 @@ def _target_of(claim: Claim) -> Target | None:
     return claim.factor or "", claim.role or claim.condition or ""
 
 
-def _said(claim: Claim) -> str:
+def _describe_target(claim: Claim) -> str:
     target = _target_of(claim)
     return _name(target) if target else "a state"
 

@@ -95,8 +95,8 @@ def read_reference_rows(workspace: Workspace, citations: Collection[str], faults
         return []
     for line, row in found:
         if not row.lo90 < row.rate_per_month < row.hi90:
-            said = f"{row.lo90}, {row.rate_per_month}, {row.hi90}"
-            wrong.append(Fault(shown, line, said, "lo90 < rate_per_month < hi90", "put them in order"))
+            interval = f"{row.lo90}, {row.rate_per_month}, {row.hi90}"
+            wrong.append(Fault(shown, line, interval, "lo90 < rate_per_month < hi90", "put them in order"))
         if row.citation not in citations:
             mend = did_you_mean(row.citation, sorted(citations))
             wrong.append(Fault(shown, line, f"unknown citation '{row.citation}'", "the id of a citation", mend))

@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from ripeness.elicitation.cited import Cited, Known, first_under, parse, tables_of
+from ripeness.elicitation.cited import Cited, KnownIds, first_under, parse, tables_of
 from ripeness.elicitation.families import FAMILIES
 from ripeness.errors import Fault, did_you_mean
 from ripeness.workspace.toml import Key, TomlFile
@@ -84,7 +84,7 @@ class TableReader:
     ----------
     tomls : dict
         The files by name.
-    known : Known
+    known : KnownIds
         Ids that entries may cite.
     faults : list of Fault
         Everything found wrong so far.
@@ -93,7 +93,7 @@ class TableReader:
     """
 
     tomls: Mapping[str, TomlFile]
-    known: Known
+    known: KnownIds
     faults: list[Fault]
     entries: dict[str, Placed] = field(default_factory=dict)
     shared: dict[str, str] = field(default_factory=dict)

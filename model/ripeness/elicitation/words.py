@@ -9,7 +9,7 @@ from statistics import NormalDist
 
 from pydantic import Field
 
-from ripeness.elicitation.cited import Cited, Known, Table, parse
+from ripeness.elicitation.cited import Cited, KnownIds, Table, parse
 from ripeness.errors import Fault, did_you_mean
 from ripeness.workspace.toml import TomlFile
 
@@ -62,7 +62,7 @@ class Strengths:
         return word in self.probabilities
 
 
-def read_strengths(toml: TomlFile, known: Known, words: Iterable[str], faults: list[Fault]) -> Strengths:
+def read_strengths(toml: TomlFile, known: KnownIds, words: Iterable[str], faults: list[Fault]) -> Strengths:
     """Read strength.toml; what is wrong is added to `faults`.
 
     Parameters

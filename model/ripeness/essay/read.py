@@ -1,4 +1,4 @@
-"""Read essay.toml and claims.toml and tell every fault in them, with its line."""
+"""Read essay.toml and claims.toml and report every fault in them, with its line."""
 
 from __future__ import annotations
 

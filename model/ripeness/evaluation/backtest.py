@@ -51,7 +51,7 @@ def backtest_settings(workspace: Workspace, draws: int = DRAWS) -> FitSettings:
 
 
 def plan(
-    workspace: Workspace, store: Store, priors: Priors, origins: Sequence[date], kind: str, settings: FitSettings, seed: int, made_by: str
+    workspace: Workspace, store: Store, priors: Priors, origins: Sequence[date], kind: str, settings: FitSettings, seed: int, code_hash: str
 ) -> list[Task]:
     """What is to be made at every origin.
 
@@ -65,14 +65,14 @@ def plan(
     kind : {"as_of", "final"}
     settings : FitSettings
     seed : int
-    made_by : str
+    code_hash : str
         Names the code, its libraries and the files that are not data: whatever else a number may depend on.
     """
     fits = [which for which in names.FITS if kind == AS_OF or which[0] in FINAL_FITS]
     tasks = []
     for origin in origins:
         vintage = store.as_of(origin) if kind == AS_OF else final_vintage(store, origin, store.default_origin())
-        inputs = _hash_inputs(vintage, store, kind, fits, settings, seed, made_by)
+        inputs = _hash_inputs(vintage, store, kind, fits, settings, seed, code_hash)
         tasks.append(Task(workspace, vintage, kind, priors, settings, seed, fits, inputs))
     return tasks
 
@@ -91,10 +91,10 @@ def make_forecasts(task: Task) -> AtOrigin:
     return forecast_at(task, by_weighting(task.base, fitting) if task.base else fitting)
 
 
-def _hash_inputs(vintage: Vintage, store: Store, kind: str, fits: Sequence[Which], settings: FitSettings, seed: int, made_by: str) -> str:
+def _hash_inputs(vintage: Vintage, store: Store, kind: str, fits: Sequence[Which], settings: FitSettings, seed: int, code_hash: str) -> str:
     contracts = store.hashes.get(CONTRACTS_FILE, "")
     return files.hash_text(
-        vintage.origin.isoformat(), vintage.hash, contracts, kind, str(fits), settings.model_dump_json(), str(seed), made_by
+        vintage.origin.isoformat(), vintage.hash, contracts, kind, str(fits), settings.model_dump_json(), str(seed), code_hash
     )[:16]
 
 

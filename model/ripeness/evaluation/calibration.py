@@ -49,7 +49,7 @@ from ripeness.model.spec import ModelSpec
 from ripeness.model.term import Derived, Parameter
 from ripeness.model.terms import terms_of
 from ripeness.model.terms.announcements import Announcement, announced_weeks
-from ripeness.model.terms.factor_paths import heavy_tailed, persistence, simulate_onward
+from ripeness.model.terms.factor_paths import heavy_tailed, persistence, simulate_ar1
 from ripeness.model.terms.slow_levels import level_basis
 from ripeness.workspace import FitSettings
 
@@ -349,5 +349,5 @@ def _longer_announced(spec: ModelSpec, announcements: list[Announcement]) -> Arr
 def _longer_paths(spec: ModelSpec, theta: Draws, rng: np.random.Generator) -> Array:
     """The draw's factor paths with a year more: (1, factor, week)."""
     path, phi = theta["path"], persistence(theta["half_life"])
-    onward = simulate_onward(path[..., -1], phi, heavy_tailed(spec), spec.priors.files.factor_tails, rng)
+    onward = simulate_ar1(path[..., -1], phi, heavy_tailed(spec), spec.priors.files.factor_tails, rng)
     return np.concatenate([path, np.stack(list(islice(onward, YEAR)), axis=-1)], axis=-1)

@@ -95,7 +95,9 @@ def leave_out_plan(spec: ModelSpec) -> list[list[str]]:
     by_factor: dict[str, list[str]] = {}
     for name in spec.panel.indicators:
         by_factor.setdefault(spec.contracts[name].factor, []).append(name)
-    return [[own[turn] for own in by_factor.values() if turn < len(own)] for turn in range(max(map(len, by_factor.values()), default=0))]
+    return [
+        [own[number] for own in by_factor.values() if number < len(own)] for number in range(max(map(len, by_factor.values()), default=0))
+    ]
 
 
 def factor_swapped(spec: ModelSpec, draws: Draws, other: Draws, factor: str, order: NDArray[np.intp]) -> Draws:

@@ -22,7 +22,7 @@ from ripeness.calendar import DAYS_IN_WEEK, target_date, weeks_between
 from ripeness.data.vintages import Store, Vintage
 from ripeness.evaluation.unit import BLOCK_WEEKS, WEEK, history
 from ripeness.ledger.entries import Entry
-from ripeness.ledger.outcomes import NO, YES, settle
+from ripeness.ledger.outcomes import NO, YES, resolve
 from ripeness.workspace.question import Question
 
 WARM_UP_DAYS: Final = 126  # four months of war before the first origin
@@ -167,12 +167,12 @@ def with_outcomes(frame: pd.DataFrame, question: Question, store: Store) -> pd.D
     DataFrame (row)
         With a column outcome, 1 for a round and 0 for none.
     """
-    known = events_known(store)
+    known = events_as_of(store)
     last = store.default_origin()
 
     @cache
     def answer(origin: date, weeks: int) -> float | None:
-        outcome = settle(_asked(question, origin, weeks), question, last, known)
+        outcome = resolve(_asked(question, origin, weeks), question, last, known)
         return None if outcome is None else ANSWERS.get(outcome.word)
 
     @cache
@@ -193,11 +193,11 @@ def with_outcomes(frame: pd.DataFrame, question: Question, store: Store) -> pd.D
         happened = block(origin)
         seen = weeks <= len(happened) and given == history([int(one) for one in happened[: weeks - 1]])
         outcomes.append(happened[weeks - 1] if seen else None)
-    known_rows = frame.assign(outcome=pd.Series(outcomes, index=frame.index, dtype="float64"))
-    return known_rows[known_rows["outcome"].notna()].reset_index(drop=True)
+    resolved_rows = frame.assign(outcome=pd.Series(outcomes, index=frame.index, dtype="float64"))
+    return resolved_rows[resolved_rows["outcome"].notna()].reset_index(drop=True)
 
 
-def events_known(store: Store) -> Callable[[date], Vintage]:
+def events_as_of(store: Store) -> Callable[[date], Vintage]:
     """From a day to what was known of events and coverage, which is all that outcomes need."""
     return cache(replace(store, contracts={}, rows={}).as_of)
 

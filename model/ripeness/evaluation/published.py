@@ -58,7 +58,7 @@ def beats_outside_view(folder: Path) -> bool | None:
     return None if row is None else row["claimed"] == "yes"
 
 
-def say_skill(folder: Path) -> str | None:
+def skill_sentence(folder: Path) -> str | None:
     """Does the model beat the outside view?"""
     row = _skill(folder)
     if row is None:
@@ -79,7 +79,7 @@ def say_skill(folder: Path) -> str | None:
     return f"In the backtest the model does not beat the outside view by more than luck: {measured}{needed}."
 
 
-def say_verdict(folder: Path) -> str | None:
+def verdict_sentence(folder: Path) -> str | None:
     """The same in one short sentence, for the first screen."""
     row = _skill(folder)
     if row is None:
@@ -93,7 +93,7 @@ def say_verdict(folder: Path) -> str | None:
     return "In a backtest over this war it did not beat the outside view."
 
 
-def say_power(folder: Path) -> str | None:
+def power_sentence(folder: Path) -> str | None:
     """Could one tell? The power of a perfect model, and how many more resumptions it would take."""
     row = _skill(folder)
     if row is None or not row["power"]:
@@ -106,7 +106,7 @@ def say_power(folder: Path) -> str | None:
     return f"{power}; for four in five it would take {row['more_needed']} more resumptions ({row['resumptions_needed']} in all)."
 
 
-def say_scores(folder: Path, horizon_weeks: int) -> str | None:
+def scores_sentence(folder: Path, horizon_weeks: int) -> str | None:
     """Brier scores of model, outside view and baselines at a horizon."""
     rows = {
         row["forecaster"]: row
@@ -120,7 +120,7 @@ def say_scores(folder: Path, horizon_weeks: int) -> str | None:
     return f"Brier score at {horizon_weeks} weeks over {rows[names.MIXTURE]['n']} origins, which overlap (lower is better): {scores}."
 
 
-def say_vintage_gap(folder: Path, horizon_weeks: int) -> str | None:
+def vintage_gap_sentence(folder: Path, horizon_weeks: int) -> str | None:
     """What late and revised data are worth."""
     for row in read_rows(folder, GAP):
         if row["forecaster"] == names.MIXTURE and row["question"] != "week" and int(row["horizon_weeks"]) == horizon_weeks:
@@ -129,7 +129,7 @@ def say_vintage_gap(folder: Path, horizon_weeks: int) -> str | None:
     return None
 
 
-def say_lfo(folder: Path) -> str | None:
+def lfo_sentence(folder: Path) -> str | None:
     """Leave-future-out: each fit against the outside view, and the stacking weights, which are not used."""
     rows = [row for row in read_rows(folder, LFO) if row["fit"] != names.OUTSIDE]
     if not rows:
@@ -141,7 +141,7 @@ def say_lfo(folder: Path) -> str | None:
     return f"Leave-future-out over {rows[0]['blocks']} blocks of four weeks, log score against the outside view's: {differences}. Stacking would give {weights}; it is not used."
 
 
-def say_gate(folder: Path) -> str | None:
+def gate_sentence(folder: Path) -> str | None:
     """How many of the backtest's fits passed the gate of publication; none was dropped."""
     fits = [name for name, _, _ in names.FITS]
     gates = {
@@ -157,15 +157,15 @@ def say_gate(folder: Path) -> str | None:
     )
 
 
-def say_everything(folder: Path, horizon_weeks: int) -> list[str]:
+def all_sentences(folder: Path, horizon_weeks: int) -> list[str]:
     """All of these, the answer first."""
     sentences = (
-        say_skill(folder),
-        say_power(folder),
-        say_scores(folder, horizon_weeks),
-        say_lfo(folder),
-        say_vintage_gap(folder, horizon_weeks),
-        say_gate(folder),
+        skill_sentence(folder),
+        power_sentence(folder),
+        scores_sentence(folder, horizon_weeks),
+        lfo_sentence(folder),
+        vintage_gap_sentence(folder, horizon_weeks),
+        gate_sentence(folder),
     )
     return [sentence for sentence in sentences if sentence]
 

@@ -138,7 +138,7 @@ def simulate_futures(
         progress(f"futures from the posterior: {number + 1} of {wanted}")
 
 
-def made_from(spec: ModelSpec, seed: int) -> str:
+def inputs_hash(spec: ModelSpec, seed: int) -> str:
     """What names the inputs of the simulations: the panel whose pattern they have, the priors, the length of the fits, the seed."""
     return hash_text(spec.panel.hash, spec.priors.hash, settings_in_words(), str(seed))[:12]
 
@@ -253,7 +253,7 @@ def _departures(ranks: NDArray[np.integer], draws: int) -> Array:
     return np.asarray(2.0 * least[upto, np.arange(draws)[None]].min(axis=1))
 
 
-def calibration_said(probabilities: Array, outcomes: NDArray[np.int64], what: str) -> str:
+def calibration_sentence(probabilities: Array, outcomes: NDArray[np.int64], what: str) -> str:
     """How predictions compare with outcomes, in a sentence.
 
     Parameters

@@ -4,7 +4,7 @@ Skill is the total weekly event log score over the outside view's. Beside it sta
 out (from the resumption to the end of its active weeks), as everything hangs on a handful of clusters, and what simulated wars say: the
 threshold for a claim, the power that a perfect model would have had, and how many more resumptions it would take.
 
-Simulated wars with fixed parameters: how well skill could be told from luck if the model were perfect, and if it knew nothing.
+Simulated wars with fixed parameters: how well skill could be distinguished from luck if the model were perfect, and if it knew nothing.
 
 In a war the outside view's hazard runs with dormancy, and the inside view multiplies it by exp(inside(z_{t−1})), the factors z following
 their stationary process. Two forecasters see the rounds: the outside view alone, and one who also knows the inside view. Skill is the sum
@@ -39,7 +39,7 @@ from ripeness.evaluation.scores import weekly_skill
 from ripeness.evaluation.unit import WEEK
 from ripeness.model.inside import inside_view, with_inside_view
 from ripeness.model.spec import ModelSpec
-from ripeness.model.terms.factor_paths import heavy_tailed, persistence, simulate_onward
+from ripeness.model.terms.factor_paths import heavy_tailed, persistence, simulate_ar1
 from ripeness.model.terms.record import rounds_in_week
 from ripeness.workspace.question import Question
 
@@ -89,7 +89,7 @@ class Reference:
 
     @property
     def needed(self) -> int | None:
-        """The least number of resumptions with which a perfect model is told from luck in four of five wars; None if none is enough."""
+        """The least number of resumptions with which a perfect model is distinguished from luck in four of five wars; None if none is enough."""
         enough = np.flatnonzero(self.power >= POWER)
         return int(enough[0]) + 1 if len(enough) else None
 
@@ -303,7 +303,7 @@ class FixedWar:
         spec, phi = self.spec, persistence(self.means["half_life"])
         draws = {name: values[None] for name, values in self.means.items()}
         start = rng.normal(size=(wars, len(phi)))
-        onward = simulate_onward(start, phi, heavy_tailed(spec), spec.priors.files.factor_tails, rng)
+        onward = simulate_ar1(start, phi, heavy_tailed(spec), spec.priors.files.factor_tails, rng)
         draws = with_inside_view(spec, names.CONJUNCTIVE, draws, start.T[None])
         for z in chain([start], onward):
             yield inside_view(spec, names.CONJUNCTIVE, draws, z.T[None])[0]  # the wars stand where weeks do

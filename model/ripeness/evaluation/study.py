@@ -81,7 +81,7 @@ class Study:
     essay : date
         Day of the essay.
     priors : Priors
-    made_by : str
+    code_hash : str
         Names the code and the files that are not data.
     settings : FitSettings
     seed : int
@@ -95,7 +95,7 @@ class Study:
     store: Store
     essay: date
     priors: Priors
-    made_by: str
+    code_hash: str
     settings: FitSettings
     seed: int
     quick: bool = False
@@ -125,9 +125,9 @@ class Study:
     def plan(self) -> dict[str, list[Task]]:
         """The tasks of each vintage."""
         sources = [Path(str(module.__file__)).read_text("utf-8") for module in MAKERS]
-        made_by = files.hash_text(self.made_by, str({name: version(name) for name in VERSIONED}), *sources)
+        code_hash = files.hash_text(self.code_hash, str({name: version(name) for name in VERSIONED}), *sources)
         tasks = {
-            kind: plan(self.workspace, self.store, self.priors, self.origins, kind, self.settings, self.seed, made_by)
+            kind: plan(self.workspace, self.store, self.priors, self.origins, kind, self.settings, self.seed, code_hash)
             for kind in self.vintages
         }
         if self.quick:  # a table with more than is asked for will do, so a whole backtest leaves nothing to make

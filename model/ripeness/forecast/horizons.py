@@ -51,24 +51,44 @@ class Probabilities:
 
 def forecast_probabilities(ahead: Ahead) -> Probabilities:
     """Probability of at least one round, by horizon and by week ahead."""
-    draws, _, weeks = ahead.inside.shape
-    # a horizon may end inside a week; announcements are already counted by day from the origin on
-    first = np.arange(weeks) == 0
-    announced_share = np.where(first[None, :] & (ahead.horizon_share > 0), 1.0, ahead.horizon_share)
-    whole = np.where(first, ahead.horizon_share[-1, 0], 1.0)
     lift = np.exp(ahead.inside)
-    silent, by_week, level = silence_of_paths(lift, np.exp(ahead.outside), ahead.dormancy, ahead.state, ahead.horizon_share, whole)
+    silent, by_week, level = survival_ahead(ahead, lift, ahead.horizon_share)
+    survival = np.concatenate([np.ones((len(lift), 1)), by_week], axis=1)
+    hazard = 1.0 - survival[:, 1:] / np.maximum(survival[:, :-1], np.finfo(float).tiny)  # 1 once silence is impossible
+    within, variance = 1.0 - silent.mean(axis=1), _variance_of_mean(silent)
+    return Probabilities(within, variance, 1.0 - by_week, hazard, lift.mean(axis=1), 1.0 - level)
+
+
+def survival_ahead(ahead: Ahead, lift: Array, horizon_share: Array) -> tuple[Array, Array, Array]:
+    """Probability that no round comes, announced or not.
+
+    Parameters
+    ----------
+    ahead : Ahead
+    lift : ndarray (draw, path, ahead)
+        The inside view's multiplier, exp of `ahead.inside`.
+    horizon_share : ndarray (horizon, ahead)
+        Share of each week that lies in the horizon and after the origin. Announcements are counted by day from the origin on already, so the
+        origin's own week counts in full with them.
+
+    Returns
+    -------
+    tuple of ndarray
+        Within each horizon along each path, (draw, path, horizon); to the end of each week ahead, (draw, ahead); within each horizon with
+        the multiplier set to 1, (draw, horizon).
+    """
+    first = np.arange(lift.shape[2]) == 0
+    announced_share = np.where(first[None, :] & (horizon_share > 0), 1.0, horizon_share)
+    whole = np.where(first, ahead.horizon_share[-1, 0], 1.0)
+    silent, by_week, level = survival_of_paths(lift, np.exp(ahead.outside), ahead.dormancy, ahead.state, horizon_share, whole)
     unannounced = np.exp(-ahead.announced @ announced_share.T)
     silent *= unannounced[:, None, :]
     by_week *= np.exp(-np.cumsum(ahead.announced, axis=1))
-    survival = np.concatenate([np.ones((draws, 1)), by_week], axis=1)
-    hazard = 1.0 - survival[:, 1:] / np.maximum(survival[:, :-1], np.finfo(float).tiny)  # 1 once silence is impossible
-    within, variance = 1.0 - silent.mean(axis=1), _variance_of_mean(silent)
-    return Probabilities(within, variance, 1.0 - by_week, hazard, lift.mean(axis=1), 1.0 - level * unannounced)
+    return silent, by_week, level * unannounced
 
 
 @compiled
-def silence_of_paths(
+def survival_of_paths(
     lift: Array, base: Array, dormancy: NDArray[np.intp], state: Array, horizon_share: Array, whole: Array
 ) -> tuple[Array, Array, Array]:
     """Probability that no round comes unannounced, along given paths.

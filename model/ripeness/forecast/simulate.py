@@ -19,7 +19,7 @@ from ripeness import names
 from ripeness.data.panel import UNSEARCHED, Panel
 from ripeness.inference.predictive import replicates
 from ripeness.model.spec import ModelSpec
-from ripeness.model.terms.factor_paths import Hold, heavy_tailed, paths_onward, persistence, unit_innovations
+from ripeness.model.terms.factor_paths import Hold, heavy_tailed, innovation_sd, iterate_ar1, persistence, unit_innovations
 from ripeness.model.terms.record import record_terms, rounds_in_week, simulate_record
 
 if TYPE_CHECKING:
@@ -41,12 +41,12 @@ def simulate_factors(spec: ModelSpec, draws: Draws, paths: int, rng: np.random.G
         From each draw; even, as they come in antithetic pairs, the second half the mirror image of the first.
     rng : Generator
     hold : callable, optional
-        As for :func:`ripeness.model.terms.factor_paths.paths_onward`.
+        As for :func:`ripeness.model.terms.factor_paths.iterate_ar1`.
     """
     path = draws["path"]
     number, factors, weeks = path.shape
     phi = persistence(draws["half_life"])[:, None]
-    spread, heavy, df = np.sqrt(1 - phi**2), heavy_tailed(spec), spec.priors.files.factor_tails
+    spread, heavy, df = innovation_sd(phi), heavy_tailed(spec), spec.priors.files.factor_tails
 
     def shocks() -> Array:
         # the mixing variable of a Student-t is shared within a pair, which keeps the pair antithetic
@@ -55,7 +55,7 @@ def simulate_factors(spec: ModelSpec, draws: Draws, paths: int, rng: np.random.G
 
     # the week before the first one ahead: the origin's own week if that is whole, else the one before
     in_record = [np.repeat(path[:, None, :, week], paths, axis=1) for week in range(weeks - 1 - int(spec.panel.origin_inside_week), weeks)]
-    return chain(in_record, paths_onward(in_record[-1], phi, shocks, hold))
+    return chain(in_record, iterate_ar1(in_record[-1], phi, shocks, hold))
 
 
 def keep_shocks(path: Array, phi: Array, start: int, hold: Hold) -> Array:
@@ -77,7 +77,7 @@ def keep_shocks(path: Array, phi: Array, start: int, hold: Hold) -> Array:
         week = next(weeks)
         return np.asarray(path[..., week] - phi * path[..., week - 1])
 
-    onward = paths_onward(path[..., start], phi, shocks, hold)
+    onward = iterate_ar1(path[..., start], phi, shocks, hold)
     for week in range(start + 1, path.shape[-1]):
         changed[..., week] = next(onward)
     return changed

@@ -181,7 +181,7 @@ def compose(terms: Sequence[Term], data: Mapping[str, tuple[str, int]]) -> Progr
         for i, parameter in enumerate(parameters)
         if parameter.name in read_by
     ]
-    lines += ["rotate_gradient(gradient, sd, turned)", "carray(value_at, (1,))[0] = value", "return 0 if isfinite(value) else 1"]
+    lines += ["rotate_gradient(gradient, sd, basis)", "carray(value_at, (1,))[0] = value", "return 0 if isfinite(value) else 1"]
     namespace: dict[str, Any] = {name: getattr(runtime, name) for name in runtime.__all__}
     for number, kernel in enumerate(kernels):
         namespace |= {f"forward_{number}": kernel.forward, f"adjoint_{number}": kernel.adjoint}
@@ -198,9 +198,9 @@ def _opening(read: Sequence[str], data: Mapping[str, tuple[str, int]]) -> list[s
     lines += [f"v_{name} = {kinds[data[name]]}(table[{len(HEAD) + i}])" for i, name in enumerate(read)]
     return [
         *lines,
-        "turned = Rotation(rotated, rotated_first, rotation)",
+        "basis = Rotation(rotated, rotated_first, rotation)",
         "gradient = carray(gradient_at, (size,))",
-        "x = rotate_back(carray(at, (size,)), mean, sd, turned)",
+        "x = rotate_back(carray(at, (size,)), mean, sd, basis)",
         "value = add_priors(x, mean, sd, gradient)",
     ]
 
@@ -249,8 +249,8 @@ def _backward(kernels: Sequence[Kernel], givers: Mapping[str, Sequence[str]]) ->
 def keep_vector(size: int, _: int, at: Any, kept_at: Any, table_at: Any) -> int:
     """What nutpie keeps of a draw: x, rotated back; what follows from it is computed afterwards."""
     table = runtime.carray(table_at, (len(HEAD), 3))
-    turned = Rotation(runtime.index_vector(table[3]), runtime.index_vector(table[4]), runtime.vector(table[5]))
-    x = runtime.rotate_back(runtime.carray(at, (size,)), runtime.vector(table[1]), runtime.vector(table[2]), turned)
+    basis = Rotation(runtime.index_vector(table[3]), runtime.index_vector(table[4]), runtime.vector(table[5]))
+    x = runtime.rotate_back(runtime.carray(at, (size,)), runtime.vector(table[1]), runtime.vector(table[2]), basis)
     runtime.write_after(runtime.carray(kept_at, (size,)), 0, x)
     return 0
 

@@ -6,7 +6,7 @@
                 thousands (12,5 or 0,125): if all commas stand before three digits, 1,250 may be either and is refused
     days        YYYY-MM-DD only
 
-What a file holds is told by its header: rows of the indicator that its name or `--indicator` says, rows of several with a column
+What a file holds is recognised by its header: rows of the indicator that its name or `--indicator` says, rows of several with a column
 `indicator`, events, or coverage. A file that is none of these is refused whole; a row that cannot be read is refused alone. Everything is
 done by column, on the distinct cells only, so that a million rows take seconds.
 """
@@ -33,7 +33,7 @@ INDICATOR: Final = "indicator"  # the additional column of a long file
 TABLE: Final = "table"  # the column that says which table a row is for
 MOST_BYTES: Final = 2**28
 
-_KNOWN = {INDICATOR, *ROWS.all_columns, *(name for form in BY_TABLE.values() for name in form.all_columns)}
+KNOWN_COLUMNS = {INDICATOR, *ROWS.all_columns, *(name for form in BY_TABLE.values() for name in form.all_columns)}
 
 
 @dataclass
@@ -45,7 +45,7 @@ class Incoming(Table):
     files : tuple of (str, str)
         The names of the files it comes from, and the hashes of their bytes.
     lost : int
-        Rows whose cells could not even be told apart; they are not in the frame.
+        Rows whose cells could not even be separated; they are not in the frame.
     """
 
     files: tuple[tuple[str, str], ...] = ()
@@ -76,7 +76,7 @@ def read_incoming(path: Path, known: Collection[str], indicator: str | None = No
         mend = "split it and update in parts"
         raise ContentError(Fault(shown, None, f"{size / 2**20:.0f} MiB", f"at most {MOST_BYTES / 2**20:.0f} MiB", mend))
     raw = read_bytes(path, shown, "one that can")
-    cells = read_csv(raw, shown, _KNOWN)
+    cells = read_csv(raw, shown, KNOWN_COLUMNS)
     form, table = _form(cells.header, shown, known, indicator)
     rows = convert(cells, form)
     count = len(rows.frame)
@@ -137,8 +137,10 @@ def _form(header: Sequence[str], shown: Path, known: Collection[str], indicator:
         form, table = ROWS, "" if INDICATOR in header else indicator or shown.stem
         required = ROWS.columns if table else (INDICATOR, *ROWS.columns)
     if 2 * len({*header} & {*required}) < len(required):  # column by column it would be a list of all
-        told = indicator or INDICATOR in header or shown.stem in known or shown.stem in BY_TABLE
-        forms = " or ".join(",".join(columns) for columns in ([required] if told else [one.columns for one in (ROWS, *BY_TABLE.values())]))
+        recognised = indicator or INDICATOR in header or shown.stem in known or shown.stem in BY_TABLE
+        forms = " or ".join(
+            ",".join(columns) for columns in ([required] if recognised else [one.columns for one in (ROWS, *BY_TABLE.values())])
+        )
         mend = "write the header of what the file holds; a publisher's own file is read by 'ripeness import'"
         raise ContentError(Fault(shown, 1, f"the columns {','.join(header)}", f"a header: {forms}", mend))
     broken = check_header(header, shown, required, form.optional)

@@ -62,7 +62,7 @@ class Update:
     faults : tuple of Fault
         Why rows are refused.
     lost : int
-        Rows refused before they could be told to any table.
+        Rows refused before they could be assigned to any table.
     batch : int or None
         Its number in updates.csv; None if nothing was written.
     freshness : DataFrame (indicator)

@@ -34,7 +34,7 @@ from ripeness.data.jumps import LEAST, LIMIT, find_jumps
 from ripeness.data.rows import row_rules
 from ripeness.data.tables import Flags, Form, Rule
 from ripeness.intake.incoming import TABLE, Incoming
-from ripeness.workspace.csv import Said
+from ripeness.workspace.csv import FaultText
 
 FILE = "file"  # which of the batch's files a row comes from
 WAS = "was_"  # before a column: what stood there before a revision
@@ -106,24 +106,24 @@ def judge(
         piece["refused"] = ~one.can_be_read(list(one.unread))[places]
         pieces.append(piece)
     rows = pd.concat(pieces, ignore_index=True).drop(columns=TABLE)
-    bench = _Bench(rows, incoming, np.zeros(len(rows), dtype=bool))
+    judging = _Judging(rows, incoming, np.zeros(len(rows), dtype=bool))
     for rule in rules:
         if rule.name != "unique":
-            bench.try_rule(rule)
+            judging.try_rule(rule)
     name = [*form.key, "published_on"]
-    bench.twin = _find_twins(bench, stored, name, [*name, *form.content])
+    judging.twin = _find_twins(judging, stored, name, [*name, *form.content])
     after = rows["published_on"] > pd.Timestamp(day)
-    bench.refuse(after.to_numpy(), lambda row: _say_future(row, day))
+    judging.refuse(after.to_numpy(), lambda row: _describe_future(row, day))
     if contract is not None and known is not None and not confirmed:
-        _refuse_jumps(bench, contract, known)
+        _refuse_jumps(judging, contract, known)
     if form.key == ("from", "to"):
-        _refuse_gaps(bench, stored)
-    previous = _previous(rows[~bench.settled], stored, form)
+        _refuse_gaps(judging, stored)
+    previous = _previous(rows[~judging.judged], stored, form)
     if "value" in form.content:
         idle = previous["value"].isna() & previous[WAS + "value"].isna()
-        bench.refuse(rows.index.isin(previous.index[idle]), _say_idle)
-        previous = _previous(rows[~bench.settled], stored, form)
-    rows["verdict"] = np.where(bench.twin & ~bench.refused, "duplicate", "refused")
+        judging.refuse(rows.index.isin(previous.index[idle]), _describe_idle)
+        previous = _previous(rows[~judging.judged], stored, form)
+    rows["verdict"] = np.where(judging.twin & ~judging.refused, "duplicate", "refused")
     rows["change"] = ""
     rows.loc[previous.index, "change"] = previous["change"]
     late = previous["published_on"] < stored["published_on"].max()
@@ -133,7 +133,7 @@ def judge(
 
 
 @dataclass
-class _Bench:
+class _Judging:
     """Rows being judged, which of them are exact duplicates, and the files in which faults are noted."""
 
     rows: pd.DataFrame
@@ -145,13 +145,13 @@ class _Bench:
         return self.rows["refused"].to_numpy()
 
     @property
-    def settled(self) -> Flags:
+    def judged(self) -> Flags:
         """Rows that have their verdict: refused, or duplicates."""
         return self.refused | self.twin
 
-    def refuse(self, wrong: Flags, say: Callable[[Mapping[Any, Any]], Said]) -> None:
+    def refuse(self, wrong: Flags, describe: Callable[[Mapping[Any, Any]], FaultText]) -> None:
         """Refuse rows; of those that have their verdict nothing more is said."""
-        self._note(wrong & ~self.settled, say)
+        self._note(wrong & ~self.judged, describe)
 
     def try_rule(self, rule: Rule) -> None:
         """Refuse what breaks a rule, where all it looks at could be read."""
@@ -160,9 +160,9 @@ class _Bench:
             here = (self.rows[FILE] == number).to_numpy()
             if here.any():
                 read[here] = one.can_be_read(rule.columns)[self.rows.loc[here, "place"].to_numpy()]
-        self._note(~rule.holds(self.rows).to_numpy(dtype=bool) & read, lambda row: rule.say(row, self.rows))
+        self._note(~rule.holds(self.rows).to_numpy(dtype=bool) & read, lambda row: rule.describe(row, self.rows))
 
-    def _note(self, wrong: Flags, say: Callable[[Mapping[Any, Any]], Said]) -> None:
+    def _note(self, wrong: Flags, describe: Callable[[Mapping[Any, Any]], FaultText]) -> None:
         if not wrong.any():
             return
         file, place = self.rows[FILE].to_numpy(), self.rows["place"].to_numpy()
@@ -171,21 +171,21 @@ class _Bench:
             if len(here):
                 places = np.zeros(len(one.frame), dtype=bool)
                 places[place[here]] = True
-                one.refuse(places, partial(self._named, say, here, place[here]))
+                one.refuse(places, partial(self._named, describe, here, place[here]))
         self.rows["refused"] = self.refused | wrong
 
-    def _named(self, say: Callable[[Mapping[Any, Any]], Said], here: Places, places: Places, place: int) -> Said:
+    def _named(self, describe: Callable[[Mapping[Any, Any]], FaultText], here: Places, places: Places, place: int) -> FaultText:
         """What is wrong with the row at a place of its file; where it has no line (an import), with the day it is about."""
         row = self.rows.iloc[here[np.searchsorted(places, place)]].to_dict()
-        found, expected, mend = say(row)
+        found, expected, mend = describe(row)
         about = next((row[name] for name in ("observed_on", "date", "from") if name in row), None)
         return (found if row["line"] or about is None else f"{found} (of {about:%Y-%m-%d})"), expected, mend
 
 
-def _find_twins(bench: _Bench, stored: pd.DataFrame, name: list[str], whole: list[str]) -> Flags:
+def _find_twins(judging: _Judging, stored: pd.DataFrame, name: list[str], whole: list[str]) -> Flags:
     """Which rows are exact duplicates; rows of the same name and another content are refused."""
-    rows = bench.rows
-    sound = rows.loc[~bench.refused, whole]
+    rows = judging.rows
+    sound = rows.loc[~judging.refused, whole]
     both = pd.concat([stored[whole], sound], ignore_index=True)
     again = both.duplicated(whole).to_numpy()
     exact = np.zeros(len(rows), dtype=bool)
@@ -194,7 +194,7 @@ def _find_twins(bench: _Bench, stored: pd.DataFrame, name: list[str], whole: lis
     differ = differ[differ.index >= len(stored)]
     wrong = np.zeros(len(rows), dtype=bool)
     wrong[sound.index[differ.index[differ] - len(stored)]] = True
-    bench.refuse(wrong, lambda row: _say_twin(row, rows[wrong], stored, name, whole[len(name) :]))
+    judging.refuse(wrong, lambda row: _describe_twin(row, rows[wrong], stored, name, whole[len(name) :]))
     return exact
 
 
@@ -214,18 +214,18 @@ def _previous(rows: pd.DataFrame, stored: pd.DataFrame, form: Form) -> pd.DataFr
     return both[both["incoming"] >= 0].set_index("incoming").sort_index()
 
 
-def _refuse_jumps(bench: _Bench, contract: Contract, known: pd.DataFrame) -> None:
-    sound = np.flatnonzero(~bench.settled)
-    found = find_jumps(contract, bench.rows.iloc[sound], known)
-    wrong = np.zeros(len(bench.rows), dtype=bool)
+def _refuse_jumps(judging: _Judging, contract: Contract, known: pd.DataFrame) -> None:
+    sound = np.flatnonzero(~judging.judged)
+    found = find_jumps(contract, judging.rows.iloc[sound], known)
+    wrong = np.zeros(len(judging.rows), dtype=bool)
     wrong[sound[found.jumps]] = True
     numbers = (
-        dict(zip(zip(bench.rows.loc[sound, FILE], bench.rows.loc[sound, "place"], strict=True), range(len(sound)), strict=True))
+        dict(zip(zip(judging.rows.loc[sound, FILE], judging.rows.loc[sound, "place"], strict=True), range(len(sound)), strict=True))
         if wrong.any()
         else {}
     )
 
-    def say(row: Mapping[Any, Any]) -> Said:
+    def describe(row: Mapping[Any, Any]) -> FaultText:
         number = numbers[row[FILE], row["place"]]
         return (
             f"value {row['value']:g} after {found.nearest[number]:g}, a change of {found.change[number]:.1f} units of the scale",
@@ -233,15 +233,15 @@ def _refuse_jumps(bench: _Bench, contract: Contract, known: pd.DataFrame) -> Non
             "correct the value or its unit; if it is right, run the command again with --confirm",
         )
 
-    bench.refuse(wrong, say)
+    judging.refuse(wrong, describe)
 
 
-def _refuse_gaps(bench: _Bench, stored: pd.DataFrame) -> None:
+def _refuse_gaps(judging: _Judging, stored: pd.DataFrame) -> None:
     """Refuse stretches that do not begin on the day after the last one, or end on the day before the first."""
     one = np.timedelta64(1, "D")
     known = set(zip(stored["from"], stored["to"], strict=True))
     first, last = stored["from"].min(), stored["to"].max()
-    sound = bench.rows[~bench.settled]
+    sound = judging.rows[~judging.judged]
     stretches = sorted(set(zip(sound["from"], sound["to"], strict=True)) - known)
     fitting = set(known)
     for begin, end in stretches:
@@ -252,9 +252,9 @@ def _refuse_gaps(bench: _Bench, stored: pd.DataFrame) -> None:
         if end == first - one:
             fitting.add((begin, end))
             first = begin
-    wrong = np.array([pair not in fitting for pair in zip(bench.rows["from"], bench.rows["to"], strict=True)], dtype=bool)
+    wrong = np.array([pair not in fitting for pair in zip(judging.rows["from"], judging.rows["to"], strict=True)], dtype=bool)
     mend = "let each stretch begin on the day after the one before; a known one is revised as a whole"
-    bench.refuse(
+    judging.refuse(
         wrong,
         lambda row: (
             f"{'a gap' if row['from'] > last + one or row['to'] < first - one else 'an overlap'}: from {row['from']:%Y-%m-%d} to {row['to']:%Y-%m-%d}",
@@ -264,7 +264,7 @@ def _refuse_gaps(bench: _Bench, stored: pd.DataFrame) -> None:
     )
 
 
-def _say_future(row: Mapping[Any, Any], day: date) -> Said:
+def _describe_future(row: Mapping[Any, Any], day: date) -> FaultText:
     return (
         f"published_on {row['published_on']:%Y-%m-%d}, after the batch's day {day}",
         "rows published by then",
@@ -272,12 +272,12 @@ def _say_future(row: Mapping[Any, Any], day: date) -> Said:
     )
 
 
-def _say_idle(row: Mapping[Any, Any]) -> Said:
+def _describe_idle(row: Mapping[Any, Any]) -> FaultText:
     found = f"an empty value for {row['observed_on']:%Y-%m-%d}, of which nothing is known on {row['published_on']:%Y-%m-%d}"
     return found, "a value, or a known period to withdraw", "fill in the value, or leave the row out"
 
 
-def _say_twin(row: Mapping[Any, Any], twins: pd.DataFrame, stored: pd.DataFrame, name: list[str], content: Sequence[str]) -> Said:
+def _describe_twin(row: Mapping[Any, Any], twins: pd.DataFrame, stored: pd.DataFrame, name: list[str], content: Sequence[str]) -> FaultText:
     def same(frame: pd.DataFrame) -> pd.DataFrame:
         return frame[np.logical_and.reduce([frame[column] == row[column] for column in name])]
 

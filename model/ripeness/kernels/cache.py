@@ -53,11 +53,11 @@ def meaning_of(function: Any) -> str:
     TypeError
         If it names an object that is no function, type, module, number, text, array or collection of such.
     """
-    reached, parts = [function], []
-    for each in reached:  # grows
+    functions, parts = [function], []
+    for each in functions:  # grows
         own, followed = _describe(each)
-        reached += [other for other in followed if not any(other is known for known in reached)]
-        parts.append(f"{own} {[next(i for i, known in enumerate(reached) if known is other) for other in followed]}")
+        functions += [other for other in followed if not any(other is known for known in functions)]
+        parts.append(f"{own} {[next(i for i, known in enumerate(functions) if known is other) for other in followed]}")
     return sha256("\n".join(parts).encode()).hexdigest()
 
 
@@ -93,9 +93,9 @@ def canonical(value: Any) -> str:
 
 
 @cache
-def _describe(made: Any) -> tuple[str, tuple[Any, ...]]:
+def _describe(dispatcher: Any) -> tuple[str, tuple[Any, ...]]:
     """A function's own meaning, and what else has to be described: the functions among what it names."""
-    function = getattr(made, "__wrapped__", made)
+    function = getattr(dispatcher, "__wrapped__", dispatcher)
     scope, names = function.__globals__, _names_of(function.__code__)
     used = [*(function.__defaults__ or ()), *(cell.cell_contents for cell in function.__closure__ or ())]
     for name in names:  # attributes too, which at worst adds what is not needed
@@ -103,7 +103,7 @@ def _describe(made: Any) -> tuple[str, tuple[Any, ...]]:
             used.append(scope[name])
         if isinstance(scope.get(name), ModuleType) and _root(scope[name].__name__) == _root(function.__module__):
             used += [vars(scope[name])[attribute] for attribute in names if attribute in vars(scope[name])]
-    texts = [_describe_code(function.__code__), type(made).__qualname__, canonical(getattr(made, "targetoptions", None))]
+    texts = [_describe_code(function.__code__), type(dispatcher).__qualname__, canonical(getattr(dispatcher, "targetoptions", None))]
     followed = tuple(value for value in used if _is_followed(value, function))
     texts += ["followed" if _is_followed(value, function) else canonical(value) for value in used]
     return sha256("\n".join(texts).encode()).hexdigest(), followed
@@ -222,8 +222,8 @@ def _is_safe(place: Path) -> bool:
     found = place.lstat()
     if not hasattr(os, "getuid"):
         return True
-    ours = found.st_uid in (0, os.getuid())
-    return ours and (stat.S_ISLNK(found.st_mode) or bool(found.st_mode & stat.S_ISVTX) or not _others_write(found))
+    trusted = found.st_uid in (0, os.getuid())
+    return trusted and (stat.S_ISLNK(found.st_mode) or bool(found.st_mode & stat.S_ISVTX) or not _others_write(found))
 
 
 def _others_write(found: os.stat_result) -> bool:
@@ -250,17 +250,17 @@ class KernelCache(FunctionCache):
     What cannot be read counts as not there; what cannot be written is not kept.
     """
 
-    def __init__(self, made: Any) -> None:
-        self._made, self._py_func, self._name = made, made.__wrapped__, made.__name__
-        self._impl = _KernelCacheImpl(made.__wrapped__)
+    def __init__(self, dispatcher: Any) -> None:
+        self._dispatcher, self._py_func, self._name = dispatcher, dispatcher.__wrapped__, dispatcher.__name__
+        self._impl = _KernelCacheImpl(dispatcher.__wrapped__)
         self.enable()
 
     @staticmethod
-    def open(made: Any) -> Any:
+    def open(dispatcher: Any) -> Any:
         """Give a dispatcher or CFunc its cache, if its function has a name of its own (no lambda, no function in a function)."""
-        if hasattr(made, "_cache") and "<" not in made.__qualname__:
-            made._cache = KernelCache(made)
-        return made
+        if hasattr(dispatcher, "_cache") and "<" not in dispatcher.__qualname__:
+            dispatcher._cache = KernelCache(dispatcher)
+        return dispatcher
 
     @property
     def cache_path(self) -> str | None:
@@ -270,7 +270,7 @@ class KernelCache(FunctionCache):
 
     @cached_property
     def _cache_file(self) -> Any:
-        stamp = meaning_of(self._made)
+        stamp = meaning_of(self._dispatcher)
         name = f"{self._py_func.__module__.rpartition('.')[2]}.{self._py_func.__qualname__}"
         return _KernelCacheFile(self.cache_path, f"{name}-{stamp[:16]}.{TAG}", stamp)
 

@@ -2,7 +2,7 @@
 
 A recursion over weeks waits for its own last result, so sixteen factors go abreast. Tables are (row, lane): a row is a week, a lane a
 factor, idle lanes zero; factors beyond sixteen go in another group of rows below. A coefficient of zero in the last week of a group
-carries nothing into the next, and a recursion is one loop over the flat table that reads what lies sixteen places away.
+passes nothing on to the next, and a recursion is one loop over the flat table that reads what lies sixteen places away.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def from_table(table: Array, factors: int) -> Array:
 
 
 @inner
-def carry_onward(step: Array, values: Array) -> None:
+def forward_recursion(step: Array, values: Array) -> None:
     """x_t += step_{t−1} x_{t−1} from the first row to the last; tables (row, lane)."""
     flat_step, flat = step.reshape(-1), values.reshape(-1)
     for i in range(flat.size - LANES):
@@ -68,7 +68,7 @@ def carry_onward(step: Array, values: Array) -> None:
 
 
 @inner
-def carry_back(step: Array, values: Array) -> None:
+def backward_recursion(step: Array, values: Array) -> None:
     """x_t += step_t x_{t+1} from the last row to the first; tables (row, lane)."""
     flat_step, flat = step.reshape(-1), values.reshape(-1)
     for i in range(flat.size - LANES - 1, -1, -1):

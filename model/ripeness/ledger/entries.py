@@ -217,10 +217,10 @@ def issue_labels(entries: Sequence[Entry], essay: date) -> list[Issued]:
         were issued ahead is not proved by it.
     """
     labels: list[Issued] = []
-    reached = date.min
+    newest = date.min
     for entry in entries:
-        reached = max(reached, entry.origin, entry.record_to or entry.origin)
-        labels.append(HINDSIGHT if entry.origin < essay or entry.origin < reached else AHEAD)
+        newest = max(newest, entry.origin, entry.record_to or entry.origin)
+        labels.append(HINDSIGHT if entry.origin < essay or entry.origin < newest else AHEAD)
     return labels
 
 

@@ -5,7 +5,7 @@
                          ^ from here yes or no, once the whole window has been searched
                                                     ^ after this day void, if it had not been by then and nothing settled it
 
-Neither a yes nor a no is told before the target: early ones would all be a yes. What is found later still turns a no into a yes or back;
+Neither a yes nor a no is given before the target: early ones would all be a yes. What is found later still changes a no into a yes or back;
 a question that was void for want of a record stays void.
 """
 
@@ -51,7 +51,7 @@ class Outcome:
     sensitivity: tuple[float, float] | None
 
 
-def settle(entry: Entry, question: Question, as_of: date, known: Callable[[date], Vintage], settled: bool = False) -> Outcome | None:
+def resolve(entry: Entry, question: Question, as_of: date, vintage_on: Callable[[date], Vintage], resolved: bool = False) -> Outcome | None:
     """What became of a forecast, by what was known on a day.
 
     Parameters
@@ -60,9 +60,9 @@ def settle(entry: Entry, question: Question, as_of: date, known: Callable[[date]
     question : Question
         The workspace's.
     as_of : date
-    known : callable
+    vintage_on : callable
         From a day to its vintage.
-    settled : bool
+    resolved : bool
         Whether it has been answered by yes or no before: then the time to settle is not asked for again.
 
     Returns
@@ -72,16 +72,16 @@ def settle(entry: Entry, question: Question, as_of: date, known: Callable[[date]
     """
     if as_of < entry.target_end_date or entry.question not in (question.id, names.SUSTAINED):
         return None
-    now = known(as_of)
+    now = vintage_on(as_of)
     decided = decided_on(entry, question, now.rounds())
     sensitivity = worst_search(entry, now)
-    ends = now.events.loc[now.events["kind"] == GOVERNMENT_ENDS, "date"]
-    ended = None if ends.empty else ends.min().date()
+    endings = now.events.loc[now.events["kind"] == GOVERNMENT_ENDS, "date"]
+    ended = None if endings.empty else endings.min().date()
     if ended and ended <= entry.target_end_date and not (decided and decided < ended):
         return Outcome(VOID, f"a government had ceased to exist on {ended}", sensitivity)
     deadline = entry.target_end_date + timedelta(days=SETTLE_DAYS)
-    then = now if as_of <= deadline else known(deadline)
-    if not settled and worst_search(entry, then) is None:
+    then = now if as_of <= deadline else vintage_on(deadline)
+    if not resolved and worst_search(entry, then) is None:
         if as_of <= deadline:
             return None
         if decided_on(entry, question, then.rounds()) is None:

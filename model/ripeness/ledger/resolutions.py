@@ -20,7 +20,7 @@ from ripeness.data.transaction import reading, writing
 from ripeness.data.vintages import Vintage
 from ripeness.errors import ContentError, Fault
 from ripeness.ledger.entries import DIGITS, FILE, RESTORE, Entry, Forecast, Issued, Key, Share, Text, cells_of, issue_labels, parse_ledger
-from ripeness.ledger.outcomes import VOID, YES, Outcome, Word, settle
+from ripeness.ledger.outcomes import VOID, YES, Outcome, Word, resolve
 from ripeness.workspace.csv import append_rows, read_records
 from ripeness.workspace.question import Question
 
@@ -89,7 +89,9 @@ def read_resolutions(reports: Path) -> list[Resolution]:
         return _parse(path.read_bytes() if path.is_file() else None, shown / RESOLUTIONS_FILE, entries)
 
 
-def resolve_forecasts(reports: Path, question: Question, essay: date, as_of: date, known: Callable[[date], Vintage]) -> list[Resolution]:
+def resolve_forecasts(
+    reports: Path, question: Question, essay: date, as_of: date, vintage_on: Callable[[date], Vintage]
+) -> list[Resolution]:
     """Resolve every forecast of the ledger that the record of a day settles, and append what is new to resolutions.csv.
 
     Parameters
@@ -100,7 +102,7 @@ def resolve_forecasts(reports: Path, question: Question, essay: date, as_of: dat
     essay : date
         Day of the essay.
     as_of : date
-    known : callable
+    vintage_on : callable
         From a day to its vintage.
 
     Returns
@@ -115,7 +117,7 @@ def resolve_forecasts(reports: Path, question: Question, essay: date, as_of: dat
     """
     if not reports.is_dir():
         return []
-    known, shown = cache(known), Path(reports.name)
+    vintage_on, shown = cache(vintage_on), Path(reports.name)
     with writing(reports, shown) as update:
         entries = parse_ledger(update.read(FILE), shown / FILE)
         raw = update.read(RESOLUTIONS_FILE)
@@ -125,7 +127,7 @@ def resolve_forecasts(reports: Path, question: Question, essay: date, as_of: dat
             before = standing.get(entry.key)
             if before is not None and before.as_of > as_of:
                 continue
-            outcome = settle(entry, question, as_of, known, settled=before is not None and before.outcome != VOID)
+            outcome = resolve(entry, question, as_of, vintage_on, resolved=before is not None and before.outcome != VOID)
             if outcome is None or (before is not None and outcome.word == before.outcome):
                 continue
             reason = outcome.reason if before is None else f"{outcome.reason}; supersedes the {before.outcome} as of {before.as_of}"

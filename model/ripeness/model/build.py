@@ -69,7 +69,7 @@ def parameters_of(variant: str, spec: ModelSpec | None = None) -> tuple[Paramete
 
 
 def stored_names(variant: str) -> list[str]:
-    """Names of what is stored of every draw: free quantities, unless they only carry others, and what follows from them."""
+    """Names of what is stored of every draw: free quantities, except those from which others are only derived, and what is derived."""
     return [one.name for one in parameters_of(variant) if one.stored] + [one.name for term in terms_of(variant) for one in term.derived]
 
 

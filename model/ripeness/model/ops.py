@@ -21,7 +21,7 @@ def op_of(kernel: Kernel) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
 
 
 class _Key:
-    """A kernel, told apart by its forward function."""
+    """A kernel, identified by its forward function."""
 
     def __init__(self, kernel: Kernel) -> None:
         self.kernel = kernel

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 if TYPE_CHECKING:
     from ripeness.model.spec import ModelSpec
@@ -68,7 +69,7 @@ class Parameter:
         """From the scale of its Normal to its own."""
         if self.transform == "log":
             return np.exp(x)
-        return 1.0 / (1.0 + np.exp(-x)) if self.transform == "logit" else x
+        return expit(x) if self.transform == "logit" else x
 
     def unconstrained(self, value: Array) -> Array:
         """From its own scale to that of its Normal."""

@@ -41,26 +41,26 @@ SHOWN: Final = 8  # releases above the fold
 SOON: Final = timedelta(days=7)
 
 
-def attribution_sections(explained: Json, summary: Json) -> dict[str, Any]:
+def attribution_sections(attribution: Json, summary: Json) -> dict[str, Any]:
     """Sections of the page by name, and for its first screen the sentences `since` and `next`, empty where nothing can be said.
 
     Parameters
     ----------
-    explained : mapping
-        news, scenarios and watch, those that there are, as `explain_forecast` gives them.
+    attribution : mapping
+        news, scenarios and watch, those that there are, as `attribute_forecast` gives them.
     summary : mapping
         forecast.json.
     """
     found: dict[str, Any] = {"since": "", "next": ""}
-    if "news" in explained:
-        found["news"] = news_section(explained["news"])
-        if "reason" not in explained["news"]:
-            found["since"] = since_sentence(explained["news"])
-    if explained.get("scenarios", {}).get("scenarios"):
-        found["scenarios"] = scenarios_section(explained["scenarios"], summary)
-    if "watch" in explained:
-        found["watch"] = watch_section(explained["watch"])
-        found["next"] = next_sentence(explained["watch"])
+    if "news" in attribution:
+        found["news"] = news_section(attribution["news"])
+        if "reason" not in attribution["news"]:
+            found["since"] = since_sentence(attribution["news"])
+    if attribution.get("scenarios", {}).get("scenarios"):
+        found["scenarios"] = scenarios_section(attribution["scenarios"], summary)
+    if "watch" in attribution:
+        found["watch"] = watch_section(attribution["watch"])
+        found["next"] = next_sentence(attribution["watch"])
     return found
 
 

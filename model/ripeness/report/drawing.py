@@ -222,11 +222,11 @@ def strip(name: str, prior: Mapping[str, Any], posterior: Mapping[str, Any], tex
     text : str
         The same in words and numbers.
     """
-    ends = np.array([[q["lower"], q.get("median", q.get("mean")), q["upper"]] for q in (prior, posterior)], dtype=float)
-    if (ends > 0).all() and ends.max() > 12 * ends.min():
-        ends = np.log(ends)
-    low, high = float(ends.min()), float(ends.max())
-    x = 4 + 172 * (ends - low) / ((high - low) or 1.0)
+    intervals = np.array([[q["lower"], q.get("median", q.get("mean")), q["upper"]] for q in (prior, posterior)], dtype=float)
+    if (intervals > 0).all() and intervals.max() > 12 * intervals.min():
+        intervals = np.log(intervals)
+    low, high = float(intervals.min()), float(intervals.max())
+    x = 4 + 172 * (intervals - low) / ((high - low) or 1.0)
     bars = "".join(
         f'<rect class="{kind}" x="{a:.1f}" y="{y}" width="{max(c - a, 1.5):.1f}" height="{height}" rx="1.5"/>'
         f'<rect class="{kind}-mid" x="{b - 1:.1f}" y="{y - 2}" width="2" height="{height + 4}"/>'

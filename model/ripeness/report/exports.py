@@ -169,7 +169,7 @@ def admin_of(summary: Mapping[str, Any]) -> dict[str, Any]:
 def faults_of(path: str, rows: Sequence[Row], tasks: Mapping[str, Any]) -> list[str]:
     """What a hub's validation would find wrong with a file of model output.
 
-    The rules of hubValidations' `validate_submission` that can be told from file and tasks: file name and folder, columns, values of tasks,
+    The rules of hubValidations' `validate_submission` that can be checked on file and tasks: file name and folder, columns, values of tasks,
     categories, values that are probabilities, none twice, none missing, and that each task's probabilities add up to one.
     """
     parts = path.split("/")
@@ -225,14 +225,14 @@ def plain(text: str) -> str:
     return SPECIAL.sub(r"\\\1", " ".join(text.split()))
 
 
-def write_brief(summary: Mapping[str, Any], explained: Mapping[str, Any] | None = None, verdict: str | None = None) -> str:
+def write_brief(summary: Mapping[str, Any], attribution: Mapping[str, Any] | None = None, verdict: str | None = None) -> str:
     """The brief of a run.
 
     Parameters
     ----------
     summary : mapping
         forecast.json.
-    explained : mapping, optional
+    attribution : mapping, optional
         news, scenarios and watch, those that there are, as `read_explained` gives them.
     verdict : str, optional
         What the backtest allows to be said of the model.
@@ -248,7 +248,7 @@ def write_brief(summary: Mapping[str, Any], explained: Mapping[str, Any] | None 
     row = forecast_of(summary, question["id"], names.MIXTURE, weeks)
     assert row is not None
     paragraphs = [sentences.answer(summary, row), sentences.why(row), sentences.state_of_talks(summary)]
-    known = {name: content for name, content in (explained or {}).items() if "reason" not in content}
+    known = {name: content for name, content in (attribution or {}).items() if "reason" not in content}
     if "news" not in known:
         paragraphs.append(sentences.change(summary, row))
     if verdict:

@@ -35,7 +35,7 @@ def render_page(
     tree: xr.DataTree,
     record: Mapping[str, Any] | None = None,
     studies: Mapping[str, Any] | None = None,
-    explained: Mapping[str, Any] | None = None,
+    attribution: Mapping[str, Any] | None = None,
 ) -> str:
     """The report of a run that passed its gate.
 
@@ -49,8 +49,8 @@ def render_page(
         How earlier forecasts have fared, as `build_record` gives it; without it the page does not speak of them.
     studies : mapping, optional
         What the studies found, as `read_studies` gives it.
-    explained : mapping, optional
-        Why it moved, what would move it and what to watch, as `explain_forecast` gives it.
+    attribution : mapping, optional
+        Why it moved, what would move it and what to watch, as `attribute_forecast` gives it.
 
     Returns
     -------
@@ -82,8 +82,10 @@ def render_page(
         "ranks": figures.rank_figures(tree, weeks),
         "record": None if record is None else record_section(record),
         "trust": trust_section(studies or {}, weeks),
-        "explained": attribution_sections(explained or {}, summary),
-        "panel": what_if_section(explained["panel"]) if explained and "absent" not in explained.get("panel", {"absent": ""}) else None,
+        "attribution": attribution_sections(attribution or {}, summary),
+        "panel": what_if_section(attribution["panel"])
+        if attribution and "absent" not in attribution.get("panel", {"absent": ""})
+        else None,
         "limits": sentences.limits(summary),
         "claims_by_id": {claim["id"]: claim for claim in summary["claims"]},
     }

@@ -87,8 +87,8 @@ def read_studies(reports: Path, headline_weeks: int) -> dict[str, Any]:
     if about is not None:
         found[BACKTEST] = {
             "about": about,
-            "sentences": published.say_everything(folder, headline_weeks),
-            "verdict": published.say_verdict(folder),
+            "sentences": published.all_sentences(folder, headline_weeks),
+            "verdict": published.verdict_sentence(folder),
             "forecasts": published.read_rows(folder, published.FORECASTS),
             "scores": published.read_rows(folder, published.SCORES),
             "weekly": published.read_rows(folder, published.WEEKLY),
@@ -179,8 +179,8 @@ def population_table(scores: Sequence[Row], weekly: Sequence[Row], headline_week
     by_week = {(row["forecaster"], row["population"]): row for row in weekly}
     rows = []
     for population, label in POPULATIONS.items():
-        ours, theirs = (by_week.get((name, population)) for name in (names.MIXTURE, names.OUTSIDE))
-        if ours is None or theirs is None:
+        mixture, outside = (by_week.get((name, population)) for name in (names.MIXTURE, names.OUTSIDE))
+        if mixture is None or outside is None:
             continue
         of_horizon = [by_horizon.get((name, population)) for name in (names.MIXTURE, names.OUTSIDE)]
         rows.append(
@@ -189,9 +189,9 @@ def population_table(scores: Sequence[Row], weekly: Sequence[Row], headline_week
                 "origins": 0 if of_horizon[0] is None else int(of_horizon[0]["n"]),
                 "brier": None if of_horizon[0] is None else float(of_horizon[0]["brier"]),
                 "outside_brier": None if of_horizon[1] is None else float(of_horizon[1]["brier"]),
-                "weeks": int(ours["weeks"]),
-                "rounds": int(ours["rounds"]),
-                "skill": float(theirs["total_log_score"]) - float(ours["total_log_score"]),
+                "weeks": int(mixture["weeks"]),
+                "rounds": int(mixture["rounds"]),
+                "skill": float(outside["total_log_score"]) - float(mixture["total_log_score"]),
             }
         )
     return rows

@@ -26,11 +26,11 @@ from ripeness.reweighting.sites import (
     assemble,
     factorise,
     find_noise,
+    forward_substitution,
     innovation_scale,
+    log_normaliser,
     place_states,
-    solve_onward,
     strength_of,
-    terms_of,
 )
 
 Array = NDArray[np.float64]
@@ -133,8 +133,8 @@ def add_set(
         add_site(a, b, rows.first[row], rows.last[row], rows.share[row], moved[row], rows.slope[s, row], target, weight)
         total -= 0.5 * weight * target**2
     factorise(a, spread, envelope, start, states)
-    solve_onward(a, envelope, b, start, states)
-    return total + terms_of(spread, b, start, states)
+    forward_substitution(a, envelope, b, start, states)
+    return total + log_normaliser(spread, b, start, states)
 
 
 @compiled
@@ -174,8 +174,8 @@ def integrate(rows: Rows, sites: Sites, known: bool, path: Array, noise: Array, 
             for c in range(envelope[i], i + 1):
                 a[i, c] = held[i, c]
         factorise(a, spread, envelope, 0, start)
-        solve_onward(a, envelope, b, 0, start)
-        terms += terms_of(spread, b, 0, start)
+        forward_substitution(a, envelope, b, 0, start)
+        terms += log_normaliser(spread, b, 0, start)
         for j in range(sets):
             log_weight[j] = terms + add_set(a, b, spread, held, held_b, rows, sites, s, j, start, moved, weights)
             if known and j == 0:

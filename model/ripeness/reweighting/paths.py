@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 from scipy.special import gammaln
 
 from ripeness.model.spec import ModelSpec
-from ripeness.model.terms.factor_paths import simulate_onward
+from ripeness.model.terms.factor_paths import simulate_ar1
 from ripeness.reweighting.integral import Sites, integrate
 from ripeness.reweighting.sites import Rows, fit_sites
 from ripeness.reweighting.window import FactorWindow, Key, Parameters, Window, factor_window, read_parameters, rows_by_factor
@@ -124,7 +124,7 @@ def redraw_path(
 def extend_path(path: Array, more: int, rows: Rows, rng: np.random.Generator) -> None:
     """Fill the last `more` weeks of paths (draw, week) by their prior."""
     phi, df, known = rows.persistence[:, None], rows.df[0], path.shape[1] - more
-    onward = simulate_onward(path[:, known - 1 : known], phi, np.array([df > 0.0]), df, rng)
+    onward = simulate_ar1(path[:, known - 1 : known], phi, np.array([df > 0.0]), df, rng)
     for t in range(known, path.shape[1]):
         path[:, t] = next(onward)[:, 0]
 

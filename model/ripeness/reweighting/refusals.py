@@ -16,8 +16,8 @@ from ripeness.model.spec import ModelSpec
 from ripeness.reweighting.weights import LARGEST_ERROR, LARGEST_KHAT, OLDEST_WEEKS, Weights
 from ripeness.reweighting.window import Window, rows_by_factor
 
-# what a fit was made with, and what is said where it is another now
-MADE_WITH = {
+# inputs of a fit besides rows, and the reason given where one has changed since
+INPUT_CHANGES = {
     "workspace_hash": "ripeness.toml has changed",
     "contracts_hash": "indicators.toml has changed",
     "priors_hash": "the priors have changed",
@@ -28,9 +28,9 @@ MADE_WITH = {
 }
 
 
-def made_otherwise(base: Mapping[str, object], new: Mapping[str, object]) -> list[str]:
-    """What of a fit's making has changed since, by the keys of `MADE_WITH`; what `new` does not name may be anything."""
-    return [words for key, words in MADE_WITH.items() if key in new and base.get(key) != new[key]]
+def changed_inputs(base: Mapping[str, object], new: Mapping[str, object]) -> list[str]:
+    """Which inputs of a fit have changed since, by the keys of `INPUT_CHANGES`; what `new` does not name may be anything."""
+    return [words for key, words in INPUT_CHANGES.items() if key in new and base.get(key) != new[key]]
 
 
 def beyond_window(base: ModelSpec, new: ModelSpec, window: Window) -> list[str]:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from ripeness import names
 from ripeness.data.vintages import Vintage
@@ -230,7 +231,7 @@ def match_sensitivity(base: ModelSpec, new: ModelSpec, sensitivity: Array, seed:
 def _prior_sensitivity(low: float, high: float, draws: int, rng: np.random.Generator) -> Array:
     """Draws of the logit-normal with these 5 and 95 % quantiles."""
     prior = elicit_quantiles(low, high, "logitnormal", "sensitivity of the search", Path(COVERAGE), None)
-    return np.asarray(1.0 / (1.0 + np.exp(-rng.normal(prior.mu, prior.sigma, draws))))
+    return np.asarray(expit(rng.normal(prior.mu, prior.sigma, draws)))
 
 
 def rounds_in_window(

@@ -81,8 +81,8 @@ class Rows(NamedTuple):
 @compiled
 def innovation_scale(phi: float, df: float) -> float:
     """Precision of z_t − φ z_{t−1} at a mixing precision of one."""
-    tight = 1.0 / (1.0 - phi * phi)
-    return tight * df / (df - 2.0) if df > 0.0 else tight
+    innovation_precision = 1.0 / (1.0 - phi * phi)
+    return innovation_precision * df / (df - 2.0) if df > 0.0 else innovation_precision
 
 
 @compiled
@@ -207,10 +207,10 @@ def fit_sites(
         for _ in range(NEWTON_STEPS):
             assemble(a, b, envelope, phi, before, innovations, first, last, share, moved, slope, target, weight)
             factorise(a, spread, envelope, 0, states)
-            solve_onward(a, envelope, b, 0, states)
+            forward_substitution(a, envelope, b, 0, states)
             for i in range(states):
                 x[i] = b[i] * spread[i]
-            solve_back(a, envelope, x)
+            back_substitution(a, envelope, x)
             for j in range(number):
                 if count[j] >= 0.0:
                     strength = strength_of(x, first[j], last[j], share[j], moved[j])
@@ -258,7 +258,7 @@ def factorise(a: Array, spread: Array, envelope: Index, start: int, stop: int) -
 
 
 @compiled
-def solve_onward(factor: Array, envelope: Index, x: Array, start: int, stop: int) -> None:
+def forward_substitution(factor: Array, envelope: Index, x: Array, start: int, stop: int) -> None:
     """B⁻¹x in the place of x, rows `start` to `stop`; what stands before them is already solved."""
     for i in range(start, stop):
         for c in range(envelope[i], i):
@@ -266,7 +266,7 @@ def solve_onward(factor: Array, envelope: Index, x: Array, start: int, stop: int
 
 
 @compiled
-def solve_back(factor: Array, envelope: Index, x: Array) -> None:
+def back_substitution(factor: Array, envelope: Index, x: Array) -> None:
     """B⁻ᵀx in the place of x."""
     for i in range(factor.shape[0] - 1, 0, -1):
         for c in range(envelope[i], i):
@@ -285,7 +285,7 @@ def variance_of(factor: Array, spread: Array, envelope: Index, x: Array, start: 
 
 
 @compiled
-def terms_of(spread: Array, v: Array, start: int, stop: int) -> float:
+def log_normaliser(spread: Array, v: Array, start: int, stop: int) -> float:
     """½ Σ (v²/D − log D) over states `start` to `stop`."""
     total, product = 0.0, 1.0
     for i in range(start, stop):
@@ -302,7 +302,7 @@ def place_states(x: Array, noise: Array, factor: Array, v: Array, spread: Array,
     """States x from noise ε."""
     for i in range(x.shape[0]):
         x[i] = v[i] * spread[i] + math.sqrt(spread[i]) * noise[i]
-    solve_back(factor, envelope, x)
+    back_substitution(factor, envelope, x)
 
 
 @compiled

@@ -54,7 +54,7 @@ def fit_run(workspace: Workspace, vintage: Vintage, priors: Priors, seed: int, s
     seed : int
     sampler : Sampler
     progress : callable
-        Told in a few words what begins.
+        Called with a few words on what begins.
     """
     spec, announcements = build_spec(workspace, vintage, priors)
     sequences = np.random.SeedSequence(seed).spawn(len(names.FITS))

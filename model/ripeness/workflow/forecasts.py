@@ -15,7 +15,7 @@ from ripeness.files import as_json, rounded, write_json, write_whole
 from ripeness.ledger import Entry, previous_entry, read_ledger
 from ripeness.names import COMPILED
 from ripeness.workflow import run as store
-from ripeness.workflow.identity import identify, identify_update, made_with, workspace_hash
+from ripeness.workflow.identity import fit_inputs, identify, identify_update, workspace_hash
 from ripeness.workflow.request import Inputs, Request, open_workspace
 from ripeness.workflow.run import Progress, Run, open_run, quiet, stored_run
 from ripeness.workspace.csv import csv_text
@@ -37,7 +37,7 @@ def run_fit(request: Request, progress: Progress = quiet) -> Run:
     ----------
     request : Request
     progress : callable
-        Told in a few words what is being done.
+        Called with a few words on what is being done.
 
     Returns
     -------
@@ -71,7 +71,7 @@ def run_forecast(request: Request, progress: Progress = quiet) -> Run:
     ----------
     request : Request
     progress : callable
-        Told in a few words what is being done.
+        Called with a few words on what is being done.
 
     Returns
     -------
@@ -204,17 +204,17 @@ def _fit(asked: _Asked, progress: Progress) -> Run:
     progress("storing draws")
     with store.replacing_run(asked.folder, asked.shown) as prepared:
         store.write_tree(prepared / store.POSTERIOR, build_tree(new, _attributes(asked, meta)))
-        about = {"run_id": meta["run_id"], **made_with(meta)}
+        about = {"run_id": meta["run_id"], **fit_inputs(meta)}
         write_base(prepared / store.BASE, about, new.spec, {name: fit.base for name, fit in new.fits.items()}, rounded(summary))
         _write_tables(prepared, asked, meta, summary, {"base": None, "reference_log_probability": new.reference_log_probability})
     return open_run(asked.folder)
 
 
 def _reweight(asked: _Asked, request: Request, progress: Progress) -> Run | None:
-    """Forecast from an older fit's draws, whatever its seed and sampler unless one is asked for; None, with the reason told, where only a new fit will do."""
+    """Forecast from an older fit's draws, whatever its seed and sampler unless one is asked for; None, with the reason reported, where only a new fit will do."""
     inputs, vintage = asked.inputs, asked.vintage
     free = [name for name in ("seed", "sampler") if getattr(request, name) is None]
-    found = find_base(inputs.workspace.reports, vintage.origin, made_with(asked.meta, *free))
+    found = find_base(inputs.workspace.reports, vintage.origin, fit_inputs(asked.meta, *free))
     if isinstance(found, list):
         if found:
             progress(f"a new fit is needed: {'; '.join(found)}")
@@ -240,22 +240,22 @@ def _reweight(asked: _Asked, request: Request, progress: Progress) -> Run | None
     return open_run(asked.folder)
 
 
-def find_base(reports: Path, origin: date, making: Mapping[str, Any]) -> Path | list[str]:
-    """The newest fit of a day no later than `origin` that was made as a run would be made now. Never an update: a chain of them begins with the fit.
+def find_base(reports: Path, origin: date, wanted: Mapping[str, Any]) -> Path | list[str]:
+    """The newest fit of a day no later than `origin` of the same inputs as a new run would have. Never an update: a chain of them begins with the fit.
 
     Parameters
     ----------
     reports : Path
     origin : date
-    making : mapping
-        What a run would be made with now besides rows; what is left out may be anything.
+    wanted : mapping
+        Inputs of a new run besides rows; what is left out may be anything.
 
     Returns
     -------
     Path, or list of str
         Its base.npz; where there is none, what has changed since the newest; an empty list where there never was one.
     """
-    from ripeness.reweighting.refusals import made_otherwise
+    from ripeness.reweighting.refusals import changed_inputs
     from ripeness.reweighting.stored import read_about
 
     changed: list[str] = []
@@ -267,7 +267,7 @@ def find_base(reports: Path, origin: date, making: Mapping[str, Any]) -> Path | 
         except RipenessError as error:
             changed = changed or [str(error).partition(".")[0]]
             continue
-        reasons = made_otherwise(about, making)
+        reasons = changed_inputs(about, wanted)
         if not reasons:
             return path
         changed = changed or reasons
@@ -341,5 +341,5 @@ def read_beside(run: Run, name: str) -> dict[str, Any] | None:
 
 
 def write_beside(inputs: Inputs, run: Run, name: str, content: Mapping[str, Any]) -> None:
-    """Store what explains a run beside it, unless it stands there; raises `RipenessError` if it cannot be written."""
+    """Store an attribution beside its run, unless it stands there; raises `RipenessError` if it cannot be written."""
     store.store_text(run.folder / name, as_json(content), inputs.workspace.shown(run.folder))

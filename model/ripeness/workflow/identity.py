@@ -44,8 +44,8 @@ MAKES_RUNS = (
 )
 
 
-def explanation_hash(reports: Path, caller: str, modules: tuple[str, ...], *parts: str) -> str:
-    """What an explanation of a run is made from, and by which code: where it is the same, so is the explanation.
+def attribution_hash(reports: Path, caller: str, modules: tuple[str, ...], *parts: str) -> str:
+    """Digest of the inputs and the code of an attribution of a run: where it is the same, so is the attribution.
 
     Parameters
     ----------
@@ -210,8 +210,8 @@ def identify(inputs: Inputs, vintage: Vintage, seed: int, sampler: Sampler) -> d
     contracts = inputs.store.hashes[CONTRACTS_FILE]
     data_hash = hash_text(vintage.hash, contracts)
     versions = library_versions()
-    origin, making = vintage.origin.isoformat(), (inputs.priors.hash, workspace_hash(workspace), code_version(workspace.reports))
-    run_id = hash_text(origin, data_hash, *making, str(seed), sampler, str(versions))
+    origin, hashes = vintage.origin.isoformat(), (inputs.priors.hash, workspace_hash(workspace), code_version(workspace.reports))
+    run_id = hash_text(origin, data_hash, *hashes, str(seed), sampler, str(versions))
     other = "" if sampler == COMPILED else sampler
     return {
         "run_id": run_id[:RUN_ID_DIGITS],
@@ -229,12 +229,12 @@ def identify(inputs: Inputs, vintage: Vintage, seed: int, sampler: Sampler) -> d
     }
 
 
-MAKING = ("workspace_hash", "contracts_hash", "priors_hash", "code_version", "versions", "seed", "sampler")
+FIT_INPUTS = ("workspace_hash", "contracts_hash", "priors_hash", "code_version", "versions", "seed", "sampler")
 
 
-def made_with(meta: Mapping[str, Any], *but: str) -> dict[str, Any]:
-    """What a fit was made with besides rows, less what may be another; where any of it is another now, the fit's draws cannot be reweighted."""
-    return {key: meta[key] for key in MAKING if key not in but}
+def fit_inputs(meta: Mapping[str, Any], *but: str) -> dict[str, Any]:
+    """Inputs of a fit besides rows, less those that may differ (`but`); where any other has changed since, the fit's draws cannot be reweighted."""
+    return {key: meta[key] for key in FIT_INPUTS if key not in but}
 
 
 def identify_update(meta: Mapping[str, Any], base_run_id: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""`ripeness report` and `resolve`: a forecast explained and issued, as a page and as entries of the ledger; and scored when its time is over."""
+"""`ripeness report` and `resolve`: a forecast attributed and issued, as a page and as entries of the ledger; and scored when its time is over."""
 
 from __future__ import annotations
 
@@ -24,7 +24,16 @@ from ripeness.workflow.forecasts import obtain_forecast, origin_of, read_beside
 from ripeness.workflow.news import NEWS, is_current, news_without_fit
 from ripeness.workflow.request import Inputs, Request, open_workspace
 from ripeness.workflow.run import Progress, Run, quiet
-from ripeness.workflow.scenarios import PANEL, REACH, SCENARIOS, describe_scenarios, panel_hash, read_all, scenarios_hash, write_panel
+from ripeness.workflow.scenarios import (
+    INVERSE_LEVEL,
+    PANEL,
+    SCENARIOS,
+    describe_scenarios,
+    panel_hash,
+    read_all,
+    scenarios_hash,
+    write_panel,
+)
 from ripeness.workflow.watchlist import WATCH, watch_hash, write_watch
 from ripeness.workspace import read_workspace
 
@@ -36,7 +45,7 @@ def run_report(request: Request, progress: Progress = quiet) -> Run:
     ----------
     request : Request
     progress : callable
-        Told in a few words what is being done.
+        Called with a few words on what is being done.
 
     Returns
     -------
@@ -46,7 +55,7 @@ def run_report(request: Request, progress: Progress = quiet) -> Run:
     Raises
     ------
     ContentError, UsageError, GateError, BusyError
-        As `run_forecast` does; a file of scenarios that is wrong is told after the forecast is made and before anything is issued.
+        As `run_forecast` does; a file of scenarios that is wrong is reported after the forecast is made and before anything is issued.
 
     Examples
     --------
@@ -61,7 +70,7 @@ def run_report(request: Request, progress: Progress = quiet) -> Run:
     read_ledger(workspace.reports)  # where it is spoilt nothing is touched
     with store.writing(folder, workspace.shown(folder), progress):  # so that page and run are of one writer
         run = obtain_forecast(inputs, request, progress)
-        explanations = explain_forecast(inputs, run, progress)
+        attribution = attribute_forecast(inputs, run, progress)
         progress("drawing the page")
         from ripeness.report.page import render_page
         from ripeness.report.studies import read_studies
@@ -71,7 +80,7 @@ def run_report(request: Request, progress: Progress = quiet) -> Run:
         essay = date.fromisoformat(run.summary["essay"]["date"])
         record = build_record([*issued, *new_entries(issued, entries)], resolutions, workspace.question, essay, run.origin)
         studies = read_studies(workspace.reports, workspace.question.headline_weeks)
-        page = render_page(run.summary, run.tree, rounded(record), studies, explanations)
+        page = render_page(run.summary, run.tree, rounded(record), studies, attribution)
         store.store_text(folder / store.PAGE, page, workspace.shown(folder))
         append_entries(workspace.reports, entries)
     return run
@@ -101,8 +110,8 @@ def _ledger_entries(run: Run, record_to: date) -> list[Entry]:
     ]
 
 
-def explain_forecast(inputs: Inputs, run: Run, progress: Progress) -> dict[str, Any]:
-    """Explain a stored forecast: writes news.json, scenarios.json, watch.json and panel.json beside it, each unless it stands there as it would be made now.
+def attribute_forecast(inputs: Inputs, run: Run, progress: Progress) -> dict[str, Any]:
+    """Attribute a stored forecast: writes news.json, scenarios.json, watch.json and panel.json beside it, each unless it stands there as it would be made now.
 
     Parameters
     ----------
@@ -127,7 +136,7 @@ def explain_forecast(inputs: Inputs, run: Run, progress: Progress) -> dict[str, 
         return (read_beside(run, name) or {}).get("made_from") != made_from
 
     old = {
-        SCENARIOS: bool(scenarios) and is_old(SCENARIOS, scenarios_hash(inputs, run, REACH)),
+        SCENARIOS: bool(scenarios) and is_old(SCENARIOS, scenarios_hash(inputs, run, INVERSE_LEVEL)),
         WATCH: is_old(WATCH, watch_hash(run)),
         PANEL: is_old(PANEL, panel_hash(inputs, run)),
     }
@@ -135,7 +144,7 @@ def explain_forecast(inputs: Inputs, run: Run, progress: Progress) -> dict[str, 
         progress("what would move it, and what to watch")
         origin = origin_of(inputs, run)
         if old[SCENARIOS]:
-            describe_scenarios(inputs, run, origin, scenarios, False, REACH, progress, beside=True)
+            describe_scenarios(inputs, run, origin, scenarios, False, INVERSE_LEVEL, progress, beside=True)
         if old[WATCH]:
             write_watch(inputs, run, origin)
         if old[PANEL]:
@@ -143,7 +152,7 @@ def explain_forecast(inputs: Inputs, run: Run, progress: Progress) -> dict[str, 
     news = read_beside(run, NEWS)
     if not is_current(news, run):
         news = news_without_fit(inputs, run, progress)
-    found = read_explanations(run)
+    found = read_attribution(run)
     if not scenarios:
         found.pop("scenarios", None)
     if not news:
@@ -153,8 +162,8 @@ def explain_forecast(inputs: Inputs, run: Run, progress: Progress) -> dict[str, 
     return found
 
 
-def read_explanations(run: Run) -> dict[str, Any]:
-    """What is stored beside a run and explains it: news, scenarios, watch and panel, each if it is of this very run."""
+def read_attribution(run: Run) -> dict[str, Any]:
+    """The attribution that is stored beside a run: news, scenarios, watch and panel, each if it is of this very run."""
     found = {name.removesuffix(".json"): read_beside(run, name) for name in (NEWS, SCENARIOS, WATCH, PANEL)}
     return {
         name: content

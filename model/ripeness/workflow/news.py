@@ -21,7 +21,7 @@ from ripeness.workflow.forecasts import (
     unfitted_priors,
     write_beside,
 )
-from ripeness.workflow.identity import explanation_hash, identify, identify_update, made_with
+from ripeness.workflow.identity import attribution_hash, fit_inputs, identify, identify_update
 from ripeness.workflow.request import Inputs, Request, open_workspace
 from ripeness.workflow.run import Progress, Run, quiet
 
@@ -141,7 +141,7 @@ def run_news(request: Request, earlier: str, later: str, progress: Progress = qu
     first, last = (find_endpoint(inputs, named) for named in (earlier, later))
     if last.origin < first.origin:
         raise UsageError(f"{later} is of {last.origin}, before {first.origin}: name the earlier forecast first")
-    return _explain(inputs, request, first, last, progress)
+    return _decompose(inputs, request, first, last, progress)
 
 
 def is_current(stored: dict[str, Any] | None, run: Run) -> bool:
@@ -169,7 +169,7 @@ def news_without_fit(inputs: Inputs, run: Run, progress: Progress) -> dict[str, 
         As `run_news` gives and writes it; or `from`, `to` and `reason`, why a new fit is needed, with `weeks_a_fit` where several are, one for each so
         many weeks; empty if there is no earlier forecast.
     """
-    from ripeness.attribution.news import MADE, Line, NotReweighted
+    from ripeness.attribution.news import INPUTS, Line, NotReweighted
 
     end = endpoint_of(run)
     issued = last_issued_before(inputs, end.origin)
@@ -180,19 +180,19 @@ def news_without_fit(inputs: Inputs, run: Run, progress: Progress) -> dict[str, 
         weeks = LONGEST_DAYS // 7
         return asked | {"reason": f"no fit's draws are reweighted over more than {weeks} weeks", "weeks_a_fit": weeks}
     meta = identify(inputs, inputs.vintage(issued.origin), run.seed, run.sampler)
-    found = find_base(inputs.workspace.reports, issued.origin, made_with(meta))
+    found = find_base(inputs.workspace.reports, issued.origin, fit_inputs(meta))
     if isinstance(found, list):
         return asked | {"reason": "; ".join(found) or "no fit of that day or before it is stored"}
     from ripeness.reweighting.stored import read_base
 
     base = read_base(found)
-    start = _as_made_now(inputs, issued, {str(one["run_id"]) for one in (meta, identify_update(meta, base.about["run_id"]))})
+    start = _with_inputs_of_now(inputs, issued, {str(one["run_id"]) for one in (meta, identify_update(meta, base.about["run_id"]))})
     if start is None:
         return asked | {"reason": "what that forecast would be now is not stored"}
     lines = []
     if start.run_id != issued.run_id:
         change = 100 * (start.probability - issued.probability)
-        lines.append(Line("program, priors or question changed, at the earlier forecast", MADE, change, 100 * start.error))
+        lines.append(Line("program, priors or question changed, at the earlier forecast", INPUTS, change, 100 * start.error))
     progress(f"why it moved since {issued.origin}")
     try:
         lines += _from_draws(inputs, base, start, end)
@@ -201,7 +201,7 @@ def news_without_fit(inputs: Inputs, run: Run, progress: Progress) -> dict[str, 
     return _store(inputs, run, start if start.run_id == issued.run_id else issued, end, lines)
 
 
-def _as_made_now(inputs: Inputs, issued: Endpoint, run_ids: set[str]) -> Endpoint | None:
+def _with_inputs_of_now(inputs: Inputs, issued: Endpoint, run_ids: set[str]) -> Endpoint | None:
     """An entry of the ledger as it would be made now, if it is stored so or was made so."""
     run = stored_as_asked(inputs, Request(inputs.workspace.root, issued.origin))
     if run is not None:
@@ -236,12 +236,12 @@ def _store(inputs: Inputs, run: Run, start: Endpoint, end: Endpoint, lines: list
 
 
 def _hash(reports: Path, start: dict[str, Any], end: dict[str, Any]) -> str:
-    return explanation_hash(reports, __name__, MAKES_NEWS, *(str(one[key]) for one in (start, end) for key in ("origin", "run_id")))
+    return attribution_hash(reports, __name__, MAKES_NEWS, *(str(one[key]) for one in (start, end) for key in ("origin", "run_id")))
 
 
-def _explain(inputs: Inputs, request: Request, first: Endpoint, last: Endpoint, progress: Progress) -> dict[str, Any]:
+def _decompose(inputs: Inputs, request: Request, first: Endpoint, last: Endpoint, progress: Progress) -> dict[str, Any]:
     """The lines between two endpoints as they were issued, or else as they are made now."""
-    from ripeness.attribution.news import MADE, ROUNDS, TIME, Line, time_label
+    from ripeness.attribution.news import INPUTS, ROUNDS, TIME, Line, time_label
 
     def obtain(origin: date) -> Run:
         return obtain_forecast(inputs, replace(request, as_of=origin), progress)
@@ -252,7 +252,7 @@ def _explain(inputs: Inputs, request: Request, first: Endpoint, last: Endpoint, 
     for issued, now, sign, words in ((first, start, 1.0, "at the earlier forecast"), (last, end, -1.0, "at the later forecast")):
         if issued.run_id and issued.run_id != now.run_id:
             change = sign * 100 * (now.probability - issued.probability)
-            lines.append(Line(f"program, priors or question changed, {words}", MADE, change, 100 * now.error))
+            lines.append(Line(f"program, priors or question changed, {words}", INPUTS, change, 100 * now.error))
     days = 0  # that lines of time speak of
     while here.origin < later.origin:
         near = (later.origin - here.origin).days <= LONGEST_DAYS
@@ -304,10 +304,10 @@ def _leg(inputs: Inputs, request: Request, earlier: Run, later: Run, progress: P
 
 def _from_draws(inputs: Inputs, base: Base, start: Endpoint, end: Endpoint) -> list[Line]:
     """Lines between two days from one fit's draws; raises `NotReweighted` where these will not do."""
-    from ripeness.attribution.news import ROUNDS, Line, explain_move
+    from ripeness.attribution.news import ROUNDS, Line, decompose_change
 
     earlier, later = inputs.vintage(start.origin), inputs.vintage(end.origin)
-    moved = explain_move(inputs.workspace, unfitted_priors(inputs), base, earlier, later, base.about["seed"])
+    moved = decompose_change(inputs.workspace, unfitted_priors(inputs), base, earlier, later, base.about["seed"])
     rounds = [day for day in later.rounds() if day not in earlier.rounds()]
     if not rounds:
         return moved.lines

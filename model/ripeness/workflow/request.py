@@ -117,7 +117,7 @@ def open_workspace(root: Path | str) -> Inputs:
     Raises
     ------
     ContentError
-        With every fault found, file and line. priors/ is checked against the claims and against indicators.toml, so its faults are told
+        With every fault found, file and line. priors/ is checked against the claims and against indicators.toml, so its faults are reported
         once these two are sound, whatever is wrong with rows of data.
 
     Examples
@@ -131,17 +131,17 @@ def open_workspace(root: Path | str) -> Inputs:
     workspace = read_workspace(Path(root))
     faults: list[Fault] = []
 
-    def attempt[Content](read: Callable[[], Content], told: bool = True) -> Content | None:
+    def attempt[Content](read: Callable[[], Content], report: bool = True) -> Content | None:
         try:
             return read()
         except ContentError as error:
-            faults.extend(error.faults if told else ())
+            faults.extend(error.faults if report else ())
             return None
 
     claims = attempt(lambda: read_claims(workspace))
     store = attempt(lambda: read_store(workspace))
-    # where only rows are wrong the contracts can still be read; where they are wrong themselves the store has told it
-    contracts = store.contracts if store else attempt(lambda: read_contracts(workspace), told=False)
+    # where only rows are wrong the contracts can still be read; where they are wrong themselves the store has reported it
+    contracts = store.contracts if store else attempt(lambda: read_contracts(workspace), report=False)
     priors = None
     if claims is not None and contracts is not None:
         priors = attempt(lambda: read_priors(workspace, claims, contracts))

@@ -5,7 +5,7 @@ are public: docs/schema.md.
 
 Why a reader never sees half of a run. A writer holds the lock of the folder and prepares every file in a folder beside it; an older run stays as it is
 until all of the new one is on disk. Then the files take their places by atomic renames: forecast.json first, manifest.json last. Both name their run, so
-whoever opens the folder in between finds two names, waits, and reads again; so he is told where draws have been replaced since. A writer that was
+whoever opens the folder in between finds two names, waits, and reads again; so he gets an error where draws have been replaced since. A writer that was
 stopped between two renames has left the rest ready, and the next one finishes what he began before it does anything else.
 """
 
@@ -55,7 +55,7 @@ FORECAST_COLUMNS: Final = (
 LONGEST_WAIT_SECONDS = 3600.0  # for a command that fits
 WAIT_SECONDS, LOOK_AGAIN_SECONDS = 2.0, 0.02  # for the renames of a new run
 
-Progress = Callable[[str], None]  # told in a few words what is being done
+Progress = Callable[[str], None]  # called with a few words on what is being done
 
 
 def forecast_rows(summary: Mapping[str, Any]) -> list[list[Any]]:

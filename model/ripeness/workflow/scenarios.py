@@ -16,7 +16,7 @@ from ripeness.calendar import week_of
 from ripeness.data.vintages import Vintage
 from ripeness.errors import UsageError
 from ripeness.workflow.forecasts import obtain_fit, obtain_forecast, origin_of, read_beside, unfitted_priors, write_beside
-from ripeness.workflow.identity import explanation_hash
+from ripeness.workflow.identity import attribution_hash
 from ripeness.workflow.request import Inputs, Request, open_workspace
 from ripeness.workflow.run import Progress, Run, quiet
 
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 SCENARIOS, PANEL = "scenarios.json", "panel.json"
 MAKES_SCENARIOS = ("ripeness.attribution.scenarios", "ripeness.attribution.inverse_scenario")
 MAKES_PANEL = ("ripeness.attribution.what_if",)
-REACH = 0.5  # the probability that a report says how to come to
+INVERSE_LEVEL = 0.5  # the probability that a report says how to come to
 
 
 def run_scenarios(
-    request: Request, wanted: Sequence[str] = (), given: bool = False, reach: float | None = None, progress: Progress = quiet
+    request: Request, wanted: Sequence[str] = (), given: bool = False, level: float | None = None, progress: Progress = quiet
 ) -> dict[str, Any]:
     """What scenarios would do to the forecast of a day: writes scenarios.json beside it where all were asked for.
 
@@ -43,10 +43,10 @@ def run_scenarios(
         Ids; all if empty.
     given : bool
         Whether values come in as rows instead of being done; scenarios stated in units are left out then, unless asked for.
-    reach : float, optional
+    level : float, optional
         A probability: also say what each condition by itself would need for it, over the next longer horizon than the headline's.
     progress : callable
-        Told in a few words what is being done.
+        Called with a few words on what is being done.
 
     Returns
     -------
@@ -56,9 +56,9 @@ def run_scenarios(
     Raises
     ------
     UsageError
-        If there is no such scenario or none at all, if nothing could say one that is to be given, or if `reach` is no probability.
+        If there is no such scenario or none at all, if nothing could say one that is to be given, or if `level` is no probability.
     ContentError, GateError
-        As `run_forecast` does; a file of scenarios that is wrong is told by line.
+        As `run_forecast` does; a file of scenarios that is wrong is reported by line.
 
     Examples
     --------
@@ -66,13 +66,13 @@ def run_scenarios(
     >>> all(0.0 <= one["plausible"] <= 1.0 for one in found["scenarios"])
     True
     """
-    if reach is not None and not 0.0 < reach < 1.0:
-        raise UsageError(f"--reach {reach:g}: a probability between 0 and 1, such as 0.5")
+    if level is not None and not 0.0 < level < 1.0:
+        raise UsageError(f"--reach {level:g}: a probability between 0 and 1, such as 0.5")
     inputs = open_workspace(request.workspace)
     from ripeness.attribution.scenario_file import FILE, NONE_WRITTEN, choose
 
     chosen = choose(read_all(inputs), wanted)
-    if not chosen and reach is None:
+    if not chosen and level is None:
         raise UsageError(f"nothing to tell: {NONE_WRITTEN}")
     if given and not wanted:
         chosen = [one for one in chosen if all(path.value is not None for path in one.paths)]
@@ -81,8 +81,8 @@ def run_scenarios(
         raise UsageError(f"{', '.join(in_units)}: stated in units in {FILE}, so no row could say it; run it without --given")
     run = obtain_forecast(inputs, request, progress)
     beside = not wanted and not given
-    stored = _stored_scenarios(inputs, run, reach) if beside else None
-    return stored or describe_scenarios(inputs, run, origin_of(inputs, run), chosen, given, reach, progress, beside)
+    stored = _stored_scenarios(inputs, run, level) if beside else None
+    return stored or describe_scenarios(inputs, run, origin_of(inputs, run), chosen, given, level, progress, beside)
 
 
 def read_all(inputs: Inputs) -> dict[str, Scenario]:
@@ -98,14 +98,14 @@ def read_all(inputs: Inputs) -> dict[str, Scenario]:
     return read_scenarios(inputs.workspace, inputs.claims, inputs.store.contracts)
 
 
-def scenarios_hash(inputs: Inputs, run: Run, reach: float | None) -> str:
+def scenarios_hash(inputs: Inputs, run: Run, level: float | None) -> str:
     """What all scenarios of a run are made from."""
-    return explanation_hash(run.folder.parent, __name__, MAKES_SCENARIOS, run.run_id, str(reach), _text_of(inputs))
+    return attribution_hash(run.folder.parent, __name__, MAKES_SCENARIOS, run.run_id, str(level), _text_of(inputs))
 
 
 def panel_hash(inputs: Inputs, run: Run) -> str:
     """What the panel of a run is made from."""
-    return explanation_hash(run.folder.parent, __name__, MAKES_PANEL, run.run_id, _text_of(inputs))
+    return attribution_hash(run.folder.parent, __name__, MAKES_PANEL, run.run_id, _text_of(inputs))
 
 
 def _text_of(inputs: Inputs) -> str:
@@ -116,15 +116,15 @@ def _text_of(inputs: Inputs) -> str:
     return path.read_text("utf-8") if path.is_file() else ""
 
 
-def _stored_scenarios(inputs: Inputs, run: Run, reach: float | None) -> dict[str, Any] | None:
+def _stored_scenarios(inputs: Inputs, run: Run, level: float | None) -> dict[str, Any] | None:
     """What is stored of all scenarios of a run, if it is what would be made now; a level that is not asked for is left out."""
     stored = read_beside(run, SCENARIOS)
     if stored is None:
         return None
-    level = stored["inverse"]["probability"] if "inverse" in stored else None
-    if stored.get("made_from") != scenarios_hash(inputs, run, level) or reach not in (None, level):
+    stored_level = stored["inverse"]["probability"] if "inverse" in stored else None
+    if stored.get("made_from") != scenarios_hash(inputs, run, stored_level) or level not in (None, stored_level):
         return None
-    return stored if reach is not None else {key: value for key, value in stored.items() if key != "inverse"}
+    return stored if level is not None else {key: value for key, value in stored.items() if key != "inverse"}
 
 
 def describe_scenarios(
@@ -133,7 +133,7 @@ def describe_scenarios(
     origin: Origin,
     chosen: Sequence[Scenario],
     given: bool,
-    reach: float | None,
+    level: float | None,
     progress: Progress,
     beside: bool,
 ) -> dict[str, Any]:
@@ -147,7 +147,7 @@ def describe_scenarios(
         Of that forecast.
     chosen : sequence of Scenario
     given : bool
-    reach : float, optional
+    level : float, optional
     progress : callable
     beside : bool
         Whether to write it beside the run.
@@ -162,11 +162,11 @@ def describe_scenarios(
         "question": question.id,
         "headline_weeks": question.headline_weeks,
         "verb": "given" if given else "do",
-        "made_from": scenarios_hash(inputs, run, reach),
+        "made_from": scenarios_hash(inputs, run, level),
         "scenarios": [],
     }
     with ThreadPoolExecutor(CORES) as pool:  # loops over arrays let go of Python's lock
-        needed = None if reach is None else pool.submit(_reach, origin, reach)
+        needed = None if level is None else pool.submit(_inverse, origin, level)
         waiting = [pool.submit(run_scenario, origin, one, given) for one in chosen]
         for one, future in zip(chosen, waiting, strict=True):
             progress(one.title)
@@ -193,7 +193,7 @@ def _as_stored(scenario: Scenario, found: ScenarioResult) -> dict[str, Any]:
     }
 
 
-def _reach(origin: Origin, level: float) -> dict[str, Any]:
+def _inverse(origin: Origin, level: float) -> dict[str, Any]:
     """What each condition by itself would need for a probability over the next longer horizon than the headline's."""
     from ripeness.attribution.inverse_scenario import inverse_scenario
 

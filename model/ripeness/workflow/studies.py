@@ -135,7 +135,7 @@ def run_sbc(request: Request, simulations: int, wrong: int, futures: int, day: d
     horizons = spec.workspace.question.horizons_weeks
     folder = inputs.workspace.reports / published.STUDIES
     columns = sbc.simulation_columns(quantities, horizons)
-    table = ResumedTable(folder / f"{SIMULATED}.csv", columns, sbc.made_from(spec, seed))
+    table = ResumedTable(folder / f"{SIMULATED}.csv", columns, sbc.inputs_hash(spec, seed))
 
     def summarise() -> None:
         """After every simulation, so that an interrupted study says what it has."""
@@ -166,7 +166,7 @@ def run_sbc(request: Request, simulations: int, wrong: int, futures: int, day: d
 
 def _sbc_notes(found: dict[str, list[dict[str, Any]]], rows: list[dict[str, str]], spec: Any, seed: int) -> dict[str, Any]:
     from ripeness.evaluation import calibration, sbc
-    from ripeness.evaluation.sbc import SIZE, calibration_said
+    from ripeness.evaluation.sbc import SIZE, calibration_sentence
 
     notes: dict[str, Any] = {"settings": sbc.settings_in_words(), "size": SIZE, "recovery": sbc.recovery(rows)}
     for model in (calibration.RIGHT, calibration.WRONG, sbc.FUTURE):
@@ -182,7 +182,7 @@ def _sbc_notes(found: dict[str, list[dict[str, Any]]], rows: list[dict[str, str]
                 "smallest_p_holm": min(row["p_holm"] for row in tested),
             }
     weeks = spec.workspace.question.headline_weeks
-    notes["predictions"] = calibration_said(*sbc.predictions(rows, weeks), f"a round within {weeks} weeks in the simulated wars")
+    notes["predictions"] = calibration_sentence(*sbc.predictions(rows, weeks), f"a round within {weeks} weeks in the simulated wars")
     return notes
 
 
@@ -191,9 +191,9 @@ def _draw_sbc(folder: Path, rows: list[dict[str, str]], notes: dict[str, Any], s
     from ripeness.evaluation.sbc import enough, plot_calibration
 
     write_chart(folder / f"{studies.SBC}.svg", studies.plot_sbc(rows, notes))
-    said = sbc.predictions(rows, spec.workspace.question.headline_weeks)
-    if enough(said[1]):
-        figure = plot_calibration(*said, seed).viz["figure"].item()
+    predicted = sbc.predictions(rows, spec.workspace.question.headline_weeks)
+    if enough(predicted[1]):
+        figure = plot_calibration(*predicted, seed).viz["figure"].item()
         write_chart(folder / "predictions_simulated.svg", figure)
 
 
@@ -252,7 +252,7 @@ class Backtest:
     @property
     def sentences(self) -> list[str]:
         """What the tables show, the answer first."""
-        return published.say_everything(self.folder, self.horizon_weeks)
+        return published.all_sentences(self.folder, self.horizon_weeks)
 
     def as_json(self) -> dict[str, Any]:
         """All tables but that of the forecasts, as lists of rows."""

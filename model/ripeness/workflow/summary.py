@@ -137,11 +137,11 @@ def pending(spec: ModelSpec, announcements: Sequence[Announcement], kept: Array)
             "class_label": CLASS_LABELS[one.kept],
             "first": one.first.isoformat(),
             "last": one.last.isoformat(),
-            "known": one.known.isoformat(),
+            "known": one.announced_on.isoformat(),
             "kept": interval(kept[..., classes.index(one.kept)]),
         }
         for one in announcements
-        if one.known <= origin and one.gone is None and _end(one.last) > origin
+        if one.announced_on <= origin and one.lapsed_on is None and _end(one.last) > origin
     ]
 
 

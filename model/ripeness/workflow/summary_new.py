@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from ripeness import names
 from ripeness.essay import Claims
@@ -151,16 +152,11 @@ def headline_fits(new: NewRun) -> list[Fitted]:
     return [new.fits[name] for name in names.HEADLINE_FITS]
 
 
-def sigmoid(x: Array) -> Array:
-    """Log odds as shares."""
-    return 1.0 / (1.0 + np.exp(-x))
-
-
 def conditions_of(new: NewRun) -> list[dict[str, Any]]:
     """How far each condition is open, now and usually."""
     result = []
     for c, condition in enumerate(new.spec.workspace.conditions):
-        now = {fit.reading: sigmoid(fit.groups["posterior"]["log_odds_open"].values[..., c, -1]) for fit in headline_fits(new)}
+        now = {fit.reading: expit(fit.groups["posterior"]["log_odds_open"].values[..., c, -1]) for fit in headline_fits(new)}
         usual = [fit.groups["posterior"]["share_open"].values[..., c] for fit in headline_fits(new)]
         prior = [fit.groups["prior"]["share_open"].values[..., c] for fit in headline_fits(new)]
         result.append(

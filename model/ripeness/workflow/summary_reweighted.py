@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from ripeness import names
 from ripeness.essay import Claims
@@ -125,7 +126,7 @@ def _conditions(new: ReweightedRun) -> list[dict[str, Any]]:
     now = {}
     for fit in _headline(new):
         log_odds = condition_log_odds(new.spec, fit.draws, _effective_paths(new, fit)[:, :, -1:])
-        now[fit.reading] = 1.0 / (1.0 + np.exp(-log_odds[..., 0]))
+        now[fit.reading] = expit(log_odds[..., 0])
     return [
         condition
         | {

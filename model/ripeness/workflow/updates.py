@@ -71,9 +71,9 @@ def run_import_update(root: Path, source: str, files: Sequence[Path], choices: C
     def bring(store: Store) -> list[Incoming]:
         incoming: list[Incoming] = []
         for name, tables in imported.items():
-            batch, said = as_batch(name, tables, named[name], store, choices.day)
+            batch, of_batch = as_batch(name, tables, named[name], store, choices.day)
             incoming += batch
-            notes.extend(said)
+            notes.extend(of_batch)
         return incoming
 
     return replace(update_store(workspace, bring, choices), notes=tuple(notes))

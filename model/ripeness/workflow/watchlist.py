@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ripeness.calendar import target_date
 from ripeness.workflow.forecasts import obtain_forecast, origin_of, read_beside, write_beside
-from ripeness.workflow.identity import explanation_hash
+from ripeness.workflow.identity import attribution_hash
 from ripeness.workflow.request import Inputs, Request, open_workspace
 from ripeness.workflow.run import Progress, Run, quiet
 
@@ -100,7 +100,7 @@ def write_watch(inputs: Inputs, run: Run, origin: Origin) -> dict[str, Any]:
 
 def watch_hash(run: Run) -> str:
     """What the watch list of a run is made from."""
-    return explanation_hash(run.folder.parent, __name__, MAKES_WATCH, run.run_id, _list_before(run))
+    return attribution_hash(run.folder.parent, __name__, MAKES_WATCH, run.run_id, _list_before(run))
 
 
 def _list_before(run: Run) -> str:

@@ -85,7 +85,7 @@ class Paths(_Table):
 
 
 class FitSettings(_Table):
-    """How the posterior is sampled and carried forward.
+    """How the posterior is sampled and reweighted.
 
     Attributes
     ----------

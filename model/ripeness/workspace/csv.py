@@ -25,13 +25,13 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
 from ripeness.errors import MOST_SHOWN, ContentError, Fault, did_you_mean, printable
-from ripeness.files import read_bytes, say_not_utf8
+from ripeness.files import not_utf8_fault, read_bytes
 
 SEPARATORS: Final = ",;\t"
 CHUNK: Final = 2_000
-MOST_TOLD: Final = 100  # faults of one kind told one by one: more are a fault of the whole file
+MOST_REPORTED: Final = 100  # faults of one kind reported one by one: more are a fault of the whole file
 
-Said = tuple[str, str, str]  # found, expected, mend
+FaultText = tuple[str, str, str]  # found, expected, mend
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 
 
@@ -80,7 +80,7 @@ def read_csv(
     shown : Path
         How to name the file in faults.
     known : collection of str
-        Names of columns by which the separator is told: the file is read as one that comes in. None: as a stored one.
+        Names of columns by which the separator is recognised: the file is read as one that comes in. None: as a stored one.
     least : int, optional
         So many cells a row must have, where it may have fewer than the header: rows of an older form. What it lacks is empty.
     rows_needed : bool
@@ -137,7 +137,9 @@ def read_csv(
         raise ContentError(Fault(shown, None, "a header and no row", "at least one row", mend or "add a row, or leave the file out"))
     columns = {name: (np.array(codes[place], dtype=np.intp), [text.strip() for text in texts[place]]) for place, name in enumerate(header)}
     how = mend or "quote a text that holds a separator, or add what is missing"
-    faults = tell(shown, places, range(len(places)), lambda row: (f"{widths[row]} cells", f"{len(header)} cells, as in the header", how))
+    faults = faults_of_rows(
+        shown, places, range(len(places)), lambda row: (f"{widths[row]} cells", f"{len(header)} cells, as in the header", how)
+    )
     return Cells(shown, header, columns, begins, faults, len(places), separator)
 
 
@@ -227,16 +229,18 @@ def check_header(header: Sequence[str], shown: Path, required: Sequence[str], op
     ]
 
 
-def tell(shown: Path, lines: NDArray[np.int64], rows: Sequence[int] | NDArray[np.intp], say: Callable[[int], Said]) -> list[Fault]:
-    """Faults of one kind: the first MOST_TOLD one by one, the rest as one; a line of 0 is none."""
-    told = []
-    for row in rows[:MOST_TOLD]:
-        found, expected, mend = say(int(row))
-        told.append(Fault(shown, int(lines[row]) or None, printable(found, MOST_SHOWN), expected, mend))
-    if len(rows) > MOST_TOLD:
-        also = f"{len(rows) - MOST_TOLD} more rows, from this one on, with the fault of line {lines[rows[0]]}"
-        told.append(Fault(shown, int(lines[rows[MOST_TOLD]]) or None, also, "none", "mend them likewise"))
-    return told
+def faults_of_rows(
+    shown: Path, lines: NDArray[np.int64], rows: Sequence[int] | NDArray[np.intp], describe: Callable[[int], FaultText]
+) -> list[Fault]:
+    """Faults of one kind: the first MOST_REPORTED one by one, the rest as one; a line of 0 is none."""
+    faults = []
+    for row in rows[:MOST_REPORTED]:
+        found, expected, mend = describe(int(row))
+        faults.append(Fault(shown, int(lines[row]) or None, printable(found, MOST_SHOWN), expected, mend))
+    if len(rows) > MOST_REPORTED:
+        also = f"{len(rows) - MOST_REPORTED} more rows, from this one on, with the fault of line {lines[rows[0]]}"
+        faults.append(Fault(shown, int(lines[rows[MOST_REPORTED]]) or None, also, "none", "mend them likewise"))
+    return faults
 
 
 def csv_text(rows: Sequence[Sequence[object]], end: str = "\n") -> str:
@@ -309,7 +313,7 @@ def _decoded(raw: bytes, shown: Path, incoming: bool, mend: str | None) -> bytes
         try:
             raw.decode()
         except UnicodeDecodeError as error:
-            raise ContentError(say_not_utf8(error, shown, mend)) from None
+            raise ContentError(not_utf8_fault(error, shown, mend)) from None
     return raw
 
 

@@ -31,25 +31,25 @@ from ripeness.model.build import build_model, parameters_of
 Array = NDArray[np.float64]
 Doubles = ctypes.POINTER(ctypes.c_double)
 LOGS = {parameter.name for parameter in parameters_of(names.CONJUNCTIVE) if parameter.transform == "log"}
-MADE: dict[str, Any] = {}
+CACHE: dict[str, Any] = {}
 
 
 def model() -> pm.Model:
     """The model in the form asked for, shapes and constants known."""
-    if "model" not in MADE:
-        built = build_model(MADE["spec"], names.CONJUNCTIVE, form=FORM)
-        MADE["order"] = [variable.name for variable in built.free_RVs]
-        MADE["model"] = freeze_dims_and_data(built)
-    return MADE["model"]
+    if "model" not in CACHE:
+        built = build_model(CACHE["spec"], names.CONJUNCTIVE, form=FORM)
+        CACHE["order"] = [variable.name for variable in built.free_RVs]
+        CACHE["model"] = freeze_dims_and_data(built)
+    return CACHE["model"]
 
 
 def compiled_by_nutpie() -> Any:
     """What nutpie compiles; once."""
-    if "nutpie" not in MADE:
+    if "nutpie" not in CACHE:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", category=UserWarning, module="nutpie")
-            MADE["nutpie"] = nutpie.compile_pymc_model(model(), var_names=[variable.name for variable in model().free_RVs])
-    return MADE["nutpie"]
+            CACHE["nutpie"] = nutpie.compile_pymc_model(model(), var_names=[variable.name for variable in model().free_RVs])
+    return CACHE["nutpie"]
 
 
 def compile_density(problem: Problem) -> Density:
@@ -79,7 +79,7 @@ def unconstrained(posterior: Any) -> Array:
     """Draws as vectors x (chain, draw, x), in the order of the model as it was built: freezing it shuffles its variables."""
     shape = posterior.sizes["chain"], posterior.sizes["draw"]
     blocks = []
-    for name in MADE["order"]:
+    for name in CACHE["order"]:
         values = np.asarray(posterior[name], dtype=float).reshape(*shape, -1)
         blocks.append(np.log(values) if name in LOGS else values)
     return np.concatenate(blocks, axis=2)
@@ -167,7 +167,7 @@ def run_nutpie(problem: Problem, settings: Settings) -> Sampled:
 
 def run(problem: Problem, settings: Settings) -> Sampled:
     """Sample all chains, up to the cap."""
-    MADE["spec"] = spec_of(settings.data)
+    CACHE["spec"] = spec_of(settings.data)
     return run_pymc(problem, settings) if LIBRARY == "pymc" else run_nutpie(problem, settings)
 
 

@@ -54,17 +54,17 @@ class Announcement:
         Its class, a key of `CLASSES`.
     first, last : date
         Days for which it was named.
-    known : date
+    announced_on : date
         Day on which it was announced.
-    gone : date or None
+    lapsed_on : date or None
         Day on which it was known to be postponed, cancelled or held; from the next day on it counts no more.
     """
 
     kept: str
     first: date
     last: date
-    known: date
-    gone: date | None
+    announced_on: date
+    lapsed_on: date | None
 
 
 def find_announcements(events: pd.DataFrame) -> list[Announcement]:
@@ -78,23 +78,23 @@ def find_announcements(events: pd.DataFrame) -> list[Announcement]:
     by_kind = {kind: kept for kept, kind in CLASSES.items()}
     days = [[day.date() for day in events[column]] for column in ("date", "end_date", "published_on")]
     rows: list[tuple[str, date, date, date, bool]] = list(zip(map(str, events["kind"]), *days, map(bool, events["round"]), strict=True))
-    withdrawals = [(first, last, known) for kind, first, last, known, _ in rows if kind in WITHDRAWN]
-    rounds = [(first, known) for kind, first, last, known, held in rows if held]
+    withdrawals = [(first, last, announced_on) for kind, first, last, announced_on, _ in rows if kind in WITHDRAWN]
+    rounds = [(first, announced_on) for kind, first, last, announced_on, held in rows if held]
     announcements = []
-    for kind, first, last, known, _ in rows:
+    for kind, first, last, announced_on, _ in rows:
         if kind not in by_kind:
             continue
-        ends = [when for start, stop, when in withdrawals if start <= last and stop >= first and when >= known]
-        ends += [when for day, when in rounds if _uses_up(day, first, last, known)]
-        announcements.append(Announcement(by_kind[kind], first, last, known, min(ends, default=None)))
+        lapses = [when for start, stop, when in withdrawals if start <= last and stop >= first and when >= announced_on]
+        lapses += [when for day, when in rounds if _uses_up(day, first, last, announced_on)]
+        announcements.append(Announcement(by_kind[kind], first, last, announced_on, min(lapses, default=None)))
     return announcements
 
 
-def _uses_up(day: date, first: date, last: date, known: date) -> bool:
-    """Whether a round held on `day` can be the meeting that was announced on `known` for the days first … last."""
+def _uses_up(day: date, first: date, last: date, announced_on: date) -> bool:
+    """Whether a round held on `day` can be the meeting that was announced on `announced_on` for the days first … last."""
     if day < first:
-        return day > known and day == first - timedelta(days=1)
-    return known <= day <= last + timedelta(days=DAYS_AFTER)
+        return day > announced_on and day == first - timedelta(days=1)
+    return announced_on <= day <= last + timedelta(days=DAYS_AFTER)
 
 
 def announced_weeks(
@@ -127,7 +127,7 @@ def announced_weeks(
             alive = [
                 _share_of_week(a, monday, sunday, named_share, after)
                 for a in announcements
-                if a.kept == name and a.known <= newest and not (a.gone is not None and a.gone <= newest)
+                if a.kept == name and a.announced_on <= newest and not (a.lapsed_on is not None and a.lapsed_on <= newest)
             ]
             if alive and max(alive) > 0:
                 exposure[row, t] = max(alive)
@@ -136,7 +136,7 @@ def announced_weeks(
 
 
 def _share_of_week(announcement: Announcement, monday: date, sunday: date, named_share: float, after: date | None) -> float:
-    begin = max(monday, announcement.known + timedelta(days=1))
+    begin = max(monday, announcement.announced_on + timedelta(days=1))
     if after is not None:
         begin = max(begin, after + timedelta(days=1))
     tail_first, tail_last = announcement.last + timedelta(days=1), announcement.last + timedelta(days=DAYS_AFTER)

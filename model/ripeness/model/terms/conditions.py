@@ -34,6 +34,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 from scipy.stats import norm, qmc
 
 from ripeness import names
@@ -607,7 +608,7 @@ class Conditions(Term):
             "share_open",
             (names.CONDITION,),
             "probability that a condition is open, factors at their usual value",
-            of=lambda draws: 1.0 / (1.0 + np.exp(-draws["intercept_open"])),
+            of=lambda draws: expit(draws["intercept_open"]),
             ranked=True,
         ),
         Derived("weight", (names.EFFECT,), "weight of an effect, signed", "1 / unit of the factor", ranked=True),

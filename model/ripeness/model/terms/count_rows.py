@@ -14,7 +14,7 @@ adds to the log density
 also gives a Gaussian pseudo-observation of precision b²/(1/(n + ½) + 1/α).
 
 What rows share is computed once: counts lie in groups of one indicator, count and era, so of one R and one weight n + α. R, and Σ 1/(α + j) in its
-derivative, are summed over j up to `WALKED` and continued from there by Stirling's series (:func:`stirling_rise`).
+derivative, are summed over j up to `SUMMED` and continued from there by Stirling's series (:func:`stirling_rise`).
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
-WALKED = 64
+SUMMED = 64
 # log odds beyond which log(1 + odds) is the log odds themselves to the last bit
 LARGE_LOG_ODDS = 170.0
 
@@ -164,15 +164,15 @@ def density_of_counts(
         factor, week, log_exposure, groups, scales, loading[first[0] :], intercept[first[0] :], dispersion, capture, level, path
     )
     total = 0.0
-    previous, walked, rise, inverses = -1, 0, 0.0, 0.0
+    previous, summed, rise, inverses = -1, 0, 0.0, 0.0
     for g in range(groups.shape[0]):
         i, count, era, start, stop = groups[g, 0], groups[g, 1], groups[g, 2], groups[g, 3], groups[g, 4]
         whole, k, alpha, scale, rows = first[0] + i, factor[i], dispersion[i], scales[i, 0], stop - start
         if i != previous:
-            previous, walked, rise, inverses = i, 0, 0.0, 0.0
-        more, more_inverses = walked_rise(alpha, walked, min(count, WALKED))
-        walked, rise, inverses = min(count, WALKED), rise + more, inverses + more_inverses
-        beyond, beyond_inverses = stirling_rise(alpha, WALKED, count) if count > WALKED else (0.0, 0.0)
+            previous, summed, rise, inverses = i, 0, 0.0, 0.0
+        more, more_inverses = summed_rise(alpha, summed, min(count, SUMMED))
+        summed, rise, inverses = min(count, SUMMED), rise + more, inverses + more_inverses
+        beyond, beyond_inverses = stirling_rise(alpha, SUMMED, count) if count > SUMMED else (0.0, 0.0)
         slope, large = scale * loading[whole], math.log(alpha) + LARGE_LOG_ODDS
         # the product less one, which keeps its digits where the odds are small: its logarithm is multiplied by n + α
         product, log_product, log_means, pulls, by_strength = 0.0, 0.0, 0.0, 0.0, 0.0
@@ -229,7 +229,7 @@ def count_odds(
 
 
 @inner
-def walked_rise(alpha: float, start: int, stop: int) -> tuple[float, float]:
+def summed_rise(alpha: float, start: int, stop: int) -> tuple[float, float]:
     """Σ log(1 + j/α) and Σ 1/(α + j) over j = start … stop − 1, term by term."""
     product, logs, inverses = 0.0, 0.0, 0.0
     for j in range(start, stop):
@@ -244,7 +244,7 @@ def walked_rise(alpha: float, start: int, stop: int) -> tuple[float, float]:
 
 @inner
 def stirling_rise(alpha: float, start: int, stop: int) -> tuple[float, float]:
-    """What :func:`walked_rise` gives, from Stirling's series of log Γ(stop + α) and log Γ(start + α), for start ≥ 64.
+    """What :func:`summed_rise` gives, from Stirling's series of log Γ(stop + α) and log Γ(start + α), for start ≥ 64.
 
     The first terms left out are below 2·10⁻¹⁶ and 2·10⁻¹⁷. The rest is rounding: of the logarithms a few units in the last place of
     stop − start, of the inverses of their sum.

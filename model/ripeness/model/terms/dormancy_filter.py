@@ -17,7 +17,7 @@ so that the cotangent of what is announced, their sum over d, is m' − b_t wher
 Layout. A week's states stand in one row, the longest dormancy first: then a state keeps its place from week to week, d = 1 is appended, and
 the hazards are read from a reversed table. Rows are filled up to whole blocks of 8 with states of probability zero, so that loops run on
 whole vectors; rows lie end to end. A row is a multiple of α, and its sum (`mass`) is
-carried along: what was found is taken off. Before it has fallen by half it is counted anew and the row brought back to a sum of one, so
+updated: what was found is subtracted. Before it has fallen by half it is summed anew and the row brought back to a sum of one, so
 that no digits are lost. Saved are the rows and, for each state, the probability of what was seen: 1 − s or s.
 """
 
@@ -31,7 +31,7 @@ from ripeness.kernels.exponential import exponential, exponential_and_rest
 from ripeness.kernels.reductions import sum_of_first
 
 Array = NDArray[np.float64]
-LANES = 8
+BATCH = 8
 # hazard of the states that fill a row up: none of them stays silent, so nothing builds up there
 FILLED = 1e300
 
@@ -40,10 +40,10 @@ FILLED = 1e300
 def count_states(found: Array) -> NDArray[np.int64]:
     """Number of states in each week, (week,): dormancies possible when the week begins."""
     states = np.empty(found.shape[0], dtype=np.int64)
-    reach = 1
+    possible = 1
     for t in range(found.shape[0]):
-        states[t] = reach
-        reach = 1 if found[t] > 0.5 else reach + 1
+        states[t] = possible
+        possible = 1 if found[t] > 0.5 else possible + 1
     return states
 
 
@@ -59,7 +59,7 @@ def longest_of(states: NDArray[np.int64]) -> int:
 @inner
 def whole_blocks(number: int) -> int:
     """The least multiple of 8 that is not below a number."""
-    return (number + LANES - 1) // LANES * LANES
+    return (number + BATCH - 1) // BATCH * BATCH
 
 
 @compiled
@@ -96,22 +96,22 @@ def filter_dormancy(
     weeks = multiplier.shape[0]
     states = count_states(found)
     longest = longest_of(states)
-    base = np.empty(longest + LANES)
+    base = np.empty(longest + BATCH)
     for d in range(longest):
         base[longest - 1 - d] = exponential(outside[d])
-    for i in range(longest, longest + LANES):
+    for i in range(longest, longest + BATCH):
         base[i] = FILLED
     lift = np.empty(weeks)
     for t in range(weeks):
         lift[t] = exponential(multiplier[t])
-    room = LANES
+    length = BATCH
     for t in range(weeks):
-        room += whole_blocks(states[t] + 1)
-    alpha, seen = np.empty(room), np.empty(room)
-    leaving = np.empty(longest + LANES)
+        length += whole_blocks(states[t] + 1)
+    alpha, seen = np.empty(length), np.empty(length)
+    leaving = np.empty(longest + BATCH)
     log_likelihood, probability = np.empty(weeks), np.empty(weeks)
     likelihood, mass = np.empty(weeks), np.empty(weeks)
-    for i in range(LANES):
+    for i in range(BATCH):
         alpha[i] = 0.0
     alpha[0] = 1.0
     sum_of_row, begin = 1.0, 0
@@ -129,7 +129,7 @@ def filter_dormancy(
                 leaving[i] = own[i] * happens
             probability[t] = sum_of_first(leaving, size) / sum_of_row
             likelihood[t] = probability[t] * found_if_held[t]
-            for i in range(LANES):
+            for i in range(BATCH):
                 following[i] = 0.0
             following[0] = 1.0
             sum_of_row = 1.0
@@ -195,9 +195,9 @@ def adjoint_filter(
     states = count_states(found)
     longest = longest_of(states)
     multiplier_bar, announced_bar, found_if_held_bar = np.empty(weeks), np.empty(weeks), np.empty(weeks)
-    base_bar = np.zeros(longest + LANES)
-    by_multiplier = np.empty(longest + LANES)
-    g = np.zeros(longest + LANES)
+    base_bar = np.zeros(longest + BATCH)
+    by_multiplier = np.empty(longest + BATCH)
+    g = np.zeros(longest + BATCH)
     begin = 0
     for t in range(weeks):
         begin += whole_blocks(states[t])

@@ -37,6 +37,11 @@ def persistence(half_life: Any, xp: Any = np) -> Any:
     return xp.exp(-LOG_2 / half_life)
 
 
+def innovation_sd(phi: Any, xp: Any = np) -> Any:
+    """Standard deviation of the innovations of an AR(1) series with unit stationary variance: √(1 − φ²)."""
+    return xp.sqrt(1.0 - phi**2)
+
+
 def heavy_tailed(spec: ModelSpec) -> NDArray[np.bool_]:
     """Which factors have Student-t innovations: (factor,)."""
     return np.array([factor.tails == "shocks" for factor in spec.workspace.factors])
@@ -68,7 +73,7 @@ def innovation_log_density(path: Any, phi: Any, heavy: NDArray[np.bool_], df: fl
     xp : module
         `numpy` or `pytensor.tensor`.
     """
-    spread = xp.sqrt(1.0 - phi**2)
+    spread = innovation_sd(phi, xp)
     innovation = (path[:, 1:] - phi[:, None] * path[:, :-1]) / spread[:, None]
     weeks_after_first = path.shape[1] - 1
     first = -0.5 * xp.sum(path[:, 0] ** 2) - 0.5 * np.log(2 * np.pi) * len(heavy)
@@ -177,19 +182,19 @@ class FactorPaths(Term):
         else:
             innovation = pm.Flat("innovation", dims=dims)
             pm.Potential("path_density", innovation_log_density(innovation, np.zeros(len(heavy)), heavy, df, pt))
-            scope["path"] = pm.Deterministic("path", carry_onward(phi, innovation), dims=dims)
+            scope["path"] = pm.Deterministic("path", ar1_from_innovations(phi, innovation), dims=dims)
 
     def simulate(self, spec: ModelSpec, reading: str, variant: str, draws: Draws, rng: np.random.Generator) -> None:
         phi = persistence(draws["half_life"])
         draws["path"] = stationary_paths(phi, len(spec.panel.weeks), heavy_tailed(spec), spec.priors.files.factor_tails, rng)
 
 
-def carry_onward(phi: Any, innovation: Any) -> Any:
+def ar1_from_innovations(phi: Any, innovation: Any) -> Any:
     """z_t = φ z_{t−1} + √(1 − φ²) innovation_t from z_0 = innovation_0, as a tensor: (factor, week)."""
     import pytensor
     import pytensor.tensor as pt
 
-    spread = pt.sqrt(1.0 - phi**2)
+    spread = innovation_sd(phi, pt)
     later = pytensor.scan(
         lambda new, before, phi, spread: phi * before + spread * new,
         sequences=[innovation.T[1:]],
@@ -209,7 +214,7 @@ def unit_innovations(shape: tuple[int, ...], heavy: NDArray[np.bool_], df: float
     return innovation
 
 
-def paths_onward(z: Array, phi: Array, shocks: Callable[[], Array], hold: Hold | None = None) -> Iterator[Array]:
+def iterate_ar1(z: Array, phi: Array, shocks: Callable[[], Array], hold: Hold | None = None) -> Iterator[Array]:
     """Factors week after week, without end: z_t = φ z_{t−1} + shock_t.
 
     Parameters
@@ -234,13 +239,13 @@ def paths_onward(z: Array, phi: Array, shocks: Callable[[], Array], hold: Hold |
         yield z
 
 
-def simulate_onward(z: Array, phi: Array, heavy: NDArray[np.bool_], df: float, rng: np.random.Generator) -> Iterator[Array]:
-    """Factors week after week, as :func:`paths_onward` has them, with shocks that are drawn: normal or Student-t by factor."""
-    spread = np.sqrt(1.0 - phi**2)
-    return paths_onward(z, phi, lambda: spread * unit_innovations(z.shape, heavy, df, rng))
+def simulate_ar1(z: Array, phi: Array, heavy: NDArray[np.bool_], df: float, rng: np.random.Generator) -> Iterator[Array]:
+    """Factors week after week, as :func:`iterate_ar1` has them, with shocks that are drawn: normal or Student-t by factor."""
+    spread = innovation_sd(phi)
+    return iterate_ar1(z, phi, lambda: spread * unit_innovations(z.shape, heavy, df, rng))
 
 
 def stationary_paths(phi: Array, weeks: int, heavy: NDArray[np.bool_], df: float, rng: np.random.Generator) -> Array:
     """Paths from the stationary distribution on: (..., factor, week), from φ (..., factor)."""
     start = rng.normal(size=phi.shape)
-    return np.stack([start, *islice(simulate_onward(start, phi, heavy, df, rng), weeks - 1)], axis=-1)
+    return np.stack([start, *islice(simulate_ar1(start, phi, heavy, df, rng), weeks - 1)], axis=-1)

@@ -10,7 +10,7 @@ sensitivity). The forward recursion over d:
 Σ_t log L_t is the exact log-likelihood of the record, and α after the last week says how long the silence has really been. A week that
 nobody searched has q = 0 and says nothing.
 
-The kernel of this likelihood and its adjoint: :mod:`ripeness.model.terms.dormancy_filter`. Beside the term stands :func:`filter_onward`, the same for many
+The kernel of this likelihood and its adjoint: :mod:`ripeness.model.terms.dormancy_filter`. Beside the term stands :func:`filter_forward`, the same for many
 draws, from any week on and without an adjoint: what it says of those weeks, and how long it leaves the silence to have been.
 """
 
@@ -40,7 +40,7 @@ Index = NDArray[np.int64]
 
 
 @compiled
-def filter_onward(
+def filter_forward(
     outside: Array, multiplier: Array, announced: Array, found_if_held: Array, found: Array, state: Array, whole: bool
 ) -> tuple[Array, Array, Array]:
     """Log-likelihood of the rounds of some weeks, missed ones summed out, and the dormancy after them.
@@ -67,10 +67,10 @@ def filter_onward(
         Probability of a round in each week, given the record before it.
     """
     draws, weeks = multiplier.shape
-    reach = state.shape[1]
+    remaining = state.shape[1]
     for t in range(weeks):
-        reach = 1 if found[t] > 0.5 else reach + int(whole or t < weeks - 1)
-    log_likelihood, after, chance = np.empty((draws, weeks)), np.zeros((draws, reach)), np.empty((draws, weeks))
+        remaining = 1 if found[t] > 0.5 else remaining + int(whole or t < weeks - 1)
+    log_likelihood, after, chance = np.empty((draws, weeks)), np.zeros((draws, remaining)), np.empty((draws, weeks))
     longest = state.shape[1] + weeks + 1
     alpha, following, base = np.empty(longest), np.empty(longest), np.empty(longest)
     for s in range(draws):
@@ -106,7 +106,7 @@ def filter_onward(
                 alpha[1 : size + 1] = following[:size]
             size += stay
             alpha[:size] /= kept + missed
-        after[s] = alpha[:reach]
+        after[s] = alpha[:remaining]
     return log_likelihood, after, chance
 
 
@@ -226,14 +226,14 @@ class Record(Term):
 
         data, spec = self.data(scope.spec, scope.reading, scope.variant), scope.spec
         kernel = op_of(self.kernels[2])
-        ends = pt.concatenate([scope["sensitivity"], np.array([0.0, 1.0])])  # nobody looked; a round is on record where nobody looked
+        chances = pt.concatenate([scope["sensitivity"], np.array([0.0, 1.0])])  # nobody looked; a round is on record where nobody looked
         inside = scope["inside"] if "inside" in scope else data["inside"]
         multiplier = inside[spec.panel.record.start - 1 : len(spec.panel.weeks) - 1] + data["log_days"]
         inputs = {
             "outside": scope["outside"],
             "multiplier": multiplier,
             "announced": scope["announced"],
-            "found_if_held": ends[data["stretch_place"]],
+            "found_if_held": chances[data["stretch_place"]],
         }
         pm.Deterministic("hazard", kernel(inputs | {"found": data["found"]})["hazard"], dims=names.RISK)
 
@@ -252,7 +252,7 @@ class Record(Term):
         number = len(draws["outside_knots"])
         inside = draws["inside"][:, start - 1 : stop - 1] if "inside" in draws else np.zeros((number, stop - start))
         terms = record_terms(spec, draws, start, stop, np.asarray(inside, dtype=float), 1)
-        return np.asarray(filter_onward(*terms, spec.panel.record.found[start:], np.ones((number, 1)), True)[0])
+        return np.asarray(filter_forward(*terms, spec.panel.record.found[start:], np.ones((number, 1)), True)[0])
 
     def replicate(self, spec: ModelSpec, draws: Mapping[str, Array], rng: np.random.Generator) -> Array:
         """Weeks with a round, each drawn from its hazard given the record before it."""
@@ -334,7 +334,7 @@ def simulate_record(
     outside : ndarray (dormancy,)
         Log weekly hazard at d = 1, 2, …
     multiplier, announced, found_if_held : ndarray (week,)
-        As in :func:`filter_onward`.
+        As in :func:`filter_forward`.
     rng : Generator
     dormancy : int
         d in the first week.

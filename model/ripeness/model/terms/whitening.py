@@ -38,7 +38,17 @@ from numpy.typing import NDArray
 
 from ripeness.kernels.compilation import compiled, inner
 from ripeness.kernels.reductions import dot
-from ripeness.kernels.simd import BLOCK, LANES, by_lane, carry_back, carry_onward, from_table, log_sum_of_weeks, sum_of_weeks, to_table
+from ripeness.kernels.simd import (
+    BLOCK,
+    LANES,
+    backward_recursion,
+    by_lane,
+    forward_recursion,
+    from_table,
+    log_sum_of_weeks,
+    sum_of_weeks,
+    to_table,
+)
 
 Array = NDArray[np.float64]
 
@@ -83,26 +93,26 @@ def innovation_density(path: Array, phi: Array, heavy: Array, df: float) -> tupl
     pushed = force[1:weeks]
     for k in range(factors):
         before, after, row = path[k, :moves], path[k, 1:], slope[k]
-        persistence, tight = phi[k], 1.0 / (1.0 - phi[k] * phi[k])
-        density[k] = 0.5 * moves * math.log(tight) - 0.5 * path[k, 0] * path[k, 0]
+        persistence, innovation_precision = phi[k], 1.0 / (1.0 - phi[k] * phi[k])
+        density[k] = 0.5 * moves * math.log(innovation_precision) - 0.5 * path[k, 0] * path[k, 0]
         if heavy[k] > 0.5:
-            stiff, tail = math.sqrt(tight), 1.0 / (df - 2.0)
-            weight = stiff * (df + 1.0) * tail
+            root_precision, tail = math.sqrt(innovation_precision), 1.0 / (df - 2.0)
+            weight = root_precision * (df + 1.0) * tail
             for i in range(moves):
-                shock[i] = stiff * (after[i] - persistence * before[i])
+                shock[i] = root_precision * (after[i] - persistence * before[i])
             for i in range(moves):
                 grown[i] = 1.0 + tail * (shock[i] * shock[i])
             for i in range(moves):
                 pushed[i] = weight * shock[i] / grown[i]
             constant = math.lgamma(0.5 * (df + 1.0)) - math.lgamma(0.5 * df) + 0.5 * math.log(2.0 * tail)
             density[k] += moves * constant - 0.5 * (df + 1.0) * log_sum(grown)
-            work = dot(pushed, shock) / stiff
+            work = dot(pushed, shock) / root_precision
         else:
             for i in range(moves):
-                pushed[i] = tight * (after[i] - persistence * before[i])
-            work = dot(pushed, pushed) / tight
+                pushed[i] = innovation_precision * (after[i] - persistence * before[i])
+            work = dot(pushed, pushed) / innovation_precision
             density[k] -= 0.5 * work
-        phi_slope[k] = persistence * tight * (moves - work) + dot(pushed, before)
+        phi_slope[k] = persistence * innovation_precision * (moves - work) + dot(pushed, before)
         force[0] = path[k, 0]
         for t in range(weeks):
             row[t] = persistence * force[t + 1] - force[t]
@@ -127,24 +137,24 @@ def factorise(phi: Array, inverse: Array) -> Array:
     step = np.empty(inverse.shape)
     groups, width = phi.shape
     weeks = inverse.shape[0] // groups
-    pull, square, diagonal, ends = np.empty(width), np.empty(width), np.empty(width), np.empty(width)
+    pull, square, diagonal, endpoints = np.empty(width), np.empty(width), np.empty(width), np.empty(width)
     for group in range(groups):
         first, last = group * weeks, group * weeks + weeks - 1
         for j in range(width):
             phi_squared = phi[group, j] * phi[group, j]
-            tight = 1.0 / (1.0 - phi_squared)
-            pull[j] = phi[group, j] * tight
+            innovation_precision = 1.0 / (1.0 - phi_squared)
+            pull[j] = phi[group, j] * innovation_precision
             square[j] = pull[j] * pull[j]
-            diagonal[j] = tight * (1.0 + phi_squared)
-            ends[j] = tight if weeks > 1 else 1.0
+            diagonal[j] = innovation_precision * (1.0 + phi_squared)
+            endpoints[j] = innovation_precision if weeks > 1 else 1.0
         for j in range(width):
-            inverse[first, j] = 1.0 / (ends[j] + inverse[first, j])
+            inverse[first, j] = 1.0 / (endpoints[j] + inverse[first, j])
         for t in range(first + 1, last):
             for j in range(width):
                 inverse[t, j] = 1.0 / (diagonal[j] + inverse[t, j] - square[j] * inverse[t - 1, j])
         if weeks > 1:
             for j in range(width):
-                inverse[last, j] = 1.0 / (ends[j] + inverse[last, j] - square[j] * inverse[last - 1, j])
+                inverse[last, j] = 1.0 / (endpoints[j] + inverse[last, j] - square[j] * inverse[last - 1, j])
         for t in range(first, last):
             for j in range(width):
                 step[t, j] = pull[j] * inverse[t, j]
@@ -156,7 +166,7 @@ def factorise(phi: Array, inverse: Array) -> Array:
 @inner
 def substitute(inverse: Array, step: Array, information: Array, noise: Array) -> tuple[Array, Array]:
     """Path z and root √v, (row, lane), from v, c, h and ε; what held h then holds v y, and what held ε holds √v ε."""
-    carry_onward(step, information)
+    forward_recursion(step, information)
     path, root = np.empty(inverse.shape), np.empty(inverse.shape)
     v, z, r = inverse.reshape(-1), path.reshape(-1), root.reshape(-1)
     drift, shock = information.reshape(-1), noise.reshape(-1)
@@ -167,7 +177,7 @@ def substitute(inverse: Array, step: Array, information: Array, noise: Array) ->
     for i in range(v.size):
         drift[i] *= v[i]
         z[i] = drift[i] + shock[i]
-    carry_back(step, path)
+    backward_recursion(step, path)
     return path, root
 
 
@@ -216,10 +226,10 @@ def map_paths(
 
 
 @inner
-def weigh(root: Array, onward: Array) -> tuple[Array, Array]:
+def weigh(root: Array, weighted: Array) -> tuple[Array, Array]:
     """ρ = v λ twice over, from √v and λ; what held λ then holds √v λ. Tables (row, lane)."""
     kept, mean_bar = np.empty(root.shape), np.empty(root.shape)
-    r, x, rho, mu = root.reshape(-1), onward.reshape(-1), kept.reshape(-1), mean_bar.reshape(-1)
+    r, x, rho, mu = root.reshape(-1), weighted.reshape(-1), kept.reshape(-1), mean_bar.reshape(-1)
     for i in range(x.size):
         x[i] *= r[i]
         rho[i] = r[i] * x[i]
@@ -305,22 +315,22 @@ def adjoint_paths(
     for k in range(factors):
         for t in range(weeks):
             whole_bar[k, t] = path_bar[k, t] + log_ratio_bar[k] * slope[k, t]
-    onward = to_table(whole_bar)
-    carry_onward(step, onward)
-    kept, mean_bar = weigh(root, onward)
-    noise_bar = from_table(onward, factors)
+    weighted = to_table(whole_bar)
+    forward_recursion(step, weighted)
+    kept, mean_bar = weigh(root, weighted)
+    noise_bar = from_table(weighted, factors)
     for k in range(factors):
         for t in range(weeks):
             noise_bar[k, t] += log_ratio_bar[k] * noise[k, t]
-    carry_back(step, mean_bar)
+    backward_recursion(step, mean_bar)
     pivot_bar, off_share = adjoint_factorisation(root, step, table, drift, shock, kept, mean_bar, by_lane(log_ratio_bar))
     precision_bar = from_table(pivot_bar, factors)
     off_bar, diagonal_bar = sum_of_weeks(off_share, factors), sum_of_weeks(pivot_bar, factors)
     phi_bar = np.empty(factors)
     for k in range(factors):
         square = (1.0 / (1.0 - phi[k] * phi[k])) ** 2
-        ends = precision_bar[k, 0] + precision_bar[k, weeks - 1]
+        endpoints = precision_bar[k, 0] + precision_bar[k, weeks - 1]
         # derivatives by φ: φq has q²(1+φ²), q(1+φ²) has 4φq², and q in the first and last week half that
-        phi_bar[k] = square * ((1.0 + phi[k] * phi[k]) * off_bar[k] + phi[k] * (4.0 * diagonal_bar[k] - 2.0 * ends))
+        phi_bar[k] = square * ((1.0 + phi[k] * phi[k]) * off_bar[k] + phi[k] * (4.0 * diagonal_bar[k] - 2.0 * endpoints))
         phi_bar[k] += log_ratio_bar[k] * phi_slope[k]
     return phi_bar, precision_bar, from_table(mean_bar, factors), noise_bar

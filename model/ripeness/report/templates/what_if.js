@@ -136,33 +136,33 @@
   const minus = (text) => text.replace("-", "\u2212");
 
   function show() {
-    const said = answer(fits, [...held.values()].flat(), shifts);
+    const answered = answer(fits, [...held.values()].flat(), shifts);
     horizons.forEach((_, h) => {
-      const points = (Math.round(1000 * said.within[h]) - Math.round(1000 * forecast.within[h])) / 10;
-      at(`panel-chance-${h}`).textContent = percent(said.within[h], 1);
+      const points = (Math.round(1000 * answered.within[h]) - Math.round(1000 * forecast.within[h])) / 10;
+      at(`panel-chance-${h}`).textContent = percent(answered.within[h], 1);
       at(`panel-change-${h}`).textContent = points ? `forecast ${percent(forecast.within[h], 1)}, ${minus((points > 0 ? "+" : "") + points.toFixed(1))} points` : "as forecast";
     });
     const [left, right, bottom, top] = data.frame;
-    const points = [0, ...said.byWeek].map((chance, j) =>
+    const points = [0, ...answered.byWeek].map((chance, j) =>
       `${(left + (right - left) * j / weeks).toFixed(2)} ${(bottom + (top - bottom) * chance).toFixed(2)}`);
     at("panel-what-if").querySelector("path").setAttribute("d", `M ${points.join(" L ")}`);
     shifts.forEach((shift, c) => {
-      const [now, then] = [forecast.open[c], said.open[c]].map((share) => percent(share, 0));
+      const [now, then] = [forecast.open[c], answered.open[c]].map((share) => percent(share, 0));
       const odds = shift ? `odds \u00d7 ${Math.exp(shift).toPrecision(2)}: ` : "";
-      tell(at(`panel-condition-${c}`), `${odds}open ${then} of the time${now === then ? "" : `, as forecast ${now}`}`);
+      showText(at(`panel-condition-${c}`), `${odds}open ${then} of the time${now === then ? "" : `, as forecast ${now}`}`);
     });
     data.factors.forEach((factor, k) => {
       const spans = (held.get(k) || []).map((move) =>
         `${factor.texts[move.tick]}, ${move.first === move.last ? `week ${move.first}` : `weeks ${move.first} to ${move.last}`}`);
       at(`panel-hold-${k}`).checked = held.has(k);
-      tell(at(`panel-factor-${k}`), spans.length ? spans.join("; ") : factor.rest_text);
+      showText(at(`panel-factor-${k}`), spans.length ? spans.join("; ") : factor.rest_text);
     });
-    tell(weeksHeld, chosen && chosen.value !== "" ? "as the scenario has it" : weeksHeld.value === "1" ? "1 week" : `${weeksHeld.value} weeks`);
+    showText(weeksHeld, chosen && chosen.value !== "" ? "as the scenario has it" : weeksHeld.value === "1" ? "1 week" : `${weeksHeld.value} weeks`);
   }
 
-  function tell(slider, text) {
+  function showText(slider, text) {
     slider.setAttribute("aria-valuetext", text);
-    at(`${slider.id}-said`).textContent = text;
+    at(`${slider.id}-text`).textContent = text;
   }
 
   let waiting = false;  // several events of one frame are answered once
