@@ -24,7 +24,6 @@ LEVEL_KNOT: Final = "level_knot"
 PULSE: Final = "pulse_factor"
 EFFECT: Final = "effect"  # "factor → condition"
 HORIZON: Final = "horizon"  # weeks
-DORMANCY: Final = "dormancy"  # weeks since the week of the last round
 KNOT: Final = "knot"  # knots of the outside curve, in weeks of dormancy
 RHYTHM: Final = "rhythm_week"  # dormancies of the process's own rhythm
 CLASS: Final = "dormancy_class"  # classes of the reference class, by dormancy in weeks

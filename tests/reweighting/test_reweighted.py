@@ -20,7 +20,7 @@ from ripeness.elicitation.elicited import Priors
 from ripeness.model.spec import ModelSpec, build_spec
 from ripeness.model.terms.outside import outside_basis
 from ripeness.reweighting.refusals import beyond_window
-from ripeness.reweighting.reweighted import StoredFit, store_fit, update_fit, with_draws
+from ripeness.reweighting.reweighted import StoredFit, store_fit, update_fit
 from ripeness.reweighting.weights import Anchor
 from ripeness.workflow.request import Inputs, open_workspace
 
@@ -152,7 +152,8 @@ def test_draws_are_reweighted_one_by_one(at: Any) -> None:
     # whatever is made of one draw does not hang on the others, but for the random numbers: so a permutation only permutes
     (base, vintage), (new, _) = at(BASE), at(NEW)
     fit = stored(base, vintage, names.OUTSIDE)
-    reversed_fit = with_draws(fit, np.arange(STORED_HERE)[::-1])
+    draws = {name: values[::-1] for name, values in fit.draws.items()}
+    reversed_fit = replace(fit, draws=draws, state=fit.state[::-1], within=fit.within[::-1])
     first, second = (update_fit(base, new, one, np.random.SeedSequence(0)) for one in (fit, reversed_fit))
     np.testing.assert_allclose(first.log_ratio, second.log_ratio[::-1], rtol=1e-12)
 

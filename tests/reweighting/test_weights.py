@@ -14,7 +14,6 @@ from ripeness.reweighting.weights import (
     resample_evenly,
     smooth_weights,
     weighted_mean,
-    weighted_quantiles,
 )
 
 Array = NDArray[np.float64]
@@ -95,16 +94,6 @@ def test_the_anchor_takes_out_what_the_stored_draws_happen_to_be() -> None:
     assert mean == pytest.approx(anchor.mean, abs=1e-12) and error == pytest.approx(anchor.error, rel=1e-6)
     # a quantity that is the same in all draws has no slope to speak of
     assert weighted_mean(before[low], smooth_weights(np.zeros(1000)), np.full(1000, 0.2), anchor)[0] == pytest.approx(before[low].mean())
-
-
-def test_quantiles_of_even_weights_are_the_usual_ones() -> None:
-    values = np.random.default_rng(0).normal(size=501)
-    levels = np.array([0.05, 0.5, 0.95])
-    even = weighted_quantiles(values, np.full(501, 1 / 501), levels)
-    np.testing.assert_allclose(even, np.quantile(values, levels, method="hazen"))
-    doubled = np.where(values > 0, 2.0, 1.0)
-    found = weighted_quantiles(values, doubled / doubled.sum(), levels)
-    assert (found > even).all() and weighted_quantiles(np.array([3.0]), np.ones(1), levels).tolist() == [3.0] * 3
 
 
 def test_resampling_is_in_proportion_to_the_weights() -> None:

@@ -26,7 +26,6 @@ from ripeness.workspace.question import Question
 
 CONSTANT_RATE: Final = "constant_rate"
 PERSISTENCE: Final = "persistence"
-BASELINES: Final = (CONSTANT_RATE, PERSISTENCE)
 
 
 def rate(found: NDArray[np.float64]) -> float:

@@ -25,7 +25,6 @@ from ripeness.inference.log_prior import elicited_parameters, normal_log_density
 
 Array = NDArray[np.float64]
 POWERS = (0.8, 1.25)
-LEAST_SENSITIVE = 0.05
 # parts of x whose priors are scaled together, by what a reader calls them
 PRIOR_GROUPS = {
     "weights of the claims": ("effect_size",),

@@ -43,11 +43,6 @@ def inner(function: Callable[..., Any]) -> Any:
     return numba.njit(**OPTIONS)(function)
 
 
-def inlined(function: Callable[..., Any]) -> Any:
-    """A function that becomes part of whatever compiled function calls it: compiled with its caller, not before it and once more in it."""
-    return numba.njit(inline="always", **OPTIONS)(function)
-
-
 def callback(function: Callable[..., Any], signature: Any) -> CFunc:
     """Compile a function that C calls, at once; its compiled code is kept on disk.
 

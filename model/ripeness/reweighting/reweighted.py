@@ -10,7 +10,7 @@ distribution over d that a stored draw has in the window's first week: what came
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -177,12 +177,6 @@ def _as_read(spec: ModelSpec, fit: StoredFit, draws: Mapping[str, Array], path: 
     start = fit.window.first - 1 - fit.window.stored
     read: Array = path[:, :, start : start + len(weeks)] + fading_pulses(spec.workspace.factors, weeks, spec.panel.origin, draws)
     return read
-
-
-def with_draws(fit: StoredFit, chosen: NDArray[np.intp]) -> StoredFit:
-    """The same fit with some of its draws."""
-    draws = {name: values[chosen] for name, values in fit.draws.items()}
-    return replace(fit, draws=draws, state=fit.state[chosen], within=fit.within[chosen])
 
 
 def look_ahead(

@@ -114,14 +114,6 @@ def weighted_mean(values: Array, weights: Weights, before: Array, anchor: Anchor
     return raw - slope * (float(before.mean()) - anchor.mean), error
 
 
-def weighted_quantiles(values: Array, weights: Array, levels: Array) -> Array:
-    """Quantiles of weighted values (draw,), linear between the middles of their weights."""
-    order = np.argsort(values, kind="stable")
-    sorted_weights = weights[order]
-    middles = np.cumsum(sorted_weights) - 0.5 * sorted_weights
-    return np.interp(levels, middles, values[order])
-
-
 def resample_evenly(weights: Array, number: int, uniform: float) -> NDArray[np.intp]:
     """Indices of `number` draws in proportion to their weights, by systematic resampling.
 
