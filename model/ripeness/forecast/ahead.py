@@ -127,6 +127,7 @@ def _inside_ahead(
     ahead = simulate_factors(spec, posterior, paths, rng, hold)
     for first in range(0, len(weeks), AT_ONCE):
         some = slice(first, min(first + AT_ONCE, len(weeks)))
-        effective = np.stack([next(ahead) for _ in weeks[some]], axis=-1) + pulses[:, None, :, some]
+        effective = np.stack([next(ahead) for _ in weeks[some]], axis=-1)
+        effective += pulses[:, None, :, some]
         result[:, :, some] = inside_view(spec, variant, posterior, effective)
     return result

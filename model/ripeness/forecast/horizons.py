@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from ripeness.forecast.ahead import Ahead
 from ripeness.kernels.compilation import compiled
 from ripeness.kernels.exponential import exponential
+from ripeness.kernels.reductions import dot
 
 Array = NDArray[np.float64]
 
@@ -121,10 +122,7 @@ def survival_of_paths(
             if weight == 0.0:
                 continue
             for h in range(horizons):
-                total = 0.0
-                for j in range(weeks):
-                    total += base[s, start + j] * horizon_share[h, j]
-                level[s, h] += weight * exponential(-total)
+                level[s, h] += weight * exponential(-dot(base[s, start : start + weeks], horizon_share[h]))
             for m in range(paths):
                 total = 0.0
                 for j in range(weeks):
@@ -134,10 +132,7 @@ def survival_of_paths(
                 for j in range(weeks):
                     by_week[s, j] += weight / paths * exponential(-summed[j])
                 for h in range(horizons):
-                    total = 0.0
-                    for j in range(weeks):
-                        total += rate[j] * horizon_share[h, j]
-                    silent[s, m, h] += weight * exponential(-total)
+                    silent[s, m, h] += weight * exponential(-dot(rate, horizon_share[h]))
     return silent, by_week, level
 
 

@@ -50,8 +50,8 @@ def simulate_factors(spec: ModelSpec, draws: Draws, paths: int, rng: np.random.G
 
     def shocks() -> Array:
         # the mixing variable of a Student-t is shared within a pair, which keeps the pair antithetic
-        half = unit_innovations((number, paths // 2, factors), heavy, df, rng)
-        return np.asarray(spread * np.concatenate([half, -half], axis=1))
+        half = spread * unit_innovations((number, paths // 2, factors), heavy, df, rng)
+        return np.concatenate([half, -half], axis=1)
 
     # the week before the first one ahead: the origin's own week if that is whole, else the one before
     in_record = [np.repeat(path[:, None, :, week], paths, axis=1) for week in range(weeks - 1 - int(spec.panel.origin_inside_week), weeks)]

@@ -211,8 +211,12 @@ def inside_score(log_odds: Any, intercept: Any, conjunctive: Any, xp: Any) -> An
     conjunctive : bool or tensor ()
         Which form; as a tensor, one compiled model serves both.
     """
+    if conjunctive is True:
+        return log_sigmoid(log_odds, xp).sum(axis=-2)
     slope = xp.exp(log_sigmoid(-intercept, xp))[..., :, None]
     additive = slope * (log_odds - intercept[..., :, None])
+    if conjunctive is False:
+        return additive.sum(axis=-2)
     return xp.where(conjunctive, log_sigmoid(log_odds, xp), additive).sum(axis=-2)
 
 

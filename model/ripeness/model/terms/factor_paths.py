@@ -207,9 +207,9 @@ def ar1_from_innovations(phi: Any, innovation: Any) -> Any:
 
 def unit_innovations(shape: tuple[int, ...], heavy: NDArray[np.bool_], df: float, rng: np.random.Generator) -> Array:
     """Innovations of unit variance, normal or Student-t by factor: (..., factor), as `shape`."""
-    innovation = rng.normal(size=shape)
+    innovation = rng.standard_normal(shape)
     if heavy.any():
-        mixing = rng.chisquare(df, size=(*shape[:-1], int(heavy.sum()))) / (df - 2)
+        mixing = 2.0 * rng.standard_gamma(0.5 * df, size=(*shape[:-1], int(heavy.sum()))) / (df - 2)
         innovation[..., heavy] /= np.sqrt(mixing)
     return innovation
 
