@@ -17,7 +17,6 @@ from scipy.special import log_expit, logsumexp
 from ripeness.model.ops import op_of
 from ripeness.model.terms.conditions import (
     Conditions,
-    InsideView,
     inside_score,
     lay_out_regressors,
     lay_weights,
@@ -26,6 +25,7 @@ from ripeness.model.terms.conditions import (
     openness,
     regressors,
 )
+from ripeness.model.terms.inside_view import InsideView
 
 Array = NDArray[np.float64]
 FORMS = pytest.mark.parametrize("conjunctive", [1.0, 0.0], ids=["conjunctive", "additive"])

@@ -23,7 +23,7 @@ from ripeness.inference import runtime
 from ripeness.inference.coordinates import Coordinates
 from ripeness.kernels.compilation import callback, compile_source
 from ripeness.model.spec import ModelSpec
-from ripeness.model.term import Derived, Kernel, Term
+from ripeness.model.term import Derived, Kernel, Likelihood, Term
 from ripeness.model.terms import terms_of
 from ripeness.model.terms.rotation import Rotation, join_rotations
 
@@ -31,7 +31,18 @@ Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 # what every table begins with, whatever the terms
 NAME = "density"
-HEAD = ("start", "mean", "sd", "rotated", "rotated_first", "rotation", "shape", "derived")
+HEAD = {
+    "start": "index_vector",
+    "mean": "vector",
+    "sd": "vector",
+    "rotated": "index_vector",
+    "rotated_first": "index_vector",
+    "rotation": "vector",
+    "shape": "index_matrix",
+    "derived": "vector",
+}
+SIZE_OF_HEAD = len(HEAD)
+MEAN, SD, ROTATED, ROTATED_FIRST, ROTATION = map(list(HEAD).index, ("mean", "sd", "rotated", "rotated_first", "rotation"))
 TABLE = types.CPointer(types.int64)
 NUMBERS = types.CPointer(types.float64)
 DENSITY = types.int64(types.uint64, NUMBERS, NUMBERS, NUMBERS, TABLE)
@@ -144,7 +155,7 @@ def in_order(terms: Sequence[Term], data: Mapping[str, Any]) -> list[Kernel]:
     densities = {kernel.log_density for kernel in kernels}
     for term in terms:
         silent = [parameter.name for parameter in term.parameters if parameter.name not in read]
-        if silent or (term.observed and term.observed.name not in densities):
+        if silent or (isinstance(term, Likelihood) and term.observed.name not in densities):
             raise NoKernel(f"{type(term).__name__} has no kernel; sample it with --sampler nutpie or --sampler pymc")
     return ordered
 
@@ -192,9 +203,8 @@ def compose(terms: Sequence[Term], data: Mapping[str, tuple[str, int]]) -> Progr
 def _opening(read: Sequence[str], data: Mapping[str, tuple[str, int]]) -> list[str]:
     """Arrays from the table, x from the sampler's coordinates, and the priors."""
     kinds = {("f", 1): "vector", ("f", 2): "matrix", ("i", 1): "index_vector", ("i", 2): "index_matrix"}
-    head = ["index_vector", "vector", "vector", "index_vector", "index_vector", "vector", "index_matrix", "vector"]
     lines = [f"table = carray(table_at, ({len(HEAD) + len(read)}, 3))"]
-    lines += [f"{name} = {kind}(table[{i}])" for i, (name, kind) in enumerate(zip(HEAD, head, strict=True))]
+    lines += [f"{name} = {kind}(table[{i}])" for i, (name, kind) in enumerate(HEAD.items())]
     lines += [f"v_{name} = {kinds[data[name]]}(table[{len(HEAD) + i}])" for i, name in enumerate(read)]
     return [
         *lines,
@@ -249,7 +259,7 @@ def _backward(kernels: Sequence[Kernel], givers: Mapping[str, Sequence[str]]) ->
 def keep_vector(size: int, _: int, at: Any, kept_at: Any, table_at: Any) -> int:
     """What nutpie keeps of a draw: x, rotated back; what follows from it is computed afterwards."""
     table = runtime.carray(table_at, (len(HEAD), 3))
-    basis = Rotation(runtime.index_vector(table[3]), runtime.index_vector(table[4]), runtime.vector(table[5]))
+    basis = Rotation(runtime.index_vector(table[ROTATED]), runtime.index_vector(table[ROTATED_FIRST]), runtime.vector(table[ROTATION]))
     x = runtime.rotate_back(runtime.carray(at, (size,)), runtime.vector(table[1]), runtime.vector(table[2]), basis)
     runtime.write_after(runtime.carray(kept_at, (size,)), 0, x)
     return 0

@@ -8,7 +8,7 @@ import nutpie
 import pymc as pm
 import xarray as xr
 
-from ripeness.model.build import build_model, stored_names
+from ripeness.model.build import build_model, stored
 from ripeness.model.spec import ModelSpec, Variant
 from ripeness.names import NUTPIE, Sampler
 
@@ -77,5 +77,5 @@ def sample_graph(
                 model=model,
             )
     posterior, stats = sampled["posterior"].to_dataset(), sampled["sample_stats"].to_dataset()
-    own = [name for name in stored_names(variant) if name in posterior and posterior[name].size]
+    own = [one.name for one in stored(variant) if one.name in posterior and posterior[one.name].size]
     return xr.DataTree.from_dict({"posterior": posterior[own], "sample_stats": stats.rename({"lp": "logp"} if "lp" in stats else {})})

@@ -13,6 +13,7 @@ from ripeness.inference.log_prior import log_prior
 from ripeness.inference.predictive import likelihoods, observations, replicates
 from ripeness.inference.sample import flatten_draws
 from ripeness.model.spec import ModelSpec, Variant
+from ripeness.model.term import Likelihood
 from ripeness.model.terms import terms_of
 
 Array = NDArray[np.float64]
@@ -123,7 +124,7 @@ def _constant(spec: ModelSpec, variant: str, coords: dict[Any, Any], rows: bool)
     variables = {
         name: content
         for term in terms_of(variant, spec)
-        if rows or term.observed is None or "path" not in term.replicated_from
+        if rows or not isinstance(term, Likelihood) or "path" not in term.replicated_from
         for name, content in term.constants(spec).items()
     }
     return xr.Dataset(variables, coords=_used(coords, variables))

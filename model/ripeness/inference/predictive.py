@@ -8,15 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ripeness.model.spec import ModelSpec
-from ripeness.model.term import Observed, Term
+from ripeness.model.term import Likelihood, Observed
 from ripeness.model.terms import terms_of
 
 Array = NDArray[np.float64]
 
 
-def likelihoods(spec: ModelSpec, variant: str) -> Iterator[tuple[Observed, Term]]:
+def likelihoods(spec: ModelSpec, variant: str) -> Iterator[tuple[Observed, Likelihood]]:
     """The observed variables of a variant, each with its term."""
-    return ((term.observed, term) for term in terms_of(variant, spec) if term.observed is not None)
+    return ((term.observed, term) for term in terms_of(variant, spec) if isinstance(term, Likelihood))
 
 
 def log_likelihoods(spec: ModelSpec, variant: str, draws: Mapping[str, Array]) -> dict[str, Array]:

@@ -16,6 +16,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ripeness import names
+from ripeness.model.term import Likelihood
 from ripeness.model.terms import terms_of
 
 POSTERIOR, PRIOR = "posterior", "prior"
@@ -103,7 +104,7 @@ def _resolution(group: str, name: str) -> float | None:
 @cache
 def _whole() -> set[str]:
     """Observed variables that are whole numbers."""
-    return {term.observed.name for term in terms_of(names.CONJUNCTIVE) if term.observed and term.observed.whole}
+    return {term.observed.name for term in terms_of(names.CONJUNCTIVE) if isinstance(term, Likelihood) and term.observed.whole}
 
 
 def _compressed(variable: xr.Variable) -> dict[str, Any]:
@@ -121,7 +122,7 @@ def _of_terms() -> dict[str, tuple[str, str]]:
     """Label and unit of everything that the terms store or observe."""
     found: dict[str, tuple[str, str]] = {}
     for term in terms_of(names.CONJUNCTIVE):
-        known = (*term.parameters, *term.derived, *((term.observed,) if term.observed else ()))
+        known = (*term.parameters, *term.derived, *((term.observed,) if isinstance(term, Likelihood) else ()))
         found |= {one.name: (one.label, one.unit) for one in known}
     return found
 

@@ -68,13 +68,12 @@ def parameters_of(variant: str, spec: ModelSpec | None = None) -> tuple[Paramete
     return tuple(parameter for term in terms_of(variant, spec) for parameter in term.parameters)
 
 
-def stored_names(variant: str) -> list[str]:
-    """Names of what is stored of every draw: free quantities, except those from which others are only derived, and what is derived."""
-    return [one.name for one in parameters_of(variant) if one.stored] + [one.name for term in terms_of(variant) for one in term.derived]
+def stored(variant: str) -> list[Parameter | Derived]:
+    """What is stored of every draw: free quantities, unless they only carry others, and what follows from them."""
+    found: list[Parameter | Derived] = [one for one in parameters_of(variant) if one.stored]
+    return found + [one for term in terms_of(variant) for one in term.derived]
 
 
 def without_weeks(variant: str) -> list[str]:
     """Names of what is stored of every draw and has no dim of weeks: what the rows and the weeks ahead read besides paths."""
-    of: list[Parameter | Derived] = [*parameters_of(variant)]
-    of += [one for term in terms_of(variant) for one in term.derived]
-    return [one.name for one in of if one.name in stored_names(variant) and not {names.WEEK, names.RISK} & set(one.dims)]
+    return [one.name for one in stored(variant) if not {names.WEEK, names.RISK} & set(one.dims)]

@@ -7,6 +7,7 @@ another by the names of quantities: a kernel names what it takes and what it giv
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
@@ -171,17 +172,11 @@ class Term:
     parameters : tuple of Parameter
     kernels : tuple of Kernel
     derived : tuple of Derived
-    observed : Observed or None
-        What of it is data.
-    replicated_from : set of str
-        Draws that replicated data need.
     """
 
     parameters: tuple[Parameter, ...] = ()
     kernels: tuple[Kernel, ...] = ()
     derived: tuple[Derived, ...] = ()
-    observed: Observed | None = None
-    replicated_from: frozenset[str] = frozenset()
 
     def present(self, spec: ModelSpec) -> bool:
         """Whether a workspace has anything of the term."""
@@ -222,17 +217,32 @@ class Term:
     def simulate(self, spec: ModelSpec, reading: str, variant: str, draws: Draws, rng: np.random.Generator) -> None:
         """Add to prior draws what follows from the term's parameters and what the model says of chance: (draw, …) by name."""
 
+
+class Likelihood(Term, ABC):
+    """A term that says something of data.
+
+    Attributes
+    ----------
+    observed : Observed
+        What of it is data.
+    replicated_from : set of str
+        Draws that replicated data need.
+    """
+
+    observed: Observed
+    replicated_from: frozenset[str] = frozenset()
+
+    @abstractmethod
     def log_likelihood(self, spec: ModelSpec, draws: Mapping[str, Array]) -> Array:
         """Log-likelihood of each observation: (draw, *dims of `observed`)."""
-        raise NotImplementedError
 
+    @abstractmethod
     def replicate(self, spec: ModelSpec, draws: Mapping[str, Array], rng: np.random.Generator) -> Array:
         """Replicated observations: (draw, *dims of `observed`)."""
-        raise NotImplementedError
 
+    @abstractmethod
     def observations(self, spec: ModelSpec) -> Array:
         """What was observed: (*dims of `observed`)."""
-        raise NotImplementedError
 
 
 class Scope:

@@ -19,7 +19,9 @@ from ripeness.data.indicators import Contract
 from ripeness.data.vintages import Vintage
 from ripeness.model.spec import ModelSpec
 from ripeness.model.terms.factor_paths import persistence
-from ripeness.model.terms.slow_levels import WEEKS_PER_KNOT, level_basis
+from ripeness.model.terms.loadings import loadings_of
+from ripeness.model.terms.slow_levels import WEEKS_PER_KNOT, knots_of, level_basis
+from ripeness.model.terms.student_t_rows import noise_floor
 from ripeness.reweighting.sites import CONTINUOUS, Rows
 
 Array = NDArray[np.float64]
@@ -116,28 +118,19 @@ class Parameters:
 
 def read_parameters(spec: ModelSpec, draws: Mapping[str, Array]) -> Parameters:
     """Lay out draws (draw, …), named as in the posterior, for rows and innovations."""
-    contracts = [spec.contracts[name] for name in spec.panel.indicators]
-    measured = len(spec.panel.measured.indicators)
-    number = len(draws["half_life"])
-    relative = [i for i, contract in enumerate(contracts) if not contract.reference]
-    loading, intercept = np.ones((number, len(contracts))), np.zeros((number, len(contracts)))
-    if relative:
-        loading[:, relative], intercept[:, relative] = draws["loading"], draws["intercept"]
-    floor = np.array([contract.noise_floor for contract in contracts[:measured]], dtype=float)
+    number, factors = len(draws["half_life"]), spec.workspace.factors
+    loading, intercept = loadings_of(spec, draws)
     nothing = np.zeros((number, 0))
-    factors = spec.workspace.factors
     levels = [k for k, factor in enumerate(factors) if factor.level]
-    moves = draws.get("level_moves", np.zeros((number, 0, len(level_basis(len(spec.panel.weeks))))))
-    step, level = np.zeros((number, len(factors))), np.zeros((number, len(factors), moves.shape[2]))
+    knots = draws["level_moves"].shape[2] if levels else len(level_basis(len(spec.panel.weeks)))
+    step, level = np.zeros((number, len(factors))), np.zeros((number, len(factors), knots))
     if levels:
-        step[:, levels] = draws["level"]
-        climbed = np.cumsum(moves, axis=2) - moves[..., :1]
-        level[:, levels] = draws["level_start"][..., None] + draws["level"][..., None] * climbed
+        step[:, levels], level[:, levels] = draws["level"], knots_of(draws)
     return Parameters(
         np.asarray(persistence(draws["half_life"])),
         loading,
         intercept,
-        floor + draws.get("noise", nothing),
+        noise_floor(spec) + draws.get("noise", nothing),
         draws.get("dispersion", nothing),
         np.concatenate([np.log(draws.get("capture", nothing)), np.zeros((number, 1))], axis=1),
         step,

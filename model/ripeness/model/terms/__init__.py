@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 from ripeness import names
 from ripeness.model.term import Term
 from ripeness.model.terms.announcements import Announcements
-from ripeness.model.terms.conditions import Conditions, InsideView
+from ripeness.model.terms.conditions import Conditions
 from ripeness.model.terms.count_rows import CountRows
 from ripeness.model.terms.factor_paths import FactorPaths
+from ripeness.model.terms.inside_view import InsideView
 from ripeness.model.terms.interactions import Interactions
 from ripeness.model.terms.loadings import Loadings
 from ripeness.model.terms.outside import OutsideCurve

@@ -30,7 +30,7 @@ from scipy.special import gammaln
 from ripeness import names
 from ripeness.kernels.compilation import compiled, inner
 from ripeness.kernels.exponential import exponential
-from ripeness.model.term import Kernel, Observed, Parameter, Scope, Term, elicited
+from ripeness.model.term import Kernel, Likelihood, Observed, Parameter, Scope, elicited
 from ripeness.model.terms.loadings import factor_of, loadings_of
 from ripeness.model.terms.slow_levels import factor_levels
 from ripeness.model.terms.student_t_rows import LARGE_PRODUCT, of_cells, stretches
@@ -273,7 +273,7 @@ ROWS = ("count_factor", "count_week", "count_log_exposure", "count_groups", "cou
 READ = ("loadings", "intercepts", "dispersion", "capture", "factor_level")
 
 
-class CountRows(Term):
+class CountRows(Likelihood):
     """Counts of the indicators."""
 
     parameters = (

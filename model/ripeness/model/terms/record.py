@@ -28,7 +28,7 @@ from ripeness.data.panel import UNSEARCHED
 from ripeness.elicitation.elicited import elicit_quantiles
 from ripeness.kernels.compilation import compiled, inner
 from ripeness.kernels.exponential import exponential, exponential_and_rest
-from ripeness.model.term import Derived, Kernel, Observed, Parameter, Scales, Scope, Term
+from ripeness.model.term import Derived, Kernel, Likelihood, Observed, Parameter, Scales, Scope
 from ripeness.model.terms.dormancy_filter import adjoint_filter, filter_dormancy
 from ripeness.model.terms.outside import outside_basis
 
@@ -157,7 +157,7 @@ def adjoint_sensitivity(sensitivity: Array, place: Index, found_if_held: Array, 
     return (sensitivity_bar,)
 
 
-class Record(Term):
+class Record(Likelihood):
     """The record of rounds, missed ones summed out."""
 
     parameters = (

@@ -152,9 +152,13 @@ class SlowLevels(Term):
         scope["factor_level"] = pt.set_subtensor(zero[places], own)
 
     def simulate(self, spec: ModelSpec, reading: str, variant: str, draws: Draws, rng: np.random.Generator) -> None:
-        moves = draws["level_moves"]
-        knots = draws["level_start"][..., None] + draws["level"][..., None] * (np.cumsum(moves, axis=2) - moves[..., :1])
-        draws["level_path"] = knots @ level_basis(len(spec.panel.weeks))
+        draws["level_path"] = knots_of(draws) @ level_basis(len(spec.panel.weeks))
+
+
+def knots_of(draws: Mapping[str, Array]) -> Array:
+    """Slow levels at their knots, (draw, level, knot), from draws of `level`, `level_start` and `level_moves`."""
+    moves = draws["level_moves"]
+    return np.asarray(draws["level_start"][..., None] + draws["level"][..., None] * (np.cumsum(moves, axis=2) - moves[..., :1]))
 
 
 def factor_levels(spec: ModelSpec, draws: Mapping[str, Array]) -> Array:

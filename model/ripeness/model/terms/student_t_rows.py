@@ -30,7 +30,7 @@ from scipy.stats import t as student
 
 from ripeness import names
 from ripeness.kernels.compilation import compiled, inner
-from ripeness.model.term import Kernel, Observed, Parameter, Scope, Term, elicited
+from ripeness.model.term import Kernel, Likelihood, Observed, Parameter, Scope, elicited
 from ripeness.model.terms.loadings import factor_of, loadings_of
 from ripeness.model.terms.slow_levels import factor_levels
 
@@ -217,7 +217,7 @@ def adjoint_density(
     return loading_by, intercept_by, spread_by, level_by, path_by
 
 
-class StudentTRows(Term):
+class StudentTRows(Likelihood):
     """Continuous rows of the indicators."""
 
     parameters = (
