@@ -23,7 +23,7 @@ from ripeness.workflow.identity import identify
 from ripeness.workflow.issue import run_report
 from ripeness.workflow.news import run_news
 from ripeness.workflow.request import Request, open_workspace
-from ripeness.workflow.run import BASE, FORECAST_JSON, MANIFEST, POSTERIOR, open_run, quiet
+from ripeness.workflow.run import BASE, FITS, FORECAST_JSON, MANIFEST, POSTERIOR, open_run, quiet
 from ripeness.workflow.scenarios import run_scenarios, run_would_have
 from ripeness.workflow.watchlist import run_watch
 
@@ -103,6 +103,42 @@ def test_a_later_forecast_and_its_news_use_the_fit_whatever_its_seed(desk: Path)
     assert run.manifest["command"] == f"ripeness report --as-of {LATER} --seed {SEED}"
     assert run_news(Request(desk), ORIGIN.isoformat(), LATER.isoformat())["to"]["run_id"] == run.run_id
     assert open_run(run.folder).run_id == run_forecast(Request(desk, LATER)).run_id == run.run_id
+
+
+@pytest.mark.parametrize("command", ["scenario --from", "study"])
+def test_a_fit_of_a_reweighted_day_lies_apart(desk: Path, command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its run, which may be issued, stays as it is; the fit has the run's seed and sampler."""
+    run = run_forecast(Request(desk, LATER))
+    before = {path.name: path.read_bytes() for path in run.folder.iterdir()}
+    asked: list[Any] = []
+
+    def fit(one: Any, _: Any) -> Any:
+        asked.append(one)
+        raise Fitted
+
+    monkeypatch.setattr(forecasts, "_fit", fit)
+    with pytest.raises(Fitted):
+        COMMANDS[command](Request(desk, LATER))
+    (one,) = asked
+    assert one.folder == desk / "reports" / FITS / LATER.isoformat()
+    assert (one.meta["seed"], one.meta["sampler"]) == (SEED, "compiled")
+    assert {path.name: path.read_bytes() for path in run.folder.iterdir()} == before
+
+
+def test_a_fit_that_lies_apart_is_used_again(desk: Path) -> None:
+    inputs = open_workspace(desk)
+    run = run_forecast(Request(desk, LATER))
+    apart = desk / "reports" / FITS / LATER.isoformat()
+    shutil.copytree(desk / "reports" / ORIGIN.isoformat(), apart, dirs_exist_ok=True)
+    run_id = identify(inputs, inputs.vintage(LATER), SEED, "compiled")["run_id"]
+    for name in (MANIFEST, FORECAST_JSON):
+        content = json.loads((apart / name).read_text("utf-8"))
+        files.write_json(apart / name, content | {"run_id": run_id, "origin": LATER.isoformat()})
+    with h5py.File(apart / POSTERIOR, "r+") as draws:
+        draws.attrs["run_id"] = run_id
+    assert forecasts.obtain_fit(inputs, Request(desk, LATER), quiet).folder == apart
+    assert run_forecast(Request(desk, LATER)).run_id == run.run_id  # and never instead of the day's run
+    shutil.rmtree(apart)
 
 
 def test_the_run_stores_its_settings(desk: Path) -> None:

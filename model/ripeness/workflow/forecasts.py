@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -61,7 +61,7 @@ def run_fit(request: Request, progress: Progress = quiet) -> Run:
     >>> run.is_reweighted
     False
     """
-    return obtain_fit(open_workspace(request.workspace), request, progress)
+    return _obtain(open_workspace(request.workspace), request, True, progress)
 
 
 def run_forecast(request: Request, progress: Progress = quiet) -> Run:
@@ -93,8 +93,12 @@ def run_forecast(request: Request, progress: Progress = quiet) -> Run:
 
 
 def obtain_fit(inputs: Inputs, request: Request, progress: Progress) -> Run:
-    """As `run_fit` does, from files that are read already."""
-    return _obtain(inputs, request, True, progress)
+    """A fit of the day with the run's seed and sampler, for what asks for one itself; where the day's run is reweighted it stays, and the fit lies apart, in reports/fits/."""
+    run = None if request.refit else stored_as_asked(inputs, request)
+    if run is None or not run.is_reweighted:
+        return _obtain(inputs, request, True, progress)
+    alike = replace(request, as_of=run.origin, seed=run.seed, sampler=run.sampler)
+    return _obtain(inputs, alike, True, progress, store.FITS)
 
 
 def obtain_forecast(inputs: Inputs, request: Request, progress: Progress) -> Run:
@@ -102,13 +106,13 @@ def obtain_forecast(inputs: Inputs, request: Request, progress: Progress) -> Run
     return _obtain(inputs, request, False, progress)
 
 
-def _obtain(inputs: Inputs, request: Request, fitted: bool, progress: Progress) -> Run:
+def _obtain(inputs: Inputs, request: Request, fitted: bool, progress: Progress, below: str = "") -> Run:
     vintage, workspace = inputs.vintage(request.as_of), inputs.workspace
-    folder = workspace.reports / vintage.origin.isoformat()
+    folder = workspace.reports / below / vintage.origin.isoformat()
     issued = read_ledger(workspace.reports)  # first: where it is spoilt nothing is touched
 
     def find() -> Run | None:
-        found = None if request.refit else stored_as_asked(inputs, request, fitted)
+        found = None if request.refit else stored_as_asked(inputs, request, fitted, below)
         if found is not None:
             progress(STORED_FORECAST if found.is_reweighted else STORED_FIT)
         return found
@@ -121,7 +125,7 @@ def _obtain(inputs: Inputs, request: Request, fitted: bool, progress: Progress) 
         return find() or _make(_ask(inputs, request, vintage, folder, issued), request, fitted, progress)
 
 
-def stored_as_asked(inputs: Inputs, request: Request, fitted: bool = False) -> Run | None:
+def stored_as_asked(inputs: Inputs, request: Request, fitted: bool = False, below: str = "") -> Run | None:
     """The run stored for a day, if it is one that the same inputs would give with its own seed and sampler, or those asked for.
 
     Parameters
@@ -130,9 +134,11 @@ def stored_as_asked(inputs: Inputs, request: Request, fitted: bool = False) -> R
     request : Request
     fitted : bool
         Whether it must be a fit of that very day.
+    below : str
+        The folder of reports/ that has it; that of the runs themselves by default.
     """
     vintage = inputs.vintage(request.as_of)
-    run = stored_run(inputs.workspace.reports / vintage.origin.isoformat())
+    run = stored_run(inputs.workspace.reports / below / vintage.origin.isoformat())
     if run is None or (fitted and run.is_reweighted):
         return None
     meta = _identify(inputs, request, vintage, run)

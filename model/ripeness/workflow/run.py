@@ -37,6 +37,7 @@ POSTERIOR: Final = "posterior.nc"
 BASE: Final = "base.npz"  # what an update of a fit needs of it
 REWEIGHTED: Final = "reweighted.nc"  # draws of an update
 MANIFEST: Final = "manifest.json"
+FITS: Final = "fits"  # below reports/: fits of days whose own run is reweighted, for studies, news and counterfactuals
 FORECAST_JSON: Final = "forecast.json"
 FORECAST_CSV: Final = "forecast.csv"
 PAGE: Final = "index.html"
