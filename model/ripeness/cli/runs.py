@@ -131,9 +131,12 @@ def _export(run: Run, kinds: list[str], out: Path) -> list[Path]:
         elif kind == BRIEF:
             from ripeness.evaluation.published import STUDIES, verdict_sentence
             from ripeness.report.exports import write_brief
+            from ripeness.report.scorecard import stored_state_sentences
             from ripeness.workflow.issue import read_attribution
 
-            write_whole(out / "brief.md", write_brief(run.summary, read_attribution(run), verdict_sentence(run.folder.parent / STUDIES)))
+            studies = run.folder.parent / STUDIES
+            states = stored_state_sentences(studies, run.summary)
+            write_whole(out / "brief.md", write_brief(run.summary, read_attribution(run), verdict_sentence(studies), states))
             written.append(out / "brief.md")
         else:
             from ripeness.report.exports import write_charts

@@ -17,7 +17,7 @@ from rich.text import Text
 
 from ripeness.cli.screen import open_console, print_json, show_progress, shown_path
 from ripeness.evaluation import published
-from ripeness.report import studies
+from ripeness.report import scorecard, studies
 
 if TYPE_CHECKING:
     from ripeness.workflow.request import Request
@@ -89,7 +89,9 @@ def study_scorecard(request: Request, day: date | None) -> None:
 
     with show_progress() as progress:
         path = run_scorecard(request, day or date.today(), progress)
-    _print(studies.scorecard_sentences(published.read_rows(path.parent, path.name)), path, request)
+    effects, states = (published.read_rows(path.parent, name) for name in (path.name, published.STATES))
+    sentences = [*scorecard.scorecard_sentences(effects), *scorecard.state_sentences(states, _notes(path), {})]
+    _print(sentences, path, request)
 
 
 def study_sensitivity(request: Request, day: date | None) -> None:

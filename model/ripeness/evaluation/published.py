@@ -22,6 +22,10 @@ SKILL_POWER: Final = "skill_power.csv"
 GAP: Final = "vintage_gap.csv"
 LFO: Final = "lfo.csv"
 FIGURE: Final = "backtest.svg"
+SCORECARD: Final = "scorecard"
+STATES: Final = "states.csv"
+PRIOR, FILTERED, SMOOTHED, NOW = ESTIMATES = "prior", "filtered", "smoothed", "now"  # of a state
+CONDITION, LATER, NOT_MEASURED = "condition", "later", "not measured"
 
 EVERYTHING: Final = "all"
 READABLE: Final = {

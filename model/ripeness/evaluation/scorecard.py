@@ -23,6 +23,7 @@ from ripeness.elicitation.readings import EffectPrior
 from ripeness.essay import Claim
 from ripeness.evaluation.stored import Draws, Stored, error_of_mean
 from ripeness.model.inside import effect_regressors
+from ripeness.model.spec import ModelSpec
 from ripeness.model.terms.pulses import fading_pulses
 
 Array = NDArray[np.float64]
@@ -86,6 +87,11 @@ def prior_of_sign(effect: EffectPrior, sign: str) -> float:
     return positive if sign == "+" else 1.0 - positive
 
 
+def odds_change(before: float, after: float) -> float:
+    """Odds after over odds before, of two probabilities in (0, 1)."""
+    return after / (1.0 - after) * (1.0 - before) / before
+
+
 def odds_ratio(prior: float, agrees: NDArray[np.bool_]) -> tuple[float, float, float, float]:
     """Posterior over prior odds of a sign.
 
@@ -103,7 +109,7 @@ def odds_ratio(prior: float, agrees: NDArray[np.bool_]) -> tuple[float, float, f
     """
     half = 0.5 / agrees.size
     posterior = float(np.clip(agrees.mean(), half, 1.0 - half))
-    ratio = posterior / (1.0 - posterior) * (1.0 - prior) / prior
+    ratio = odds_change(prior, posterior)
     mixed = bool(agrees.any() and not agrees.all())
     error = error_of_mean(agrees.astype(float)) / (posterior * (1.0 - posterior)) if mixed else np.inf
     return posterior, ratio, ratio * float(np.exp(-2 * error)), ratio * float(np.exp(2 * error))
@@ -151,8 +157,11 @@ def stood_before_rounds(stored: Stored, draws: Draws) -> Array:
 
     In standard deviations of the factor; a week with a round reads the factors of the week before it, as in the model.
     """
-    spec = stored.spec
-    panel, start = spec.panel, spec.panel.record.start
-    path = draws["path"] + fading_pulses(spec.workspace.factors, panel.weeks, panel.origin, draws)
-    read, before = effect_regressors(spec, path[..., start - 1 : -1]), _before_rounds(stored)
+    spec, start = stored.spec, stored.spec.panel.record.start
+    read, before = effect_regressors(spec, factors_read(spec, draws)[..., start - 1 : -1]), _before_rounds(stored)
     return np.asarray(read[..., before].mean(axis=-1) - read[..., ~before].mean(axis=-1))
+
+
+def factors_read(spec: ModelSpec, draws: Draws) -> Array:
+    """Factors as the hazards read them, pulses included, in units of their stationary standard deviation: (draw, factor, week)."""
+    return draws["path"] + fading_pulses(spec.workspace.factors, spec.panel.weeks, spec.panel.origin, draws)

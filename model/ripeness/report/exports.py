@@ -225,7 +225,9 @@ def plain(text: str) -> str:
     return SPECIAL.sub(r"\\\1", " ".join(text.split()))
 
 
-def write_brief(summary: Mapping[str, Any], attribution: Mapping[str, Any] | None = None, verdict: str | None = None) -> str:
+def write_brief(
+    summary: Mapping[str, Any], attribution: Mapping[str, Any] | None = None, verdict: str | None = None, states: Sequence[str] = ()
+) -> str:
     """The brief of a run.
 
     Parameters
@@ -236,6 +238,8 @@ def write_brief(summary: Mapping[str, Any], attribution: Mapping[str, Any] | Non
         news, scenarios and watch, those that there are, as `read_explained` gives them.
     verdict : str, optional
         What the backtest allows to be said of the model.
+    states : sequence of str
+        What the record says of the essay's statements on where things stand, a sentence each; the first is of all of them.
 
     Raises
     ------
@@ -283,6 +287,11 @@ def write_brief(summary: Mapping[str, Any], attribution: Mapping[str, Any] | Non
         "| Horizon | Until | Probability | 5–95 % | Outside view |\n|---|---|--:|--:|--:|\n" + "\n".join(table),
         *moving,
         "## Factors furthest from where they usually stand\n\nIn units of a typical departure, 5–95 %:\n\n" + "\n".join(standing),
+        *(
+            [f"## What the essay says of the present\n\n{plain(states[0])}\n\n" + "\n".join(f"- {plain(one)}" for one in states[1:])]
+            if states
+            else []
+        ),
         "## What it cannot know\n\n" + "\n".join(limits),
         f"Run `{summary['run_id']}`, {summary['code_version']}; `{summary['command']}`.",
     ]

@@ -5,14 +5,12 @@ Nothing is computed anew; a study that has not been run is not spoken of.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter
 
 from ripeness import names
 from ripeness.evaluation import origins, published
@@ -36,10 +34,11 @@ from ripeness.report.drawing import (
     label_rows,
     percent_axis,
 )
-from ripeness.report.sentences import PER_CENT, count, day, join, number, percent, sentence, signed
+from ripeness.report.scorecard import scorecard_section
+from ripeness.report.sentences import PER_CENT, join, number, percent, sentence, signed
 
 Row = Mapping[str, str]
-BACKTEST, SENSITIVITY, SCORECARD, SBC = "backtest", "sensitivity", "scorecard", "sbc"
+BACKTEST, SENSITIVITY, SCORECARD, SBC = "backtest", "sensitivity", published.SCORECARD, "sbc"
 SIMULATIONS: Final = "sbc_simulations"
 FORECASTERS: Final = {names.MIXTURE: MAIN, names.OUTSIDE: INK, CONSTANT_RATE: THIRD, PERSISTENCE: SECOND}
 POPULATIONS: Final = {
@@ -99,12 +98,13 @@ def read_studies(reports: Path, headline_weeks: int) -> dict[str, Any]:
             found[study] = {"about": notes, "rows": rows}
     if SCORECARD in found:
         found[SCORECARD]["details"] = published.read_rows(folder, f"{SCORECARD}_details.csv")
+        found[SCORECARD]["states"] = published.read_rows(folder, published.STATES)
     if SBC in found:
         found[SBC]["simulations"] = published.read_rows(folder, f"{SIMULATIONS}.csv")
     return found
 
 
-def trust_section(studies: Mapping[str, Any], headline_weeks: int) -> dict[str, Any]:
+def trust_section(studies: Mapping[str, Any], headline_weeks: int, labels: Mapping[str, str] | None = None) -> dict[str, Any]:
     """What the page shows of them.
 
     Parameters
@@ -112,6 +112,8 @@ def trust_section(studies: Mapping[str, Any], headline_weeks: int) -> dict[str, 
     studies : mapping
         As `read_studies` gives them.
     headline_weeks : int
+    labels : mapping of str to str, optional
+        Of factors and conditions, by id.
 
     Returns
     -------
@@ -139,12 +141,7 @@ def trust_section(studies: Mapping[str, Any], headline_weeks: int) -> dict[str, 
             "figure": both_widths("sensitivity", " ".join(sentences), lambda w: plot_sensitivity(found["rows"], w)),
         }
     if SCORECARD in studies:
-        found = studies[SCORECARD]
-        shown[SCORECARD] = {
-            "about": found["about"],
-            "sentences": scorecard_sentences(found["rows"]),
-            "rows": scorecard_table(found["details"]),
-        }
+        shown[SCORECARD] = scorecard_section(studies[SCORECARD], labels or {})
     if SBC in studies:
         found = studies[SBC]
         sentences, figure = sbc_sentences(found["rows"], found["about"]), None
@@ -297,86 +294,6 @@ def plot_sensitivity(rows: Sequence[Row], width: float = WIDE, most: int = 30) -
         label_rows(axes, [f"{row['what']} ({row['kind']})" for row in shown], 7.5)
         axes.set_xlabel("change of the headline, percentage points")
         axes.set_title("What the headline leans on")
-    return figure
-
-
-# --- Scorecard --------------------------------------------------------------------------------------------------------------------------
-
-
-def scorecard_sentences(rows: Sequence[Row]) -> list[str]:
-    """How many claims the record supports, contradicts and leaves unmoved, day by day."""
-    found = []
-    for as_of in sorted({row["as_of"] for row in rows}):
-        own = [row for row in rows if row["as_of"] == as_of]
-        verdicts = Counter(row["verdict"] for row in own)
-        named = [f"{row['claim']} ({row['verdict']})" for row in own if row["verdict"] != "unmoved"]
-        sentence = (
-            f"By what was known on {day(as_of)}, of {count(len(own), 'claim')} that carry a weight the record supports "
-            f"{verdicts['supported'] or 'none'}, contradicts {verdicts['contradicted'] or 'none'} and leaves "
-            f"{verdicts['unmoved'] or 'none'} where the essay put them"
-        )
-        found.append(sentence + (f": {join(named)}." if named else "."))
-    newest = [row for row in rows if row["as_of"] == max(row["as_of"] for row in rows)] if rows else []
-    if newest:
-        furthest = max(newest, key=lambda row: abs(np.log(float(row["odds_ratio"]))))
-        found.append(
-            f"The furthest moved is {furthest['claim']}: its odds are {number(float(furthest['odds_ratio']))} times what they were. So few rounds "
-            "cannot tell much more about so many weights."
-        )
-    return found
-
-
-def scorecard_table(details: Sequence[Row], reading: str = "as_written") -> list[dict[str, Any]]:
-    """A readable row for each claim as of the newest day, the furthest moved first; with the verdict of the earlier day beside it.
-
-    Returns
-    -------
-    list of dict
-        claim, effect, claimed, prior, posterior, odds_ratio, verdict, before (verdict of the earlier day, or None), record (a sentence on where
-        the factor stood before rounds).
-    """
-    own = [row for row in details if row["reading"] == reading]
-    days = sorted({row["as_of"] for row in own})
-    before = {row["claim"]: row["verdict"] for row in own if len(days) > 1 and row["as_of"] == days[0]}
-    rows = []
-    for row in (row for row in own if row["as_of"] == days[-1]):
-        low, higher, high = (float(row[name]) for name in ("stood_lower", "stood_higher", "stood_upper"))
-        rows.append(
-            {
-                **{name: row[name] for name in ("claim", "effect", "claimed", "verdict")},
-                **{name: float(row[name]) for name in ("prior", "posterior", "odds_ratio", "lower", "upper")},
-                "before": before.get(row["claim"]),
-                "record": f"In the weeks before the {row['rounds']} weeks with a round, what it speaks of stood {number(abs(higher))} units "
-                f"{'higher' if higher > 0 else 'lower'} than in other weeks (5–95 % of the difference: {signed(low)} to {signed(high)}).",
-            }
-        )
-    return sorted(rows, key=lambda row: -abs(np.log(row["odds_ratio"])))
-
-
-def plot_scorecard(details: Sequence[Row], width: float = WIDE, reading: str = "as_written") -> Figure:
-    """Odds ratios of all claims on a log scale, as of each day, with their Monte Carlo error and the two thresholds."""
-    own = [row for row in details if row["reading"] == reading]
-    days = sorted({row["as_of"] for row in own})
-    claims = list(dict.fromkeys(row["claim"] for row in own))
-    with chart(width, 1.2 + 0.22 * len(claims)) as (figure, axes):
-        for place, as_of in enumerate(days):
-            found = {row["claim"]: row for row in own if row["as_of"] == as_of}
-            at = [claims.index(name) + 0.16 * (-1 if place else 1) for name in found]
-            ratio, lower, upper = (np.array([float(row[name]) for row in found.values()]) for name in ("odds_ratio", "lower", "upper"))
-            colour = (SECOND, MAIN)[min(place, 1)]
-            axes.hlines(at, np.maximum(lower, 1e-2), np.minimum(upper, 1e2), color=colour, linewidth=1.2)
-            axes.plot(ratio, at, "o", color=colour, markersize=3.5, label=f"as of {day(as_of)}")
-        axes.set_xscale("log")
-        for bound in (1 / 3, 3.0):
-            axes.axvline(bound, color=GRID, linestyle="--", linewidth=1.0)
-        axes.axvline(1.0, color=INK, linewidth=0.8)
-        axes.set_xticks([0.2, 1 / 3, 0.5, 1, 2, 3, 5], ["0.2", "1/3", "0.5", "1", "2", "3", "5"])
-        axes.xaxis.set_minor_formatter(NullFormatter())
-        label_rows(axes, claims, 7.5)
-        axes.grid(axis="y", visible=True)
-        axes.set_xlabel("posterior over prior odds of the claimed sign; supported from 3, contradicted up to 1/3")
-        axes.set_title("The claims against the record")
-        figure.legend(loc="outside lower left", ncols=2)
     return figure
 
 

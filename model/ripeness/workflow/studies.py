@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from ripeness.errors import UsageError
 from ripeness.evaluation import published
 from ripeness.files import hash_text, write_json
-from ripeness.report import studies
+from ripeness.report import scorecard, studies
 from ripeness.report.drawing import write_chart
 from ripeness.workflow.forecasts import obtain_fit
 from ripeness.workflow.identity import code_version, library_versions, workspace_hash
@@ -32,7 +32,7 @@ ID_DIGITS = 12
 
 
 def run_scorecard(request: Request, day: date, progress: Progress = quiet) -> Path:
-    """The claims against the record, as of the essay's day and as of now: writes scorecard.csv, its details and figure.
+    """The claims against the record, as of the essay's day and as of now: writes scorecard.csv, its details and figure, and states.csv.
 
     Returns
     -------
@@ -53,18 +53,23 @@ def run_scorecard(request: Request, day: date, progress: Progress = quiet) -> Pa
     from ripeness import names
     from ripeness.evaluation.resumed import write_rows
     from ripeness.evaluation.scorecard import COLUMNS, DETAILS, score_claims
+    from ripeness.evaluation.states import COLUMNS as STATE_COLUMNS
+    from ripeness.evaluation.states import score_states
 
-    rows = []
+    rows, opened = [], []
     for as_of in days:
         progress(f"as of {as_of}")
         stored = _open(inputs, replace(request, as_of=as_of), progress)
         rows += [asdict(row) for row in score_claims(stored)]
+        opened.append(stored)
+    states = score_states(opened[0] if days[0] == essay else None, stored, essay)
     folder = inputs.workspace.reports / published.STUDIES
     written = [row for row in rows if row["reading"] == names.AS_WRITTEN]
     write_rows(folder / f"{studies.SCORECARD}.csv", COLUMNS, written)
     write_rows(folder / f"{studies.SCORECARD}_details.csv", DETAILS, rows)
+    write_rows(folder / published.STATES, STATE_COLUMNS, [scored.row for scored in states])
     details = published.read_rows(folder, f"{studies.SCORECARD}_details.csv")
-    write_chart(folder / f"{studies.SCORECARD}.svg", studies.plot_scorecard(details))
+    write_chart(folder / f"{studies.SCORECARD}.svg", scorecard.plot_scorecard(details))
     _note(inputs, studies.SCORECARD, f"ripeness study {studies.SCORECARD}", stored.seed, day, {"as_of": [one.isoformat() for one in days]})
     return folder / f"{studies.SCORECARD}.csv"
 
