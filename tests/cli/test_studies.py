@@ -15,7 +15,15 @@ from ripeness.workflow import studies
 from ripeness.workflow.request import Request
 from ripeness.workflow.studies import Backtest
 
-ABOUT = {"command": "ripeness", "date": "2031-04-01", "seed": 1, "code_version": "0", "headline": 0.2, "origin": "2031-03-30"}
+ABOUT = {
+    "command": "ripeness",
+    "date": "2031-04-01",
+    "seed": 1,
+    "code_version": "0",
+    "headline": 0.2,
+    "origin": "2031-03-30",
+    "as_of": ["2031-03-30"],
+}
 
 
 def run(*arguments: str | Path) -> Result:
@@ -37,6 +45,11 @@ def folder(root: Path, tmp_path: Path) -> Path:
     )
     (tables / "sensitivity.csv").write_text("kind,what,change_points\nclaim zeroed,some-claim,-2.5\n", "utf-8")
     (tables / "scorecard.csv").write_text("claim,as_of,odds_ratio,verdict\nsome-claim,2031-03-30,3.4,supported\n", "utf-8")
+    (tables / "states.csv").write_text(
+        "claim,paragraph,kind,of,state,measured,verdict,prior,filtered,smoothed,now,now_error\n"
+        "some-state,2,factor,open_hosts,low,yes,contradicted,0.33,,,0.05,0.001\n",
+        "utf-8",
+    )
     (tables / "sbc.csv").write_text("quantity,simulations,p_value,failed_fits\nheadline[13 weeks],200,0.4,3\n", "utf-8")
     for name in ("sensitivity", "scorecard", "sbc", "backtest"):
         (tables / f"{name}.json").write_text(json.dumps(ABOUT), "utf-8")
@@ -65,6 +78,7 @@ def test_the_backtest_prints_scores_of_all_origins_and_the_verdict(root: Path, f
     ("verb", "step", "words"),
     [
         ("scorecard", "run_scorecard", "supports 1"),
+        ("scorecard", "run_scorecard", "The essay has “Open hosts” low: the chance that it is now 5 %"),
         ("sensitivity", "run_sensitivity", "“some-claim”: −2.5 percentage points"),
         ("sbc", "run_sbc", "In 200 wars simulated from the priors"),
     ],

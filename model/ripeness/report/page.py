@@ -16,7 +16,7 @@ from ripeness.report import figures, sentences
 from ripeness.report.attribution import attribution_sections
 from ripeness.report.drawing import strip
 from ripeness.report.record import ISSUED, OUTCOMES, record_section
-from ripeness.report.scorecard import labels_of
+from ripeness.report.scorecard import subjects_of
 from ripeness.report.studies import trust_section
 from ripeness.report.what_if import what_if_section
 
@@ -82,7 +82,7 @@ def render_page(
         "graph_figure": figures.graph_figure(summary["graph"]),
         "ranks": figures.rank_figures(tree, weeks),
         "record": None if record is None else record_section(record),
-        "trust": trust_section(studies or {}, weeks, labels_of(summary)),
+        "trust": trust_section(studies or {}, weeks, subjects_of(summary)),
         "attribution": attribution_sections(attribution or {}, summary),
         "panel": what_if_section(attribution["panel"])
         if attribution and "absent" not in attribution.get("panel", {"absent": ""})

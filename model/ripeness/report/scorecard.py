@@ -17,17 +17,18 @@ from ripeness.report.drawing import GRID, INK, MAIN, SECOND, WIDE, chart, label_
 from ripeness.report.sentences import count, day, hundredths, join, number, percent, quoted, sentence, signed
 
 Row = Mapping[str, str]
+Subjects = Mapping[str, Mapping[str, Any]]
 
 
-def scorecard_section(found: Mapping[str, Any], labels: Mapping[str, str]) -> dict[str, Any]:
+def scorecard_section(found: Mapping[str, Any], subjects: Subjects) -> dict[str, Any]:
     """What the page shows of the scorecard.
 
     Parameters
     ----------
     found : mapping
         about, rows, details and states, as `read_studies` gives them.
-    labels : mapping of str to str
-        Of factors and conditions, by id.
+    subjects : mapping
+        As `subjects_of` gives them.
     """
     shown: dict[str, Any] = {
         "about": found["about"],
@@ -35,13 +36,13 @@ def scorecard_section(found: Mapping[str, Any], labels: Mapping[str, str]) -> di
         "rows": scorecard_table(found["details"]),
     }
     if found["states"]:
-        shown["states"] = states_section(found["states"], found["about"], labels)
+        shown["states"] = states_section(found["states"], found["about"], subjects)
     return shown
 
 
-def labels_of(summary: Mapping[str, Any]) -> dict[str, str]:
-    """Labels of a summary's conditions and factors, by id."""
-    return {one["id"]: one["label"] for one in (*summary["conditions"], *summary["factors"])}
+def subjects_of(summary: Mapping[str, Any]) -> Subjects:
+    """A summary's conditions and factors by id: label, and of a factor what a high value means (plus)."""
+    return {one["id"]: one for one in (*summary["conditions"], *summary["factors"])}
 
 
 # --- Effects ----------------------------------------------------------------------------------------------------------------------------
@@ -132,7 +133,7 @@ TOLD: Final = 5  # where there is less room
 FINEST: Final = 0.01  # no probability is told more finely
 
 
-def states_section(rows: Sequence[Row], about: Mapping[str, Any], labels: Mapping[str, str]) -> dict[str, Any]:
+def states_section(rows: Sequence[Row], about: Mapping[str, Any], subjects: Subjects) -> dict[str, Any]:
     """What the page shows of the states scored.
 
     Parameters
@@ -141,8 +142,8 @@ def states_section(rows: Sequence[Row], about: Mapping[str, Any], labels: Mappin
         states.csv.
     about : mapping
         scorecard.json, for the days as of which it was made.
-    labels : mapping of str to str
-        Of factors and conditions, by id; an id without one is shown as it is.
+    subjects : mapping
+        As `subjects_of` gives them; what is not among them is shown by its id.
 
     Returns
     -------
@@ -154,27 +155,27 @@ def states_section(rows: Sequence[Row], about: Mapping[str, Any], labels: Mappin
         "sentence": states_sentence(rows, about),
         "then": _essay_day(rows, about),
         "now": about["as_of"][-1],
-        "telling": telling_states(rows, about, labels)[:TELLING],
+        "telling": telling_states(rows, about, subjects)[:TELLING],
         "rows": [
-            {"claim": row["claim"], "paragraph": row["paragraph"], "what": _claimed(row, labels), "verdict": row["verdict"]}
+            {"claim": row["claim"], "paragraph": row["paragraph"], "what": _claimed(row, subjects), "verdict": row["verdict"]}
             | {estimate: _cell(row, estimate) for estimate in ESTIMATES}
             for row in rows
         ],
     }
 
 
-def state_sentences(rows: Sequence[Row], about: Mapping[str, Any], labels: Mapping[str, str]) -> list[str]:
+def state_sentences(rows: Sequence[Row], about: Mapping[str, Any], subjects: Subjects) -> list[str]:
     """What the states scored come to, and the most telling of them with their paragraphs, a sentence each; none without rows."""
     if not rows:
         return []
-    telling = telling_states(rows, about, labels)[:TOLD]
+    telling = telling_states(rows, about, subjects)[:TOLD]
     return [states_sentence(rows, about), *(f"{one['text'].removesuffix('.')} (¶\u00a0{join(one['paragraphs'])})." for one in telling)]
 
 
 def stored_state_sentences(folder: Path, summary: Mapping[str, Any]) -> list[str]:
-    """The same of what the study left in a folder, with the labels of a run's forecast.json."""
+    """The same of what the study left in a folder, with the words of a run's forecast.json."""
     about = published.read_about(folder, f"{published.SCORECARD}.json") or {}
-    return state_sentences(published.read_rows(folder, published.STATES), about, labels_of(summary))
+    return state_sentences(published.read_rows(folder, published.STATES), about, subjects_of(summary))
 
 
 def states_sentence(rows: Sequence[Row], about: Mapping[str, Any]) -> str:
@@ -190,8 +191,10 @@ def states_sentence(rows: Sequence[Row], about: Mapping[str, Any]) -> str:
     return text + (f"; {unseen} {'is' if unseen == 1 else 'are'} about what no indicator measures." if unseen else ".")
 
 
-def telling_states(rows: Sequence[Row], about: Mapping[str, Any], labels: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Statements that the record supports or contradicts, those first whose odds it moved furthest; one entry for all claims that say the same.
+def telling_states(rows: Sequence[Row], about: Mapping[str, Any], subjects: Subjects) -> list[dict[str, Any]]:
+    """Statements that the record supports or contradicts, one entry for all claims that say the same.
+
+    Those first whose log odds went furthest, in whole units; of equals those that the essay says more often.
 
     Returns
     -------
@@ -202,10 +205,10 @@ def telling_states(rows: Sequence[Row], about: Mapping[str, Any], labels: Mappin
     for row in rows:
         if row["verdict"] in ("supported", "contradicted"):
             groups.setdefault((row["kind"], row["of"], row["state"]), []).append(row)
-    ranked = sorted(groups.values(), key=lambda same: (-_moved(same[0]), -len(same)))
+    ranked = sorted(groups.values(), key=lambda same: (-round(_moved(same[0])), -len(same)))
     return [
         {
-            "text": _told(same[0], about, labels),
+            "text": _told(same[0], about, subjects),
             "claims": [row["claim"] for row in same],
             "paragraphs": list(dict.fromkeys(row["paragraph"] for row in same)),
         }
@@ -213,14 +216,16 @@ def telling_states(rows: Sequence[Row], about: Mapping[str, Any], labels: Mappin
     ]
 
 
-def _told(row: Row, about: Mapping[str, Any], labels: Mapping[str, str]) -> str:
+def _told(row: Row, about: Mapping[str, Any], subjects: Subjects) -> str:
     """What the record says of one statement, in a sentence."""
     essay, chance = _essay_day([row], about), {estimate: _chance(row, estimate) for estimate in ESTIMATES}
+    plus = subjects.get(row["of"], {}).get("plus")
+    head = f"The essay has {_claimed(row, subjects)}{f' (high: {plus})' if plus else ''}"
     if essay is None:
-        return f"The essay has {_claimed(row, labels)}: the chance that it is now {chance['now']} ({chance['prior']} before any data)."
+        return f"{head}: the chance that it is now {chance['now']} ({chance['prior']} before any data)."
     then = "which nothing measured then" if row["measured"] == LATER else f"{chance['filtered']} by what was known on that day"
     return (
-        f"The essay has {_claimed(row, labels)}: the chance that it was on {day(essay)} is {chance['smoothed']} ({then}, {chance['prior']} before "
+        f"{head}: the chance that it was on {day(essay)} is {chance['smoothed']} ({then}, {chance['prior']} before "
         f"any data), that it is now {chance['now']}."
     )
 
@@ -230,9 +235,9 @@ def _essay_day(rows: Sequence[Row], about: Mapping[str, Any]) -> str | None:
     return str(about["as_of"][0]) if any(row["filtered"] for row in rows) else None
 
 
-def _claimed(row: Row, labels: Mapping[str, str]) -> str:
+def _claimed(row: Row, subjects: Subjects) -> str:
     """Whose state, and which: "“Mediation” low"."""
-    label = labels.get(row["of"], sentence(row["of"].replace("_", " ")))
+    label = subjects.get(row["of"], {}).get("label", sentence(row["of"].replace("_", " ")))
     return f"{quoted(label)} {MET[row['state']] if row['kind'] == CONDITION else row['state']}"
 
 

@@ -34,7 +34,7 @@ from ripeness.report.drawing import (
     label_rows,
     percent_axis,
 )
-from ripeness.report.scorecard import scorecard_section
+from ripeness.report.scorecard import Subjects, scorecard_section
 from ripeness.report.sentences import PER_CENT, join, number, percent, sentence, signed
 
 Row = Mapping[str, str]
@@ -104,7 +104,7 @@ def read_studies(reports: Path, headline_weeks: int) -> dict[str, Any]:
     return found
 
 
-def trust_section(studies: Mapping[str, Any], headline_weeks: int, labels: Mapping[str, str] | None = None) -> dict[str, Any]:
+def trust_section(studies: Mapping[str, Any], headline_weeks: int, subjects: Subjects | None = None) -> dict[str, Any]:
     """What the page shows of them.
 
     Parameters
@@ -112,8 +112,8 @@ def trust_section(studies: Mapping[str, Any], headline_weeks: int, labels: Mappi
     studies : mapping
         As `read_studies` gives them.
     headline_weeks : int
-    labels : mapping of str to str, optional
-        Of factors and conditions, by id.
+    subjects : mapping, optional
+        Factors and conditions, as `subjects_of` gives them.
 
     Returns
     -------
@@ -141,7 +141,7 @@ def trust_section(studies: Mapping[str, Any], headline_weeks: int, labels: Mappi
             "figure": both_widths("sensitivity", " ".join(sentences), lambda w: plot_sensitivity(found["rows"], w)),
         }
     if SCORECARD in studies:
-        shown[SCORECARD] = scorecard_section(studies[SCORECARD], labels or {})
+        shown[SCORECARD] = scorecard_section(studies[SCORECARD], subjects or {})
     if SBC in studies:
         found = studies[SBC]
         sentences, figure = sbc_sentences(found["rows"], found["about"]), None
