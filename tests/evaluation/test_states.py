@@ -100,7 +100,7 @@ def test_each_place_is_in_one_state() -> None:
 
 def test_readings_are_mixed_evenly_and_the_error_is_that_of_the_draws() -> None:
     rng = np.random.default_rng(3)
-    readings = [np.where(rng.random((4, 500)) < share, -1.0, 0.0) for share in (0.9, 0.5)]
+    readings = [np.where(rng.random((4, 500)) < share, -1.0, 0.0) for share in (0.98, 0.5)]
     shares = [float((one < 0).mean()) for one in readings]
     standing = standing_of(readings, "factor", "low")
     assert standing.probability == pytest.approx(np.mean(shares))
