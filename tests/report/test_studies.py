@@ -34,8 +34,8 @@ WEEKLY = "forecaster,population,weeks,rounds,total_log_score,brier\n" + "".join(
     for population in ("all", "dormant")
 )
 SKILL = (
-    "forecaster,population,weeks,rounds,resumptions,skill,lowest,highest,threshold,claimed,by_luck,power,resumptions_needed,more_needed\n"
-    "mixture,all,8,2,2,{skill},,,0.9,{claimed},0.3,0.2,17,15\n"
+    "forecaster,population,weeks,rounds,resumptions,skill,lowest,highest,threshold,claimed,by_luck,power,best_week,best_week_gain,"
+    "best_week_probability,best_week_outside\nmixture,all,8,2,2,{skill},,,0.9,{claimed},0.3,0.2,2031-01-12,0.2,0.05,0.04\n"
 )
 
 

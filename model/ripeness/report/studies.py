@@ -402,8 +402,10 @@ def sbc_sentences(rows: Sequence[Row], notes: Mapping[str, Any]) -> list[str]:
         if adjusted > SIZE
         else f"the ranks of {smallest['quantity']} depart from uniformity (p = {adjusted:.2g} after Holm's correction for {len(rows)} quantities)"
     )
+    diverged = notes.get("right", {}).get("diverged")
+    of_these = f", {diverged} of them ({percent(diverged / simulations)} of all) with divergent transitions" if diverged else ""
     found = [
-        f"In {simulations} wars simulated from the priors, {outcome}. {failed} of the short fits failed their gate; they were counted in."
+        f"In {simulations} wars simulated from the priors, {outcome}. {failed} of the short fits failed their gate{of_these}; they were counted in."
     ]
     wrong = notes.get("wrong")
     if wrong:
