@@ -102,7 +102,9 @@ def test_leave_future_out_has_no_error_of_normal_theory(tmp_path: Path) -> None:
 
 
 def test_failures_of_simulated_wars_are_counted() -> None:
-    rows = [{"model": "right", "failed": failed} for failed in ("", "divergences", "rhat; divergences", "")] + [{"model": "wrong", "failed": "rhat"}]
+    rows = [{"model": "right", "failed": failed} for failed in ("", "divergences", "rhat; divergences", "")] + [
+        {"model": "wrong", "failed": "rhat"}
+    ]
     assert published.count_failures(rows, "right") == {"simulations": 4, "failed": 2, "divergences": 2, "rhat": 1}
 
 

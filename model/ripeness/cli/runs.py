@@ -129,11 +129,13 @@ def _export(run: Run, kinds: list[str], out: Path) -> list[Path]:
                 write_whole(out / "hub" / name, text)
                 written.append(out / "hub" / name)
         elif kind == BRIEF:
-            from ripeness.evaluation.published import STUDIES, verdict_sentence
+            from ripeness.evaluation.published import STUDIES, even_odds_sentence, verdict_sentence
             from ripeness.report.exports import write_brief
             from ripeness.workflow.issue import read_attribution
 
-            write_whole(out / "brief.md", write_brief(run.summary, read_attribution(run), verdict_sentence(run.folder.parent / STUDIES)))
+            tested = [say(run.folder.parent / STUDIES) for say in (verdict_sentence, even_odds_sentence)]
+            verdict = " ".join(one for one in tested if one)
+            write_whole(out / "brief.md", write_brief(run.summary, read_attribution(run), verdict))
             written.append(out / "brief.md")
         else:
             from ripeness.report.exports import write_charts

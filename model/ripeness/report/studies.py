@@ -89,6 +89,7 @@ def read_studies(reports: Path, headline_weeks: int) -> dict[str, Any]:
             "about": about,
             "sentences": published.all_sentences(folder, headline_weeks),
             "verdict": published.verdict_sentence(folder),
+            "even_odds": published.even_odds_sentence(folder),
             "forecasts": published.read_rows(folder, published.FORECASTS),
             "scores": published.read_rows(folder, published.SCORES),
             "weekly": published.read_rows(folder, published.WEEKLY),
@@ -122,7 +123,7 @@ def trust_section(studies: Mapping[str, Any], headline_weeks: int) -> dict[str, 
     if BACKTEST in studies:
         found = studies[BACKTEST]
         shown[BACKTEST] = {
-            **{name: found[name] for name in ("about", "sentences", "verdict")},
+            **{name: found[name] for name in ("about", "sentences", "verdict", "even_odds")},
             "figure": both_widths("backtest", " ".join(found["sentences"]), lambda w: plot_backtest(found["forecasts"], headline_weeks, w)),
             "horizons": sorted({int(row["horizon_weeks"]) for row in found["scores"]}),
             "rows": score_table(found["scores"], found["weekly"], origins.ALL),
