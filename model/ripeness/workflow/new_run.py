@@ -61,7 +61,9 @@ class Fitted:
     ahead : Ahead
     probabilities : Probabilities
     within, sustained : ndarray (chain, draw, horizon)
-        P of a round with path noise taken out, and P of a sustained process.
+        P of a round with path noise taken out, and P of a sustained process without that of its futures.
+    counted : ndarray (chain, draw, horizon)
+        Share of a draw's futures with a sustained process.
     base : StoredFit
         What is kept of it for updates.
     """
@@ -76,6 +78,7 @@ class Fitted:
     probabilities: Probabilities
     within: Array
     sustained: Array
+    counted: Array
     base: StoredFit
 
     def answer(self, question: str) -> Answer:
@@ -83,8 +86,9 @@ class Fitted:
         import arviz as az
 
         values: Array = getattr(self, question)
-        by_chain = xr.Dataset({question: ((names.CHAIN, names.DRAW, names.HORIZON), values)})
-        return Answer(values.reshape(-1, values.shape[-1]), values.mean(axis=(0, 1)), az.mcse(by_chain)[question].values)
+        seen = self.counted if question == names.SUSTAINED else values  # the noise of futures is part of the error of their mean
+        by_chain = xr.Dataset({question: ((names.CHAIN, names.DRAW, names.HORIZON), seen)})
+        return Answer(values.reshape(-1, values.shape[-1]), seen.mean(axis=(0, 1)), az.mcse(by_chain)[question].values)
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,7 @@ from ripeness.calendar import to_datetime64
 from ripeness.data.quality import Flag, flag_vintage
 from ripeness.data.vintages import Vintage
 from ripeness.forecast.ahead import Ahead
-from ripeness.forecast.horizons import Probabilities, without_path_noise
-from ripeness.forecast.simulate import simulate_rounds, sustained_process
+from ripeness.forecast.horizons import Probabilities, sustained_probabilities, without_path_noise
 from ripeness.inference.checks import CHECK, flag_errors
 from ripeness.model.spec import ModelSpec
 from ripeness.model.terms.announcements import Announcement
@@ -182,10 +181,7 @@ def _reweight(
 
 
 def _sustained(spec: ModelSpec, ahead: Ahead, weights: Weights, seed: np.random.SeedSequence) -> Answer:
-    question = spec.workspace.question
-    rounds = simulate_rounds(ahead, seed, FUTURES)
-    counted = sustained_process(rounds, ahead.horizon_share, question.sustained_rounds, question.sustained_weeks)
-    draws = without_path_noise(counted, counted * (1.0 - counted) / (FUTURES - 1))
+    counted, draws = sustained_probabilities(ahead, spec.workspace.question, seed, FUTURES)
     return Answer(draws, counted.mean(axis=0), np.sqrt(counted.var(axis=0) / weights.effective))
 
 
