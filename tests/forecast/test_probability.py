@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,7 +14,14 @@ from scipy.special import expit
 
 from ripeness.calendar import horizon_span
 from ripeness.forecast.ahead import Ahead
-from ripeness.forecast.horizons import forecast_probabilities, sustained_probabilities, without_binomial_noise, without_path_noise
+from ripeness.forecast.horizons import (
+    forecast_probabilities,
+    sustained_probabilities,
+    usual_multiplier,
+    within_at,
+    without_binomial_noise,
+    without_path_noise,
+)
 from ripeness.forecast.simulate import simulate_rounds, sustained_process
 from ripeness.workspace.question import Question
 
@@ -107,6 +116,20 @@ def test_the_inside_view_averages_silence_over_paths() -> None:
     np.testing.assert_allclose(found.within[0], expected, atol=1e-12)
     np.testing.assert_allclose(found.multiplier, 7.5 / 4)
     np.testing.assert_allclose(found.level_only[0], 1 - np.exp(-0.1 * np.array(HORIZONS)), atol=1e-12)
+
+
+def test_a_multiplier_that_is_held_scales_the_hazard() -> None:
+    given, multiplier = wandering(WEDNESDAY, draws=3, paths=4), np.array([0.5, 1.0, 2.0])
+    found = within_at(given, multiplier)
+    np.testing.assert_allclose(found[1], forecast_probabilities(given).level_only[1], rtol=0, atol=1e-12)
+    scaled = replace(given, outside=given.outside + np.log(multiplier)[:, None])
+    np.testing.assert_allclose(found, forecast_probabilities(scaled).level_only, rtol=0, atol=1e-12)
+
+
+def test_the_usual_multiplier_is_the_mean_over_the_weeks_at_risk() -> None:
+    spec: Any = SimpleNamespace(panel=SimpleNamespace(record=SimpleNamespace(start=2), weeks=range(5)))
+    inside = np.log(np.array([[9.0, 1.0, 2.0, 3.0, 9.0]]))  # a week's hazard reads the week before it: those of weeks 1 to 3
+    np.testing.assert_allclose(usual_multiplier(spec, inside), [2.0])
 
 
 def test_by_week_meets_the_horizons_at_whole_weeks() -> None:

@@ -25,6 +25,7 @@ from ripeness.forecast.simulate import simulate_rounds, sustained_process
 from ripeness.kernels.compilation import compiled
 from ripeness.kernels.exponential import exponential
 from ripeness.kernels.reductions import dot
+from ripeness.model.spec import ModelSpec
 from ripeness.workspace.question import Question
 
 Array = NDArray[np.float64]
@@ -68,6 +69,17 @@ def forecast_probabilities(ahead: Ahead) -> Probabilities:
     hazard = 1.0 - survival[:, 1:] / np.maximum(survival[:, :-1], np.finfo(float).tiny)  # 1 once silence is impossible
     within, variance = 1.0 - silent.mean(axis=1), _variance_of_mean(silent)
     return Probabilities(within, variance, 1.0 - by_week, hazard, lift.mean(axis=1), 1.0 - level)
+
+
+def usual_multiplier(spec: ModelSpec, inside: Array) -> Array:
+    """Mean of the inside view's multiplier over the weeks at risk on record: (draw,), from its log (draw, week)."""
+    return np.asarray(np.exp(inside[:, spec.panel.record.start - 1 : len(spec.panel.weeks) - 1]).mean(axis=1), dtype=float)
+
+
+def within_at(ahead: Ahead, multiplier: Array) -> Array:
+    """Probability of at least one round within each horizon with the inside view's multiplier (draw,) held: (draw, horizon)."""
+    held = np.broadcast_to(multiplier[:, None, None], (len(multiplier), 1, len(ahead.weeks)))
+    return np.asarray(1.0 - survival_ahead(ahead, np.ascontiguousarray(held), ahead.horizon_share)[0][:, 0])
 
 
 def survival_ahead(ahead: Ahead, lift: Array, horizon_share: Array) -> tuple[Array, Array, Array]:

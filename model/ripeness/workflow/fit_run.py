@@ -19,7 +19,7 @@ from ripeness import names
 from ripeness.data.vintages import Vintage
 from ripeness.elicitation.elicited import Priors
 from ripeness.forecast.ahead import Ahead, build_ahead
-from ripeness.forecast.horizons import Probabilities, forecast_probabilities, sustained_probabilities, without_path_noise
+from ripeness.forecast.horizons import Probabilities, forecast_probabilities, sustained_probabilities, usual_multiplier, without_path_noise
 from ripeness.forecast.prior_predictive import sample_prior
 from ripeness.inference.gate import judge_fit
 from ripeness.inference.inference_data import build_groups
@@ -105,7 +105,10 @@ def _fit(
     prior = sample_prior(spec, reading, variant, PRIOR_DRAWS, prior_seed)  # type: ignore[arg-type]
     groups = build_groups(spec, variant, reading, sampled, prior, predictive)  # type: ignore[arg-type]
     base = _for_updates(spec, vintage, (name, variant, reading), sampled, probabilities.within.reshape(within.shape), horizon)
-    return Fitted(name, variant, reading, groups, verdict, attempt, ahead, probabilities, within, sustained, counted, base)
+    usual = (
+        None if variant == names.OUTSIDE else usual_multiplier(spec, flatten_draws(sampled["posterior"].to_dataset()[["inside"]])["inside"])
+    )
+    return Fitted(name, variant, reading, groups, verdict, attempt, ahead, probabilities, within, sustained, counted, usual, base)
 
 
 def _for_updates(

@@ -64,6 +64,8 @@ class Fitted:
         P of a round with path noise taken out, and P of a sustained process without that of its futures.
     counted : ndarray (chain, draw, horizon)
         Share of a draw's futures with a sustained process.
+    usual : ndarray (draw,) or None
+        Mean of the inside view's multiplier over the weeks on record; None of the outside variant.
     base : StoredFit
         What is kept of it for updates.
     """
@@ -79,6 +81,7 @@ class Fitted:
     within: Array
     sustained: Array
     counted: Array
+    usual: Array | None
     base: StoredFit
 
     def answer(self, question: str) -> Answer:

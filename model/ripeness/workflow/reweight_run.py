@@ -27,7 +27,7 @@ from ripeness.inference.checks import CHECK, flag_errors
 from ripeness.model.spec import ModelSpec
 from ripeness.model.terms.announcements import Announcement
 from ripeness.reweighting.refusals import beyond_window, untrustworthy
-from ripeness.reweighting.reweighted import StoredFit, look_ahead, update_fit
+from ripeness.reweighting.reweighted import USUAL, StoredFit, look_ahead, update_fit
 from ripeness.reweighting.stored import CORES, Base, base_spec
 from ripeness.reweighting.weights import Weights, choose_by_weight, weighted_mean
 from ripeness.reweighting.window import Window, rows_by_factor
@@ -68,6 +68,11 @@ class Reweighted:
     ahead: Ahead
     probabilities: Probabilities
     answers: Mapping[str, Answer]
+
+    @property
+    def usual(self) -> Array | None:
+        """Mean of the inside view's multiplier over the weeks on record at the fit, (draw,); None of the outside variant."""
+        return self.draws.get(USUAL)
 
     def answer(self, question: str) -> Answer:
         """What the fit says of a round within each horizon ("within"), or of a sustained process ("sustained")."""
