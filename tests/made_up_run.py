@@ -41,6 +41,8 @@ def forecast(question: str, source: str, weeks: int, probability: float) -> dict
         "outside_view": 0.234,
         "level_only": 0.212 if inside else None,
         "inside_multiplier": probability / 0.212 if inside else None,
+        "usual_multiplier": 0.8 if inside else None,
+        "now_multiplier": probability / 0.212 / 0.8 if inside else None,
     }
 
 

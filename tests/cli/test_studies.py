@@ -39,8 +39,8 @@ def folder(root: Path, tmp_path: Path) -> Path:
         "forecaster,population,horizon_weeks,n,brier,log_score\nmixture,all,13,4,0.1234,0.5\nmixture,dormant,13,4,0.9,0.5\n", "utf-8"
     )
     (tables / "skill.csv").write_text(
-        "forecaster,population,weeks,rounds,resumptions,skill,lowest,highest,threshold,claimed,by_luck,power,resumptions_needed,more_needed\n"
-        "mixture,all,8,2,2,0.4,,,0.9,no,0.3,0.2,17,15\n",
+        "forecaster,population,weeks,rounds,resumptions,skill,lowest,highest,threshold,claimed,by_luck,power,best_week,best_week_gain,"
+        "best_week_probability,best_week_outside\nmixture,all,8,2,2,0.4,,,0.9,no,0.3,0.2,2031-01-12,0.2,0.05,0.04\n",
         "utf-8",
     )
     (tables / "sensitivity.csv").write_text("kind,what,change_points\nclaim zeroed,some-claim,-2.5\n", "utf-8")

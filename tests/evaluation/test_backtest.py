@@ -227,7 +227,6 @@ def test_the_study_is_scored_to_the_end_and_its_tables_speak(
     checked: Inputs, priors: Priors, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(study, "QUICK", 3)
-    monkeypatch.setattr(study, "simulate_reference", partial(study.simulate_reference, wars=200, clusters=3, longest=1500))
     workspace = replace(checked.workspace, root=tmp_path)
     made = study.Study(workspace, checked.store, checked.claims.card.date, priors, "test", SETTINGS, 1, quick=True)
     assert made.folder.is_relative_to(tmp_path)

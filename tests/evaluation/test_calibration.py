@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from ripeness import names
 from ripeness.evaluation import sbc
@@ -20,6 +21,7 @@ from ripeness.evaluation.calibration import (
     silence_unread,
     simulate_from_prior,
     simulate_future,
+    without_divergences,
 )
 from ripeness.evaluation.resumed import ResumedTable
 from ripeness.evaluation.sbc import calibration_sentence, enough, p_value, plot_calibration
@@ -31,6 +33,7 @@ from ripeness.inference.gate import Criterion
 from ripeness.model.spec import ModelSpec
 from ripeness.model.terms import count_rows, student_t_rows
 from ripeness.model.terms.record import simulate_record
+from ripeness.workspace import FitSettings
 
 
 def test_a_simulated_war_has_the_pattern_of_the_real_one(war: ModelSpec) -> None:
@@ -198,3 +201,17 @@ def test_few_outcomes_give_a_sentence_and_many_a_curve() -> None:
     )
     with pytest.raises(ValueError, match="at least 20 outcomes"):
         plot_calibration(np.full(200, 0.05), few, 1)
+
+
+def test_a_fit_that_diverges_is_made_again_with_smaller_steps(war: ModelSpec) -> None:
+    tried: list[tuple[float, int]] = []
+
+    def attempt(target_accept: float, settings: FitSettings) -> xr.DataTree:
+        tried.append((target_accept, settings.tune))
+        diverging = np.array([[False, len(tried) < needed]])
+        return xr.DataTree.from_dict({"sample_stats": xr.Dataset({"diverging": (("chain", "draw"), diverging)})})
+
+    for needed, accept in ((1, 0.8), (2, 0.95), (3, 0.99), (9, 0.99)):
+        tried.clear()
+        assert without_divergences(war, attempt)[1] == accept
+        assert tried == [(0.8, 400), (0.95, 400), (0.99, 800)][:needed]

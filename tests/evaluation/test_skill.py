@@ -1,11 +1,9 @@
-"""Simulated wars and skill: luck seldom claims, a strong model is seen, clusters can be left out."""
+"""Skill given the forecasts as they were made: luck seldom claims, bold forecasts are seen, no claim hangs on one week."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date, timedelta
-from types import SimpleNamespace
-from typing import Any
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -14,31 +12,19 @@ import pytest
 from ripeness.evaluation.origins import find_clusters
 from ripeness.evaluation.scores import score_rows
 from ripeness.evaluation.skill import (
+    SIMULATED,
     VILLE,
-    FixedWar,
-    Reference,
+    longer_records,
     measure_skill,
-    play_wars,
     power_table,
-    simulate_reference,
+    simulate_skill,
     threshold,
     weeks_of,
 )
-from ripeness.model.terms.conditions import build_inside
 from ripeness.workspace.question import Question
 
-FACTORS = [SimpleNamespace(id="front", one_sided=False, tails="shocks"), SimpleNamespace(id="host", one_sided=False, tails="smooth")]
-EFFECTS = [SimpleNamespace(factor=name, condition="open", role=None) for name in ("front", "host")]
 FIRST = date(2024, 1, 7)
-
-
-def make_war(weight: float) -> FixedWar:
-    workspace = SimpleNamespace(factors=FACTORS, question=SimpleNamespace(active_weeks=8))
-    priors = SimpleNamespace(files=SimpleNamespace(factor_tails=5.0, entries={}))
-    spec: Any = SimpleNamespace(structure=build_inside(EFFECTS, FACTORS, ["open"]), workspace=workspace, priors=priors)
-    outside = np.log(np.r_[np.full(8, 0.15), np.full(40, 0.03)])
-    means = {"weight": np.array([weight, -weight]), "intercept_open": np.array([-1.0]), "half_life": np.array([8.0, 20.0])}
-    return FixedWar(spec, outside, means, 14)
+CHANCES = np.linspace(0.01, 0.3, 60)
 
 
 @pytest.fixture(scope="module")
@@ -47,36 +33,41 @@ def question() -> Question:
     return Question(**words, parties=["East", "West"], war_began=date(2023, 1, 1), horizons_weeks=[4], headline_weeks=4)
 
 
+def test_two_weeks_by_hand() -> None:
+    """Every record of two weeks, its probability and its skill, against what is simulated."""
+    p, o = np.array([0.5, 0.2]), np.array([0.25, 0.1])
+    found = simulate_skill(p, o, 1)
+    for sums, chance in ((found.luck, o), (found.right, p)):
+        for record in product((0, 1), repeat=2):
+            skill = sum(np.log(p[t] / o[t]) if y else np.log((1 - p[t]) / (1 - o[t])) for t, y in enumerate(record))
+            expected = np.prod([chance[t] if y else 1 - chance[t] for t, y in enumerate(record)])
+            assert np.mean(np.isclose(sums, skill, atol=1e-9)) == pytest.approx(expected, abs=0.01)
+    assert found.threshold == pytest.approx(
+        np.log(2) + np.log(0.8 / 0.9)
+    )  # with a round in the first week alone: by luck in 23 %, with both in 2.5 %
+    assert found.power == pytest.approx(0.1, abs=0.01)
+
+
 def test_luck_loses_on_average_and_a_martingale_gains_one() -> None:
-    luck = play_wars(make_war(0.8), 4000, 1, 60, 60, False, np.random.SeedSequence(1)).at_week
+    luck = simulate_skill(np.sqrt(CHANCES), CHANCES, 1).luck
     assert luck.mean() < 0
     gained = np.exp(luck)
     assert abs(gained.mean() - 1.0) < 4 * gained.std() / np.sqrt(len(gained))
     assert np.mean(luck >= VILLE) <= 0.05
 
 
-def test_the_inside_view_of_a_war_does_not_lift_the_base_rate() -> None:
-    war, rng = make_war(0.8), np.random.default_rng(2)
-    paths = war.inside(20_000, rng)
-    lift = np.exp([next(paths) for _ in range(5)])
-    assert lift.mean() == pytest.approx(1.0, abs=0.02)
+def test_false_claims_are_at_most_five_per_cent_and_power_grows_with_the_record() -> None:
+    one, fresh = simulate_skill(1.5 * CHANCES, CHANCES, 2), simulate_skill(1.5 * CHANCES, CHANCES, 3)
+    assert np.mean(fresh.luck > one.threshold) <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / SIMULATED)
+    powers = [each.power for each in longer_records(one, 4, 12)]
+    assert 0.05 < powers[0] < powers[5] < powers[11] and powers[11] > 0.8
+    twice = np.concatenate([CHANCES, CHANCES])
+    assert powers[1] == pytest.approx(simulate_skill(1.5 * twice, twice, 5).power, abs=0.02)
 
 
-def test_false_claims_are_at_most_five_per_cent_and_power_grows_with_resumptions() -> None:
-    reference = simulate_reference(make_war(2.0), 100, 3, wars=1000, clusters=12, longest=3000)
-    assert (reference.threshold <= VILLE).all() and (reference.threshold >= 0).all()
-    assert reference.false_claims.max() <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / 1000)
-    assert reference.false_claims.mean() <= 0.05
-    assert reference.power[-1] > 0.8 > reference.power[0] > 0.05
-    assert reference.needed is not None and reference.power[reference.needed - 1] >= 0.8 > reference.power[: reference.needed - 1].max()
-    assert reference.mean_at_week > 0 > reference.luck_at_week
-    table = power_table(reference)
-    assert list(table["resumptions"]) == list(range(1, 13)) and set(table["wars"]) == {1000}
-
-
-def test_a_model_that_knows_nothing_has_no_power() -> None:
-    reference = simulate_reference(make_war(0.0), 50, 4, wars=200, clusters=2, longest=1000)
-    assert (reference.power <= 0.05).all() and reference.needed is None
+def test_forecasts_that_hardly_differ_have_no_power_even_if_right() -> None:
+    assert simulate_skill(CHANCES, CHANCES, 6).power == 0.0
+    assert simulate_skill(1.02 * CHANCES, CHANCES, 6).power < 0.08
 
 
 def test_the_threshold_leaves_room_for_the_simulations_own_error() -> None:
@@ -106,18 +97,28 @@ def test_skill_is_reported_with_each_cluster_left_out(question: Question) -> Non
     scored = made_up_scores(hits)
     rounds = [FIRST + timedelta(days=7 * week + 3) for week in hits]
     populations = {origin: ["all"] for origin in scored["origin"]}
-    even = np.array([1.0, 2.0])
-    reference = Reference(
-        10, even, even * 0, np.array([0.1, 0.2]), np.array([[0.0, 3.0], [5.0, np.nan]]), even, even, even * 0, 40, 1.0, -1.0
-    )
-    row = measure_skill(scored, populations, "outside", question, rounds, reference).iloc[0]
+    row = measure_skill(scored, populations, "outside", question, rounds, 7).iloc[0]
     assert (row["weeks"], row["rounds"], row["resumptions"]) == (40, 3, 2)
     assert row["skill"] == pytest.approx(2 * np.log(5) + np.log(2))
     assert (row["lowest"], row["highest"]) == pytest.approx((np.log(2), 2 * np.log(5)))
-    assert (row["threshold"], row["claimed"], row["by_luck"], row["power"]) == (2.0, "yes", 1.0, 0.2)
-    assert pd.isna(row["resumptions_needed"])
-    cautious = replace(reference, threshold=even * 2)
-    assert measure_skill(scored, populations, "outside", question, rounds, cautious).iloc[0]["claimed"] == "no"
+    # weeks to which both give the same say nothing; luck has one round of the first two alone in 16 %, more in 3 %
+    assert row["threshold"] == pytest.approx(np.log(5) + np.log(5 / 9) + np.log(8 / 9))
+    assert row["by_luck"] == pytest.approx(0.1**3, abs=0.001)
+    assert row["claimed"] == "yes"
+    table = power_table(scored, "mixture", "outside", measure_skill(scored, populations, "outside", question, rounds, 7), 7)
+    assert list(table["records"]) == list(range(1, len(table) + 1)) and table["power"].iloc[-1] >= 0.8 > table["power"].iloc[:-1].max()
+    assert (table["weeks"].iloc[-1], table["resumptions"].iloc[-1]) == (40 * len(table), 2 * len(table))
+    assert table["power"].iloc[0] == row["power"]
+
+
+def test_a_claim_does_not_hang_on_one_week(question: Question) -> None:
+    scored = made_up_scores({5: 0.6, 30: 0.13})
+    rounds = [FIRST + timedelta(days=7 * week + 3) for week in (5, 30)]
+    row = measure_skill(scored, {origin: ["all"] for origin in scored["origin"]}, "outside", question, rounds, 7).iloc[0]
+    assert row["skill"] > row["threshold"] > row["skill"] - row["best_week_gain"]
+    assert row["claimed"] == "no"
+    assert row["best_week"] == FIRST + timedelta(days=42)
+    assert (row["best_week_gain"], row["best_week_probability"], row["best_week_outside"]) == pytest.approx((np.log(6), 0.6, 0.1))
 
 
 def test_a_cluster_owns_its_weeks_and_the_active_ones_after_it(question: Question) -> None:

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from ripeness.calendar import horizon_span
 from ripeness.forecast.ahead import Ahead
-from ripeness.forecast.horizons import forecast_probabilities, without_path_noise
+from ripeness.forecast.horizons import (
+    forecast_probabilities,
+    sustained_probabilities,
+    usual_multiplier,
+    within_at,
+    without_binomial_noise,
+    without_path_noise,
+)
 from ripeness.forecast.simulate import simulate_rounds, sustained_process
+from ripeness.workspace.question import Question
 
 Array = NDArray[np.float64]
 HORIZONS = (2, 4, 10)
@@ -105,6 +116,20 @@ def test_the_inside_view_averages_silence_over_paths() -> None:
     np.testing.assert_allclose(found.within[0], expected, atol=1e-12)
     np.testing.assert_allclose(found.multiplier, 7.5 / 4)
     np.testing.assert_allclose(found.level_only[0], 1 - np.exp(-0.1 * np.array(HORIZONS)), atol=1e-12)
+
+
+def test_a_multiplier_that_is_held_scales_the_hazard() -> None:
+    given, multiplier = wandering(WEDNESDAY, draws=3, paths=4), np.array([0.5, 1.0, 2.0])
+    found = within_at(given, multiplier)
+    np.testing.assert_allclose(found[1], forecast_probabilities(given).level_only[1], rtol=0, atol=1e-12)
+    scaled = replace(given, outside=given.outside + np.log(multiplier)[:, None])
+    np.testing.assert_allclose(found, forecast_probabilities(scaled).level_only, rtol=0, atol=1e-12)
+
+
+def test_the_usual_multiplier_is_the_mean_over_the_weeks_at_risk() -> None:
+    spec: Any = SimpleNamespace(panel=SimpleNamespace(record=SimpleNamespace(start=2), weeks=range(5)))
+    inside = np.log(np.array([[9.0, 1.0, 2.0, 3.0, 9.0]]))  # a week's hazard reads the week before it: those of weeks 1 to 3
+    np.testing.assert_allclose(usual_multiplier(spec, inside), [2.0])
 
 
 def test_by_week_meets_the_horizons_at_whole_weeks() -> None:
@@ -203,3 +228,53 @@ def test_more_noise_than_spread_leaves_the_mean(excess: float) -> None:
 
 def test_a_constant_stays() -> None:
     np.testing.assert_array_equal(without_path_noise(np.full((5, 2), 0.3), np.zeros((5, 2))), np.full((5, 2), 0.3))
+
+
+@pytest.mark.parametrize(("middle", "spread"), [(-5.0, 1.0), (-3.5, 1.0), (0.0, 1.5)])
+def test_shares_of_few_futures_leave_the_interval_of_the_probability(middle: float, spread: float) -> None:
+    """Of draws whose probability is known, each seen in 16 futures."""
+    rng, futures = np.random.default_rng(8), 16
+    true = expit(rng.normal(middle, spread, 40_000))
+    share = rng.binomial(futures, true)[:, None] / futures
+    found = without_binomial_noise(share, share * (1 - share) / (futures - 1))[:, 0]
+    assert found.mean() == pytest.approx(share.mean(), rel=1e-3)
+    for level in (0.05, 0.5, 0.95):
+        assert np.quantile(found, level) == pytest.approx(np.quantile(true, level), rel=0.1, abs=0.001)
+    assert (np.diff(found[np.argsort(share[:, 0], kind="stable")]) >= 0).all()
+
+
+def test_shares_without_spread_or_chance_stay_at_their_mean() -> None:
+    share = np.random.default_rng(9).binomial(16, 0.2, 500)[:, None] / 16
+    np.testing.assert_allclose(without_binomial_noise(share, np.full((500, 1), 2 * share.var())), share.mean())
+    np.testing.assert_array_equal(without_binomial_noise(np.zeros((5, 2)), np.zeros((5, 2))), np.zeros((5, 2)))
+
+
+@pytest.mark.parametrize(("paths", "futures"), [(1, 16), (4, 16), (16, 16)])
+def test_a_sustained_process_has_the_interval_of_many_futures(paths: int, futures: int) -> None:
+    """Draws of different base rates: few futures of each, on shared and on own paths, against so many that their noise is nothing."""
+    draws, weeks = 3000, len(horizon_span(SUNDAY, max(HORIZONS)).weeks)
+    rng = np.random.default_rng(10)
+    rate = rng.normal(np.log(0.12), 0.6, draws)
+
+    def given(paths: int, chosen: slice) -> Ahead:
+        half = rng.normal(0, 0.8, (len(rate[chosen]), max(paths // 2, 1), 1)) * np.ones(weeks)
+        inside = np.concatenate([half, -half], axis=1) if paths > 1 else 0 * half
+        return ahead_of(SUNDAY, draws=len(rate[chosen]), outside=np.repeat(rate[chosen, None], 60, axis=1), inside=inside)
+
+    words = {"id": "round", "text": "Will they meet?", "definition": "A meeting of delegations.", "void": "If nobody is left."}
+    question = Question(
+        **words,
+        parties=["East", "West"],
+        war_began=date(2024, 1, 1),
+        horizons_weeks=list(HORIZONS),
+        headline_weeks=4,
+        sustained_rounds=2,
+        sustained_weeks=4,
+    )
+    shares, found = sustained_probabilities(given(paths, slice(None)), question, np.random.SeedSequence(1), futures)
+    few = slice(0, 800)
+    many = sustained_probabilities(given(1200 if paths > 1 else 1, few), question, np.random.SeedSequence(2), 1200)[0]
+    assert np.abs(shares.mean(axis=0) - many.mean(axis=0)).max() < 0.01
+    for level in (0.05, 0.95):
+        np.testing.assert_allclose(np.quantile(found, level, axis=0), np.quantile(many, level, axis=0), rtol=0.15, atol=0.012)
+    assert (np.quantile(shares, 0.95, axis=0) > np.quantile(found, 0.95, axis=0)).all()

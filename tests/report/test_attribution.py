@@ -143,6 +143,8 @@ HEADLINE = {
     "outside_view": (0.444, f"gives 44{NB}%"),
     "level_only": (0.333, f"comes out at 33{NB}%"),
     "inside_multiplier": (1.61, "raise it (× 1.6)"),
+    "usual_multiplier": (0.55, "× 0.55 as they have been"),
+    "now_multiplier": (1.61, "× 1.6 as they stand now"),
 }
 
 

@@ -52,6 +52,13 @@ def test_hindsight_alone_is_no_proof(record: dict[str, Any]) -> None:
     assert "They are no proof of foresight" in lines[2]
 
 
+def test_scores_worse_than_even_odds_are_named(record: dict[str, Any]) -> None:
+    assert not any("50" in line for line in record_sentences(record))
+    record["scores"][0]["brier"] = 0.2501
+    (line,) = [line for line in record_sentences(record) if "50" in line]
+    assert line == f"Always saying 50{PERCENT} would have scored better (Brier 0.250) than these: 13 weeks, round, issued ahead (0.250)."
+
+
 def test_every_resolved_forecast_has_its_row_with_outcome_and_scores(page: str, record: dict[str, Any]) -> None:
     section = section_of(page)
     rows = re.findall(r"<tr><th scope=\"row\">Round, 13 weeks(.*?)</tr>", section.split("Every resolved forecast")[1], flags=re.DOTALL)

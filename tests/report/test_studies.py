@@ -34,8 +34,8 @@ WEEKLY = "forecaster,population,weeks,rounds,total_log_score,brier\n" + "".join(
     for population in ("all", "dormant")
 )
 SKILL = (
-    "forecaster,population,weeks,rounds,resumptions,skill,lowest,highest,threshold,claimed,by_luck,power,resumptions_needed,more_needed\n"
-    "mixture,all,8,2,2,{skill},,,0.9,{claimed},0.3,0.2,17,15\n"
+    "forecaster,population,weeks,rounds,resumptions,skill,lowest,highest,threshold,claimed,by_luck,power,best_week,best_week_gain,"
+    "best_week_probability,best_week_outside\nmixture,all,8,2,2,{skill},,,0.9,{claimed},0.3,0.2,2031-01-12,0.2,0.05,0.04\n"
 )
 
 
@@ -115,6 +115,23 @@ def test_the_first_screen_says_whether_the_outside_view_is_beaten(
     (reports / "studies/skill.csv").write_text(SKILL.format(skill=skill, claimed=claimed), "utf-8")
     first = rendered(reports, summary, tree).split("</header>")[0]
     assert words in first and 'href="#trust"' in first
+
+
+def test_a_horizon_worse_than_even_odds_is_named_beside_the_horizons(reports: Path, summary: dict[str, Any], tree: xr.DataTree) -> None:
+    words = f"Always saying 50 % would have scored better (Brier 0.250) than the model at {WEEKS} weeks (Brier 0.260, over 4 origins that overlap)."
+    assert words not in rendered(reports, summary, tree)
+    table = reports / "studies/backtest_scores.csv"
+    table.write_text(SCORES.replace(f"mixture,all,{WEEKS},4,0.1", f"mixture,all,{WEEKS},4,0.26"), "utf-8")
+    page = rendered(reports, summary, tree)
+    assert words in page.split('<h2 id="horizons">')[1].split("<h2 ")[0] and words in section_of(page)
+
+
+def test_divergent_fits_to_simulated_wars_are_said(reports: Path, summary: dict[str, Any], tree: xr.DataTree) -> None:
+    assert "1 of the short fits failed their gate; they" in section_of(rendered(reports, summary, tree))
+    notes = reports / "studies/sbc.json"
+    notes.write_text(json.dumps(json.loads(notes.read_text("utf-8")) | {"right": {"diverged": 1}}), "utf-8")
+    found = section_of(rendered(reports, summary, tree))
+    assert "1 of the short fits failed their gate, 1 of them (50\u00a0% of all) with divergent transitions; they" in found
 
 
 def test_an_indicator_that_alone_moves_the_answer_is_flagged(reports: Path) -> None:

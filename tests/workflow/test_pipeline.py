@@ -47,6 +47,21 @@ def test_headline_is_the_even_mixture_of_the_readings(short_run: Any) -> None:
     assert by_source[names.MIXTURE] == pytest.approx(np.mean(drawn), abs=1e-9)
 
 
+def test_what_the_inside_view_does_is_split_into_always_and_now(short_run: Any) -> None:
+    rows = [row for row in json.loads((short_run.folder / "forecast.json").read_text("utf-8"))["forecasts"] if row["question"] == "round"]
+    tree = open_run(short_run.folder).tree
+    for row in rows:
+        if row["source"] == names.OUTSIDE:
+            assert row["usual_multiplier"] is None and row["now_multiplier"] is None
+            continue
+        assert row["usual_multiplier"] * row["now_multiplier"] == pytest.approx(row["inside_multiplier"])
+        assert row["probability"] == pytest.approx(row["level_only"] * row["usual_multiplier"] * row["now_multiplier"])
+    # over few weeks a probability is as good as a hazard, so what has always been is the mean multiplier of the weeks at risk
+    inside = tree["conjunctive_tempered/posterior"].to_dataset()["inside"].values.astype(float)
+    (found,) = [row["usual_multiplier"] for row in rows if (row["source"], row["horizon_weeks"]) == ("conjunctive_tempered", 4)]
+    assert found == pytest.approx(np.exp(inside).mean(), rel=0.25)
+
+
 def test_no_row_published_after_the_origin_is_used(short_run: Any) -> None:
     run = open_run(short_run.folder)
     data = run.tree["data"].to_dataset()

@@ -129,14 +129,15 @@ def _export(run: Run, kinds: list[str], out: Path) -> list[Path]:
                 write_whole(out / "hub" / name, text)
                 written.append(out / "hub" / name)
         elif kind == BRIEF:
-            from ripeness.evaluation.published import STUDIES, verdict_sentence
+            from ripeness.evaluation.published import STUDIES, even_odds_sentence, verdict_sentence
             from ripeness.report.exports import write_brief
             from ripeness.report.scorecard import stored_state_sentences
             from ripeness.workflow.issue import read_attribution
 
             studies = run.folder.parent / STUDIES
+            tested = " ".join(filter(None, (say(studies) for say in (verdict_sentence, even_odds_sentence))))
             states = stored_state_sentences(studies, run.summary)
-            write_whole(out / "brief.md", write_brief(run.summary, read_attribution(run), verdict_sentence(studies), states))
+            write_whole(out / "brief.md", write_brief(run.summary, read_attribution(run), tested, states))
             written.append(out / "brief.md")
         else:
             from ripeness.report.exports import write_charts

@@ -32,7 +32,6 @@ from ripeness.forecast.ahead import build_ahead
 from ripeness.forecast.horizons import forecast_probabilities, without_path_noise
 from ripeness.inference.gate import Verdict, judge_fit
 from ripeness.inference.sample import flatten_draws, sample_posterior
-from ripeness.model.build import without_weeks
 from ripeness.model.spec import ModelSpec, build_spec
 from ripeness.model.terms.announcements import Announcement
 from ripeness.model.terms.record import Record
@@ -278,7 +277,6 @@ def _forecast_fit(
         arrays[f"{name}.{RECORD}"] = _by_block(Record().log_likelihood(spec, draws)).reshape(*sampled.shape, -1).astype(np.float32)
     if sampled.khat is not None:
         arrays[f"{name}.{KHAT}"] = np.array(sampled.khat)
-    arrays |= {f"{name}.{parameter}": draws[parameter].mean(axis=0) for parameter in without_weeks(names.CONJUNCTIVE) if parameter in draws}
     survival = 1.0 - found.by_week.mean(axis=0)
     silent = 1.0 - survival / np.concatenate([[1.0], survival[:-1]])
     within = without_path_noise(found.within, found.path_variance)

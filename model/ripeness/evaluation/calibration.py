@@ -5,7 +5,9 @@ as it is; then the truth is one more draw of that posterior, and its rank among 
 forecast uses, the headline of every horizon, and three that see the data as well: the log-likelihoods of the record and of the rows. The
 forecast of a draw is made with factor paths of its own, so truth and draws are alike in that too.
 
-Fits are short: two chains, thinned to nearly independent draws. One that fails what short chains can be asked is counted and stays in.
+Fits are short: two chains, thinned to nearly independent draws. One whose transitions diverge is made again with smaller steps, and if need be
+with still smaller ones and a longer warm-up; that hangs on the data alone, so ranks stay uniform. One that fails what short chains can be asked
+is counted and stays in.
 The same simulations say how often intervals of past hazards and of factors hold the truth, and how often what was forecast came.
 
 Calibration around the real data: futures simulated from the posterior and fitted together with the real record.
@@ -20,6 +22,7 @@ Slow levels stay where they are after the origin, as in the forecast; the fit of
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import islice
@@ -55,6 +58,7 @@ from ripeness.workspace import FitSettings
 
 Array = NDArray[np.float64]
 CHAINS, TUNE, DRAWS = 2, 400, 400
+ATTEMPTS = ((TARGET_ACCEPT, 1), (0.95, 1), (0.99, 2))  # target acceptance, and by how much warm-up is longer, until no transition diverges
 RANKED = 100  # draws, spread evenly over the chains, among which the truth is ranked
 SHORT_LIMITS = {"rhat": 1.05, "ess_bulk": 100.0, "ess_tail": 100.0, "divergences": 0.0, "bfmi": 0.3}
 LEVELS = (0.5, 0.9)
@@ -71,6 +75,8 @@ class Simulation:
     ----------
     failures : tuple of Criterion
         What the short fit did not hold.
+    target_accept : float
+        Of the attempt that was kept.
     ranks : dict of int
         Of the truth among `RANKED` draws, by quantity.
     coverage : dict of float
@@ -80,6 +86,7 @@ class Simulation:
     """
 
     failures: tuple[Criterion, ...]
+    target_accept: float
     ranks: dict[str, int]
     coverage: dict[str, float]
     forecast: Array
@@ -111,8 +118,29 @@ def calibrate_once(
     """
     sampling, rest = seed.spawn(2)
     fitted = war.spec if model == RIGHT else silence_unread(war.spec)
-    sampled = sample_posterior(fitted, "conjunctive", reading, short_settings(fitted), int(sampling.generate_state(1)[0]))
-    return rank_truth(war, fitted, sampled, announcements, rest)
+    number = int(sampling.generate_state(1)[0])
+
+    def attempt(target_accept: float, settings: FitSettings) -> xr.DataTree:
+        return sample_posterior(fitted, "conjunctive", reading, settings, number, target_accept=target_accept)
+
+    return rank_truth(war, fitted, *without_divergences(fitted, attempt), announcements, rest)
+
+
+def without_divergences(spec: ModelSpec, attempt: Callable[[float, FitSettings], xr.DataTree]) -> tuple[xr.DataTree, float]:
+    """The first of `ATTEMPTS` in which no transition diverges, or the last, with its target acceptance.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+    attempt : callable
+        From target acceptance and settings to draws.
+    """
+    for target_accept, longer in ATTEMPTS:
+        settings = short_settings(spec)
+        sampled = attempt(target_accept, settings.model_copy(update={"tune": longer * settings.tune}))
+        if not sampled["sample_stats"]["diverging"].any():
+            break
+    return sampled, target_accept
 
 
 def short_settings(spec: ModelSpec) -> FitSettings:
@@ -121,7 +149,12 @@ def short_settings(spec: ModelSpec) -> FitSettings:
 
 
 def rank_truth(
-    war: SimulatedWar, fitted: ModelSpec, sampled: xr.DataTree, announcements: list[Announcement], seed: np.random.SeedSequence
+    war: SimulatedWar,
+    fitted: ModelSpec,
+    sampled: xr.DataTree,
+    target_accept: float,
+    announcements: list[Announcement],
+    seed: np.random.SeedSequence,
 ) -> Simulation:
     """Rank the truth of a war among the posterior draws of a fit to it.
 
@@ -131,6 +164,8 @@ def rank_truth(
     fitted : ModelSpec
         What was fitted: the war's own spec, or a wrong one of the same data.
     sampled : DataTree
+    target_accept : float
+        It was sampled with.
     announcements : list of Announcement
     seed : SeedSequence
     """
@@ -146,7 +181,7 @@ def rank_truth(
     for name, values in found.items():
         below, equal = int((values[1:] < values[0]).sum()), int((values[1:] == values[0]).sum())
         ranks[name] = below + int(rng.integers(0, equal + 1))
-    return Simulation(_failures(posterior, sampled), ranks, coverage(war, draws), forecast, came)
+    return Simulation(_failures(posterior, sampled), target_accept, ranks, coverage(war, draws), forecast, came)
 
 
 def _failures(posterior: xr.Dataset, sampled: xr.DataTree) -> tuple[Criterion, ...]:
@@ -288,13 +323,18 @@ def calibrate_future(
     """Simulate a year on from one posterior draw, fit both together, and rank the draw."""
     simulating, sampling, rest = seed.spawn(3)
     war = simulate_future(spec, theta, announcements, simulating)
-    sampled = sample_with_flat_levels(war.spec, len(spec.panel.weeks), reading, int(sampling.generate_state(1)[0]))
-    return rank_truth(war, war.spec, sampled, [], rest)
+    number = int(sampling.generate_state(1)[0])
+
+    def attempt(target_accept: float, settings: FitSettings) -> xr.DataTree:
+        return sample_with_flat_levels(war.spec, len(spec.panel.weeks), reading, number, target_accept, settings)
+
+    return rank_truth(war, war.spec, *without_divergences(war.spec, attempt), [], rest)
 
 
-def sample_with_flat_levels(spec: ModelSpec, weeks: int, reading: str, seed: int) -> xr.DataTree:
-    """A short fit whose slow levels have their knots in the first weeks alone and stay where they are from then on."""
-    settings = short_settings(spec)
+def sample_with_flat_levels(
+    spec: ModelSpec, weeks: int, reading: str, seed: int, target_accept: float, settings: FitSettings
+) -> xr.DataTree:
+    """A fit whose slow levels have their knots in the first weeks alone and stay where they are from then on."""
     coordinates = build_coordinates(spec, "conjunctive", reading)
     program, data = program_of(spec, "conjunctive", reading), build_data(spec, "conjunctive", reading, coordinates)
     basis = np.zeros_like(data.arrays["level_basis"])
@@ -308,7 +348,7 @@ def sample_with_flat_levels(spec: ModelSpec, weeks: int, reading: str, seed: int
         chains=settings.chains,
         cores=CORES,
         seed=seed,
-        target_accept=TARGET_ACCEPT,
+        target_accept=target_accept,
         save_warmup=False,
         progress_bar=False,
     )

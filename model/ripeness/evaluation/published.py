@@ -6,6 +6,9 @@ Each function takes that folder; one that says something gives a sentence, or No
 from __future__ import annotations
 
 import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,6 +31,8 @@ PRIOR, FILTERED, SMOOTHED, NOW = ESTIMATES = "prior", "filtered", "smoothed", "n
 CONDITION, LATER, NOT_MEASURED = "condition", "later", "not measured"
 
 EVERYTHING: Final = "all"
+EVEN_BRIER: Final = 0.25  # of who always says 50 %
+FOUR_IN_FIVE: Final = 0.8
 READABLE: Final = {
     names.MIXTURE: "the model",
     names.OUTSIDE: "the outside view",
@@ -75,12 +80,27 @@ def skill_sentence(folder: Path) -> str | None:
     )
     seen = f"over {row['weeks']} weeks with {number} resumption{'' if number == 1 else 's'}"
     measured = f"{seen}, the log probability it gave to what happened, less the outside view's, sums to {skill:+.2f}{span}"
+    mark = f"luck exceeds {float(row['threshold']):+.2f} in 5 %"
     if row["claimed"] == "yes":
-        return f"In the backtest the model beats the outside view: {measured}, more than luck allows ({float(row['threshold']):.2f})."
-    needed = f"; a claim would need {float(row['threshold']):+.2f}" if row["threshold"] else ""
+        return f"In the backtest the model beats the outside view: {measured}; {mark}, and the claim does not hang on one week."
     if skill <= 0:
-        return f"In the backtest the model does not beat the outside view: {measured}{needed}."
-    return f"In the backtest the model does not beat the outside view by more than luck: {measured}{needed}."
+        return f"In the backtest the model does not beat the outside view: {measured}; {mark}."
+    if skill > float(row["threshold"]):
+        return f"In the backtest the model does better than the outside view, but the claim hangs on one week: {measured}; {mark}."
+    return f"In the backtest the model does not beat the outside view by more than luck: {measured}; {mark}."
+
+
+def best_week_sentence(folder: Path) -> str | None:
+    """How much of the skill is owed to a single week; None where there is none to owe."""
+    row = _skill(folder)
+    if row is None or float(row["skill"]) <= 0:
+        return None
+    skill, gain, sunday = float(row["skill"]), float(row["best_week_gain"]), date.fromisoformat(row["best_week"])
+    given, outside = (_small_percent(row[name]) for name in ("best_week_probability", "best_week_outside"))
+    return (
+        f"{gain:+.2f} of it ({100 * gain / skill:.0f} %) comes from one week, that to {sunday.day} {sunday:%B %Y}, for which the model gave a round "
+        f"{given} and the outside view {outside}; without it {skill - gain:+.2f} is left."
+    )
 
 
 def verdict_sentence(folder: Path) -> str | None:
@@ -88,26 +108,33 @@ def verdict_sentence(folder: Path) -> str | None:
     row = _skill(folder)
     if row is None:
         return None
+    skill = float(row["skill"])
     if row["claimed"] == "yes":
         return "In a backtest over this war it beats the outside view by more than luck allows."
-    if float(row["skill"]) > 0:
-        return (
-            "In a backtest over this war it did better than the outside view, but by no more than luck allows: it is not shown to beat it."
-        )
-    return "In a backtest over this war it did not beat the outside view."
+    if skill <= 0:
+        return "In a backtest over this war it did not beat the outside view."
+    little = "by no more than luck allows"
+    if skill > float(row["threshold"]):
+        little = f"{100 * float(row['best_week_gain']) / skill:.0f} % of that is one week"
+    return f"In a backtest over this war it did better than the outside view, but {little}: it is not shown to beat it."
 
 
 def power_sentence(folder: Path) -> str | None:
-    """Could one tell? The power of a perfect model, and how many more resumptions it would take."""
+    """Could one tell? The power, were the forecasts right as they were made, and how long a record it would take."""
     row = _skill(folder)
-    if row is None or not row["power"]:
+    if row is None:
         return None
-    rows = read_rows(folder, SKILL_POWER)
-    wars = rows[0]["wars"] if rows else "many"
-    power = f"In {wars} simulated wars with as many resumptions a perfect model would be told from luck, with false claims in at most 5 %, in {_percent(row['power'])}"
-    if not row["resumptions_needed"]:
-        return f"{power}, and no number of resumptions that was looked at would be enough for four in five."
-    return f"{power}; for four in five it would take {row['more_needed']} more resumptions ({row['resumptions_needed']} in all)."
+    found = (
+        f"Were its weekly forecasts right as they were made, its skill would exceed that mark in {_percent(row['power'])} of records: so little do "
+        "they differ from the outside view's"
+    )
+    lengths = read_rows(folder, SKILL_POWER)
+    if not lengths:
+        return f"{found}."
+    last = lengths[-1]
+    if float(last["power"]) < FOUR_IN_FIVE:
+        return f"{found}; for four in five a record {last['records']} times as long would not be enough."
+    return f"{found}; for four in five it would take a record {last['records']} times as long ({last['resumptions']} resumptions)."
 
 
 def scores_sentence(folder: Path, horizon_weeks: int) -> str | None:
@@ -122,6 +149,17 @@ def scores_sentence(folder: Path, horizon_weeks: int) -> str | None:
     order = [name for name in (names.MIXTURE, names.OUTSIDE, "constant_rate", "persistence") if name in rows]
     scores = ", ".join(f"{READABLE[name]} {float(rows[name]['brier']):.3f}" for name in order)
     return f"Brier score at {horizon_weeks} weeks over {rows[names.MIXTURE]['n']} origins, which overlap (lower is better): {scores}."
+
+
+def even_odds_sentence(folder: Path) -> str | None:
+    """At which horizons the model scored worse than who always says 50 %; None if at none."""
+    rows = [row for row in read_rows(folder, SCORES) if row["population"] == EVERYTHING and float(row["brier"]) > EVEN_BRIER]
+    found = []
+    for row in (row for row in rows if row["forecaster"] == names.MIXTURE):
+        own = f"at {row['horizon_weeks']} weeks (Brier {float(row['brier']):.3f}, over {row['n']} origins that overlap"
+        outside = [one for one in rows if (one["forecaster"], one["horizon_weeks"]) == (names.OUTSIDE, row["horizon_weeks"])]
+        found.append(own + (f"; so did the outside view, {float(outside[0]['brier']):.3f})" if outside else ")"))
+    return f"Always saying 50 % would have scored better (Brier {EVEN_BRIER:.3f}) than the model {' and '.join(found)}." if found else None
 
 
 def vintage_gap_sentence(folder: Path, horizon_weeks: int) -> str | None:
@@ -139,10 +177,15 @@ def lfo_sentence(folder: Path) -> str | None:
     if not rows:
         return None
     differences = ", ".join(
-        f"{READABLE[row['fit']]} {float(row['difference_to_outside']):+.2f} ± {float(row['se_of_difference']):.2f}" for row in rows
+        f"{READABLE[row['fit']]} {float(row['difference_to_outside']):+.2f} ({float(row['without_best_block']):+.2f} without its best block, better in "
+        f"{row['blocks_better']})"
+        for row in rows
     )
     weights = ", ".join(f"{READABLE[row['fit']]} {float(row['stacking_weight']):.2f}" for row in read_rows(folder, LFO))
-    return f"Leave-future-out over {rows[0]['blocks']} blocks of four weeks, log score against the outside view's: {differences}. Stacking would give {weights}; it is not used."
+    return (
+        f"Leave-future-out over {rows[0]['blocks']} blocks of four weeks, log score against the outside view's: {differences}. No standard error is "
+        f"given: blocks with and without a round are unlike, so normal theory does not hold. Stacking would give {weights}; it is not used."
+    )
 
 
 def gate_sentence(folder: Path) -> str | None:
@@ -165,8 +208,10 @@ def all_sentences(folder: Path, horizon_weeks: int) -> list[str]:
     """All of these, the answer first."""
     sentences = (
         skill_sentence(folder),
+        best_week_sentence(folder),
         power_sentence(folder),
         scores_sentence(folder, horizon_weeks),
+        even_odds_sentence(folder),
         lfo_sentence(folder),
         vintage_gap_sentence(folder, horizon_weeks),
         gate_sentence(folder),
@@ -183,3 +228,27 @@ def _skill(folder: Path) -> dict[str, str] | None:
 
 def _percent(share: str) -> str:
     return f"{100 * float(share):.0f} %"
+
+
+def _small_percent(share: str) -> str:
+    return f"{100 * float(share):.2g} %"
+
+
+def count_failures(simulations: Sequence[Mapping[str, str]], model: str) -> dict[str, int]:
+    """How many fits to simulated wars of a model there are, how many failed, and how many by each criterion, the most frequent first.
+
+    Parameters
+    ----------
+    simulations : sequence
+        sbc_simulations.csv.
+    model : str
+        "right", "wrong" or "future".
+
+    Returns
+    -------
+    dict of int
+        simulations, failed, then criteria of the gate.
+    """
+    failed = [row["failed"].split("; ") for row in simulations if row["model"] == model and row["failed"]]
+    criteria = Counter(name for one in failed for name in one)
+    return {"simulations": sum(row["model"] == model for row in simulations), "failed": len(failed), **dict(criteria.most_common())}

@@ -34,6 +34,7 @@ from scipy.stats import binom
 
 from ripeness import names
 from ripeness.evaluation.calibration import (
+    ATTEMPTS,
     CHAINS,
     DRAWS,
     LEVELS,
@@ -54,7 +55,7 @@ from ripeness.model.terms.announcements import Announcement
 Array = NDArray[np.float64]
 FUTURE = "future"
 COLUMNS = ("quantity", "simulations", "p_value", "failed_fits")
-HEAD = ("simulation", "model", "reading", "failed")
+HEAD = ("simulation", "model", "reading", "failed", "target_accept")
 COVERAGE = ("hazards", "factors with indicators", "factors without")
 RANK = "rank "
 STREAMS = {RIGHT: 0, WRONG: 0, FUTURE: 1}  # right and wrong see the same wars
@@ -81,6 +82,7 @@ def row_of(number: int, model: str, reading: str, simulation: Simulation, horizo
         "model": model,
         "reading": reading,
         "failed": "; ".join(criterion.name for criterion in simulation.failures),
+        "target_accept": simulation.target_accept,
         **simulation.coverage,
         **by_horizon,
         **{RANK + name: rank for name, rank in simulation.ranks.items()},
@@ -145,7 +147,8 @@ def inputs_hash(spec: ModelSpec, seed: int) -> str:
 
 def settings_in_words() -> str:
     """How long the fits of a simulation are."""
-    return f"{CHAINS} chains of {TUNE} + {DRAWS} draws, {RANKED} of them ranked"
+    again = ", ".join(f"{accept:g} with warm-up × {longer}" for accept, longer in ATTEMPTS[1:])
+    return f"{CHAINS} chains of {TUNE} + {DRAWS} draws, {RANKED} of them ranked; where transitions diverged, again at target acceptance {again}"
 
 
 def quantities_of(rows: Sequence[Mapping[str, str]]) -> list[str]:

@@ -1,23 +1,23 @@
-"""Skill: does the model beat the outside view, and could one tell?
+r"""Skill: does the model beat the outside view, and could one tell?
 
-Skill is the total weekly event log score over the outside view's. Beside it stands its range when one cluster of rounds at a time is left
-out (from the resumption to the end of its active weeks), as everything hangs on a handful of clusters, and what simulated wars say: the
-threshold for a claim, the power that a perfect model would have had, and how many more resumptions it would take.
+Skill is the total weekly event log score over the outside view's. Beside it stand its range when one cluster of rounds at a time is left out
+(from the resumption to the end of its active weeks), and the single week to which most of it is owed, as everything hangs on a handful of
+weeks.
 
-Simulated wars with fixed parameters: how well skill could be distinguished from luck if the model were perfect, and if it knew nothing.
+It is judged on the weekly forecasts as they were made (Seillier-Moiseiwitsch and Dawid 1993). With :math:`p_t` and :math:`o_t` what the model
+and the outside view gave to a round in week t, each knowing the weeks before it, a record :math:`y_1, y_2, \ldots` has the skill
 
-In a war the outside view's hazard runs with dormancy, and the inside view multiplies it by exp(inside(z_{t−1})), the factors z following
-their stationary process. Two forecasters see the rounds: the outside view alone, and one who also knows the inside view. Skill is the sum
-over weeks of the difference of their log scores.
+.. math:: S(y) = \sum_t y_t \ln\frac{p_t}{o_t} + (1 - y_t) \ln\frac{1 - p_t}{1 - o_t}
 
-- *perfect*: the rounds are drawn from the hazard that the second forecaster knows;
-- *luck*: the rounds are drawn from the outside view's hazard, so that what the second one adds is noise of the model's own size.
+- *luck*: :math:`y_t` drawn with probability :math:`o_t`, so that what the model adds is noise of the size that its own forecasts have;
+- *right*: :math:`y_t` drawn with probability :math:`p_t`: the power is the share of such records whose skill exceeds the threshold.
 
-A claim of skill is made where the sum exceeds a threshold that luck exceeds in at most 5 % of wars, 95 % surely by the binomial
-error of the simulation. Under luck the exponential of the sum is a martingale of mean one, so that no more than 5 % of wars ever exceed
-ln 20 = 3.0 (Ville 1939), however many are simulated: the threshold never needs to be above it.
+No war is simulated and nothing is assumed of how bold a model might have been: one whose forecasts hardly differ from the outside view's
+cannot be told from it, right or not. That other weeks would have led to other forecasts is left out.
 
-Announced meetings, missed rounds and the error of parameters are left out. Nothing is fitted.
+The threshold is what luck exceeds in at most 5 % of records, 95 % surely by the binomial error of the simulation. Under luck exp S is a
+martingale of mean one, so that it never needs to be above ln 20 = 3.0 (Ville 1939). A claim of skill is made where S exceeds it, and would
+without the best single week; so false claims and power are at most those given.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
-from itertools import chain
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -33,20 +33,14 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import beta
 
-from ripeness import names
-from ripeness.evaluation.origins import POPULATIONS, Cluster, find_clusters
+from ripeness.evaluation.origins import ALL, POPULATIONS, Cluster, find_clusters
 from ripeness.evaluation.scores import weekly_skill
 from ripeness.evaluation.unit import WEEK
-from ripeness.model.inside import inside_view, with_inside_view
-from ripeness.model.spec import ModelSpec
-from ripeness.model.terms.factor_paths import heavy_tailed, persistence, simulate_ar1
-from ripeness.model.terms.record import rounds_in_week
 from ripeness.workspace.question import Question
 
 Array = NDArray[np.float64]
-WARS: Final = 1500  # of each kind: luck for the threshold, fresh luck to test it, perfect
-CLUSTERS: Final = 24  # resumptions up to which power is looked at
-LONGEST: Final = 8000  # weeks
+SIMULATED: Final = 40_000  # records of each kind
+LONGEST: Final = 100  # records like the one there is, up to which power is looked at
 POWER: Final = 0.8
 FALSE_CLAIMS: Final = 0.05
 SURELY: Final = 0.95
@@ -54,82 +48,61 @@ VILLE: Final = float(-np.log(FALSE_CLAIMS))
 
 
 @dataclass(frozen=True)
-class Reference:
-    """What simulated wars say of telling skill from luck, by number of clusters (n = 1 first).
+class Simulated:
+    """Skill in records drawn from forecasts as they were made.
 
     Parameters
     ----------
-    wars : int
-        Of each kind.
-    threshold, false_claims, power : ndarray (cluster,)
-        Sum above which skill is claimed; share of fresh lucky wars that exceed it; share of perfect wars that do.
-    luck : ndarray (cluster, war)
-        Sums of lucky wars.
-    gain : ndarray (cluster,)
-        Mean sum of perfect wars.
-    weeks : ndarray (cluster,)
-        Median number of weeks that perfect wars take to see so many clusters.
-    unfinished : ndarray (cluster,)
-        Share of perfect wars that were cut off before.
-    week, mean_at_week, luck_at_week : int, float, float
-        Mean sums of perfect and of lucky wars at the number of weeks that the backtest scored.
+    luck, right : ndarray (record,)
+        With weeks drawn from the reference's forecasts, and from the forecaster's own.
     """
 
-    wars: int
-    threshold: Array
-    false_claims: Array
-    power: Array
     luck: Array
-    gain: Array
-    weeks: Array
-    unfinished: Array
-    week: int
-    mean_at_week: float
-    luck_at_week: float
+    right: Array
 
     @property
-    def needed(self) -> int | None:
-        """The least number of resumptions with which a perfect model is distinguished from luck in four of five wars; None if none is enough."""
-        enough = np.flatnonzero(self.power >= POWER)
-        return int(enough[0]) + 1 if len(enough) else None
+    def threshold(self) -> float:
+        """Skill above which a claim is made."""
+        return threshold(self.luck)
+
+    @property
+    def power(self) -> float:
+        """Share of records drawn from the forecaster's own forecasts that exceed the threshold, in [0, 1]."""
+        return float(np.mean(self.right > self.threshold))
 
 
-def simulate_reference(
-    war: FixedWar, week: int, seed: int, wars: int = WARS, clusters: int = CLUSTERS, longest: int = LONGEST
-) -> Reference:
-    """Play wars of luck, of fresh luck and of a perfect model.
+def simulate_skill(probability: Array, reference: Array, seed: int, simulated: int = SIMULATED) -> Simulated:
+    """Skill in records whose weeks are drawn from the forecasts of either side.
 
     Parameters
     ----------
-    war : FixedWar
-    week : int
-        Number of weeks that the backtest scored.
+    probability, reference : ndarray (week,)
+        Of a round in each week as the forecaster and the reference gave it, in (0, 1).
     seed : int
-    wars, clusters, longest : int
+    simulated : int
+        Records of each kind.
     """
-    first, second, third = np.random.SeedSequence(seed).spawn(3)
-    luck = play_wars(war, wars, clusters, week, longest, False, first)
-    fresh = play_wars(war, wars, clusters, week, longest, False, second)
-    perfect = play_wars(war, wars, clusters, week, longest, True, third)
-    thresholds = np.array([threshold(_finished(luck, n)) for n in range(clusters)])
-    return Reference(
-        wars,
-        thresholds,
-        np.array([np.mean(_finished(fresh, n) > thresholds[n]) for n in range(clusters)]),
-        np.array([np.mean(_finished(perfect, n) > thresholds[n]) for n in range(clusters)]),
-        luck.skill,
-        np.array([_finished(perfect, n).mean() for n in range(clusters)]),
-        np.array([np.nanmedian(perfect.weeks[n]) for n in range(clusters)]),
-        np.isnan(perfect.skill).mean(axis=1),
-        week,
-        float(perfect.at_week.mean()),
-        float(luck.at_week.mean()),
-    )
+    held, silent = np.log(probability / reference), np.log1p(-probability) - np.log1p(-reference)
+    uniform = np.random.default_rng(seed).random((simulated, len(probability)))
+    luck, right = (silent.sum() + (uniform < chance).astype(float) @ (held - silent) for chance in (reference, probability))
+    return Simulated(luck, right)
 
 
-def _finished(played: Played, n: int) -> Array:
-    sums: Array = played.skill[n]
-    return sums[~np.isnan(sums)]
+def longer_records(one: Simulated, seed: int, longest: int = LONGEST) -> Iterator[Simulated]:
+    """Skill in records once, twice, … as long, in which the same weekly forecasts come again with weeks of their own.
+
+    Parameters
+    ----------
+    one : Simulated
+    seed : int
+    longest : int
+    """
+    rng = np.random.default_rng(seed)
+    luck, right = one.luck, one.right
+    yield one
+    for _ in range(1, longest):
+        luck, right = luck + rng.permutation(one.luck), right + rng.permutation(one.right)
+        yield Simulated(luck, right)
 
 
 @dataclass(frozen=True)
@@ -145,15 +118,17 @@ class Skill:
         Total weekly event log score over the outside view's; above zero is better.
     lowest, highest : float or None
         Its range with one cluster at a time left out; None without a cluster.
-    threshold : float or None
-        What it has to exceed for a claim of skill.
+    threshold : float
+        What it has to exceed, with and without its best week, for a claim of skill.
     claimed : {"yes", "no"}
-    by_luck : float or None
-        Share of lucky wars with as many clusters that do as well.
-    power : float or None
-        Share of perfect wars with as many clusters in which skill would be claimed.
-    resumptions_needed, more_needed : int or None
-        For a power of 80 %; and beyond those scored.
+    by_luck : float
+        Share of lucky records that do as well.
+    power : float
+        Share of records drawn from the forecaster's own forecasts that exceed the threshold.
+    best_week : date
+        Sunday of the week to which most of it is owed.
+    best_week_gain, best_week_probability, best_week_outside : float
+        What it adds to the skill, and what forecaster and outside view had given to a round in it.
     """
 
     forecaster: str
@@ -164,12 +139,14 @@ class Skill:
     skill: float
     lowest: float | None
     highest: float | None
-    threshold: float | None
+    threshold: float
     claimed: str
-    by_luck: float | None
-    power: float | None
-    resumptions_needed: int | None
-    more_needed: int | None
+    by_luck: float
+    power: float
+    best_week: date
+    best_week_gain: float
+    best_week_probability: float
+    best_week_outside: float
 
 
 def measure_skill(
@@ -178,7 +155,7 @@ def measure_skill(
     reference_name: str,
     question: Question,
     rounds: Sequence[date],
-    reference: Reference,
+    seed: int,
 ) -> pd.DataFrame:
     """The skill of every forecaster but the outside view, by population.
 
@@ -193,7 +170,7 @@ def measure_skill(
     question : Question
     rounds : sequence of date
         All rounds on record.
-    reference : Reference
+    seed : int
     """
     clusters = find_clusters(rounds, question)
     rows = []
@@ -202,46 +179,55 @@ def measure_skill(
         here = weeks[[population in populations[origin] for origin in weeks["origin"]]]
         if here.empty:
             continue
-        held = list(here.loc[(here["forecaster"] == reference_name) & (here["outcome"] > 0), "target_end_date"])
         for name in dict.fromkeys(here["forecaster"]):
             if name != reference_name:
-                rows.append(asdict(_skill(weekly_skill(here, name, reference_name), held, clusters, question, reference, name, population)))
+                rows.append(asdict(_skill(here, name, reference_name, clusters, question, population, seed)))
     return pd.DataFrame(rows)
 
 
 def _skill(
-    gained: pd.Series[float],
-    days: Sequence[date],
-    clusters: Sequence[Cluster],
-    question: Question,
-    reference: Reference,
-    name: str,
-    population: str,
+    weeks: pd.DataFrame, name: str, reference_name: str, clusters: Sequence[Cluster], question: Question, population: str, seed: int
 ) -> Skill:
-    total = float(gained.sum())
-    seen = [cluster for cluster in clusters if any(cluster.first <= day <= cluster.last + timedelta(days=6) for day in days)]
-    number = len(seen)
+    gained, given = weekly_skill(weeks, name, reference_name), _given(weeks)
+    total, best = float(gained.sum()), int(gained.to_numpy().argmax())
+    own, outside = given[name].to_numpy(float), given[reference_name].to_numpy(float)
+    simulated = simulate_skill(own, outside, seed)
+    limit = simulated.threshold
+    days = _held(weeks, reference_name)
+    seen = _seen(clusters, days)
     without = [total - float(gained[weeks_of(cluster, list(gained.index), question)].sum()) for cluster in seen]
-    place = number - 1 if 1 <= number <= len(reference.threshold) else None
-    lucky = None if place is None else reference.luck[place][~np.isnan(reference.luck[place])]
-    limit = None if place is None else float(reference.threshold[place])
-    needed = reference.needed
     return Skill(
         name,
         population,
         len(gained),
         len(days),
-        number,
+        len(seen),
         total,
         min(without, default=None),
         max(without, default=None),
         limit,
-        "yes" if limit is not None and total > limit else "no",
-        None if lucky is None else float(np.mean(lucky >= total)),
-        None if place is None else float(reference.power[place]),
-        needed,
-        None if needed is None else max(0, needed - number),
+        "yes" if total - max(0.0, float(gained.iloc[best])) > limit else "no",
+        float(np.mean(simulated.luck >= total)),
+        simulated.power,
+        list(gained.index)[best],
+        float(gained.iloc[best]),
+        float(own[best]),
+        float(outside[best]),
     )
+
+
+def _given(weeks: pd.DataFrame) -> pd.DataFrame:
+    """Probability of a round in each week, (week, forecaster)."""
+    return weeks.pivot(index="target_end_date", columns="forecaster", values="probability")
+
+
+def _held(weeks: pd.DataFrame, name: str) -> list[date]:
+    """Sundays of the weeks with a round."""
+    return list(weeks.loc[(weeks["forecaster"] == name) & (weeks["outcome"] > 0), "target_end_date"])
+
+
+def _seen(clusters: Sequence[Cluster], days: Sequence[date]) -> list[Cluster]:
+    return [cluster for cluster in clusters if any(cluster.first <= day <= cluster.last + timedelta(days=6) for day in days)]
 
 
 def weeks_of(cluster: Cluster, sundays: Sequence[date], question: Question) -> list[bool]:
@@ -250,133 +236,64 @@ def weeks_of(cluster: Cluster, sundays: Sequence[date], question: Question) -> l
     return [cluster.first <= sunday and sunday - timedelta(days=6) <= end for sunday in sundays]
 
 
-def power_table(reference: Reference) -> pd.DataFrame:
-    """What simulated wars say, by number of resumptions.
+def power_table(
+    scored: pd.DataFrame, name: str, reference_name: str, skill: pd.DataFrame, seed: int, longest: int = LONGEST
+) -> pd.DataFrame:
+    """Power in longer records of the same forecasts, up to that of `POWER`.
+
+    Parameters
+    ----------
+    scored : DataFrame (row)
+        As for `measure_skill`.
+    name, reference_name : str
+    skill : DataFrame (row)
+        What `measure_skill` gave.
+    seed : int
+    longest : int
+        Times as long as the record there is.
 
     Returns
     -------
-    DataFrame (cluster)
-        resumptions, threshold, false_claims, power, mean_skill_of_a_perfect_model, median_weeks, unfinished, wars.
+    DataFrame (length)
+        forecaster, records (so many times the record), weeks, resumptions, threshold, power, mean_skill_if_right, simulated.
     """
-    return pd.DataFrame(
-        {
-            "resumptions": np.arange(1, len(reference.threshold) + 1),
-            "threshold": reference.threshold,
-            "false_claims": reference.false_claims,
-            "power": reference.power,
-            "mean_skill_of_a_perfect_model": reference.gain,
-            "median_weeks": reference.weeks,
-            "unfinished": reference.unfinished,
-            "wars": reference.wars,
-        }
-    )
-
-
-@dataclass(frozen=True)
-class FixedWar:
-    """Parameters of a war.
-
-    Parameters
-    ----------
-    spec : ModelSpec
-        Whose factors and conditions they are.
-    outside : ndarray (dormancy,)
-        Log weekly hazard at d = 1, 2, …; longer dormancies count as the last.
-    means : mapping of ndarray
-        By the names of the posterior: weight (effect,), intercept_open (condition,) and half_life (factor,).
-    start : int
-        Weeks since the last round in the first week.
-    """
-
-    spec: ModelSpec
-    outside: Array
-    means: Mapping[str, Array]
-    start: int
-
-    @property
-    def active_weeks(self) -> int:
-        """Weeks after a round in which talks are active."""
-        return self.spec.workspace.question.active_weeks
-
-    def inside(self, wars: int, rng: np.random.Generator) -> Iterator[Array]:
-        """Log multiplier of the inside view, conjunctive, week by week: (war,)."""
-        spec, phi = self.spec, persistence(self.means["half_life"])
-        draws = {name: values[None] for name, values in self.means.items()}
-        start = rng.normal(size=(wars, len(phi)))
-        onward = simulate_ar1(start, phi, heavy_tailed(spec), spec.priors.files.factor_tails, rng)
-        draws = with_inside_view(spec, names.CONJUNCTIVE, draws, start.T[None])
-        for z in chain([start], onward):
-            yield inside_view(spec, names.CONJUNCTIVE, draws, z.T[None])[0]  # the wars stand where weeks do
-
-
-@dataclass(frozen=True)
-class Played:
-    """Skill in simulated wars.
-
-    Parameters
-    ----------
-    skill : ndarray (cluster, war)
-        Sum up to the first dormant week after the n-th cluster of rounds; NaN where the war was cut off before.
-    weeks : ndarray (cluster, war)
-        Weeks until then.
-    at_week : ndarray (war,)
-        Sum at the week asked for.
-    """
-
-    skill: Array
-    weeks: Array
-    at_week: Array
-
-
-def play_wars(war: FixedWar, wars: int, clusters: int, week: int, longest: int, perfect: bool, seed: np.random.SeedSequence) -> Played:
-    """Play wars until each has seen so many clusters of rounds.
-
-    Parameters
-    ----------
-    war : FixedWar
-    wars, clusters : int
-    week : int
-        A number of weeks at which the sum is wanted, too.
-    longest : int
-        Weeks after which wars are cut off.
-    perfect : bool
-        Whether rounds follow the inside view; if not they follow the outside view alone.
-    seed : SeedSequence
-    """
-    rng = np.random.default_rng(seed)
-    skill, weeks = np.full((clusters, wars), np.nan), np.full((clusters, wars), np.nan)
-    at_week = np.full(wars, np.nan)
-    total, dormancy = np.zeros(wars), np.full(wars, war.start)
-    begun, ended = np.zeros(wars, dtype=np.intp), np.zeros(wars, dtype=np.intp)
-    paths = war.inside(wars, rng)
-    for t in range(1, longest + 1):
-        base = np.exp(war.outside[np.minimum(dormancy, len(war.outside)) - 1])
-        hazard = base * np.exp(next(paths))
-        rounds, after = rounds_in_week(hazard if perfect else base, dormancy, rng)
-        held = rounds > 0
-        total += np.where(held, np.log(np.expm1(-hazard) / np.expm1(-base)), base - hazard)
-        begun += held & (dormancy > war.active_weeks)
-        dormancy = after
-        over = np.flatnonzero((dormancy == war.active_weeks + 1) & (ended < begun))
-        ended[over] = begun[over]
-        here = over[ended[over] <= clusters]
-        skill[ended[here] - 1, here], weeks[ended[here] - 1, here] = total[here], t
-        if t == week:
-            at_week[:] = total
-        if t >= week and not np.isnan(skill[-1]).any():
+    given = _given(scored[scored["question"] == WEEK])
+    own = skill[(skill["forecaster"] == name) & (skill["population"] == ALL)].iloc[0]
+    one = simulate_skill(given[name].to_numpy(float), given[reference_name].to_numpy(float), seed)
+    rows = []
+    for records, simulated in enumerate(longer_records(one, seed, longest), start=1):
+        rows.append(
+            {
+                "forecaster": name,
+                "records": records,
+                "weeks": records * int(own["weeks"]),
+                "resumptions": records * int(own["resumptions"]),
+                "threshold": simulated.threshold,
+                "power": simulated.power,
+                "mean_skill_if_right": float(simulated.right.mean()),
+                "simulated": len(simulated.luck),
+            }
+        )
+        if simulated.power >= POWER:
             break
-    return Played(skill, weeks, at_week)
+    return pd.DataFrame(rows)
 
 
 def threshold(luck: Array) -> float:
-    """The sum that luck exceeds in at most 5 % of wars, 95 % surely; at least 0, as less is no skill, and at most ln 20.
+    """The sum that luck exceeds in at most 5 % of records, 95 % surely; at least 0, as less is no skill, and at most ln 20.
 
     Parameters
     ----------
-    luck : ndarray (war,)
-        Sums of wars in which the forecaster knew nothing, at least 59 of them.
+    luck : ndarray (record,)
+        Skill in records in which the forecaster knew nothing, at least 59 of them.
     """
-    ordered, wars = np.sort(luck), len(luck)
-    exceeding = np.arange(wars)  # so many sums lie above the one that stands there from the top
-    surely = np.flatnonzero(beta.ppf(SURELY, exceeding + 1, wars - exceeding) <= FALSE_CLAIMS)
-    return float(np.clip(ordered[wars - 1 - surely[-1]], 0.0, VILLE)) if len(surely) else VILLE
+    exceeding = _surely(len(luck))
+    return VILLE if exceeding is None else float(np.clip(np.sort(luck)[len(luck) - 1 - exceeding], 0.0, VILLE))
+
+
+@lru_cache(maxsize=8)
+def _surely(simulated: int) -> int | None:
+    """The largest number of records out of so many whose true share is surely at most that of false claims."""
+    exceeding = np.arange(simulated)  # so many sums lie above the one that stands there from the top
+    surely = np.flatnonzero(beta.ppf(SURELY, exceeding + 1, simulated - exceeding) <= FALSE_CLAIMS)
+    return int(surely[-1]) if len(surely) else None

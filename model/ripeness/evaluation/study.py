@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date
 from importlib.metadata import version
@@ -21,7 +20,6 @@ from ripeness.elicitation.elicited import Priors
 from ripeness.evaluation import at_origin, baselines, origins, unit
 from ripeness.evaluation.at_origin import KHAT, PATTERNS, RECORD, AtOrigin, Task, Which
 from ripeness.evaluation.backtest import (
-    CORES,
     FINAL_FITS,
     FOLDER,
     VINTAGES,
@@ -37,18 +35,14 @@ from ripeness.evaluation.backtest import (
 from ripeness.evaluation.origins import AS_OF, FINAL, backtest_origins, is_recorded, populations_of, spread_evenly, with_outcomes
 from ripeness.evaluation.published import ABOUT, FORECASTS, GAP, LFO, SCORES, SKILL, SKILL_POWER, STUDIES, WEEKLY
 from ripeness.evaluation.scores import happened, leave_future_out, score_populations, score_rows, vintage_gap
-from ripeness.evaluation.skill import FixedWar, measure_skill, power_table, simulate_reference
+from ripeness.evaluation.skill import measure_skill, power_table
 from ripeness.evaluation.unit import BLOCK_WEEKS, WEEK
-from ripeness.model.build import without_weeks
-from ripeness.model.spec import build_spec
-from ripeness.model.terms.outside import outside_basis
 from ripeness.workspace import FitSettings, Workspace
 
 Array = NDArray[np.float64]
 QUICK: Final = 12  # origins
 VERSIONED: Final = ("nutpie", "numba", "arviz", "scoringrules", "preliz", "numpy", "scipy", "pandas", "xarray")
 MAKERS: Final = (at_origin, baselines, origins, unit)  # of this room: what forecasts are made by
-OUTSIDE_WEEKS: Final = 600  # dormancies beyond count as this one
 KEPT: Final = (
     "question",
     "origin",
@@ -197,21 +191,11 @@ def assess(study: Study, tasks: Mapping[str, Sequence[Task]]) -> dict[str, pd.Da
     as_of = scored[scored["vintage"] == AS_OF]
     scores, weekly = score_populations(as_of, populations)
     rounds = study.store.as_of(study.store.default_origin()).rounds()
-    scored_weeks = as_of.loc[as_of["question"] == WEEK, "target_end_date"].nunique()
     tables = {FORECASTS: _kept(forecasts, scored, populations), SCORES: scores, WEEKLY: weekly}
     if FINAL in study.vintages:
         tables[GAP] = vintage_gap(scored)
-    powers = []
-    readings = {name: reading for name, _, reading in names.FITS if name in names.HEADLINE_FITS}
-    with ThreadPoolExecutor(CORES) as pool:  # loops over arrays let go of Python's lock
-        references = list(
-            pool.map(lambda name: simulate_reference(fixed_war(study, tasks[AS_OF], name), scored_weeks, study.seed), readings)
-        )
-    for (name, reading), reference in zip(readings.items(), references, strict=True):
-        powers.append(power_table(reference).assign(reading=reading))
-        if name == names.HEADLINE_FITS[0]:
-            tables[SKILL] = measure_skill(as_of, populations, names.OUTSIDE, question, rounds, reference)
-    tables[SKILL_POWER] = pd.concat(powers, ignore_index=True)
+    tables[SKILL] = measure_skill(as_of, populations, names.OUTSIDE, question, rounds, study.seed)
+    tables[SKILL_POWER] = power_table(as_of, names.MIXTURE, names.OUTSIDE, tables[SKILL], study.seed)
     tables[LFO] = _leave_future_out(study, tasks[AS_OF], as_of)
     return tables
 
@@ -229,15 +213,6 @@ def _kept(forecasts: pd.DataFrame, scored: pd.DataFrame, populations: Mapping[da
     kept = joined[(joined["question"] != WEEK) | joined["outcome"].notna()]
     kept = kept.assign(population=["; ".join(populations[origin][1:]) for origin in kept["origin"]])
     return kept[list(KEPT)]
-
-
-def fixed_war(study: Study, tasks: Sequence[Task], fit: str) -> FixedWar:
-    """The war of the simulations: the posterior means of a fit at the last origin, beginning as dormant as talks were at the first."""
-    spec, _ = build_spec(study.workspace, tasks[-1].vintage, study.priors)
-    arrays, first = read_arrays(study.folder, AS_OF, tasks[-1].vintage.origin), tasks[0].vintage
-    means = {name: arrays[f"{fit}.{name}"] for name in without_weeks(names.CONJUNCTIVE) if f"{fit}.{name}" in arrays}
-    outside = means["outside_knots"] @ outside_basis(spec, OUTSIDE_WEEKS).T
-    return FixedWar(spec, outside, means, weeks_between(first.rounds()[-1], first.origin) + 1)
 
 
 def _leave_future_out(study: Study, tasks: Sequence[Task], scored: pd.DataFrame) -> pd.DataFrame:

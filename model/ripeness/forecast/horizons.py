@@ -5,6 +5,10 @@ No events need simulating: with dormancy running on, the probability of silence 
 .. math:: P_s = 1 - \sum_d \pi_s(d)\; \mathbb E_{\text{paths}}\Big[\exp\Big(-\sum_t \lambda_t(d + t)\Big)\Big]
 
 The probability is the mean of P_s, its interval the 5–95 % range of P_s after the noise of finitely many paths is taken out.
+
+A sustained process is counted in simulated futures, few of each draw: most shares are 0, and however far they are drawn together they do not
+have the shape of P_s. So P_s is taken to be logit-normal over the draws, as the random intercept of a binomial model is (Williams 1982), with the
+mean of the shares and their variance less that of their noise.
 """
 
 from __future__ import annotations
@@ -13,13 +17,20 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import brentq
+from scipy.special import expit, ndtri
 
 from ripeness.forecast.ahead import Ahead
+from ripeness.forecast.simulate import simulate_rounds, sustained_process
 from ripeness.kernels.compilation import compiled
 from ripeness.kernels.exponential import exponential
 from ripeness.kernels.reductions import dot
+from ripeness.model.spec import ModelSpec
+from ripeness.workspace.question import Question
 
 Array = NDArray[np.float64]
+NODES = 64  # of the quadrature
+WIDEST, LOCATIONS = 10.0, (-200.0, 200.0)  # on the logit scale
 
 
 @dataclass(frozen=True)
@@ -58,6 +69,17 @@ def forecast_probabilities(ahead: Ahead) -> Probabilities:
     hazard = 1.0 - survival[:, 1:] / np.maximum(survival[:, :-1], np.finfo(float).tiny)  # 1 once silence is impossible
     within, variance = 1.0 - silent.mean(axis=1), _variance_of_mean(silent)
     return Probabilities(within, variance, 1.0 - by_week, hazard, lift.mean(axis=1), 1.0 - level)
+
+
+def usual_multiplier(spec: ModelSpec, inside: Array) -> Array:
+    """Mean of the inside view's multiplier over the weeks at risk on record: (draw,), from its log (draw, week)."""
+    return np.asarray(np.exp(inside[:, spec.panel.record.start - 1 : len(spec.panel.weeks) - 1]).mean(axis=1), dtype=float)
+
+
+def within_at(ahead: Ahead, multiplier: Array) -> Array:
+    """Probability of at least one round within each horizon with the inside view's multiplier (draw,) held: (draw, horizon)."""
+    held = np.broadcast_to(multiplier[:, None, None], (len(multiplier), 1, len(ahead.weeks)))
+    return np.asarray(1.0 - survival_ahead(ahead, np.ascontiguousarray(held), ahead.horizon_share)[0][:, 0])
 
 
 def survival_ahead(ahead: Ahead, lift: Array, horizon_share: Array) -> tuple[Array, Array, Array]:
@@ -154,3 +176,80 @@ def without_path_noise(within: Array, path_variance: Array) -> Array:
     variance = within.var(axis=0)
     kept = np.sqrt(np.clip(1.0 - path_variance.mean(axis=0) / np.maximum(variance, 1e-300), 0.0, 1.0))
     return np.clip(mean + (within - mean) * kept, 0.0, 1.0)
+
+
+def sustained_probabilities(ahead: Ahead, question: Question, seed: np.random.SeedSequence, futures: int) -> tuple[Array, Array]:
+    """Probability of a sustained process within each horizon, by simulation.
+
+    Parameters
+    ----------
+    ahead : Ahead
+    question : Question
+    seed : SeedSequence
+    futures : int
+        Simulated of each draw.
+
+    Returns
+    -------
+    tuple of ndarray
+        Share of the futures that have one, and P_s without their noise (`without_binomial_noise`): (draw, horizon) each, in [0, 1].
+    """
+    rounds, available = simulate_rounds(ahead, seed, futures), ahead.inside.shape[1]
+    # futures along one pair of antithetic paths are not independent of each other, those of different pairs are
+    pair = np.arange(futures) % available % max(available // 2, 1) if available > 2 else np.arange(futures)
+    groups = [rounds[:, pair == one] for one in range(pair.max() + 1)]
+    shares = np.stack([sustained_process(own, ahead.horizon_share, question.sustained_rounds, question.sustained_weeks) for own in groups])
+    weights = np.array([own.shape[1] for own in groups]) / futures
+    mean = np.tensordot(weights, shares, axes=1)
+    if len(groups) < 2:
+        return mean, mean
+    noise = np.tensordot(weights, (shares - mean) ** 2, axes=1) / (len(groups) - 1)
+    return mean, without_binomial_noise(mean, noise)
+
+
+def without_binomial_noise(shares: Array, variance: Array) -> Array:
+    """P_s of which only noisy shares of a few futures are known: (draw, horizon), in [0, 1].
+
+    Quantiles of the logit-normal distribution with the mean of the shares and their variance less that of the noise, in the order of the shares;
+    the mean where there is no more variance than noise.
+
+    Parameters
+    ----------
+    shares : ndarray (draw, horizon)
+        In [0, 1].
+    variance : ndarray (draw, horizon)
+        Of each share from the finite number of futures.
+    """
+    result = np.empty_like(shares)
+    normal = ndtri((np.arange(len(shares)) + 0.5) / len(shares))
+    for h, own in enumerate(shares.T):
+        mean, spread = own.mean(), own.var() - variance[:, h].mean()
+        if spread <= 0.0 or not 0.0 < mean < 1.0:
+            result[:, h] = mean
+            continue
+        mu, sigma = logit_normal(float(mean), float(spread))
+        result[np.argsort(own, kind="stable"), h] = expit(mu + sigma * normal)
+    return result
+
+
+def logit_normal(mean: float, variance: float) -> tuple[float, float]:
+    """Location and scale, on the logit scale, of the logit-normal distribution with this mean and variance, by Gauss-Hermite quadrature.
+
+    Parameters
+    ----------
+    mean : float
+        In (0, 1).
+    variance : float
+        Above 0; the widest scale, `WIDEST`, is returned where even that has less.
+    """
+    nodes, weights = np.polynomial.hermite_e.hermegauss(NODES)
+    weights = weights / weights.sum()
+
+    def location(sigma: float) -> float:
+        return float(brentq(lambda mu: weights @ expit(mu + sigma * nodes) - mean, *LOCATIONS))
+
+    def excess(sigma: float) -> float:
+        return float(weights @ expit(location(sigma) + sigma * nodes) ** 2) - mean**2 - variance
+
+    sigma = WIDEST if excess(WIDEST) <= 0.0 else float(brentq(excess, 1e-6, WIDEST))
+    return location(sigma), sigma

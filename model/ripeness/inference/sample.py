@@ -38,6 +38,7 @@ def sample_posterior(
     draws_factor: int = 1,
     cores: int = CORES,
     sampler: Sampler = COMPILED,
+    target_accept: float = TARGET_ACCEPT,
 ) -> xr.DataTree:
     """Draw from the posterior.
 
@@ -56,6 +57,8 @@ def sample_posterior(
     sampler : {"compiled", "nutpie", "pymc"}
         NUTS of nutpie on the compiled density, of nutpie on the PyMC graph, or of PyMC on that graph. The last two sample terms without
         kernels too.
+    target_accept : float
+        Mean acceptance that NUTS aims at in warm-up, in (0, 1): the higher, the smaller its steps.
 
     Returns
     -------
@@ -71,13 +74,13 @@ def sample_posterior(
     if sampler != COMPILED:
         from ripeness.inference.graph import sample_graph
 
-        return sample_graph(spec, variant, reading, sampler, seed, target_accept=TARGET_ACCEPT, **size)
+        return sample_graph(spec, variant, reading, sampler, seed, target_accept=target_accept, **size)
     coordinates, program = build_coordinates(spec, variant, reading), program_of(spec, variant, reading)
     data = build_data(spec, variant, reading, coordinates)
     sampled: xr.DataTree = nutpie.sample(
         as_nutpie_model(program, data, coordinates),
         seed=seed,
-        target_accept=TARGET_ACCEPT,
+        target_accept=target_accept,
         save_warmup=False,
         progress_bar=False,
         **size,

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from ripeness.evaluation.published import EVEN_BRIER
 from ripeness.report.drawing import FAINT, MAIN, PAPER, SECOND, WARN, WIDE, both_widths, chart, date_axis, dates_of, percent_axis
 from ripeness.report.sentences import count, day, join, percent, sentence
 
@@ -55,6 +56,13 @@ def record_sentences(record: Mapping[str, Any]) -> list[str]:
             f"{sentence(count(hindsight['issued'], 'forecast'))} in hindsight, with an origin before the essay or with data beyond the "
             f"origin at hand when issued: {_fates(hindsight)}. They are no proof of foresight and are scored apart."
         )
+    worse = [row for row in record["scores"] if row["brier"] > EVEN_BRIER]
+    if worse:
+        named = [
+            f"{row['horizon_weeks']} weeks, {row['question'].replace('_', ' ')}, {ISSUED[row['issued']]} ({row['brier']:.3f})"
+            for row in worse
+        ]
+        found.append(f"Always saying 50\u00a0% would have scored better (Brier {EVEN_BRIER:.3f}) than these: {'; '.join(named)}.")
     due = ahead["due"] + hindsight["due"]
     if due:
         found.append(

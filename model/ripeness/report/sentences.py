@@ -220,10 +220,15 @@ def why(row: Mapping[str, Any]) -> str:
     inside, level = row.get("inside_multiplier"), row.get("level_only")
     if inside is None or level is None:
         return text + "."
-    text += f". In the fits that weigh the factors too the base rate comes out at {percent(level, error)}, and the factors as they stand "
-    if abs(inside - 1) < 0.05:
-        return text + f"leave it about where it was (× {number(inside)})."
-    return text + f"{'raise' if inside > 1 else 'lower'} it (× {number(inside)})."
+    text += f". In the fits that weigh the factors too the base rate comes out at {percent(level, error)}, and the factors "
+    verb = "leave it about where it was" if abs(inside - 1) < 0.05 else f"{'raise' if inside > 1 else 'lower'} it"
+    usual, now = row.get("usual_multiplier"), row.get("now_multiplier")
+    if usual is None or now is None:
+        return text + f"{verb} (× {number(inside)})."
+    return (
+        text
+        + f"{verb} (× {number(inside)}): × {number(usual)} as they have been in this war on average, × {number(now)} as they stand now."
+    )
 
 
 def change(summary: Mapping[str, Any], row: Mapping[str, Any]) -> str:

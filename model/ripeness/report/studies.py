@@ -88,6 +88,7 @@ def read_studies(reports: Path, headline_weeks: int) -> dict[str, Any]:
             "about": about,
             "sentences": published.all_sentences(folder, headline_weeks),
             "verdict": published.verdict_sentence(folder),
+            "even_odds": published.even_odds_sentence(folder),
             "forecasts": published.read_rows(folder, published.FORECASTS),
             "scores": published.read_rows(folder, published.SCORES),
             "weekly": published.read_rows(folder, published.WEEKLY),
@@ -124,7 +125,7 @@ def trust_section(studies: Mapping[str, Any], headline_weeks: int, subjects: Sub
     if BACKTEST in studies:
         found = studies[BACKTEST]
         shown[BACKTEST] = {
-            **{name: found[name] for name in ("about", "sentences", "verdict")},
+            **{name: found[name] for name in ("about", "sentences", "verdict", "even_odds")},
             "figure": both_widths("backtest", " ".join(found["sentences"]), lambda w: plot_backtest(found["forecasts"], headline_weeks, w)),
             "horizons": sorted({int(row["horizon_weeks"]) for row in found["scores"]}),
             "rows": score_table(found["scores"], found["weekly"], origins.ALL),
@@ -319,8 +320,10 @@ def sbc_sentences(rows: Sequence[Row], notes: Mapping[str, Any]) -> list[str]:
         if adjusted > SIZE
         else f"the ranks of {smallest['quantity']} depart from uniformity (p = {adjusted:.2g} after Holm's correction for {len(rows)} quantities)"
     )
+    diverged = notes.get("right", {}).get("diverged")
+    of_these = f", {diverged} of them ({percent(diverged / simulations)} of all) with divergent transitions" if diverged else ""
     found = [
-        f"In {simulations} wars simulated from the priors, {outcome}. {failed} of the short fits failed their gate; they were counted in."
+        f"In {simulations} wars simulated from the priors, {outcome}. {failed} of the short fits failed their gate{of_these}; they were counted in."
     ]
     wrong = notes.get("wrong")
     if wrong:

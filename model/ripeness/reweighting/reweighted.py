@@ -22,7 +22,7 @@ from ripeness.data.vintages import Vintage
 from ripeness.elicitation.elicited import elicit_quantiles
 from ripeness.forecast.ahead import Ahead, build_ahead
 from ripeness.forecast.dormancy import Silence, dormancy_in_week, silence_of_record
-from ripeness.forecast.horizons import Probabilities, forecast_probabilities
+from ripeness.forecast.horizons import Probabilities, forecast_probabilities, usual_multiplier
 from ripeness.model.build import without_weeks
 from ripeness.model.inside import inside_view
 from ripeness.model.spec import ModelSpec, Variant
@@ -36,6 +36,7 @@ Array = NDArray[np.float64]
 STORED_DRAWS = 1000
 Index = NDArray[np.int64]
 COVERAGE = "coverage.csv"
+USUAL = "usual_multiplier"
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class StoredFit:
     variant, reading : str
     window : Window
     draws : dict of ndarray (draw, …)
-        By the names of the posterior; `path` (draw, factor, week) from week `window.stored` on.
+        By the names of the posterior; `path` (draw, factor, week) from week `window.stored` on; `usual_multiplier` (draw,) of the inside view.
     state : ndarray (draw, state)
         Dormancy in week `window.first`.
     within : ndarray (draw, horizon)
@@ -124,6 +125,7 @@ def store_fit(
     draws = {name: values for name, values in some.items() if name in stored}
     if variant != names.OUTSIDE:
         draws["path"] = np.ascontiguousarray(some["path"][:, :, window.stored :])
+        draws[USUAL] = usual_multiplier(spec, some["inside"])
     return StoredFit(variant, reading, window, draws, state, within[chosen], anchors, min(1.0, effective / len(chosen)))
 
 

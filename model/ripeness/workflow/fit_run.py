@@ -19,9 +19,8 @@ from ripeness import names
 from ripeness.data.vintages import Vintage
 from ripeness.elicitation.elicited import Priors
 from ripeness.forecast.ahead import Ahead, build_ahead
-from ripeness.forecast.horizons import Probabilities, forecast_probabilities, without_path_noise
+from ripeness.forecast.horizons import Probabilities, forecast_probabilities, sustained_probabilities, usual_multiplier, without_path_noise
 from ripeness.forecast.prior_predictive import sample_prior
-from ripeness.forecast.simulate import simulate_rounds, sustained_process
 from ripeness.inference.gate import judge_fit
 from ripeness.inference.inference_data import build_groups
 from ripeness.inference.sample import CORES, flatten_draws, sample_posterior
@@ -102,14 +101,14 @@ def _fit(
         shape = (shape[0], sampled["posterior"].sizes[names.DRAW])
     within = without_path_noise(probabilities.within, probabilities.path_variance).reshape(*shape, -1)
     question = spec.workspace.question
-    rounds = simulate_rounds(ahead, events, settings.future_paths)
-    counted = sustained_process(rounds, ahead.horizon_share, question.sustained_rounds, question.sustained_weeks)
-    # a share of few simulated futures: its binomial noise is taken out like that of the paths
-    sustained = without_path_noise(counted, counted * (1.0 - counted) / (rounds.shape[1] - 1)).reshape(*shape, -1)
+    counted, sustained = (values.reshape(*shape, -1) for values in sustained_probabilities(ahead, question, events, settings.future_paths))
     prior = sample_prior(spec, reading, variant, PRIOR_DRAWS, prior_seed)  # type: ignore[arg-type]
     groups = build_groups(spec, variant, reading, sampled, prior, predictive)  # type: ignore[arg-type]
     base = _for_updates(spec, vintage, (name, variant, reading), sampled, probabilities.within.reshape(within.shape), horizon)
-    return Fitted(name, variant, reading, groups, verdict, attempt, ahead, probabilities, within, sustained, base)
+    usual = (
+        None if variant == names.OUTSIDE else usual_multiplier(spec, flatten_draws(sampled["posterior"].to_dataset()[["inside"]])["inside"])
+    )
+    return Fitted(name, variant, reading, groups, verdict, attempt, ahead, probabilities, within, sustained, counted, usual, base)
 
 
 def _for_updates(

@@ -61,7 +61,11 @@ class Fitted:
     ahead : Ahead
     probabilities : Probabilities
     within, sustained : ndarray (chain, draw, horizon)
-        P of a round with path noise taken out, and P of a sustained process.
+        P of a round with path noise taken out, and P of a sustained process without that of its futures.
+    counted : ndarray (chain, draw, horizon)
+        Share of a draw's futures with a sustained process.
+    usual : ndarray (draw,) or None
+        Mean of the inside view's multiplier over the weeks on record; None of the outside variant.
     base : StoredFit
         What is kept of it for updates.
     """
@@ -76,6 +80,8 @@ class Fitted:
     probabilities: Probabilities
     within: Array
     sustained: Array
+    counted: Array
+    usual: Array | None
     base: StoredFit
 
     def answer(self, question: str) -> Answer:
@@ -83,8 +89,9 @@ class Fitted:
         import arviz as az
 
         values: Array = getattr(self, question)
-        by_chain = xr.Dataset({question: ((names.CHAIN, names.DRAW, names.HORIZON), values)})
-        return Answer(values.reshape(-1, values.shape[-1]), values.mean(axis=(0, 1)), az.mcse(by_chain)[question].values)
+        seen = self.counted if question == names.SUSTAINED else values  # the noise of futures is part of the error of their mean
+        by_chain = xr.Dataset({question: ((names.CHAIN, names.DRAW, names.HORIZON), seen)})
+        return Answer(values.reshape(-1, values.shape[-1]), seen.mean(axis=(0, 1)), az.mcse(by_chain)[question].values)
 
 
 @dataclass(frozen=True)

@@ -22,13 +22,12 @@ from ripeness.calendar import to_datetime64
 from ripeness.data.quality import Flag, flag_vintage
 from ripeness.data.vintages import Vintage
 from ripeness.forecast.ahead import Ahead
-from ripeness.forecast.horizons import Probabilities, without_path_noise
-from ripeness.forecast.simulate import simulate_rounds, sustained_process
+from ripeness.forecast.horizons import Probabilities, sustained_probabilities, without_path_noise
 from ripeness.inference.checks import CHECK, flag_errors
 from ripeness.model.spec import ModelSpec
 from ripeness.model.terms.announcements import Announcement
 from ripeness.reweighting.refusals import beyond_window, untrustworthy
-from ripeness.reweighting.reweighted import StoredFit, look_ahead, update_fit
+from ripeness.reweighting.reweighted import USUAL, StoredFit, look_ahead, update_fit
 from ripeness.reweighting.stored import CORES, Base, base_spec
 from ripeness.reweighting.weights import Weights, choose_by_weight, weighted_mean
 from ripeness.reweighting.window import Window, rows_by_factor
@@ -69,6 +68,11 @@ class Reweighted:
     ahead: Ahead
     probabilities: Probabilities
     answers: Mapping[str, Answer]
+
+    @property
+    def usual(self) -> Array | None:
+        """Mean of the inside view's multiplier over the weeks on record at the fit, (draw,); None of the outside variant."""
+        return self.draws.get(USUAL)
 
     def answer(self, question: str) -> Answer:
         """What the fit says of a round within each horizon ("within"), or of a sustained process ("sustained")."""
@@ -182,10 +186,7 @@ def _reweight(
 
 
 def _sustained(spec: ModelSpec, ahead: Ahead, weights: Weights, seed: np.random.SeedSequence) -> Answer:
-    question = spec.workspace.question
-    rounds = simulate_rounds(ahead, seed, FUTURES)
-    counted = sustained_process(rounds, ahead.horizon_share, question.sustained_rounds, question.sustained_weeks)
-    draws = without_path_noise(counted, counted * (1.0 - counted) / (FUTURES - 1))
+    counted, draws = sustained_probabilities(ahead, spec.workspace.question, seed, FUTURES)
     return Answer(draws, counted.mean(axis=0), np.sqrt(counted.var(axis=0) / weights.effective))
 
 

@@ -181,6 +181,7 @@ def _sbc_notes(found: dict[str, list[dict[str, Any]]], rows: list[dict[str, str]
             notes[model] = {
                 "simulations": tested[0]["simulations"],
                 "failed_fits": tested[0]["failed_fits"],
+                "diverged": published.count_failures(rows, model).get("divergences", 0),
                 "quantities": len(tested),
                 "rejected": len(rejected),
                 "which": rejected,

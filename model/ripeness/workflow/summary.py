@@ -13,7 +13,7 @@ from ripeness import names
 from ripeness.data.vintages import Vintage
 from ripeness.essay import Claims
 from ripeness.forecast.ahead import Ahead
-from ripeness.forecast.horizons import Probabilities
+from ripeness.forecast.horizons import Probabilities, within_at
 from ripeness.model.spec import ModelSpec
 from ripeness.model.terms.announcements import Announcement
 from ripeness.workflow.new_run import Answer
@@ -160,6 +160,10 @@ class WithForecast(Protocol):
     def probabilities(self) -> Probabilities:
         """Probabilities of a round, draw by draw."""
 
+    @property
+    def usual(self) -> Array | None:
+        """Mean of the inside view's multiplier over the weeks on record, (draw,); None where there is no inside view."""
+
     def answer(self, question: str) -> Answer:
         """What it says of a question."""
 
@@ -173,6 +177,9 @@ def missed_round(fits: Sequence[WithForecast]) -> float:
 def forecast_rows(spec: ModelSpec, fits: Mapping[str, WithForecast], sources: Sequence[tuple[str, Sequence[str]]]) -> list[dict[str, Any]]:
     """A row for each question, source and horizon.
 
+    What the inside view does, `inside_multiplier`, is split into what it has been in this war on average (the probability with its multiplier
+    held at its mean over the weeks on record, over that with a multiplier of 1) and what it is now and ahead (the forecast over the former).
+
     Parameters
     ----------
     spec : ModelSpec
@@ -183,6 +190,7 @@ def forecast_rows(spec: ModelSpec, fits: Mapping[str, WithForecast], sources: Se
     """
     question, origin = spec.workspace.question, spec.panel.origin
     rows = []
+    held = {name: within_at(fit.ahead, fit.usual).mean(axis=0) for name, fit in fits.items() if fit.usual is not None}
     for asked, attribute in ((question.id, "within"), (names.SUSTAINED, "sustained")):
         answers = {name: fit.answer(attribute) for name, fit in fits.items()}
         for source, mixed in sources:
@@ -191,6 +199,7 @@ def forecast_rows(spec: ModelSpec, fits: Mapping[str, WithForecast], sources: Se
                 draws = np.concatenate([answer.draws[:, h] for answer in own])
                 mean = float(np.mean([answer.mean[h] for answer in own]))
                 level = np.mean([fits[name].probabilities.level_only[:, h].mean() for name in mixed])
+                usual = float(np.mean([held[name][h] for name in mixed])) if all(name in held for name in mixed) else None
                 inside = source != names.OUTSIDE and attribute == "within"
                 rows.append(
                     {
@@ -205,6 +214,8 @@ def forecast_rows(spec: ModelSpec, fits: Mapping[str, WithForecast], sources: Se
                         "outside_view": float(answers[names.OUTSIDE].mean[h]),
                         "level_only": float(level) if inside else None,
                         "inside_multiplier": mean / float(level) if inside else None,
+                        "usual_multiplier": usual / float(level) if inside and usual is not None else None,
+                        "now_multiplier": mean / usual if inside and usual is not None else None,
                     }
                 )
     return rows
