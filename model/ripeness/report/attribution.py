@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
-from math import hypot, log
+from math import hypot, inf, log
 from textwrap import fill
 from typing import Any, Final
 
 from matplotlib.figure import Figure
+from scipy.special import stdtrit
 
 from ripeness.report.drawing import FAINT, GRID, INK, MAIN, SECOND, WIDE, both_widths, chart, label_rows, write_text
 from ripeness.report.sentences import (
@@ -88,6 +89,7 @@ def news_section(news: Json) -> dict[str, Any]:
         "sentences": sentences,
         "figure": both_widths("news", " ".join(sentences), lambda width: plot_news(news, width)) if news["lines"] else None,
         "rows": rows,
+        "orders": orders_sentence(news),
         "total": hundredths(news["total_points"]),
         "residual": hundredths(news["residual_points"]),
     }
@@ -141,6 +143,17 @@ def news_sentences(news: Json) -> list[str]:
     return found
 
 
+def orders_sentence(news: Json) -> str:
+    """Whether lines are exact means over all orders of the causes, or over how many."""
+    drawn = [line["pairs"] for line in news["lines"] if "pairs" in line]
+    if not drawn:
+        return "Each line is the mean over all orders in which the causes could have become known."
+    return (
+        f"Each line is the mean over {count(min(drawn), 'order')} in which the causes could have become known, drawn at random, and their reverses; "
+        "its error says what that leaves open."
+    )
+
+
 def plot_news(news: Json, width: float = WIDE) -> Figure:
     """The change as a waterfall: from the earlier forecast, line by line, to the later one.
 
@@ -185,8 +198,8 @@ def _height(labels: list[str], row: float, line: float) -> float:
 
 
 def _is_clear(line: Json) -> bool:
-    """Whether a line is more than Monte Carlo error can be."""
-    return bool(abs(line["points"]) > 2 * line["mcse"] and abs(line["points"]) >= LEAST_POINTS)
+    """Whether a line is more than its error can be: zero outside its 95 % interval, Student-t where the error has few degrees of freedom."""
+    return bool(abs(line["points"]) > stdtrit(line.get("df", inf), 0.975) * line["mcse"] and abs(line["points"]) >= LEAST_POINTS)
 
 
 def _has_rounds(news: Json) -> bool:
