@@ -261,10 +261,10 @@ def test_time_is_imagined_where_rounds_were_held(stored_attribution: dict[str, A
     news = stored_attribution["news"]
     assert "in which no round was found, took away 1.6 points" in " ".join(news_sentences(news))
     news["lines"][0]["label"] = "2 weeks, had no round been found"
-    news["lines"].append({"label": "rounds held, with a new fit: 2031-03-20", "kind": "rounds", "points": 0.5, "mcse": 0.1})
+    news["lines"].append({"label": "rounds held: 2031-03-20", "kind": "rounds", "points": 0.5, "mcse": 0.1})
     text = " ".join(news_sentences(news))
     assert "Had no round been found, the passing of time would have taken away 1.6 points." in text and "in which no round" not in text
-    assert "rounds held, with a new fit: 2031-03-20 added 0.5 points" in text
+    assert "rounds held: 2031-03-20 added 0.5 points" in text
     assert "2 weeks, had no round been found, would have taken away 1.6 points" in since_sentence(news)
     news["lines"][0]["points"] = 0.01
     assert "the passing of time would have changed nothing to speak of." in " ".join(news_sentences(news))

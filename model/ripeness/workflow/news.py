@@ -266,7 +266,7 @@ def _decompose(inputs: Inputs, request: Request, first: Endpoint, last: Endpoint
 
 def _merge(lines: list[Line], more: list[Line]) -> list[Line]:
     """Lines of one label added up, and those of time, whose labels differ by leg."""
-    from ripeness.attribution.news import TIME, combine_errors
+    from ripeness.attribution.news import TIME, Line, combine_errors
 
     def added(a: float | None, b: float | None) -> Any:
         return None if a is None or b is None else a + b
