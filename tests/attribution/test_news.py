@@ -61,16 +61,16 @@ def test_weeks_that_only_a_new_fit_covers_are_not_counted(monkeypatch: pytest.Mo
     assert [line.label for line in lines] == ["26 weeks in which nothing was found", "new rows and a new fit"]
 
 
-def test_where_rounds_were_held_time_is_imagined(monkeypatch: pytest.MonkeyPatch) -> None:
-    lines = legs(monkeypatch, 182, {1: [Line("rounds held: 2024-10-20", ROUNDS, 9.0, 0.1)]})
-    assert [line.label for line in lines] == ["26 weeks, had no round been found", "rounds held: 2024-10-20"]
+def test_where_rounds_were_held_time_is_told_apart_from_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = legs(monkeypatch, 182, {1: [Line("round held (2024-10-20)", ROUNDS, 9.0, 0.1)]})
+    assert [line.label for line in lines] == ["26 weeks apart from the rounds held", "round held (2024-10-20)"]
 
 
 def test_rounds_of_two_legs_keep_their_days(monkeypatch: pytest.MonkeyPatch) -> None:
     lines = legs(
-        monkeypatch, 182, {0: [Line("rounds held: 2024-07-20", ROUNDS, 4.0, 0.1)], 1: [Line("rounds held: 2024-10-20", ROUNDS, 9.0, 0.1)]}
+        monkeypatch, 182, {0: [Line("round held (2024-07-20)", ROUNDS, 4.0, 0.1)], 1: [Line("round held (2024-10-20)", ROUNDS, 9.0, 0.1)]}
     )
-    assert [line.label for line in lines] == ["26 weeks, had no round been found", "rounds held: 2024-07-20", "rounds held: 2024-10-20"]
+    assert [line.label for line in lines] == ["26 weeks apart from the rounds held", "round held (2024-07-20)", "round held (2024-10-20)"]
 
 
 @pytest.mark.parametrize(

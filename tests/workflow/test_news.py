@@ -93,8 +93,8 @@ def test_a_round_is_a_cause_that_time_comes_before(short_run: Any, monkeypatch: 
     causes, before, first, last, hindsight, afterwards = asked
     by_kind = {line.kind: line for line in moved.lines}
     assert before == (0, causes - 1) and len(moved.lines) == causes
-    assert by_kind["rounds"].label.startswith("rounds held") and by_kind["rounds"].label.endswith(": 2025-07-23")
-    assert by_kind["time"].label == "39 days, had no round been found" and by_kind["time"].days == 39
+    assert by_kind["rounds"].label.startswith("round held (2025-07-23)")
+    assert by_kind["time"].label == "39 days apart from the rounds held" and by_kind["time"].days == 39
     assert sum(line.points for line in moved.lines) == pytest.approx(100 * (moved.after - moved.before), abs=1e-9)
     assert moved.before == pytest.approx(fit.headline["probability"], abs=0.03)
     assert by_kind["rounds"].points > 10  # a silence of seven weeks came to an end

@@ -212,16 +212,15 @@ def decompose_change(workspace: Workspace, priors: Priors, base: Base, earlier: 
 
 
 def time_label(days: int, held: bool) -> str:
-    """What the line of so many days is called: they pass and nothing is found; where rounds were held, as if none had been found."""
+    """What the line of so many days is called: they pass and nothing is found, or nothing but rounds that have a line of their own."""
     number, noun = (days // 7, "week") if days % 7 == 0 else (days, "day")
-    return f"{number} {noun}{'' if number == 1 else 's'}{', had no round been found' if held else ' in which nothing was found'}"
+    return f"{number} {noun}{'' if number == 1 else 's'}{' apart from the rounds held' if held else ' in which nothing was found'}"
 
 
 def _events_label(rounds: Sequence[date], announced: bool) -> str:
     """What the line of rounds held and of meetings announced or called off is called."""
-    if not rounds:
-        return "meetings announced or called off"
-    return f"rounds held{', meetings announced or called off' if announced else ''}: {', '.join(day.isoformat() for day in rounds)}"
+    words = [f"round{'' if len(rounds) == 1 else 's'} held ({', '.join(day.isoformat() for day in rounds)})"] if rounds else []
+    return " and ".join([*words, "meetings announced or called off"] if announced else words)
 
 
 def find_causes(uninformed: ModelSpec, informed: ModelSpec) -> list[Cause]:

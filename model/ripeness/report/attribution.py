@@ -106,7 +106,7 @@ def since_sentence(news: Json) -> str:
     clear = sorted((line for line in news["lines"] if _is_clear(line)), key=lambda line: -abs(line["points"]))[:2]
     if not clear:
         return head + ("; no single cause stands out from Monte Carlo error." if news["lines"] else ".")
-    return f"{head}: {join([_effect_of(news, line) for line in clear])}."
+    return f"{head}: {join([_effect_of(line) for line in clear])}."
 
 
 def news_sentences(news: Json) -> list[str]:
@@ -121,14 +121,12 @@ def news_sentences(news: Json) -> list[str]:
     time = [line for line in news["lines"] if line["kind"] == "time"]
     if time:
         passed = sum(line["points"] for line in time)
-        if _has_rounds(news):
-            found.append(f"Had no round been found, the passing of time {_would_have(passed)}.")
-        else:
-            found.append(f"The passing of time, in which no round was found, {_did(passed)}.")
+        held = any(line["kind"] == "rounds" for line in news["lines"])
+        found.append(f"The passing of time, {'apart from the rounds held' if held else 'in which no round was found'}, {_did(passed)}.")
     causes = [line for line in news["lines"] if line["kind"] in CAUSES]
     clear = [line for line in causes if _is_clear(line)]
     if clear:
-        found.append(sentence(join([_effect_of(news, line) for line in clear[:NAMED]])) + ".")
+        found.append(sentence(join([_effect_of(line) for line in clear[:NAMED]])) + ".")
     if len(clear) > NAMED:
         more = sum(line["points"] for line in clear[NAMED:])
         found.append(f"{sentence(count(len(clear) - NAMED, 'further cause'))} did less: {signed_points(more)} points in all.")
@@ -202,23 +200,9 @@ def _is_clear(line: Json) -> bool:
     return bool(abs(line["points"]) > stdtrit(line.get("df", inf), 0.975) * line["mcse"] and abs(line["points"]) >= LEAST_POINTS)
 
 
-def _has_rounds(news: Json) -> bool:
-    """Whether rounds were held between the two forecasts, so that time passed without any is only imagined."""
-    return any(line["kind"] == "rounds" for line in news["lines"])
-
-
-def _effect_of(news: Json, line: Json) -> str:
+def _effect_of(line: Json) -> str:
     """A line and what it did, as a clause; titles of indicators in quotes."""
-    label = quoted(line["label"]) if line["kind"] in ("rows", "revision") else str(line["label"])
-    if line["kind"] == "time" and _has_rounds(news):
-        return f"{label}, {_would_have(line['points'])}"
-    return f"{label} {_did(line['points'])}"
-
-
-def _would_have(change: float) -> str:
-    if abs(change) < LEAST_POINTS:
-        return "would have changed nothing to speak of"
-    return f"would have {'added' if change > 0 else 'taken away'} {points(change)}"
+    return f"{quoted(line['label']) if line['kind'] in ('rows', 'revision') else line['label']} {_did(line['points'])}"
 
 
 def _did(change: float) -> str:
