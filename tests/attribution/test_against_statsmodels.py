@@ -102,7 +102,7 @@ def reweighted(known: frozenset[int]) -> float:
 
 def shares_of(value: Any) -> Array:
     nothing = np.random.SeedSequence(0)
-    return share_out(2, lambda known, cause: np.array(value(known | {cause}) - value(known)), 2, 4, nothing).values
+    return share_out(2, lambda known, cause: np.array(value(known | {cause}) - value(known)), nothing).values
 
 
 class Factor(MLEModel):  # type: ignore[misc]

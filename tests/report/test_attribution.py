@@ -19,7 +19,9 @@ from ripeness.report.attribution import (
     attribution_sections,
     by_change,
     inverse_section,
+    news_section,
     news_sentences,
+    orders_sentence,
     plot_news,
     plot_scenarios,
     scenario_sentences,
@@ -259,17 +261,29 @@ def test_a_change_over_many_weeks_needs_several_fits(text_of: Callable[[dict[str
     assert "needs several new fits, about one for each nine weeks (too far)" in text_of({"news": asked | {"weeks_a_fit": 9}})
 
 
-def test_time_is_imagined_where_rounds_were_held(stored_attribution: dict[str, Any]) -> None:
+def test_where_rounds_were_held_time_is_told_apart_from_them(stored_attribution: dict[str, Any]) -> None:
     news = stored_attribution["news"]
-    assert "in which no round was found, took away 1.6 points" in " ".join(news_sentences(news))
-    news["lines"][0]["label"] = "2 weeks, had no round been found"
-    news["lines"].append({"label": "rounds held, with a new fit: 2031-03-20", "kind": "rounds", "points": 0.5, "mcse": 0.1})
+    assert "The passing of time, in which no round was found, took away 1.6 points" in " ".join(news_sentences(news))
+    news["lines"][0]["label"] = "2 weeks apart from the rounds held"
+    news["lines"].append({"label": "round held (2031-03-20)", "kind": "rounds", "points": 0.5, "mcse": 0.1})
     text = " ".join(news_sentences(news))
-    assert "Had no round been found, the passing of time would have taken away 1.6 points." in text and "in which no round" not in text
-    assert "rounds held, with a new fit: 2031-03-20 added 0.5 points" in text
-    assert "2 weeks, had no round been found, would have taken away 1.6 points" in since_sentence(news)
+    assert "The passing of time, apart from the rounds held, took away 1.6 points." in text and "in which no round" not in text
+    assert "round held (2031-03-20) added 0.5 points" in text
+    assert "2 weeks apart from the rounds held took away 1.6 points" in since_sentence(news)
     news["lines"][0]["points"] = 0.01
-    assert "the passing of time would have changed nothing to speak of." in " ".join(news_sentences(news))
+    assert "The passing of time, apart from the rounds held, changed nothing to speak of." in " ".join(news_sentences(news))
+
+
+def test_a_line_of_few_degrees_of_freedom_is_clear_later(stored_attribution: dict[str, Any]) -> None:
+    news = stored_attribution["news"]
+    bread = news["lines"][1]
+    bread |= {"points": 0.5, "mcse": 0.2}
+    assert "“Bread baked” added 0.5 points" in " ".join(news_sentences(news))
+    bread["df"] = 3.0
+    assert "“Bread baked”" not in " ".join(news_sentences(news))
+    assert "the mean over all orders" in orders_sentence(news)
+    bread["pairs"] = 5
+    assert "the mean over five orders" in orders_sentence(news) == news_section(news)["orders"]
 
 
 def test_a_level_below_the_forecast_asks_conditions_to_shut(stored_attribution: dict[str, Any], summary: dict[str, Any]) -> None:

@@ -11,11 +11,14 @@ from typing import Any
 
 import pytest
 
+from ripeness.attribution import news as news_of
+from ripeness.attribution.news import decompose_change, share_out
 from ripeness.errors import UsageError
 from ripeness.ledger import append_entries, read_ledger
 from ripeness.report.attribution import news_sentences
 from ripeness.reweighting import refusals as reasons
 from ripeness.workflow import issue
+from ripeness.workflow.forecasts import base_of, unfitted_priors
 from ripeness.workflow.issue import attribute_forecast, run_report
 from ripeness.workflow.news import NEWS, NEWS_FIGURE, run_news
 from ripeness.workflow.request import Request, open_workspace
@@ -63,6 +66,42 @@ def test_each_line_is_a_cause_with_its_two_parts(news_run: tuple[Path, dict[str,
         if line["kind"] != "time":
             assert line["factors"] + line["parameters"] == pytest.approx(line["points"], abs=1e-9)
     assert len({line["label"] for line in news["lines"]}) == len(news["lines"])
+
+
+def test_each_line_is_exact_or_says_over_how_many_orders_it_is_averaged(news_run: tuple[Path, dict[str, Any]]) -> None:
+    lines = news_run[1]["lines"]
+    exact = len(lines) <= 7
+    assert {line.get("pairs", 0) for line in lines} == ({0} if exact else {max(4, 128 // (2 * len(lines)))})
+    assert all(2 < line["df"] <= 22 for line in lines) and (not exact or {line["df"] for line in lines} == {19.0})
+
+
+def test_a_round_is_a_cause_that_time_comes_before(short_run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over the round of 23 July 2025, from the draws of the fit of 18 June."""
+    monkeypatch.setattr(reasons, "LARGEST_KHAT", 2.0)
+    inputs, fit = open_workspace(short_run.root), open_run(short_run.folder)
+    asked: list[Any] = []
+
+    def share_and_ask(causes: int, step: Any, seed: Any, before: Any) -> Any:
+        others = frozenset(range(causes - 1))
+        steps = step(frozenset(), 0), step(others, causes - 1), step(frozenset(), 1), step(frozenset({0}), 1)
+        asked.extend([causes, before, *(100 * float(one[0, 0]) for one in steps)])
+        return share_out(causes, step, seed, most=1, before=before)
+
+    monkeypatch.setattr(news_of, "share_out", share_and_ask)
+    earlier, later = (inputs.vintage(date.fromisoformat(day)) for day in (FROM, "2025-07-27"))
+    moved = decompose_change(inputs.workspace, unfitted_priors(inputs), base_of(fit), earlier, later, 1)
+    causes, before, first, last, hindsight, afterwards = asked
+    by_kind = {line.kind: line for line in moved.lines}
+    assert before == (0, causes - 1) and len(moved.lines) == causes
+    assert by_kind["rounds"].label.startswith("round held (2025-07-23)")
+    assert by_kind["time"].label == "39 days apart from the rounds held" and by_kind["time"].days == 39
+    assert sum(line.points for line in moved.lines) == pytest.approx(100 * (moved.after - moved.before), abs=1e-9)
+    assert moved.before == pytest.approx(fit.headline["probability"], abs=0.03)
+    assert by_kind["rounds"].points > 10  # a silence of seven weeks came to an end
+    # neither is first or last: what time does by itself, or a round on top of all, is not their line
+    assert by_kind["time"].points != pytest.approx(first, abs=1e-6) and by_kind["rounds"].points != pytest.approx(last, abs=1e-6)
+    # values of weeks that have not passed speak of the earlier window
+    assert hindsight != 0.0 and hindsight != pytest.approx(afterwards, abs=1e-6)
 
 
 def test_news_is_stored_with_its_figure_and_printed_in_a_paragraph(news_run: tuple[Path, dict[str, Any]]) -> None:

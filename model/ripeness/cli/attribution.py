@@ -24,7 +24,7 @@ def show_news(request: Request, earlier: str, later: str, json: bool) -> None:
     UsageError
         If an endpoint is neither a day nor a run of the ledger.
     """
-    from ripeness.report.attribution import news_sentences
+    from ripeness.report.attribution import news_sentences, orders_sentence
     from ripeness.workflow.news import run_news
 
     with show_progress() as progress:
@@ -44,7 +44,7 @@ def show_news(request: Request, earlier: str, later: str, json: bool) -> None:
     table.add_section()
     table.add_row(Text("in all"), f"{news['total_points']:+.2f}", "", "", "")
     console.print(table)
-    console.print(Text(" ".join(news_sentences(news))))
+    console.print(Text(" ".join([*news_sentences(news), orders_sentence(news)] if news["lines"] else news_sentences(news))))
 
 
 def show_scenarios(request: Request, wanted: list[str], given: bool, reach: float | None, json: bool) -> None:

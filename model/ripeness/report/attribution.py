@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
-from math import hypot, log
+from math import hypot, inf, log
 from textwrap import fill
 from typing import Any, Final
 
 from matplotlib.figure import Figure
+from scipy.special import stdtrit
 
 from ripeness.report.drawing import FAINT, GRID, INK, MAIN, SECOND, WIDE, both_widths, chart, label_rows, write_text
 from ripeness.report.sentences import (
@@ -88,6 +89,7 @@ def news_section(news: Json) -> dict[str, Any]:
         "sentences": sentences,
         "figure": both_widths("news", " ".join(sentences), lambda width: plot_news(news, width)) if news["lines"] else None,
         "rows": rows,
+        "orders": orders_sentence(news),
         "total": hundredths(news["total_points"]),
         "residual": hundredths(news["residual_points"]),
     }
@@ -104,7 +106,7 @@ def since_sentence(news: Json) -> str:
     clear = sorted((line for line in news["lines"] if _is_clear(line)), key=lambda line: -abs(line["points"]))[:2]
     if not clear:
         return head + ("; no single cause stands out from Monte Carlo error." if news["lines"] else ".")
-    return f"{head}: {join([_effect_of(news, line) for line in clear])}."
+    return f"{head}: {join([_effect_of(line) for line in clear])}."
 
 
 def news_sentences(news: Json) -> list[str]:
@@ -119,14 +121,12 @@ def news_sentences(news: Json) -> list[str]:
     time = [line for line in news["lines"] if line["kind"] == "time"]
     if time:
         passed = sum(line["points"] for line in time)
-        if _has_rounds(news):
-            found.append(f"Had no round been found, the passing of time {_would_have(passed)}.")
-        else:
-            found.append(f"The passing of time, in which no round was found, {_did(passed)}.")
+        held = any(line["kind"] == "rounds" for line in news["lines"])
+        found.append(f"The passing of time, {'apart from the rounds held' if held else 'in which no round was found'}, {_did(passed)}.")
     causes = [line for line in news["lines"] if line["kind"] in CAUSES]
     clear = [line for line in causes if _is_clear(line)]
     if clear:
-        found.append(sentence(join([_effect_of(news, line) for line in clear[:NAMED]])) + ".")
+        found.append(sentence(join([_effect_of(line) for line in clear[:NAMED]])) + ".")
     if len(clear) > NAMED:
         more = sum(line["points"] for line in clear[NAMED:])
         found.append(f"{sentence(count(len(clear) - NAMED, 'further cause'))} did less: {signed_points(more)} points in all.")
@@ -139,6 +139,17 @@ def news_sentences(news: Json) -> list[str]:
             found.append(f"{sentence(line['label'])}: {signed_points(line['points'])} points.")
     found.append(f"What is left, {signed_points(news['residual_points'])} points, is Monte Carlo error and what new fits have learned.")
     return found
+
+
+def orders_sentence(news: Json) -> str:
+    """Whether lines are exact means over all orders of the causes, or over how many."""
+    drawn = [line["pairs"] for line in news["lines"] if "pairs" in line]
+    if not drawn:
+        return "Each line is the mean over all orders in which the causes could have become known."
+    return (
+        f"Each line is the mean over {count(min(drawn), 'order')} in which the causes could have become known, drawn at random, and their reverses; "
+        "its error says what that leaves open."
+    )
 
 
 def plot_news(news: Json, width: float = WIDE) -> Figure:
@@ -185,27 +196,13 @@ def _height(labels: list[str], row: float, line: float) -> float:
 
 
 def _is_clear(line: Json) -> bool:
-    """Whether a line is more than Monte Carlo error can be."""
-    return bool(abs(line["points"]) > 2 * line["mcse"] and abs(line["points"]) >= LEAST_POINTS)
+    """Whether a line is more than its error can be: zero outside its 95 % interval, Student-t where the error has few degrees of freedom."""
+    return bool(abs(line["points"]) > stdtrit(line.get("df", inf), 0.975) * line["mcse"] and abs(line["points"]) >= LEAST_POINTS)
 
 
-def _has_rounds(news: Json) -> bool:
-    """Whether rounds were held between the two forecasts, so that time passed without any is only imagined."""
-    return any(line["kind"] == "rounds" for line in news["lines"])
-
-
-def _effect_of(news: Json, line: Json) -> str:
+def _effect_of(line: Json) -> str:
     """A line and what it did, as a clause; titles of indicators in quotes."""
-    label = quoted(line["label"]) if line["kind"] in ("rows", "revision") else str(line["label"])
-    if line["kind"] == "time" and _has_rounds(news):
-        return f"{label}, {_would_have(line['points'])}"
-    return f"{label} {_did(line['points'])}"
-
-
-def _would_have(change: float) -> str:
-    if abs(change) < LEAST_POINTS:
-        return "would have changed nothing to speak of"
-    return f"would have {'added' if change > 0 else 'taken away'} {points(change)}"
+    return f"{quoted(line['label']) if line['kind'] in ('rows', 'revision') else line['label']} {_did(line['points'])}"
 
 
 def _did(change: float) -> str:

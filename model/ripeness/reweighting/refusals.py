@@ -33,7 +33,7 @@ def changed_inputs(base: Mapping[str, object], new: Mapping[str, object]) -> lis
     return [words for key, words in INPUT_CHANGES.items() if key in new and base.get(key) != new[key]]
 
 
-def beyond_window(base: ModelSpec, new: ModelSpec, window: Window) -> list[str]:
+def beyond_window(base: ModelSpec, new: ModelSpec, window: Window, weighs_rounds: bool = False) -> list[str]:
     """What has changed since the fit that weights cannot take up.
 
     Parameters
@@ -42,6 +42,8 @@ def beyond_window(base: ModelSpec, new: ModelSpec, window: Window) -> list[str]:
         Of the fit's vintage and of the new one, of the same workspace and contracts.
     window : Window
         Of the fit.
+    weighs_rounds : bool
+        Whether rounds added in the window are weighed too, which takes many draws' worth.
     """
     old, now = base.panel, new.panel
     if now.origin < old.origin:
@@ -50,7 +52,8 @@ def beyond_window(base: ModelSpec, new: ModelSpec, window: Window) -> list[str]:
     if (now.origin - old.origin).days > 7 * OLDEST_WEEKS:
         reasons.append(f"the fit of {_in_words(old.origin)} is more than {OLDEST_WEEKS} weeks old")
     reasons += [f"what rows of the likelihood {name} say is in no weight" for name, rows in now.others.items() if len(rows.indicator)]
-    return reasons + _rounds(old, now) + _coverage(old, now, window.first) + _announced(base, new, window.first) + _rows(base, new, window)
+    rounds = _rounds(old, now, window.first if weighs_rounds else len(now.weeks))
+    return reasons + rounds + _coverage(old, now, window.first) + _announced(base, new, window.first) + _rows(base, new, window)
 
 
 def untrustworthy(weights: Weights, error: float) -> list[str]:
@@ -63,9 +66,10 @@ def untrustworthy(weights: Weights, error: float) -> list[str]:
     return reasons
 
 
-def _rounds(old: Panel, now: Panel) -> list[str]:
+def _rounds(old: Panel, now: Panel, weighed: int) -> list[str]:
+    """Rounds added before week `weighed`, or taken back."""
     before, after = ({week for week, found in zip(panel.weeks, panel.record.found, strict=True) if found > 0} for panel in (old, now))
-    reasons = [f"a round in the week to {_in_words(week)} was added" for week in sorted(after - before)]
+    reasons = [f"a round in the week to {_in_words(week)} was added" for week in sorted((after - before) & set(now.weeks[:weighed]))]
     return reasons + [f"the round in the week to {_in_words(week)} was taken back" for week in sorted(before - after)]
 
 

@@ -27,6 +27,7 @@ from ripeness.model.build import without_weeks
 from ripeness.model.inside import inside_view
 from ripeness.model.spec import ModelSpec, Variant
 from ripeness.model.terms.announcements import Announcement
+from ripeness.model.terms.factor_paths import Hold
 from ripeness.model.terms.pulses import fading_pulses
 from ripeness.reweighting.paths import Redrawn, redraw_paths
 from ripeness.reweighting.weights import Anchor, Weights, choose_evenly, smooth_weights
@@ -145,7 +146,9 @@ def update_fit(base: ModelSpec, new: ModelSpec, fit: StoredFit, seed: np.random.
     return weigh(base, new, fit, redraw_paths(base, new, fit.window, fit.draws, paths), stretches)
 
 
-def weigh(base: ModelSpec, new: ModelSpec, fit: StoredFit, redrawn: Redrawn | None, seed: np.random.SeedSequence) -> Updated:
+def weigh(
+    base: ModelSpec, new: ModelSpec, fit: StoredFit, redrawn: Redrawn | None, seed: np.random.SeedSequence, before: Array | None = None
+) -> Updated:
     """Hold redrawn paths against the rounds, and weight the draws.
 
     Parameters
@@ -156,21 +159,26 @@ def weigh(base: ModelSpec, new: ModelSpec, fit: StoredFit, redrawn: Redrawn | No
         None of a variant without factors.
     seed : SeedSequence
         Of the sensitivities of stretches that are new.
+    before : ndarray (draw,), optional
+        What :func:`weigh_base` gives, if it is known.
     """
     first, draws = fit.window.first, dict(fit.draws)
-    log_ratio = np.zeros((len(fit.state), 0))
-    read: list[Array | None] = [None, None]
+    before = weigh_base(base, fit) if before is None else before
+    log_ratio, read = np.zeros((len(fit.state), 0)), None
     if redrawn is not None:
-        log_ratio = redrawn.log_ratio
-        read = [_as_read(spec, fit, draws, path) for spec, path in ((base, draws["path"]), (new, redrawn.path))]
-        draws["path"] = redrawn.path
-    before = rounds_in_window(base, fit.variant, draws, first, fit.state, read[0])
+        log_ratio, read, draws["path"] = redrawn.log_ratio, _as_read(new, fit, draws, redrawn.path), redrawn.path
     if "sensitivity" in draws or new.panel.record.sensitivities:
         known = draws.get("sensitivity", np.zeros((len(fit.state), 0)))
         draws["sensitivity"] = match_sensitivity(base, new, known, seed)
-    after = rounds_in_window(new, fit.variant, draws, first, fit.state, read[1])
-    log_ratio = np.concatenate([log_ratio, (after.log_likelihood - before.log_likelihood)[:, None]], axis=1)
+    after = rounds_in_window(new, fit.variant, draws, first, fit.state, read)
+    log_ratio = np.concatenate([log_ratio, (after.log_likelihood - before)[:, None]], axis=1)
     return Updated(draws, after.state, after.chance, smooth_weights(log_ratio.sum(axis=1), fit.efficiency), log_ratio)
+
+
+def weigh_base(base: ModelSpec, fit: StoredFit) -> Array:
+    """Log-likelihood of the rounds of the fit's own vintage in its window: (draw,)."""
+    read = _as_read(base, fit, fit.draws, fit.draws["path"]) if "path" in fit.draws else None
+    return rounds_in_window(base, fit.variant, fit.draws, fit.window.first, fit.state, read).log_likelihood
 
 
 def _as_read(spec: ModelSpec, fit: StoredFit, draws: Mapping[str, Array], path: Array) -> Array:
@@ -182,8 +190,9 @@ def _as_read(spec: ModelSpec, fit: StoredFit, draws: Mapping[str, Array], path: 
 
 
 def look_ahead(
-    new: ModelSpec, fit: StoredFit, updated: Updated, announcements: list[Announcement], paths: int, seed: np.random.SeedSequence
-) -> tuple[Ahead, Probabilities]:
+    new: ModelSpec, fit: StoredFit, updated: Updated, announcements: list[Announcement], paths: int, seed: np.random.SeedSequence,
+    hold: Hold | None = None,
+) -> tuple[Ahead, Probabilities]:  # fmt: skip
     """Forecast from draws under a new vintage, each as it is: the weights come afterwards.
 
     Parameters
@@ -196,8 +205,10 @@ def look_ahead(
     paths : int
         Factor paths simulated from each draw.
     seed : SeedSequence
+    hold : callable, optional
+        As for :func:`ripeness.forecast.ahead.build_ahead`.
     """
-    ahead = build_ahead(new, fit.variant, dict(updated.draws), announcements, paths, seed, updated.state)
+    ahead = build_ahead(new, fit.variant, dict(updated.draws), announcements, paths, seed, updated.state, hold)
     return ahead, forecast_probabilities(ahead)
 
 

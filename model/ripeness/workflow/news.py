@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from math import hypot
+from math import hypot, inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ripeness.calendar import last_sunday
 from ripeness.errors import UsageError
 from ripeness.files import rounded
 from ripeness.ledger import Entry, read_ledger
@@ -241,7 +242,7 @@ def _hash(reports: Path, start: dict[str, Any], end: dict[str, Any]) -> str:
 
 def _decompose(inputs: Inputs, request: Request, first: Endpoint, last: Endpoint, progress: Progress) -> dict[str, Any]:
     """The lines between two endpoints as they were issued, or else as they are made now."""
-    from ripeness.attribution.news import INPUTS, ROUNDS, TIME, Line, time_label
+    from ripeness.attribution.news import INPUTS, ROUNDS, Line, time_label
 
     def obtain(origin: date) -> Run:
         return obtain_forecast(inputs, replace(request, as_of=origin), progress)
@@ -253,64 +254,73 @@ def _decompose(inputs: Inputs, request: Request, first: Endpoint, last: Endpoint
         if issued.run_id and issued.run_id != now.run_id:
             change = sign * 100 * (now.probability - issued.probability)
             lines.append(Line(f"program, priors or question changed, {words}", INPUTS, change, 100 * now.error))
-    days = 0  # that lines of time speak of
     while here.origin < later.origin:
         near = (later.origin - here.origin).days <= LONGEST_DAYS
         there = later if near else obtain(here.origin + timedelta(days=LONGEST_DAYS))
-        leg = _leg(inputs, request, here, there, progress)
-        days += sum((there.origin - here.origin).days for line in leg if line.kind == TIME)
-        lines = _merge(lines, leg)
+        lines = _merge(lines, _leg(inputs, request, here, there, progress))
         here = there
-    label = time_label(days, any(line.kind == ROUNDS for line in lines))
-    lines = [replace(line, label=label) if line.kind == TIME else line for line in lines]
+    held = any(line.kind == ROUNDS for line in lines)
+    lines = [line if line.days is None else replace(line, label=time_label(line.days, held)) for line in lines]
     return _store(inputs, later, first if first.run_id else start, last if last.run_id else end, lines)
 
 
 def _merge(lines: list[Line], more: list[Line]) -> list[Line]:
     """Lines of one label added up, and those of time, whose labels differ by leg."""
-    from ripeness.attribution.news import TIME
+    from ripeness.attribution.news import TIME, Line, combine_errors
 
-    found = {(line.kind, "" if line.kind == TIME else line.label): line for line in lines}
+    def added(a: float | None, b: float | None) -> Any:
+        return None if a is None or b is None else a + b
+
+    def key(line: Line) -> tuple[str, str]:
+        return line.kind, "" if line.kind == TIME else line.label
+
+    found = {key(line): line for line in lines}
     for line in more:
-        key = line.kind, "" if line.kind == TIME else line.label
-        own = found.get(key)
+        own = found.get(key(line))
         if own is not None:
-            factors = None if own.factors is None or line.factors is None else own.factors + line.factors
-            parameters = None if own.parameters is None or line.parameters is None else own.parameters + line.parameters
-            line = replace(line, points=own.points + line.points, mcse=hypot(own.mcse, line.mcse), factors=factors, parameters=parameters)
-        found[key] = line
+            mcse, df = combine_errors([(one.mcse, inf if one.df is None else one.df) for one in (own, line)])
+            pairs = min((one.pairs for one in (own, line) if one.pairs is not None), default=None)
+            line = Line(
+                line.label,
+                line.kind,
+                own.points + line.points,
+                mcse,
+                df,
+                added(own.factors, line.factors),
+                added(own.parameters, line.parameters),
+                pairs,
+                added(own.days, line.days),
+            )
+        found[key(line)] = line
     return list(found.values())
 
 
 def _leg(inputs: Inputs, request: Request, earlier: Run, later: Run, progress: Progress) -> list[Line]:
-    """Lines between two days that one fit's draws may be reweighted over, a new fit of the earlier day if need be."""
+    """Lines between two days that one fit's draws may be reweighted over: a new fit of the earlier day if need be, and where its weights are too uneven one halfway."""
     from ripeness.attribution.news import REFIT, Line, NotReweighted
 
     start, end = endpoint_of(earlier), endpoint_of(later)
-    fitted = False
-    while True:
-        base = base_of(earlier)
-        try:
-            progress(f"from the draws of the fit of {base.panel.origin}")
-            return _from_draws(inputs, base, start, end)
-        except NotReweighted as refusal:
-            if fitted or base.panel.origin == start.origin:
-                error = 100 * hypot(start.error, end.error)
-                return [Line(f"new rows and a new fit ({refusal})", REFIT, 100 * (end.probability - start.probability), error)]
-            progress(f"a new fit is needed: {refusal}")
-            earlier = obtain_fit(inputs, replace(request, as_of=start.origin), progress)
-            fitted = True
+    base = base_of(earlier)
+    try:
+        progress(f"from the draws of the fit of {base.panel.origin}")
+        return _from_draws(inputs, base, start, end)
+    except NotReweighted as refusal:
+        reason, uneven = str(refusal), refusal.uneven
+    if base.panel.origin != start.origin:
+        progress(f"a new fit is needed: {reason}")
+        return _leg(inputs, request, obtain_fit(inputs, replace(request, as_of=start.origin), progress), later, progress)
+    halfway = last_sunday(start.origin + (end.origin - start.origin) / 2)
+    if uneven and start.origin < halfway:
+        progress(f"a fit halfway is needed: {reason}")
+        middle = obtain_fit(inputs, replace(request, as_of=halfway), progress)
+        return _merge(_leg(inputs, request, earlier, middle, progress), _leg(inputs, request, middle, later, progress))
+    error = 100 * hypot(start.error, end.error)
+    return [Line(f"new rows and a new fit ({reason})", REFIT, 100 * (end.probability - start.probability), error)]
 
 
 def _from_draws(inputs: Inputs, base: Base, start: Endpoint, end: Endpoint) -> list[Line]:
     """Lines between two days from one fit's draws; raises `NotReweighted` where these will not do."""
-    from ripeness.attribution.news import ROUNDS, Line, decompose_change
+    from ripeness.attribution.news import decompose_change
 
     earlier, later = inputs.vintage(start.origin), inputs.vintage(end.origin)
-    moved = decompose_change(inputs.workspace, unfitted_priors(inputs), base, earlier, later, base.about["seed"])
-    rounds = [day for day in later.rounds() if day not in earlier.rounds()]
-    if not rounds:
-        return moved.lines
-    days = ", ".join(day.isoformat() for day in rounds)
-    change = 100 * (end.probability - moved.after)
-    return [*moved.lines, Line(f"rounds held, with a new fit: {days}", ROUNDS, change, 100 * end.error)]
+    return decompose_change(inputs.workspace, unfitted_priors(inputs), base, earlier, later, base.about["seed"]).lines
