@@ -35,11 +35,11 @@ def commands_of(page: Path) -> list[str]:
 
 
 STAND_INS = {
-    "FROM": "2026-06-21",
-    "TO": "2026-06-28",
+    "FROM": "2026-09-27",
+    "TO": "2026-10-04",
     "P": "0.5",
-    "DAY": "2026-06-28",
-    "DATE": "2026-06-28",
+    "DAY": "2026-10-04",
+    "DATE": "2026-10-04",
     "DIR": "new",
     "INDICATOR": "brent",
 }
