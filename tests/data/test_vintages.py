@@ -127,7 +127,9 @@ def test_a_series_that_has_ended_is_never_overdue(write_workspace: Write, sound_
 def test_after_a_month_the_next_value_is_awaited_for_a_month(write_workspace: Write, sound_indicators: str) -> None:
     both = sound_indicators.replace('frequency = "weekly"', 'frequency = "weekly"\nalso_monthly = true', 1)
     store = read_store(write_workspace(indicators=both, oil=HEADER + "2024-01-31,75.5,2024-02-02,agency,B\n"))
-    overdue = [bool(store.as_of(day).freshness().set_index("indicator").loc["oil", "overdue"]) for day in (date(2024, 3, 5), date(2024, 3, 6))]
+    overdue = [
+        bool(store.as_of(day).freshness().set_index("indicator").loc["oil", "overdue"]) for day in (date(2024, 3, 5), date(2024, 3, 6))
+    ]
     assert overdue == [False, True]
 
 

@@ -12,11 +12,15 @@ import pandas as pd
 import pytest
 from shipped import JUDGEMENTS, SOURCES, import_all, import_source
 
+from ripeness.attribution.watchlist import next_releases
 from ripeness.data.vintages import Store, read_store
 from ripeness.errors import ContentError, UsageError
 from ripeness.intake.export import write_rows
 from ripeness.intake.sources import ALL, find_files
 from ripeness.intake.updates import Choices
+from ripeness.model.spec import ModelSpec
+from ripeness.workflow.modelling import spec_of
+from ripeness.workflow.request import open_workspace
 from ripeness.workflow.updates import run_import_update
 from ripeness.workspace import read_workspace
 
@@ -27,6 +31,12 @@ _SOURCE_DATA = _ROOT.parent / "shared" / "data"
 @pytest.fixture(scope="module")
 def store() -> Store:
     return read_store(read_workspace(_ROOT))
+
+
+@pytest.fixture(scope="module")
+def newest() -> ModelSpec:
+    """The model's layout as of the default origin."""
+    return spec_of(open_workspace(_ROOT))
 
 
 def test_shipped_files_meet_their_contracts(store: Store) -> None:
@@ -49,6 +59,33 @@ def test_reference_series_wander_near_the_centre(store: Store) -> None:
         if contract.reference and contract.likelihood != "negative_binomial":
             scaled = contract.transformed(store.rows[name]["value"].to_numpy(dtype=float))
             assert (abs(scaled) <= 2.5).mean() > 0.9, name
+
+
+def test_the_launches_say_their_terms_and_may_be_left_out(store: Store, newest: ModelSpec, copied_workspace: Path) -> None:
+    """The series under CC BY-NC-SA 4.0 are these two; without their files the newest origin's model is laid out all the same."""
+    licensed = {name for name, rows in store.rows.items() if rows["source"].str.contains("CC BY-NC-SA 4.0", regex=False).all()}
+    assert licensed == {name for name, contract in store.contracts.items() if contract.optional} == {"drones_launched", "missiles_launched"}
+    assert all("CC BY-NC-SA 4.0" in store.contracts[name].source for name in licensed)
+    for name in licensed:
+        (copied_workspace / "data" / f"{name}.csv").unlink()
+    without = spec_of(open_workspace(copied_workspace))
+    assert without.panel.origin == newest.panel.origin == date(2026, 10, 4)
+    assert without.panel.indicators == newest.panel.indicators
+
+    def seen(spec: ModelSpec) -> set[str]:
+        return {spec.panel.measured.indicators[place] for place in spec.panel.measured.indicator}
+
+    assert seen(newest) - seen(without) == licensed
+
+
+def test_launches_by_month_describe_their_month_and_go_on_by_month(store: Store, newest: ModelSpec) -> None:
+    measured = newest.panel.measured
+    rows = measured.pick(measured.indicator == measured.indicators.index("drones_launched"))
+    spans = [(newest.panel.weeks[first], newest.panel.weeks[last]) for first, last in zip(rows.first[-3:], rows.last[-3:], strict=True)]
+    assert spans[0] == (date(2026, 7, 5), date(2026, 7, 26)) and spans[2] == (date(2026, 9, 6), date(2026, 9, 27))
+    assert newest.panel.weeks[rows.last[-4]] == date(2026, 6, 7) == newest.panel.weeks[rows.first[-4]]  # 8 to 30 June is missing
+    (release,) = [one for one in next_releases(newest, store.as_of(newest.panel.origin), 12) if one.indicator == "drones_launched"]
+    assert (release.period_end, release.expected, release.last - release.first) == (date(2026, 10, 31), date(2026, 11, 1), 3)
 
 
 def test_fourteen_rounds(store: Store) -> None:
