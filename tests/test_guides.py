@@ -35,11 +35,11 @@ def commands_of(page: Path) -> list[str]:
 
 
 STAND_INS = {
-    "FROM": "2026-06-21",
-    "TO": "2026-06-28",
+    "FROM": "2026-09-27",
+    "TO": "2026-10-04",
     "P": "0.5",
-    "DAY": "2026-06-28",
-    "DATE": "2026-06-28",
+    "DAY": "2026-10-04",
+    "DATE": "2026-10-04",
     "DIR": "new",
     "INDICATOR": "brent",
 }
@@ -187,7 +187,7 @@ def test_the_guide_to_updates_adds_an_era_that_fits(copied_workspace: Path) -> N
     contracts, loadings = copied_workspace / "data/indicators.toml", copied_workspace / "priors/loadings.toml"
     contracts.write_text(re.sub(r"(?m)^\]$", lambda end: era + end[0], contracts.read_text("utf-8")), "utf-8")
     result = run("check", "--workspace", copied_workspace)
-    assert result.exit_code == 1 and "from_2026_07" in result.output, "an era asks for its share"
+    assert result.exit_code == 1 and "from_2026_10" in result.output, "an era asks for its share"
     loadings.write_text("\n".join([loadings.read_text("utf-8"), *shares]), "utf-8")
     result = run("check", "--workspace", copied_workspace)
     assert result.exit_code == 0, result.output

@@ -7,11 +7,11 @@ A workspace is a folder with `ripeness.toml`, an essay's claims, priors and data
     >>> model = ripeness.build_model(workspace)                     # a pm.Model
     >>> idata = ripeness.sample(workspace)                          # its posterior, for any function of ArviZ
     >>> run = ripeness.run_report(ripeness.Request("."))            # fits, forecast, page; stored in reports/<origin>
-    >>> run = ripeness.open_run("reports/2026-06-28")               # a stored run
+    >>> run = ripeness.open_run("reports/2026-10-04")               # a stored run
     >>> run.forecast                                                # its table
     >>> run.fit("conjunctive_as_written")                           # its draws, loaded when they are asked for
     >>> ripeness.run_scenarios(ripeness.Request("."))               # what would move it
-    >>> ripeness.run_news(ripeness.Request("."), "2026-06-21", "2026-06-28")   # why it moved
+    >>> ripeness.run_news(ripeness.Request("."), "2026-09-27", "2026-10-04")   # why it moved
 
 Commands and functions read and write the same files. Names are loaded when they are first used, so that importing the package costs nothing.
 """

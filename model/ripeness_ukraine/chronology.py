@@ -35,7 +35,7 @@ _KINDS = {
 }
 _DIRECT = ("delegation", "ministers", "trilateral")
 _PARTIES = {"RU", "UA"}
-_DAY = pd.Timedelta(days=1)
+_DAY, _WEEK = pd.Timedelta(days=1), pd.Timedelta(days=7)
 _NOT_DIRECT_LEVELS = {"exchange", "indirect"}
 
 
@@ -85,10 +85,10 @@ def import_chronology(chronology: Path, coverage: Path, judged: Chronology) -> d
     """Events, coverage, and the weekly counts of mediated contacts and of steps towards guarantees.
 
     Mediated contacts: rows of the kind contact_principal with a third party and Russia or Ukraine, by the week, Monday to Sunday, in
-    which they began; whatever was agreed at a round is left out. Guarantee steps: rows of the kind guarantee by the week in which they
-    fell, those signed with several countries on a day counting one each. Both run from the first week judged to the last whole week
-    searched ("Rows to …" in the coverage file: a week it ends in is left out), with zeros: what the search missed is the matter of the
-    contracts' eras. Days are those of the pages quoted (local).
+    which they began; a contact of which only the month is known is left out, and so is whatever was agreed at a round. Guarantee steps:
+    rows of the kind guarantee by the week in which they fell, those signed with several countries on a day counting one each. Both run
+    from the first week judged to the last whole week searched ("Rows to …" in the coverage file: a week it ends in is left out), with
+    zeros: what the search missed is the matter of the contracts' eras. Days are those of the pages quoted (local).
 
     Parameters
     ----------
@@ -136,10 +136,11 @@ def core_rounds(path: Path) -> list[pd.Timestamp]:
 
 
 def _mediated_contacts(table: pd.DataFrame) -> pd.Series[float]:
-    """One for each contact of a third party with Russia or Ukraine that was not agreed at a round, by first day."""
+    """One for each contact of a third party with Russia or Ukraine that was not agreed at a round, by first day, where it is known."""
     named = table["parties"].map(lambda text: set(text.replace(",", "-").split("-")))
     mediated = named.map(lambda parties: bool(parties & _PARTIES) and bool(parties - _PARTIES))
-    chosen = table[(table["kind"] == "contact_principal") & mediated & (table["agreed_at_round"] == "")]
+    dated = table["end_date"] - table["date"] < _WEEK
+    chosen = table[(table["kind"] == "contact_principal") & mediated & dated & (table["agreed_at_round"] == "")]
     return pd.Series(1.0, index=pd.DatetimeIndex(chosen["date"]))
 
 

@@ -49,7 +49,7 @@ def check_contiguous(stretches: tuple[Stretch, ...]) -> tuple[Stretch, ...]:
 
 
 def searched_to(path: Path) -> pd.Timestamp | None:
-    """The day up to which the chronology was searched, as the file says: "Rows to 30 June 2026."; None where it says nothing.
+    """The day up to which the chronology was searched, as the file says: "Rows to 9 October 2026."; None where it says nothing.
 
     Raises
     ------
@@ -65,7 +65,7 @@ def searched_to(path: Path) -> pd.Timestamp | None:
                 return pd.Timestamp(day)
             except ValueError:
                 mend = "write when the search ended"
-                raise ContentError(Fault(Path(path.name), number, f"'{found.group(1)}'", "a day such as 30 June 2026", mend)) from None
+                raise ContentError(Fault(Path(path.name), number, f"'{found.group(1)}'", "a day such as 9 October 2026", mend)) from None
     return None
 
 

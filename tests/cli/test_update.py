@@ -19,9 +19,9 @@ from ripeness.cli.app import app
 
 Tree = Callable[[Path], dict[str, bytes | None]]
 HEADER = "observed_on,value,published_on,source,grade\n"
-NEW = "2026-07-05,71.5,2026-07-08,US EIA,A\n"
-REVISED = "2026-06-28,73.9,2026-07-08,US EIA,A\n"
-STORED = "2026-06-21,81,2026-06-24,US EIA,A\n"
+NEW = "2026-08-23,91.5,2026-08-26,US EIA,A\n"
+REVISED = "2026-08-16,92.9,2026-08-26,US EIA,A\n"
+STORED = "2026-08-09,87.86,2026-08-12,US EIA,A\n"
 
 
 def run(*arguments: str | Path) -> Result:
@@ -47,10 +47,10 @@ def test_verdicts_are_shown_and_rows_stored(copied_workspace: Path, file: Callab
     assert result.exit_code == 0, result.output
     output = " ".join(result.stdout.split())
     assert "│ brent │ 1 │ 1 │ · │ · │ 1 │ · │" in output
-    assert "│ brent │ 2026-06-28 │ 2026-07-08 │ revision │ 73.63 │ 73.9 │ brent.csv, line 3 │" in output
-    assert "│ brent │ 2026-07-05 │ 2026-07-08 │ 3 │" in output
-    assert "│ key_rate │ 2026-06-30 │ 2026-06-30 │ 8 │" in output  # how fresh the others are, too
-    assert "Overdue on 2026-07-08, by their usual lag: " in output and " brent" not in output.split("Overdue")[1]
+    assert "│ brent │ 2026-08-16 │ 2026-08-26 │ revision │ 92.51 │ 92.9 │ brent.csv, line 3 │" in output
+    assert "│ brent │ 2026-08-23 │ 2026-08-26 │ 3 │" in output
+    assert "│ key_rate │ 2026-07-31 │ 2026-07-31 │ 26 │" in output  # how fresh the others are, too
+    assert "Overdue on 2026-08-26, by their usual lag: " in output and " brent" not in output.split("Overdue")[1]
     assert output.endswith("Stored: 2 rows, as batch 1.")
     assert (copied_workspace / "data/brent.csv").read_bytes() == before + (NEW + REVISED).encode()
     assert run("check", "--workspace", copied_workspace).exit_code == 0
@@ -68,7 +68,7 @@ def test_a_dry_run_shows_the_same_and_writes_nothing(copied_workspace: Path, tre
 @pytest.mark.parametrize("more", [[], ["--dry-run"], ["--json"]], ids=lambda options: " ".join(options))
 def test_refused_rows_change_nothing(copied_workspace: Path, tree_of: Tree, file: Callable[..., Path], more: list[str]) -> None:
     before = tree_of(copied_workspace)
-    result = update(copied_workspace, file(NEW, "2026-07-12,much,2026-07-15,US EIA,A\n"), *more)
+    result = update(copied_workspace, file(NEW, "2026-08-30,much,2026-09-02,US EIA,A\n"), *more)
     assert result.exit_code == 1
     assert "Error: brent.csv, line 3: found value 'much'" in result.stderr
     assert "Refused: 1 fault; nothing was changed." in result.stderr
@@ -77,7 +77,7 @@ def test_refused_rows_change_nothing(copied_workspace: Path, tree_of: Tree, file
 
 
 def test_good_rows_alone(copied_workspace: Path, tree_of: Tree, file: Callable[..., Path]) -> None:
-    mixed = file(NEW, "2026-07-12,much,2026-07-15,US EIA,A\n")
+    mixed = file(NEW, "2026-08-30,much,2026-09-02,US EIA,A\n")
     result = update(copied_workspace, mixed, "--accept-valid")
     assert result.exit_code == 0
     assert "Refused, and left out:" in result.stdout and "line 3" in result.stdout
@@ -89,18 +89,18 @@ def test_good_rows_alone(copied_workspace: Path, tree_of: Tree, file: Callable[.
 
 def test_json_has_every_row_with_old_and_new(copied_workspace: Path, file: Callable[..., Path]) -> None:
     output = json.loads(update(copied_workspace, file(NEW, REVISED, STORED), "--json").stdout)
-    assert (output["date"], output["batch"], output["written"], output["dry_run"]) == ("2026-07-08", 1, True, False)
+    assert (output["date"], output["batch"], output["written"], output["dry_run"]) == ("2026-08-26", 1, True, False)
     assert output["tables"]["brent"] == output["counts"]
     assert (output["counts"]["new"], output["counts"]["revision"], output["counts"]["duplicate"]) == (1, 1, 1)
     new, revised = output["rows"]
-    assert (new["verdict"], new["line"], new["old"], new["row"]["value"]) == ("new", 2, None, 71.5)
-    assert (revised["old"]["value"], revised["row"]["value"], revised["row"]["sample_size"]) == (73.63, 73.9, None)
+    assert (new["verdict"], new["line"], new["old"], new["row"]["value"]) == ("new", 2, None, 91.5)
+    assert (revised["old"]["value"], revised["row"]["value"], revised["row"]["sample_size"]) == (92.51, 92.9, None)
     assert output["rows_left_out"] == 0
     assert [row["indicator"] for row in output["freshness"] if row["touched"]] == ["brent"]
 
 
 def test_a_jump_is_confirmed(copied_workspace: Path, file: Callable[..., Path]) -> None:
-    jump = file("2026-07-05,30,2026-07-08,US EIA,A\n")
+    jump = file("2026-08-23,30,2026-08-26,US EIA,A\n")
     assert "run the command again with --confirm" in update(copied_workspace, jump).stderr
     assert update(copied_workspace, jump, "--confirm").exit_code == 0
 
@@ -131,11 +131,11 @@ def test_wrong_calls(copied_workspace: Path, tree_of: Tree, monkeypatch: pytest.
 
 
 def _prices(path: Path, **changed: float) -> Path:
-    days = [f"2026-06-{day:02}" for day in range(15, 31)] + [f"2026-07-{day:02}" for day in range(1, 8)]
-    stored = {"2026-06-21": 81.0, "2026-06-28": 73.63}
+    days = [f"2026-08-{day:02}" for day in range(3, 26)]
+    stored = {"2026-08-09": 87.86, "2026-08-16": 92.51}
     lines = []
     for day in days:
-        week = next((price for sunday, price in stored.items() if day <= sunday), 72.0)
+        week = next((price for sunday, price in stored.items() if day <= sunday), 92.0)
         lines.append(f"{day},{changed.get('d' + day.replace('-', ''), week)}")
     path.write_text("Date,Price\n" + "\n".join(lines) + "\n")
     return path
@@ -144,26 +144,26 @@ def _prices(path: Path, **changed: float) -> Path:
 def test_an_import_goes_through_the_same_verdicts(copied_workspace: Path, tree_of: Tree, tmp_path: Path) -> None:
     before = (copied_workspace / "data/brent.csv").read_bytes()
     prices = _prices(tmp_path / "brent-daily.csv")
-    result = run("import", "eia", prices, "--update", "--date", "2026-07-08", "--workspace", copied_workspace)
+    result = run("import", "eia", prices, "--update", "--date", "2026-08-26", "--workspace", copied_workspace)
     assert result.exit_code == 0, result.output
     assert (
         copied_workspace / "data/brent.csv"
-    ).read_bytes() == before + b"2026-07-05,72,2026-07-08,US EIA,A\n"  # 6 and 7 July begin a week
+    ).read_bytes() == before + b"2026-08-23,92,2026-08-26,US EIA,A\n"  # 24 and 25 August begin a week
     again = tree_of(copied_workspace)
     assert "there is nothing new" in run("import", "eia", prices, "--update", "--workspace", copied_workspace).stdout
     assert tree_of(copied_workspace) == again
-    changed = _prices(prices, d20260624=80.0)
+    changed = _prices(prices, d20260812=88.0)
     refused = run("import", "eia", changed, "--update", "--workspace", copied_workspace)
     assert refused.exit_code == 2 and "brent (1); give the day on which they stood there with --date" in refused.stderr
-    output = run("import", "eia", changed, "--update", "--date", "2026-07-09", "--workspace", copied_workspace, "--json").stdout
+    output = run("import", "eia", changed, "--update", "--date", "2026-08-27", "--workspace", copied_workspace, "--json").stdout
     (row,) = json.loads(output)["rows"]
-    assert (row["verdict"], row["row"]["published_on"], row["old"]["value"]) == ("revision", "2026-07-09", 73.63)
+    assert (row["verdict"], row["row"]["published_on"], row["old"]["value"]) == ("revision", "2026-08-27", 92.51)
 
 
 def test_an_import_of_all_reads_a_folder(copied_workspace: Path, tmp_path: Path) -> None:
     (tmp_path / "downloads").mkdir()
     _prices(tmp_path / "downloads" / "brent-daily.csv")
-    arguments = ["--update", "--date", "2026-07-08", "--json", "--workspace", copied_workspace]
+    arguments = ["--update", "--date", "2026-08-26", "--json", "--workspace", copied_workspace]
     output = json.loads(run("import", "all", tmp_path / "downloads", *arguments).stdout)
     assert list(output["tables"]) == ["brent"]
     assert output["notes"][0].startswith("not in the folder: air_force, bank_of_russia, chronology")
@@ -183,10 +183,10 @@ def test_an_import_of_all_is_shown_and_written_elsewhere(copied_workspace: Path,
 
 
 def test_a_week_after_the_last_era_says_what_to_write_and_then_goes_in(copied_workspace: Path, file: Callable[..., Path]) -> None:
-    row = "2026-07-05,2,2026-07-06,Chronology,B\n"
+    row = "2026-10-11,2,2026-10-12,Chronology,B\n"
     week = file("mediated_contacts," + row, "guarantee_steps," + row, name="week.csv", header="indicator," + HEADER)
     refused = update(copied_workspace, week)
-    assert refused.exit_code == 1 and "week.csv, line 2: found observed_on 2026-07-05, after the last era" in refused.stderr
+    assert refused.exit_code == 1 and "week.csv, line 2: found observed_on 2026-10-11, after the last era" in refused.stderr
     contracts, loadings = copied_workspace / "data/indicators.toml", copied_workspace / "priors/loadings.toml"
     written = re.findall(r"add an era such as (\{ .* \}) to eras of \[(\w+)\] in indicators.toml.* as (\[.*\])\.", refused.stderr)
     assert [name for _, name, _ in written] == ["mediated_contacts", "guarantee_steps"]
@@ -221,30 +221,30 @@ def test_formulas_reach_no_export(copied_workspace: Path, tree_of: Tree, tmp_pat
 def test_markup_in_a_source_is_kept_as_text(copied_workspace: Path, file: Callable[..., Path]) -> None:
     text = NEW.replace("US EIA", "<script>[bold]x[/bold]</script>")
     assert update(copied_workspace, file(text)).exit_code == 0
-    shown = run("data", "show", "brent", "--as-of", "2026-07-08", "--last", "1", "--workspace", copied_workspace).stdout
+    shown = run("data", "show", "brent", "--as-of", "2026-08-26", "--last", "1", "--workspace", copied_workspace).stdout
     assert "[bold]" in shown  # what the page makes of it: tests/report/test_page.py
 
 
 def test_differences_between_two_days(copied_workspace: Path, file: Callable[..., Path]) -> None:
-    update(copied_workspace, file(NEW, REVISED, "2026-06-14,,2026-07-08,US EIA,A\n"))
-    arguments = ["data", "diff", "2026-07-03", "2026-07-08", "--workspace", copied_workspace]
+    update(copied_workspace, file(NEW, REVISED, "2026-08-02,,2026-08-26,US EIA,A\n"))
+    arguments = ["data", "diff", "2026-08-21", "2026-08-26", "--workspace", copied_workspace]
     output: dict[str, Any] = json.loads(run(*arguments, "--json").stdout)
-    assert output["counts"] == {"brent": {"new": 1, "revised": 1, "withdrawn": 1}}
-    rows = {row["key"]["observed_on"]: row for row in output["rows"]}
-    assert rows["2026-06-28"]["old"]["value"] == 73.63 and rows["2026-06-28"]["new"]["value"] == 73.9
-    assert rows["2026-06-14"]["new"] is None and rows["2026-07-05"]["old"] is None
+    assert output["counts"]["brent"] == {"new": 1, "revised": 1, "withdrawn": 1}
+    rows = {row["key"]["observed_on"]: row for row in output["rows"] if row["table"] == "brent"}
+    assert rows["2026-08-16"]["old"]["value"] == 92.51 and rows["2026-08-16"]["new"]["value"] == 92.9
+    assert rows["2026-08-02"]["new"] is None and rows["2026-08-23"]["old"] is None
     shown = " ".join(run(*arguments).stdout.split())
     assert "│ brent │ 1 │ 1 │ 1 │" in shown
-    assert "│ brent │ 2026-06-28 │ 2026-07-08 │ revised │ value 73.63 │ value 73.9 │" in shown
-    assert "Nothing became known" in run("data", "diff", "2026-07-08", "2026-07-09", "--workspace", copied_workspace).stdout
+    assert "│ brent │ 2026-08-16 │ 2026-08-26 │ revised │ value 92.51 │ value 92.9 │" in shown
+    assert "Nothing became known" in run("data", "diff", "2026-10-10", "2026-10-11", "--workspace", copied_workspace).stdout
 
 
 FORBIDDEN = {"pymc", "pytensor", "nutpie", "preliz", "arviz", "xarray", "matplotlib"}
 
 
 def test_fifty_rows_load_no_sampler_and_take_less_than_a_second(copied_workspace: Path, tmp_path: Path) -> None:
-    weeks = [date(2026, 7, 5) + timedelta(days=7 * week) for week in range(25)]
-    rows = [f"{name},{day},{70 + day.day / 10:g},2026-12-31,source,A\n" for name in ("brent", "rouble_per_usd") for day in weeks]
+    weeks = [date(2026, 8, 23) + timedelta(days=7 * week) for week in range(25)]
+    rows = [f"{name},{day},{90 + day.day / 10:g},2027-02-28,source,A\n" for name in ("brent", "rouble_per_usd") for day in weeks]
     (tmp_path / "fifty.csv").write_text("indicator," + HEADER + "".join(rows))
     code = (
         "import sys, time\nimport ripeness.workflow, ripeness.cli.update, ripeness.intake.incoming, ripeness.intake.updates, rich.table, typer._adapters\n"

@@ -13,7 +13,7 @@ import pytest
 from ripeness.data.indicators import read_contracts
 from ripeness.data.panel import UNSEARCHED, Panel, Record, build_panel
 from ripeness.data.vintages import read_store
-from ripeness.errors import RipenessError
+from ripeness.errors import ContentError, RipenessError
 from ripeness.workspace import Workspace
 
 GRADES = {"A": 1.0, "B": 1.5, "C": 2.0}
@@ -50,6 +50,17 @@ def test_the_grid_runs_from_the_wars_week_to_the_origins(write_workspace: Write)
     assert panel.origin_inside_week
     assert not panel_at(write_workspace(), date(2024, 3, 10)).origin_inside_week
     assert panel.indicators == ("oil", "poll", "contacts")
+
+
+def test_a_row_of_a_weekly_series_may_describe_a_month(write_workspace: Write, sound_indicators: str) -> None:
+    oil = HEADER + "2024-01-21,80,2024-01-23,agency,A\n2024-02-29,76,2024-03-03,agency,A\n2024-03-31,70,2024-04-02,agency,A\n"
+    both = sound_indicators.replace('frequency = "weekly"', 'frequency = "weekly"\nalso_monthly = true', 1)
+    rows = rows_of(panel_at(write_workspace(indicators=both, oil=oil), date(2024, 4, 7)), "oil")
+    # February has the Sundays of weeks 4 to 7; 31 March is a Sunday, so its row is a week's
+    assert (rows["first"], rows["last"]) == ([2, 4, 12], [2, 7, 12])
+    weekly = write_workspace(oil=oil)
+    with pytest.raises(ContentError, match="line 3: found observed_on 2024-02-29, a Thursday; expected a Sunday, as"):
+        read_store(weekly)
 
 
 def test_a_weekly_row_describes_its_week(write_workspace: Write) -> None:

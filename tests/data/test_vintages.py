@@ -124,6 +124,15 @@ def test_a_series_that_has_ended_is_never_overdue(write_workspace: Write, sound_
     assert table.loc["poll", "overdue"]  # irregular: missed after its lag
 
 
+def test_after_a_month_the_next_value_is_awaited_for_a_month(write_workspace: Write, sound_indicators: str) -> None:
+    both = sound_indicators.replace('frequency = "weekly"', 'frequency = "weekly"\nalso_monthly = true', 1)
+    store = read_store(write_workspace(indicators=both, oil=HEADER + "2024-01-31,75.5,2024-02-02,agency,B\n"))
+    overdue = [
+        bool(store.as_of(day).freshness().set_index("indicator").loc["oil", "overdue"]) for day in (date(2024, 3, 5), date(2024, 3, 6))
+    ]
+    assert overdue == [False, True]
+
+
 # --- read_store ----------------------------------------------------------------------------------------------------------------------
 
 
@@ -159,6 +168,13 @@ def test_contracts_and_files_must_match(write_workspace: Write, replaced: dict[s
         read_store(write_workspace(**replaced))
     (fault,) = caught.value.faults
     assert str(fault).startswith(words)
+
+
+def test_figures_that_may_be_left_out_have_no_rows_without_their_file(write_workspace: Write, sound_indicators: str) -> None:
+    optional = sound_indicators.replace('source = "An agency"', 'source = "An agency"\noptional = true')
+    store = read_store(write_workspace(indicators=optional, oil=None))
+    assert store.as_of(date(2024, 3, 6)).values["oil"].empty and not store.as_of(date(2024, 3, 6)).values["poll"].empty
+    assert "oil.csv" not in store.hashes
 
 
 def test_faults_of_all_files_are_reported_at_once(write_workspace: Write, sound_indicators: str) -> None:

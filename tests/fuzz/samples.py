@@ -97,6 +97,10 @@ PUBLISHED: dict[str, str] = {
         "date,shahed_launched,cruise_launched,ballistic_launched,mixed_missile_launched,unknown_missile_launched,unknown_uav_launched",
         [f"{day},{n},1,{n % 3 or ''},0,2,9" for n, day in enumerate(_days("2024-08-21", 25))],
     ),
+    "launches_by_month.csv": _table(
+        "# Derived from counts\nmonth,drones,missiles,partial,total",
+        ["2024-08,888,228,False,1116", "2024-10,2010,110,False,2120", "2024-11,2516,270,True,2786"],
+    ),
     "brent-daily.csv": _table("Date,Price", [f"{day},{90 + n / 4}" for n, day in enumerate(_days("2022-02-24", 25))]),
     "sparse_economy_points.csv": _table(
         "period,series,value,unit,source",

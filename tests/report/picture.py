@@ -1,6 +1,6 @@
 """The README's picture of the page: its first screen, in a headless browser, with few colours so that it stays small.
 
-python tests/report/picture.py reports/2026-06-28/index.html docs/page.png
+python tests/report/picture.py reports/2026-10-04/index.html docs/page.png
 """
 
 from __future__ import annotations

@@ -31,9 +31,11 @@ FACTORS = (
 
 
 def contract(factor: str, **other: Any) -> SimpleNamespace:
-    return SimpleNamespace(
+    made = SimpleNamespace(
         **{"factor": factor, "sign": "+", "scale": 0.5, "centre": 6.0, "noise_floor": 0.05, "reference": False, "window": "week"} | other
     )
+    made.on = lambda observed_on: made
+    return made
 
 
 CONTRACTS: Any = {

@@ -85,6 +85,15 @@ def test_the_window_is_as_long_as_rows_come_late(make_spec: Maker) -> None:
     assert window.first == window.kept.min() + 2 and window.stored == window.kept.min() - 14
 
 
+def test_a_row_that_describes_a_month_in_a_weekly_series_reaches_back_as_far(make_spec: Maker) -> None:
+    spec = make_spec(80)
+    ground, by_month = spec.contracts["ground"], spec.contracts["prices"]
+    also = cast(Any, SimpleNamespace(**vars(ground) | {"on": lambda observed_on: by_month}))
+    monthly = replace(spec, contracts={**spec.contracts, "ground": also})
+    reach = [(79 - choose_window(one, vintage_of(one, {"ground": [(5, 70)]})).kept)[FRONT] for one in (spec, monthly)]
+    assert reach == [10 + 1 + MARGIN, 10 + 5 + MARGIN]
+
+
 def test_a_window_has_its_limits(make_spec: Maker) -> None:
     spec = make_spec(80)
     assert (79 - choose_window(spec, vintage_of(spec, {"prices": [(30, 900)]})).kept)[COST] == LONGEST

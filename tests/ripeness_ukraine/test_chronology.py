@@ -40,11 +40,12 @@ def test_contacts_count_third_parties_by_first_day_and_leave_rounds_out(tmp_path
         "2024-01-10,2024-01-10,contact_principal,leader,US-UA,2024-01-03,agreed at a round,page,A",
         "2024-01-10,2024-01-10,contact_principal,leader,US-UA-EUR,,counts,page,A",
         "2024-01-11,2024-01-11,round,trilateral,US-RU-UA,,a round,page,A",
+        "2024-02-01,2024-02-29,contact_principal,leader,US-UA,,of which only the month is known,page,C",
     )
     contacts = tables["mediated_contacts"]
     assert _counts(contacts) == {"2024-01-07": 1.0, "2024-01-14": 1.0}
     assert contacts["observed_on"].min() == pd.Timestamp("2022-03-06")  # weeks without a contact are zeros
-    assert contacts["observed_on"].max() == pd.Timestamp("2026-06-28")
+    assert contacts["observed_on"].max() == pd.Timestamp("2026-10-04")
 
 
 def test_guarantees_signed_together_count_each(tmp_path: Path) -> None:
@@ -153,12 +154,12 @@ def test_coverage_has_no_gap_and_is_known_by_each_sunday() -> None:
     judged = judged_chronology()
     table = coverage_rows(judged.searched, judged.split_after, pd.Timestamp(judged.searched[-1].last))
     assert (table["from"].iloc[1:].to_numpy() == (table["to"].iloc[:-1] + pd.Timedelta(days=1)).to_numpy()).all()
-    assert (table["from"].iloc[0], table["to"].iloc[-1]) == (pd.Timestamp("2022-02-24"), pd.Timestamp("2026-06-30"))
+    assert (table["from"].iloc[0], table["to"].iloc[-1]) == (pd.Timestamp("2022-02-24"), pd.Timestamp("2026-10-09"))
     assert (table["to"] - table["from"] < pd.Timedelta(days=7)).all()
-    for origin in ("2025-05-11", "2025-06-18", "2026-06-28"):
+    for origin in ("2025-05-11", "2025-06-18", "2026-06-28", "2026-10-04"):
         visible = table[table["published_on"] <= origin]
         assert visible["to"].max() == pd.Timestamp(origin)
-    assert table.groupby(["q05", "q95"]).ngroups == 4
+    assert table.groupby(["q05", "q95"]).ngroups == 6
 
 
 def _stretch(first: str, last: str, q05: float = 0.8) -> dict[str, object]:

@@ -48,7 +48,8 @@ def _staff(folder: Path, days: list[date]) -> list[Path]:
 
 def _launches(folder: Path, days: list[date]) -> list[Path]:
     head = "date,shahed_launched,cruise_launched,ballistic_launched,mixed_missile_launched,unknown_missile_launched"
-    return [_table(folder / "a.csv", head, [f"{day},5,1,1,0,0" for day in days])]
+    months = _table(folder / "m.csv", "month,drones,missiles,partial", ["2024-08,300,9,False"])
+    return [_table(folder / "a.csv", head, [f"{day},5,1,1,0,0" for day in days]), months]
 
 
 def _deepstate(folder: Path, days: list[date]) -> list[Path]:
@@ -133,7 +134,7 @@ def test_the_search_ends_where_the_file_says(tmp_path: Path) -> None:
 
     assert covered_to("2026-06-24") == "2026-06-21"
     assert covered_to("2026-06-21") == "2026-06-21"
-    assert covered_to("2026-07-31") == f"{judged_chronology().searched[-1].last}"
+    assert covered_to("2027-07-31") == f"{judged_chronology().searched[-1].last}"
 
 
 def test_sources_are_found_in_their_folders_or_side_by_side(tmp_path: Path) -> None:

@@ -113,12 +113,32 @@ def test_launches_are_summed_by_whole_weeks(tmp_path: Path) -> None:
         "2024-09-08,7,1,0,0,0,0",
         "2024-09-09,50,1,1,1,1,0",
     ]
-    tables = import_source("air_force", [_write(tmp_path, "a.csv", head, *lines)])
+    months = _write(tmp_path, "m.csv", "month,drones,missiles,partial", "2024-08,888,228,False")
+    tables = import_source("air_force", [_write(tmp_path, "a.csv", head, *lines), months])
     assert _values(tables["drones_launched"]) == {"2024-09-01": 15.0, "2024-09-08": 7.0}
     assert _values(tables["missiles_launched"]) == {"2024-09-01": 10.0, "2024-09-08": 1.0}
     assert list(tables["drones_launched"]["grade"]) == ["B", "B"]
     early = [line.replace("2024-0", "2023-0") for line in lines]
-    assert set(import_source("air_force", [_write(tmp_path, "b.csv", head, *early)])["drones_launched"]["grade"]) == {"C"}
+    assert set(import_source("air_force", [_write(tmp_path, "b.csv", head, *early), months])["drones_launched"].iloc[:2]["grade"]) == {"C"}
+
+
+def test_launches_go_on_by_whole_months_after_the_last_day_counted(tmp_path: Path) -> None:
+    head = "date,shahed_launched,cruise_launched,ballistic_launched,mixed_missile_launched,unknown_missile_launched"
+    days = _write(tmp_path, "a.csv", head, *(f"{day},100,1,0,0,0" for day in _days("2026-05-18", 15)))  # to 1 June
+    months = _write(
+        tmp_path,
+        "m.csv",
+        "# Derived from counts, under the same licence",
+        "month,drones,missiles,partial",
+        *("2026-05,9999,217,False", "2026-06,7709,195,False", "2026-07,7056,463,False", "2026-10,521,1,True", "2027-01,700,70,False"),
+    )
+    tables = import_source("air_force", [days, months])
+    # June has a day of its own, October is not over, and January 2027 ends on a Sunday: its row would pass for a week's
+    assert _values(tables["drones_launched"]) == {"2026-05-24": 700.0, "2026-05-31": 700.0, "2026-07-31": round(0.82 * 7056 * 7 / 31, 1)}
+    assert _values(tables["missiles_launched"]) == {"2026-05-24": 7.0, "2026-05-31": 7.0, "2026-07-31": round(463 * 7 / 31, 1)}
+    assert list(tables["drones_launched"]["grade"]) == ["B", "B", "C"]
+    assert f"{tables['drones_launched']['published_on'].iloc[-1]:%Y-%m-%d}" == "2026-08-01"
+    assert tables["drones_launched"]["source"].str.contains("CC BY-NC-SA 4.0").all()
 
 
 def test_area_reads_a_missing_sunday_from_beside_it(tmp_path: Path) -> None:

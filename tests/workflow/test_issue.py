@@ -51,30 +51,30 @@ def report(copied_workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def test_the_page_counts_the_forecast_that_is_being_issued(report: Any, copied_workspace: Path) -> None:
-    record = report(date(2026, 6, 28), 0.2)
+    record = report(date(2026, 10, 4), 0.2)
     assert record["counts"]["ahead"]["issued"] == len(read_ledger(copied_workspace / "reports")) == 4
     assert [row["probability"] for row in record["history"]] == [0.2]
 
 
 def test_issuing_again_changes_neither_page_nor_ledger(report: Any, copied_workspace: Path) -> None:
-    first = report(date(2026, 6, 28), 0.2)
+    first = report(date(2026, 10, 4), 0.2)
     ledger = (copied_workspace / "reports" / FILE).read_bytes()
-    assert report(date(2026, 6, 28), 0.2, run_id="b" * 12) == first
+    assert report(date(2026, 10, 4), 0.2, run_id="b" * 12) == first
     assert (copied_workspace / "reports" / FILE).read_bytes() == ledger
-    assert report(date(2026, 6, 28), 0.3, run_id="b" * 12)["counts"]["ahead"]["issued"] == 8
+    assert report(date(2026, 10, 4), 0.3, run_id="b" * 12)["counts"]["ahead"]["issued"] == 8
     assert {entry.differs for entry in read_ledger(copied_workspace / "reports")} == {"", "run"}
 
 
 def test_a_forecast_of_a_past_day_is_issued_in_hindsight(report: Any, copied_workspace: Path) -> None:
     record = report(date(2025, 7, 6), 0.2)
     assert (record["counts"]["ahead"]["issued"], record["counts"]["hindsight"]["issued"]) == (0, 4)
-    assert {entry.record_to for entry in read_ledger(copied_workspace / "reports")} == {date(2026, 6, 28)}
+    assert {entry.record_to for entry in read_ledger(copied_workspace / "reports")} == {date(2026, 10, 4)}
 
 
 def test_a_page_knows_only_what_was_resolved_by_its_day(report: Any, copied_workspace: Path) -> None:
     report(date(2025, 7, 6), 0.2)
     added, record = issue.run_resolve(Request(copied_workspace))
-    assert {row.horizon_weeks: row.outcome for row in added} == {4: "yes", 13: "yes", 26: "yes"}
-    assert record["counts"]["hindsight"]["resolved"] == 3
+    assert {row.horizon_weeks: row.outcome for row in added} == {4: "yes", 13: "yes", 26: "yes", 52: "yes"}
+    assert record["counts"]["hindsight"]["resolved"] == 4
     assert report(date(2025, 7, 6), 0.2)["counts"]["hindsight"] == {"issued": 4, "open": 4, "resolved": 0, "void": 0, "due": 0}
-    assert report(date(2026, 6, 28), 0.2)["counts"]["hindsight"]["resolved"] == 3
+    assert report(date(2026, 10, 4), 0.2)["counts"]["hindsight"]["resolved"] == 4

@@ -290,7 +290,7 @@ def next_releases(spec: ModelSpec, vintage: Vintage, within: int) -> list[Releas
 
 
 def _next(spec: ModelSpec, name: str, contract: Contract, observed: date, key: Key, covariates: tuple[float, ...]) -> Release:
-    origin, weeks = spec.panel.origin, spec.panel.weeks
+    origin, weeks, contract = spec.panel.origin, spec.panel.weeks, contract.on(observed)
     if contract.frequency == "monthly":
         after = (observed.replace(day=28) + timedelta(days=4)).replace(day=1)
         end = (after.replace(day=28) + timedelta(days=4)).replace(day=1) - timedelta(days=1)

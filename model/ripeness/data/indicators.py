@@ -77,6 +77,9 @@ class Contract(BaseModel):
     overlap : int
         How many consecutive rows share each piece of information.
     frequency : {"weekly", "monthly", "irregular"}
+    also_monthly : bool
+        Of a weekly series: whether a row may describe a whole month, in the unit of a week, where no weekly figures go. It ends on the month's
+        last day; on a Sunday it would be a week's.
     expected_lag_days : int
         Days from observed_on to publication, as a rule; of an irregular series, the days after which a new value is missed.
     plausible : tuple of float
@@ -93,6 +96,8 @@ class Contract(BaseModel):
         Of counts: whether the column sample_size carries the exposure, and the exposure that counts as 1.
     ended : date or None
         Last day of a series that has ended, so that nobody waits for its next value.
+    optional : bool
+        Whether its CSV may be absent, where terms of use keep some from the figures: the indicator then has no rows.
     source, publisher_lag, note : str
         The publisher, how late it publishes, and what else a reader should know.
     """
@@ -113,6 +118,7 @@ class Contract(BaseModel):
     window: Literal["day", "week", "month", "quarter"]
     overlap: int = Field(ge=1, default=1)
     frequency: Literal["weekly", "monthly", "irregular"]
+    also_monthly: bool = False
     expected_lag_days: int = Field(ge=0)
     plausible: Annotated[tuple[float, float], Field(strict=False)]
     noise_floor: Positive | None = None
@@ -122,6 +128,7 @@ class Contract(BaseModel):
     exposure: bool = False
     exposure_unit: Positive | None = None
     ended: date | None = None
+    optional: bool = False
     source: str = Field(min_length=1)
     publisher_lag: str = ""
     note: str = ""
@@ -130,6 +137,11 @@ class Contract(BaseModel):
     def is_count(self) -> bool:
         """Whether values are whole numbers of things that happened."""
         return self.likelihood == "negative_binomial"
+
+    def on(self, observed_on: date) -> Contract:
+        """The contract as it holds for a row observed on a day: that of a monthly series where the row describes a month."""
+        by_month = self.also_monthly and observed_on.weekday() != 6
+        return self.model_copy(update={"window": "month", "frequency": "monthly"}) if by_month else self
 
     def transformed(self, values: ArrayLike) -> NDArray[np.float64]:
         """Values on the scale of the factor: 0 at the centre, + always more of the factor.
@@ -286,6 +298,8 @@ def _check_contract(toml: TomlFile, name: str, contract: Contract, factors: list
     yield from only("exposure_unit", contract.exposure, "exposure = true")
     if contract.is_count and contract.transform != "log":
         yield fault("transform", 'transform = "log" for counts', "counts are modelled by the log of their mean")
+    weekly = (contract.window, contract.frequency) == ("week", "weekly") and not contract.is_count
+    yield from only("also_monthly", weekly, "a weekly series that is no count", must=False)
     low, high = contract.plausible
     if not low < high:
         yield fault("plausible", "[low, high] with low below high", "put the lower number first")

@@ -348,8 +348,7 @@ def _by_period(rows: pd.DataFrame, contract: Contract, weeks: Sequence[date]) ->
     periods: list[tuple[int, int]] = []
     for observed in rows["observed_on"]:
         day = observed.date()
-        if contract.window in MONTHS:
-            length = MONTHS[contract.window]
+        if length := MONTHS.get(contract.on(day).window):
             newest = day.year * 12 + day.month
             inside = np.flatnonzero((months <= newest) & (months > newest - length))
             whole = len(inside) >= 2 * length and weeks[-1] >= week_of(day.replace(day=22))

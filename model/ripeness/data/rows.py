@@ -132,7 +132,7 @@ def _ends_a_period(days: pd.Series[pd.Timestamp], contract: Contract) -> pd.Seri
     """Whether regular rows end on a Sunday or on a month's last day; others may end on any."""
     match contract.frequency, contract.window:
         case "weekly", "week":
-            return days.dt.day_of_week == 6
+            return (days.dt.day_of_week == 6) | (days.dt.is_month_end if contract.also_monthly else False)
         case "monthly", "month" | "quarter":
             return days.dt.is_month_end
         case _:
@@ -141,6 +141,8 @@ def _ends_a_period(days: pd.Series[pd.Timestamp], contract: Contract) -> pd.Seri
 
 def _describe_period(row: Mapping[Any, Any], contract: Contract) -> FaultText:
     last = "a Sunday" if contract.window == "week" else "the last day of a month"
+    if contract.also_monthly:
+        last += ", or the last day of a month"
     return (
         f"observed_on {row['observed_on']:%Y-%m-%d}, a {row['observed_on']:%A}",
         f"{last}, as the indicator is {contract.frequency}",

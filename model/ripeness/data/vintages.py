@@ -140,7 +140,8 @@ class Vintage:
             newest = frame["observed_on"].max()
             old = (pd.Timestamp(self.origin) - newest).days if not frame.empty else np.nan
             ended = contract.ended is not None and contract.ended <= self.origin
-            overdue = not ended and bool(old > PERIOD_DAYS[contract.frequency] + contract.expected_lag_days)
+            frequency = contract.frequency if frame.empty else contract.on(newest.date()).frequency
+            overdue = not ended and bool(old > PERIOD_DAYS[frequency] + contract.expected_lag_days)
             records.append((name, newest, frame["published_on"].max(), old, contract.expected_lag_days, overdue))
         table = pd.DataFrame(records, columns=FRESHNESS_COLUMNS)
         return table.astype({"newest_observed_on": "datetime64[ns]", "newest_published_on": "datetime64[ns]", "days_old": "float64"})
@@ -251,7 +252,9 @@ def _read_folder(workspace: Workspace) -> Store:
     present = sorted(path.name for path in folder.iterdir() if path.suffix.lower() == ".csv")
     rows = {}
     for name, contract in file.contracts.items():
-        if f"{name}.csv" in present:
+        if contract.optional and f"{name}.csv" not in present:
+            rows[name] = ROWS.empty()
+        elif f"{name}.csv" in present:
             rows[name] = attempt(f"{name}.csv", partial(read_rows, contract=contract))
         else:
             mend = f"add it, or remove [{name}] from {CONTRACTS_FILE}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -90,7 +91,13 @@ class Source:
 
 
 def read_table(
-    path: Path, *, numbers: Sequence[str] = (), days: Sequence[str] = (), months: Sequence[str] = (), words: Sequence[str] = ()
+    path: Path,
+    *,
+    numbers: Sequence[str] = (),
+    days: Sequence[str] = (),
+    months: Sequence[str] = (),
+    words: Sequence[str] = (),
+    comments: bool = False,
 ) -> pd.DataFrame:
     """Read the named columns of a CSV file; other columns are passed over.
 
@@ -100,6 +107,8 @@ def read_table(
         UTF-8 text with a header.
     numbers, days, months, words : sequence of str
         Columns to be read as floats (empty: NaN), ISO dates (a time of day is cut off), months (read as their last day), and text.
+    comments : bool
+        Whether lines that begin with # are passed over.
 
     Returns
     -------
@@ -113,7 +122,10 @@ def read_table(
     """
     shown = Path(path.name)
     kinds = _kinds(numbers, days, months, words)
-    cells = read_csv(files.read_bytes(path, shown, "the publisher's file", _MEND_PATH), shown, mend=f"{_MEND}, as UTF-8 text with commas")
+    raw = files.read_bytes(path, shown, "the publisher's file", _MEND_PATH)
+    if comments:
+        raw = re.sub(rb"^#[^\r\n]*", b"", raw, flags=re.MULTILINE)
+    cells = read_csv(raw, shown, mend=f"{_MEND}, as UTF-8 text with commas")
     missing = [name for name in kinds if name not in cells.header]
     if missing:
         raise ContentError(Fault(shown, 1, "columns " + ", ".join(cells.header), "a column " + ", ".join(missing), _MEND))

@@ -85,7 +85,7 @@ def _lateness(indicator: str, contract: Contract, vintage: Vintage) -> int:
     if recent.empty:
         return 0
     days = int((recent["published_on"] - recent["observed_on"]).dt.days.max())
-    return -(-days // 7) + PERIODS.get(contract.window, 1)
+    return -(-days // 7) + max(PERIODS.get(contract.on(day.date()).window, 1) for day in recent["observed_on"])
 
 
 @dataclass(frozen=True)
