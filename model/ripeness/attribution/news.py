@@ -31,8 +31,8 @@ from numpy.typing import NDArray
 from ripeness import names
 from ripeness.data.vintages import Vintage
 from ripeness.elicitation.elicited import Priors
+from ripeness.model.meetings import Announcement
 from ripeness.model.spec import ModelSpec, build_spec
-from ripeness.model.terms.announcements import Announcement
 from ripeness.reweighting.paths import Redrawn, redraw_path
 from ripeness.reweighting.refusals import beyond_window
 from ripeness.reweighting.reweighted import StoredFit, look_ahead, weigh
@@ -259,7 +259,7 @@ class _FromDraws:
             parts = [self.factor(k, causes) for k in range(self.path.shape[1])]
             redrawn = Redrawn(np.stack([ratio for ratio, _ in parts], axis=1), np.stack([path for _, path in parts], axis=1))
             announced = any(self.causes[cause].kind == EVENTS for cause in causes)
-            spec = replace(self.uninformed, announced=(self.informed if announced else self.uninformed).announced)
+            spec = replace(self.uninformed, meetings=(self.informed if announced else self.uninformed).meetings)
             updated = weigh(self.old, spec, self.fit, redrawn, self.stretches)
             _, found = look_ahead(spec, self.fit, updated, self.announcements[int(announced)], PATHS, self.forward)
             self.probabilities[causes] = found.within[:, 0], updated.weights

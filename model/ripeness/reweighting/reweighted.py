@@ -25,8 +25,9 @@ from ripeness.forecast.dormancy import Silence, dormancy_in_week, silence_of_rec
 from ripeness.forecast.horizons import Probabilities, forecast_probabilities
 from ripeness.model.build import without_weeks
 from ripeness.model.inside import inside_view
+from ripeness.model.meetings import Announcement
 from ripeness.model.spec import ModelSpec, Variant
-from ripeness.model.terms.announcements import Announcement
+from ripeness.model.terms.announcements import Arrivals
 from ripeness.model.terms.pulses import fading_pulses
 from ripeness.reweighting.paths import Redrawn, redraw_paths
 from ripeness.reweighting.weights import Anchor, Weights, choose_evenly, smooth_weights
@@ -36,6 +37,7 @@ Array = NDArray[np.float64]
 STORED_DRAWS = 1000
 Index = NDArray[np.int64]
 COVERAGE = "coverage.csv"
+ARRIVALS = Arrivals()
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ class Updated:
         Probability of a round in each week from the fit's `window.first` on, given the record before it.
     weights : Weights
     log_ratio : ndarray (draw, part)
-        Of the draws' weights before smoothing: each factor's, then the rounds'.
+        Of the draws' weights before smoothing: each factor's, then that of rounds and announcements.
     """
 
     draws: Mapping[str, Array]
@@ -144,7 +146,7 @@ def update_fit(base: ModelSpec, new: ModelSpec, fit: StoredFit, seed: np.random.
 
 
 def weigh(base: ModelSpec, new: ModelSpec, fit: StoredFit, redrawn: Redrawn | None, seed: np.random.SeedSequence) -> Updated:
-    """Hold redrawn paths against the rounds, and weight the draws.
+    """Hold redrawn paths against rounds and announcements, and weight the draws.
 
     Parameters
     ----------
@@ -167,7 +169,9 @@ def weigh(base: ModelSpec, new: ModelSpec, fit: StoredFit, redrawn: Redrawn | No
         known = draws.get("sensitivity", np.zeros((len(fit.state), 0)))
         draws["sensitivity"] = match_sensitivity(base, new, known, seed)
     after = rounds_in_window(new, fit.variant, draws, first, fit.state, read[1])
-    log_ratio = np.concatenate([log_ratio, (after.log_likelihood - before.log_likelihood)[:, None]], axis=1)
+    arrivals = [ARRIVALS.log_likelihood(spec, draws).sum(axis=1) for spec in (base, new)]
+    events = after.log_likelihood - before.log_likelihood + arrivals[1] - arrivals[0]
+    log_ratio = np.concatenate([log_ratio, events[:, None]], axis=1)
     return Updated(draws, after.state, after.chance, smooth_weights(log_ratio.sum(axis=1), fit.efficiency), log_ratio)
 
 
