@@ -25,7 +25,7 @@ def test_the_made_up_war_exercises_every_part(spec: ModelSpec) -> None:
     assert (panel.measured.last > panel.measured.first).any()
     assert (panel.measured.sampling > 0).any()
     assert set(panel.counted.era.tolist()) == {0, 1, 2}
-    assert (spec.announced > 0).any(axis=1).sum() == 2
+    assert (spec.meetings.exposure > 0).any(axis=1).sum() == 2
 
 
 @pytest.mark.parametrize("form", ["whitened", "centred", "non-centred"])

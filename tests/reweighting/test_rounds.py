@@ -14,6 +14,7 @@ from scipy import stats
 from ripeness import names
 from ripeness.model.spec import ModelSpec
 from ripeness.model.terms import conditions as inner
+from ripeness.model.terms.announcements import arrival_rates, searched_weeks, share_on_record
 from ripeness.model.terms.dormancy_filter import filter_dormancy
 from ripeness.model.terms.outside import outside_basis
 from ripeness.model.terms.record import filter_forward
@@ -31,45 +32,46 @@ FOUNDS = {
 }
 
 
-def case(found: list[int], seed: int = 0) -> tuple[Array, Array, Array, Array, Array]:
-    rng = np.random.default_rng(seed)
+def case(found: list[int], seed: int = 0) -> tuple[Array, ...]:
+    rng, more = np.random.default_rng(seed), np.random.default_rng(seed + 100)
     weeks = len(found)
     return (
         rng.normal(-1.0, 0.6, (DRAWS, weeks + 2)),
         rng.normal(0.0, 0.5, (DRAWS, weeks)),
         rng.gamma(0.5, 0.3, (DRAWS, weeks)),
+        more.uniform(0.2, 0.9, (DRAWS, weeks)),
+        more.uniform(0.3, 1.5, (DRAWS, weeks)),
         rng.uniform(0.4, 0.95, (DRAWS, weeks)),
         np.array(found, dtype=float),
+        more.poisson(0.5, weeks).astype(float),
     )
 
 
-def dormancy_after(outside: Array, multiplier: Array, announced: Array, sensitivity: Array, found: Array, whole: bool) -> Array:
+def dormancy_after(given: tuple[Array, ...], whole: bool) -> Array:
     """Dormancy after a record that begins after a round."""
-    state: Array = filter_forward(outside, multiplier, announced, sensitivity, found, np.ones((len(outside), 1)), whole)[1]
+    state: Array = filter_forward(*given, np.ones((len(given[0]), 1)), whole)[1]
     return state
-
-
-def parts_of(values: Array, first: int) -> Array:
-    return np.ascontiguousarray(values[:, first:])
 
 
 @pytest.mark.parametrize("found", FOUNDS.values(), ids=FOUNDS)
 @pytest.mark.parametrize("first", [0, 1, 3])
 @pytest.mark.parametrize("whole", [True, False])
 def test_begun_in_the_middle_it_is_the_whole_recursion(found: list[int], first: int, whole: bool) -> None:
-    outside, multiplier, announced, sensitivity, held = case(found)
-    state = dormancy_after(outside, multiplier[:, :first], announced[:, :first], sensitivity[:, :first], held[:first], True)
-    parts = (values[:, first:] for values in (multiplier, announced, sensitivity))
-    log_likelihood, after, _ = filter_forward(outside, *parts, held[first:], state, whole)
-    expected = [filter_dormancy(outside[s], multiplier[s], announced[s], sensitivity[s], held)[0][first:].sum() for s in range(DRAWS)]
+    given = case(found)
+    outside, *weekly = given
+    state = dormancy_after((outside, *(np.ascontiguousarray(values[..., :first]) for values in weekly)), True)
+    later = [np.ascontiguousarray(values[..., first:]) for values in weekly]
+    log_likelihood, after, _ = filter_forward(outside, *later, state, whole)
+    expected = [filter_dormancy(*(part[s] if part.ndim == 2 else part for part in given))[0][first:].sum() for s in range(DRAWS)]
     np.testing.assert_allclose(log_likelihood.sum(axis=1), expected, rtol=1e-11)
-    np.testing.assert_allclose(after, dormancy_after(outside, multiplier, announced, sensitivity, held, whole), rtol=1e-10, atol=1e-15)
+    np.testing.assert_allclose(after, dormancy_after(given, whole), rtol=1e-10, atol=1e-15)
     np.testing.assert_allclose(after.sum(axis=1), 1.0)
-    # searched perfectly, what is found is what happens: the likelihood of a week is the chance of what was seen there
-    sure = np.ones_like(parts_of(sensitivity, first))
-    multipliers, added = parts_of(multiplier, first), parts_of(announced, first)
-    log_likelihood, _, chance = filter_forward(outside, multipliers, added, sure, held[first:], state, whole)
-    seen = np.where(held[first:] > 0, chance, 1.0 - chance)
+    # searched perfectly and with no arrivals counted, what is found is what happens: the likelihood of a week is the chance of what was seen there
+    multipliers, added, unannounced, rate, sensitivity, held, arrived = later
+    log_likelihood, _, chance = filter_forward(
+        outside, multipliers, added, unannounced, np.zeros_like(rate), np.ones_like(sensitivity), held, arrived, state, whole
+    )
+    seen = np.where(held > 0, chance, 1.0 - chance)
     np.testing.assert_allclose(np.log(seen), log_likelihood, rtol=1e-11)
 
 
@@ -83,10 +85,13 @@ def by_hand(spec: ModelSpec, draws: dict[str, Array], path: Array, variant: str,
     inside = inner.inside_score(log_odds, draws["intercept_open"], variant == names.CONJUNCTIVE, np) - draws["normaliser"][:, None]
     multiplier = np.log(record.share[weeks]) + (inside if variant != names.OUTSIDE else 0.0)
     multiplier = np.broadcast_to(multiplier, inside.shape)
-    announced = -np.log1p(-draws["kept"]) @ spec.announced[:, weeks]
-    return np.stack(
-        [filter_dormancy(outside[s], multiplier[s], announced[s], sensitivity[s, weeks], record.found[weeks])[0] for s in range(DRAWS)]
-    )
+    announced = -np.log1p(-draws["kept"]) @ spec.meetings.exposure[:, weeks]
+    searched = searched_weeks(spec)
+    unannounced = 1.0 - share_on_record(draws)[:, None] * searched
+    rate = arrival_rates(draws).sum(axis=1)[:, None] * searched
+    own = (outside, multiplier, announced, unannounced, rate, sensitivity[:, weeks])
+    seen = record.found[weeks], spec.meetings.arrived(record.start, len(spec.panel.weeks))
+    return np.stack([filter_dormancy(*(part[s] for part in own), *seen)[0] for s in range(DRAWS)])
 
 
 @pytest.mark.parametrize("variant", names.VARIANTS)
