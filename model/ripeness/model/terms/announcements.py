@@ -246,6 +246,7 @@ class Arrivals(Likelihood):
         ),
     )
     observed = Observed("lead", (names.ARRIVAL,), "time from an announcement to the first day it names", "days", whole=True)
+    replicated_from = frozenset({"lead_median", "lead_spread"})
 
     def coords(self, spec: ModelSpec) -> dict[str, Any]:
         return {names.ARRIVAL: np.arange(len(spec.meetings.lead))}
