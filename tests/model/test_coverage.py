@@ -262,13 +262,12 @@ def test_the_same_inputs_give_the_same_bits_wherever_they_lie() -> None:
 @pytest.mark.parametrize("found", FOUNDS.values(), ids=FOUNDS)
 def test_dormancy_at_the_origin_is_that_of_the_histories(found: list[int], whole: bool) -> None:
     cases = [case(found, seed) for seed in (0, 1)]
-    state = dormancy_after(
-        *(np.stack([getattr(each, name) for each in cases]) for name in ("outside", "multiplier", "announced", "sensitivity")),
-        cases[0].found,
-        whole,
-    )
+    cases[1] = cases[1]._replace(arrived=cases[0].arrived)  # one record of many draws
+    drawn = [np.stack([part, other]) for part, other in zip(cases[0][:6], cases[1][:6], strict=True)]
+    state = filter_forward(*drawn, cases[0].found, cases[0].arrived, np.ones((2, 1)), whole)[1]
     np.testing.assert_allclose(state.sum(axis=1), 1.0)
     for each, row in zip(cases, state, strict=True):
+        np.testing.assert_allclose(row, dormancy_after(each, whole), rtol=1e-14)
         _, after = histories(each, whole)
         assert len(row) == max(after)
         expected = np.array([after.get(d, 0.0) for d in range(1, len(row) + 1)])
@@ -277,12 +276,11 @@ def test_dormancy_at_the_origin_is_that_of_the_histories(found: list[int], whole
 
 def test_a_perfect_search_knows_the_dormancy() -> None:
     given = case(FOUNDS["two rounds"])._replace(sensitivity=np.ones(7))
-    state = dormancy_after(*(part[None] for part in given[:4]), given.found, True)
-    np.testing.assert_array_equal(state, [[0.0, 1.0]])
+    np.testing.assert_allclose(dormancy_after(given, True), [0.0, 1.0], rtol=1e-14)
 
 
 @pytest.mark.parametrize("whole", [True, False])
 def test_a_record_that_ends_in_the_week_of_its_first_round(whole: bool) -> None:
     none = np.zeros((3, 0))
-    state = dormancy_after(np.zeros((3, 1)), none, none, none, np.zeros(0), whole)
+    state = filter_forward(np.zeros((3, 1)), *[none] * 5, np.zeros(0), np.zeros(0), np.ones((3, 1)), whole)[1]
     np.testing.assert_array_equal(state, np.ones((3, 1)))

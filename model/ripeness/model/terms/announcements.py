@@ -273,16 +273,18 @@ class Arrivals(Likelihood):
 
         data, kernel = self.data(scope.spec, scope.reading, scope.variant), op_of(self.kernels[0])
 
-        def log_density(lead: Any, weight: Any, median: Any, spread: Any) -> Any:
+        def log_density(lead: Any, weight: Any, median: Any, spread: Any, kind: Any) -> Any:
             given = {"class_weight": weight, "lead_median": median.reshape((1,)), "lead_spread": spread.reshape((1,))}
-            return kernel(given | {"arrival_kind": data["arrival_kind"], "arrival_lead": lead})["lead"]
+            return kernel(given | {"arrival_kind": kind, "arrival_lead": lead})["lead"]
 
-        def draw(weight: Array, median: Array, spread: Array, rng: Any = None, size: Any = None) -> Array:
-            return draw_leads(np.full(len(data["arrival_lead"]), float(median)), float(spread), rng)
+        def draw(weight: Array, median: Array, spread: Array, kind: Index, rng: Any = None, size: Any = None) -> Array:
+            return draw_leads(np.full(len(kind), float(median)), float(spread), rng)
 
         given = [pt.as_tensor(scope[name]) for name in ("class_weight", "lead_median", "lead_spread")]
+        kind = pt.as_tensor(data["arrival_kind"])
+        signature = "(k),(),(),(j)->(j)"
         pm.CustomDist(
-            "lead", *given, logp=log_density, random=draw, signature="(k),(),()->(j)", observed=data["arrival_lead"], dims=names.ARRIVAL
+            "lead", *given, kind, logp=log_density, random=draw, signature=signature, observed=data["arrival_lead"], dims=names.ARRIVAL
         )
 
     def log_likelihood(self, spec: ModelSpec, draws: Mapping[str, Array]) -> Array:
