@@ -21,6 +21,7 @@ from ripeness.model.terms.outside import outside_basis
 
 Array = NDArray[np.float64]
 
+
 def test_the_made_up_war_exercises_every_part(spec: ModelSpec) -> None:
     panel = spec.panel
     assert panel.origin_inside_week

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -12,18 +13,23 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from ripeness import names
+from ripeness.forecast.dormancy import dormancy_in_week
 from ripeness.model.spec import ModelSpec
 from ripeness.model.terms import conditions as inner
 from ripeness.model.terms.announcements import arrival_rates, searched_weeks, share_on_record
 from ripeness.model.terms.dormancy_filter import filter_dormancy
 from ripeness.model.terms.outside import outside_basis
 from ripeness.model.terms.record import filter_forward
-from ripeness.reweighting.reweighted import match_sensitivity, rounds_in_window
+from ripeness.reweighting.refusals import beyond_window
+from ripeness.reweighting.reweighted import StoredFit, match_sensitivity, rounds_in_window, update_fit
+from ripeness.reweighting.weights import Anchor
+from ripeness.reweighting.window import Window
 
 Array = NDArray[np.float64]
 Maker = Callable[..., ModelSpec]
 DrawsMaker = Callable[..., dict[str, Array]]
 DRAWS = 5
+ANNOUNCED = ("kept", "recorded", "share_announced", "class_split", "lead_median", "lead_spread")
 FOUNDS = {
     "silence": [0, 0, 0, 0, 0, 0, 0, 0],
     "a round before": [0, 1, 0, 0, 0, 0, 0, 0],
@@ -101,7 +107,8 @@ def test_the_rounds_of_a_window_are_the_last_ones_of_the_record(
 ) -> None:
     pairs = [(0.8, 0.9)] * 5 + [(0.6, 0.7)] * 5
     announced = np.random.default_rng(3).uniform(0, 0.5, (4, 10))
-    spec = make_spec(10, found=found, pairs=pairs, announced=announced, days_missing=2)
+    arrivals = [(3, 0, 4.0), (4, 1, 2.0), (7, 2, 9.0), (7, 0, 1.0), (9, 3, 30.0)]
+    spec = make_spec(10, found=found, pairs=pairs, announced=announced, arrivals=arrivals, days_missing=2)
     draws = make_draws(DRAWS, 1, 10)
     draws["sensitivity"] = np.random.default_rng(4).uniform(0.5, 0.9, (DRAWS, 2))
     first, start = 5, spec.panel.record.start
@@ -114,17 +121,75 @@ def test_the_rounds_of_a_window_are_the_last_ones_of_the_record(
         matrix = inner.weight_matrix(draws["weight"], spec.structure)
         log_odds = inner.openness(draws["path"][:, :, :9], matrix, draws["intercept_open"])
         inside = inner.inside_score(log_odds, draws["intercept_open"], variant == names.CONJUNCTIVE, np) - draws["normaliser"][:, None]
-    hazards = -np.log1p(-draws["kept"]) @ announced
-    before = slice(start, first)
-    state = dormancy_after(
-        outside, inside[:, start - 1 : first - 1], hazards[:, before], by_week[:, before], spec.panel.record.found[before], True
+    weekly = (
+        -np.log1p(-draws["kept"]) @ announced,
+        1.0 - share_on_record(draws)[:, None] * np.ones(10),
+        arrival_rates(draws).sum(axis=1)[:, None] * np.ones(10),
+        by_week,
+        spec.panel.record.found,
+        spec.meetings.arrived(0, 10),
     )
+    before = [values[..., start:first] for values in weekly]
+    state = dormancy_after((outside, inside[:, start - 1 : first - 1], *before), True)
     path = None if variant == names.OUTSIDE else draws["path"][:, :, first - 1 : 9]
     found_here = rounds_in_window(spec, variant, draws, first, state, path)
     np.testing.assert_allclose(found_here.log_likelihood, whole[:, first - start :].sum(axis=1), rtol=1e-10)
     multiplier = inside[:, start - 1 :] + np.log(spec.panel.record.share[start:])
-    whole_state = dormancy_after(outside, multiplier, hazards[:, start:], by_week[:, start:], spec.panel.record.found[start:], False)
+    whole_state = dormancy_after((outside, multiplier, *(values[..., start:] for values in weekly)), False)
     np.testing.assert_allclose(found_here.state, whole_state, rtol=1e-9, atol=1e-15)
+
+
+def probability_of_record(spec: ModelSpec, draws: dict[str, Array], s: int) -> float:
+    """Of what a record of rounds and announcements says under one draw of the outside view: summed over every history of rounds that may have been missed."""
+    record, meetings, weeks = spec.panel.record, spec.meetings, len(spec.panel.weeks)
+    outside = np.exp(outside_basis(spec, weeks) @ draws["outside_knots"][s])
+    kept, recorded, split = (draws[name][s] for name in ("kept", "recorded", "class_split"))
+    share = draws["share_announced"][s] * np.array([1.0, *np.cumprod(1 - split)]) * np.array([*split, 1.0])
+    lead = stats.lognorm(draws["lead_spread"][s], scale=draws["lead_median"][s])
+    total = 0.0
+    for held in product((0, 1), repeat=weeks - record.start):
+        probability, dormancy = 1.0, 1
+        for t, happened in enumerate(held, start=record.start):
+            rate, found = outside[dormancy - 1], record.found[t] > 0
+            for k in range(4):  # each class by itself, its meetings in the order in which they were announced
+                own = (meetings.week == t) & (meetings.kind == k)
+                mean = rate * share[k] * recorded[k] / kept[k]
+                probability *= (
+                    np.exp(-mean) * mean ** own.sum() * np.prod([lead.cdf(day) - lead.cdf(day - 1) for day in meetings.lead[own]])
+                )
+            hazard = rate * (1 - share @ recorded) - np.log1p(-kept) @ meetings.exposure[:, t]
+            sensitivity = draws["sensitivity"][s, record.stretch[t]]
+            probability *= -np.expm1(-hazard) if happened else np.exp(-hazard)
+            probability *= (sensitivity if found else 1 - sensitivity) if happened else float(not found)
+            dormancy = 1 if happened else dormancy + 1
+        total += probability
+    return float(total)
+
+
+def test_an_announcement_in_the_window_weights_the_draws_by_its_importance_ratio(make_spec: Maker, make_draws: DrawsMaker) -> None:
+    """Weights are p(new record | θ) / p(old record | θ), both by enumeration: two more weeks, meetings announced in them and late for one before."""
+    old, first = [(2, 1, 6.0), (4, 0, 3.0)], 4
+    announced = np.zeros((4, 9))
+    announced[0, 5], announced[1, 8] = 0.6, 0.2
+    base = make_spec(7, found=(1, 3), arrivals=old, announced=announced[:, :7])
+    silent, told = (
+        make_spec(9, found=(1, 3), arrivals=more, announced=announced) for more in (old, [*old, (6, 2, 12.0), (7, 0, 1.0), (7, 0, 5.0)])
+    )
+    draws = make_draws(DRAWS, 1, 7)
+    draws["outside_knots"] += 1.0
+    draws = {name: draws[name] for name in ("outside_knots", "sensitivity", *ANNOUNCED)}
+    state = dormancy_in_week(base, draws, first)
+    window = Window(7, np.full(4, 3, dtype=np.int64), first, 3)
+    fit = StoredFit(names.OUTSIDE, names.AS_WRITTEN, window, draws, state, np.full((DRAWS, 1), 0.2), (Anchor(0.2, 0.002),), 1.0)
+    ratios = []
+    for new in (silent, told):
+        assert beyond_window(base, new, window) == []
+        expected = [np.log(probability_of_record(new, draws, s) / probability_of_record(base, draws, s)) for s in range(DRAWS)]
+        found = update_fit(base, new, fit, np.random.SeedSequence(0)).log_ratio.sum(axis=1)
+        # of meetings of one week the order does not matter: n! orders of theirs are one record
+        np.testing.assert_allclose(found - found[0], np.array(expected) - expected[0], rtol=1e-9, atol=1e-11)
+        ratios.append(found)
+    assert np.ptp(ratios[1] - ratios[0]) > 0.5, "an announcement speaks"
 
 
 def test_a_week_that_nobody_searched_says_nothing(make_spec: Maker, make_draws: DrawsMaker) -> None:

@@ -30,7 +30,12 @@ SUMMARY = {"gate": {"passed": True}, "probability": 0.123456789, "title": "Übun
 
 @pytest.fixture
 def spec(make_spec: Callable[..., ModelSpec]) -> ModelSpec:
-    return make_spec(6, [("ground", 1, 1, 0.5, 1.0, 0.0), ("prices", 1, 4, 0.2, 1.5, 0.1)], [("visits", 2, 4.0, 0.3, 1)], arrivals=[(3, 1, 4.0), (4, 0, 2.0)])
+    return make_spec(
+        6,
+        [("ground", 1, 1, 0.5, 1.0, 0.0), ("prices", 1, 4, 0.2, 1.5, 0.1)],
+        [("visits", 2, 4.0, 0.3, 1)],
+        arrivals=[(3, 1, 4.0), (4, 0, 2.0)],
+    )
 
 
 @pytest.fixture
