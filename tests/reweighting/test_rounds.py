@@ -145,25 +145,25 @@ def probability_of_record(spec: ModelSpec, draws: dict[str, Array], s: int) -> f
     outside = np.exp(outside_basis(spec, weeks) @ draws["outside_knots"][s])
     kept, recorded, split = (draws[name][s] for name in ("kept", "recorded", "class_split"))
     share = draws["share_announced"][s] * np.array([1.0, *np.cumprod(1 - split)]) * np.array([*split, 1.0])
+    rates, standing = share * recorded / kept, -np.log1p(-kept) @ meetings.exposure
+    numbers = np.array([[((meetings.week == t) & (meetings.kind == k)).sum() for k in range(4)] for t in range(weeks)])
     lead = stats.lognorm(draws["lead_spread"][s], scale=draws["lead_median"][s])
     total = 0.0
     for held in product((0, 1), repeat=weeks - record.start):
         probability, dormancy = 1.0, 1
         for t, happened in enumerate(held, start=record.start):
             rate, found = outside[dormancy - 1], record.found[t] > 0
-            for k in range(4):  # each class by itself, its meetings in the order in which they were announced
-                own = (meetings.week == t) & (meetings.kind == k)
-                mean = rate * share[k] * recorded[k] / kept[k]
-                probability *= (
-                    np.exp(-mean) * mean ** own.sum() * np.prod([lead.cdf(day) - lead.cdf(day - 1) for day in meetings.lead[own]])
-                )
-            hazard = rate * (1 - share @ recorded) - np.log1p(-kept) @ meetings.exposure[:, t]
+            # each class by itself, its meetings in the order in which they were announced
+            probability *= np.prod(np.exp(-rate * rates) * (rate * rates) ** numbers[t])
+            silent = np.exp(-rate * (1 - share @ recorded) - standing[t])
             sensitivity = draws["sensitivity"][s, record.stretch[t]]
-            probability *= -np.expm1(-hazard) if happened else np.exp(-hazard)
-            probability *= (sensitivity if found else 1 - sensitivity) if happened else float(not found)
+            if happened:
+                probability *= (1 - silent) * (sensitivity if found else 1 - sensitivity)
+            else:
+                probability *= silent * float(not found)
             dormancy = 1 if happened else dormancy + 1
         total += probability
-    return float(total)
+    return float(total * np.prod(lead.cdf(meetings.lead) - lead.cdf(meetings.lead - 1)))
 
 
 def test_an_announcement_in_the_window_weights_the_draws_by_its_importance_ratio(make_spec: Maker, make_draws: DrawsMaker) -> None:
@@ -175,16 +175,17 @@ def test_an_announcement_in_the_window_weights_the_draws_by_its_importance_ratio
     silent, told = (
         make_spec(9, found=(1, 3), arrivals=more, announced=announced) for more in (old, [*old, (6, 2, 12.0), (7, 0, 1.0), (7, 0, 5.0)])
     )
-    draws = make_draws(DRAWS, 1, 7)
+    number = 30
+    draws = make_draws(number, 1, 7)
     draws["outside_knots"] += 1.0
     draws = {name: draws[name] for name in ("outside_knots", "sensitivity", *ANNOUNCED)}
     state = dormancy_in_week(base, draws, first)
     window = Window(7, np.full(4, 3, dtype=np.int64), first, 3)
-    fit = StoredFit(names.OUTSIDE, names.AS_WRITTEN, window, draws, state, np.full((DRAWS, 1), 0.2), (Anchor(0.2, 0.002),), 1.0)
+    fit = StoredFit(names.OUTSIDE, names.AS_WRITTEN, window, draws, state, np.full((number, 1), 0.2), (Anchor(0.2, 0.002),), 1.0)
     ratios = []
     for new in (silent, told):
         assert beyond_window(base, new, window) == []
-        expected = [np.log(probability_of_record(new, draws, s) / probability_of_record(base, draws, s)) for s in range(DRAWS)]
+        expected = [np.log(probability_of_record(new, draws, s) / probability_of_record(base, draws, s)) for s in range(number)]
         found = update_fit(base, new, fit, np.random.SeedSequence(0)).log_ratio.sum(axis=1)
         # of meetings of one week the order does not matter: n! orders of theirs are one record
         np.testing.assert_allclose(found - found[0], np.array(expected) - expected[0], rtol=1e-9, atol=1e-11)

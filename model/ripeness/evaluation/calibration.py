@@ -59,7 +59,7 @@ RANKED = 100  # draws, spread evenly over the chains, among which the truth is r
 SHORT_LIMITS = {"rhat": 1.05, "ess_bulk": 100.0, "ess_tail": 100.0, "divergences": 0.0, "bfmi": 0.3}
 LEVELS = (0.5, 0.9)
 RIGHT, WRONG = "right", "wrong"
-OBSERVED = {"rounds": "record", "measured": "values", "counted": "counts"}
+OBSERVED = {"rounds": "record", "lead": "announcements", "measured": "values", "counted": "counts"}
 YEAR = 52  # weeks simulated on
 
 
