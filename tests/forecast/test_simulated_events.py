@@ -76,12 +76,10 @@ def test_in_the_long_run_rounds_come_as_often_as_without_announcements(share_ann
     arrivals = np.concatenate([meetings.kind for _, meetings in simulated])
     mean = number * rate * arrival_rates(draw)[0]
     assert (np.abs(np.bincount(arrivals, minlength=4) - mean) < 4 * np.sqrt(mean)).all()
-    assert (
-        stats.kstest(
-            np.concatenate([meetings.lead for _, meetings in simulated]), lambda x: stats.lognorm(0.8, scale=4.0).cdf(np.floor(x))
-        ).statistic
-        < 0.06
-    )
+    leads, days = np.concatenate([meetings.lead for _, meetings in simulated]), np.array([1, 2, 4, 8, 16])
+    until = stats.lognorm(draw["lead_spread"][0], scale=draw["lead_median"][0]).cdf(days)
+    share = (leads[:, None] <= days).mean(axis=0)
+    assert (np.abs(share - until) < 4 * np.sqrt(until * (1 - until) / len(leads))).all()
 
 
 def test_where_nobody_looks_nothing_is_announced_and_nothing_found() -> None:
