@@ -292,13 +292,13 @@ model {
     target += log(arriving[arrival_kind]) - log_rate;
     for (j in 1 : n_arrival) {
       real spread_of_lead = exp(x[at_lead_spread[1]]);
-      real upper = (log(arrival_lead[j]) - x[at_lead_median[1]]) / spread_of_lead;
+      real late = (log(arrival_lead[j]) - x[at_lead_median[1]]) / spread_of_lead;
       if (arrival_lead[j] == 1) {
-        target += std_normal_lcdf(upper);
+        target += std_normal_lcdf(late);
       } else {
-        real lower = (log(arrival_lead[j] - 1) - x[at_lead_median[1]]) / spread_of_lead;
+        real early = (log(arrival_lead[j] - 1) - x[at_lead_median[1]]) / spread_of_lead;
         // of the tail that loses no digits
-        target += upper < 0 ? log_diff_exp(std_normal_lcdf(upper), std_normal_lcdf(lower)) : log_diff_exp(std_normal_lcdf(-lower), std_normal_lcdf(-upper));
+        target += late < 0 ? log_diff_exp(std_normal_lcdf(late), std_normal_lcdf(early)) : log_diff_exp(std_normal_lcdf(-early), std_normal_lcdf(-late));
       }
     }
     vector[at_sensitivity[2] - at_sensitivity[1] + 3] ends = append_row(inv_logit(x[at_sensitivity[1] : at_sensitivity[2]]), [0, 1]');
