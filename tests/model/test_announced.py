@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ripeness.data.events import read_events
+from ripeness.data.events import AHEAD, read_events
 from ripeness.model.meetings import CLASSES, Announcement, announced_weeks, find_announcements, lay_out_meetings, roots_of
 
 Row = tuple[str, str, str, str, bool]
@@ -94,6 +94,10 @@ def test_the_leaders_window_of_march_2022_outlives_the_round_before_it(root: Pat
     table = read_events(root / "data" / "events.csv", Path("events.csv"))
     (found,) = [one for one in find_announcements(table) if (one.kept, one.first) == ("leaders", date(2022, 3, 4))]
     assert found == meeting("leaders", date(2022, 3, 4), date(2022, 3, 17), date(2022, 3, 3), date(2022, 3, 8), date(2022, 3, 7))
+
+
+def test_every_kind_that_announces_a_meeting_has_its_class() -> None:
+    assert tuple(CLASSES.values()) == AHEAD
 
 
 def test_a_postponement_moves_the_meeting() -> None:
