@@ -121,6 +121,21 @@ def inside_by_hand(spec: ModelSpec, point: Point, variant: Variant, path: Array)
     return total, score(path) - (logsumexp(fixed) - np.log(len(fixed)))
 
 
+def announcements_by_hand(spec: ModelSpec, point: Point) -> tuple[float, float, Array]:
+    """Log density of the priors, classes and lead times of announced meetings; the share of rounds announced on record; arrivals by class, in rounds."""
+    total = normal(point["logit_recorded"], *scales(*["recorded"] * 4)) + normal(point["logit_share_announced"], *PRIORS["share_announced"])
+    total += normal(point["logit_class_split"], *scales(*["class_split"] * 3))
+    total += normal(point["lead_median_log__"], *PRIORS["lead.median"]) + normal(point["lead_spread_log__"], *PRIORS["lead.spread"])
+    first, second, third = expit(point["logit_class_split"])
+    of_class = np.array([first, (1 - first) * second, (1 - first) * (1 - second) * third, (1 - first) * (1 - second) * (1 - third)])
+    recorded = expit(point["logit_share_announced"]) * of_class * expit(point["logit_recorded"])
+    rates = recorded / expit(point["logit_kept"])
+    lead = stats.lognorm(np.exp(point["lead_spread_log__"]), scale=np.exp(point["lead_median_log__"]))
+    for kind, days in zip(spec.meetings.kind, spec.meetings.lead, strict=True):
+        total += np.log(rates[kind] / rates.sum()) + np.log(lead.cdf(days) - lead.cdf(days - 1))
+    return float(total), float(recorded.sum()), rates
+
+
 def hazard_by_hand(spec: ModelSpec, point: Point, inside: Array) -> float:
     record = spec.panel.record
     total = normal(point["log_rhythm"], *scales("rhythm.week_1", "rhythm.week_4"))
@@ -132,12 +147,22 @@ def hazard_by_hand(spec: ModelSpec, point: Point, inside: Array) -> float:
     knots = np.concatenate([point["log_rhythm"], REFERENCE.log_rate[1:] + point["log_war_level"] + point["deviation"]])
     places = np.log([1.0, 4.0, 18.0, 60.0])
     sensitivity = expit(point["logit_sensitivity"])
-    added = -np.log1p(-expit(point["logit_kept"])) @ spec.announced
+    meetings = spec.meetings
+    added = -np.log1p(-expit(point["logit_kept"])) @ meetings.exposure
+    prior, on_record, rates = announcements_by_hand(spec, point)
+    total += prior
     alpha = {1: 1.0}  # dormancy to probability, in the week after that of the first round
     for t in range(record.start, len(WEEKS)):
         days = 3 / 7 if t == len(WEEKS) - 1 else 1.0
-        held = {d: 1 - np.exp(-np.exp(np.interp(np.log(d), places, knots) + inside[t - 1]) * days - added[t]) for d in alpha}
+        rate = {d: np.exp(np.interp(np.log(d), places, knots) + inside[t - 1]) * days for d in alpha}
         searched = record.stretch[t]
+        unannounced = 1.0
+        if searched != UNSEARCHED:
+            unannounced = 1 - on_record
+            seen = {d: alpha[d] * stats.poisson.pmf((meetings.week == t).sum(), rates.sum() * rate[d]) for d in alpha}
+            total += np.log(sum(seen.values()))
+            alpha = {d: share / sum(seen.values()) for d, share in seen.items()}
+        held = {d: 1 - np.exp(-unannounced * rate[d] - added[t]) for d in alpha}
         if record.found[t]:
             q = sensitivity[searched] if searched != UNSEARCHED else 1.0
             total += np.log(q * sum(alpha[d] * held[d] for d in alpha))

@@ -21,8 +21,8 @@ from ripeness.data.panel import build_panel
 from ripeness.data.vintages import read_store
 from ripeness.elicitation.elicited import Priors
 from ripeness.elicitation.reference import ReferenceCurve
+from ripeness.model.meetings import CLASSES, Announcement, find_announcements, lay_out_meetings
 from ripeness.model.spec import ModelSpec
-from ripeness.model.terms.announcements import CLASSES, Announcement, announced_weeks, find_announcements
 from ripeness.model.terms.conditions import build_inside
 from ripeness.reweighting.stored import Base
 from ripeness.workspace import read_workspace
@@ -176,6 +176,11 @@ PRIORS = {
     "rhythm.week_4": (np.log(0.1), 0.5),
     "war_level": (0.0, 0.7),
     "kept": (0.5, 0.6),
+    "recorded": (0.8, 0.5),
+    "share_announced": (0.6, 0.5),
+    "class_split": (0.4, 0.6),
+    "lead.median": (np.log(5.0), 0.4),
+    "lead.spread": (np.log(0.8), 0.3),
 }
 EFFECTS = [
     SimpleNamespace(factor="front", condition=None, role="losing", mean=0.4, sd=0.3),
@@ -299,10 +304,9 @@ def make_spec(root: Path, truth: Truth) -> ModelSpec:
     contracts = read_contracts(workspace)
     vintage = read_store(workspace).as_of(ORIGIN)
     panel = build_panel(vintage, contracts, workspace.question, GRADES)
-    known_by = [sunday - timedelta(days=7) for sunday in panel.weeks]
-    announced = announced_weeks(find_announcements(vintage.events), panel.weeks, known_by, 0.75)
+    meetings = lay_out_meetings(find_announcements(vintage.events), panel.weeks, panel.record.start, 0.75)
     structure = build_inside(EFFECTS, workspace.factors, workspace.condition_ids)
-    return ModelSpec(workspace, contracts, panel, cast(Priors, MadeUpPriors()), announced, tuple(CLASSES), structure)
+    return ModelSpec(workspace, contracts, panel, cast(Priors, MadeUpPriors()), meetings, structure)
 
 
 # --- Draws, as if it had been fitted ------------------------------------------------------------------------------------------------------
@@ -320,6 +324,11 @@ def make_draws(spec: ModelSpec, rng: np.random.Generator, draws: int) -> dict[st
         "normaliser": rng.normal(-2.0, 0.3, draws),
         "outside_knots": np.linspace(-1.5, -4.0, knots) + rng.normal(0.0, 0.5, (draws, knots)),
         "kept": rng.beta(2.0, 3.0, (draws, len(CLASSES))),
+        "recorded": rng.beta(4.0, 2.0, (draws, len(CLASSES))),
+        "share_announced": rng.beta(4.0, 2.0, draws),
+        "class_split": rng.beta(3.0, 2.0, (draws, len(CLASSES) - 1)),
+        "lead_median": rng.lognormal(np.log(5.0), 0.4, draws),
+        "lead_spread": rng.lognormal(np.log(0.8), 0.3, draws),
         "pulse": rng.lognormal(np.log(3.0), 0.3, (draws, sum(factor.pulse is not None for factor in spec.workspace.factors))),
         "level": np.full((draws, 1), 0.5),
         "level_start": rng.normal(0.3, 0.5, (draws, 1)),

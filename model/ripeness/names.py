@@ -28,6 +28,8 @@ KNOT: Final = "knot"  # knots of the outside curve, in weeks of dormancy
 RHYTHM: Final = "rhythm_week"  # dormancies of the process's own rhythm
 CLASS: Final = "dormancy_class"  # classes of the reference class, by dormancy in weeks
 KEPT: Final = "announcement"  # classes of announced meetings
+SPLIT: Final = "announcement_split"  # all of them but the last
+ARRIVAL: Final = "arrival"  # meetings announced anew
 STRETCH: Final = "stretch"  # stretches of coverage that are searched imperfectly
 READING: Final = "reading"
 

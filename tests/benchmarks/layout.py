@@ -89,6 +89,10 @@ def lay_out(spec: ModelSpec, variant: Variant = "conjunctive", reading: str = na
         found=own["found"],
         log_share=own["log_days"],
         place=own["stretch_place"],
+        searched=own["searched"],
+        arrived=own["arrived"],
+        arrival_kind=own["arrival_kind"],
+        arrival_lead=own["arrival_lead"],
     )
 
 
@@ -106,9 +110,11 @@ def reference_values(spec: ModelSpec, points: Array) -> tuple[Array, Array]:
     places = [model.rvs_to_values[variable].name for variable in model.free_RVs]
     bounds = np.cumsum([0, *(start[name].size for name in places)])
     mode = "FAST_COMPILE"
-    density, gradient = model.compile_logp(mode=mode), model.compile_dlogp(mode=mode)
+    # term by term, as the Python linker adds no more than 32
+    density, gradient = model.compile_logp(mode=mode, sum=False), model.compile_dlogp(mode=mode)
     split = [
         {name: x[first:end].reshape(start[name].shape) for name, first, end in zip(places, bounds[:-1], bounds[1:], strict=True)}
         for x in points
     ]
-    return np.array([float(density(point)) for point in split]), np.array([gradient(point) for point in split])
+    values = [sum(float(np.sum(term)) for term in density(point)) for point in split]
+    return np.array(values), np.array([gradient(point) for point in split])

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 ONE_BASED = ("indicator_factor", "relative", "first", "last", "middle", "row_group", "group_indicator", "count_week", "count_group",
-             "count_indicator", "count_era", "level_factor", "pulse_factor", "sided", "start", "place")  # fmt: skip
+             "count_indicator", "count_era", "level_factor", "pulse_factor", "sided", "start", "place", "arrival_kind")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,12 @@ class Problem:
     found, log_share : ndarray (week at risk,)
     place : ndarray of int (week at risk,)
         Index into the sensitivities of the stretches followed by 0 and 1.
+    searched, arrived : ndarray (week at risk,)
+        1 where somebody searched, else 0; number of meetings announced anew.
+    arrival_kind : ndarray of int (arrival,)
+        Class of each meeting announced anew.
+    arrival_lead : ndarray (arrival,)
+        Days from its announcement to the first that it names.
     """
 
     block: NDArray[np.str_]
@@ -123,6 +129,10 @@ class Problem:
     found: Array
     log_share: Array
     place: Index
+    searched: Array
+    arrived: Array
+    arrival_kind: Index
+    arrival_lead: Array
 
     @property
     def weeks(self) -> int:
@@ -159,7 +169,7 @@ class Problem:
             value = getattr(self, field.name)
             if field.name in ("block", "bounds"):
                 continue
-            whole = field.name in ("found", "conjunctive")
+            whole = field.name in ("found", "conjunctive", "searched")
             data[field.name] = (value + 1 if field.name in ONE_BASED else value.astype(int) if whole else value).tolist()
         data |= {f"at_{name}": [first + 1, last] for name, (first, last) in self.bounds_of.items()}
         data |= {
@@ -187,6 +197,7 @@ class Problem:
             "n_curve": self.outside_basis.shape[1],
             "n_kept": self.announced.shape[0],
             "n_risk": self.announced.shape[1],
+            "n_arrival": len(self.arrival_lead),
         }
         return data | self._sparse()
 

@@ -169,14 +169,31 @@ def _hazard(p: Problem, b: dict[str, Array], knots: Array, inside: Array) -> Arr
     announced = np.logaddexp(0.0, b["kept"]) @ p.announced
     edges = np.tile([0.0, 1.0], (len(curve), 1))
     sensitivity = np.concatenate([expit(b["sensitivity"]), edges], axis=1)[:, p.place]
-    return np.stack(list(_filter(p.found, curve, lift, announced, sensitivity)), axis=1)
+    recorded = _recorded(b)
+    unannounced = 1.0 - recorded.sum(axis=1)[:, None] * p.searched
+    arrivals = (recorded / expit(b["kept"])).sum(axis=1)[:, None] * p.searched
+    return np.stack(list(_filter(p, curve, lift, announced, unannounced, arrivals, sensitivity)), axis=1)
 
 
-def _filter(found: Array, curve: Array, lift: Array, announced: Array, sensitivity: Array) -> Iterator[Array]:
+def _recorded(b: dict[str, Array]) -> Array:
+    """Share of rounds that are announced on record, by class: (draw, class)."""
+    split, one = expit(b["class_split"]), np.ones((len(b["class_split"]), 1))
+    of_class = np.concatenate([one, np.cumprod(1.0 - split, axis=1)], axis=1) * np.concatenate([split, one], axis=1)
+    return np.asarray(expit(b["share_announced"]) * of_class * expit(b["recorded"]))
+
+
+def _filter(
+    p: Problem, curve: Array, lift: Array, announced: Array, unannounced: Array, arrivals: Array, sensitivity: Array
+) -> Iterator[Array]:
     """The forward recursion over dormancy, all draws abreast; the newest silence first."""
     dormancy = np.ones((len(curve), 1))
-    for t, held_then in enumerate(found):
-        stays = dormancy * np.exp(-(curve[:, : dormancy.shape[1]] * lift[:, t : t + 1] + announced[:, t : t + 1]))
+    for t, held_then in enumerate(p.found):
+        week = slice(t, t + 1)
+        total = curve[:, : dormancy.shape[1]] * lift[:, week]
+        if p.searched[t]:
+            dormancy = dormancy * total ** p.arrived[t] * np.exp(-arrivals[:, week] * total)
+            dormancy /= dormancy.sum(axis=1, keepdims=True)
+        stays = dormancy * np.exp(-(unannounced[:, week] * total + announced[:, week]))
         held = 1.0 - stays.sum(axis=1)
         yield held
         if held_then > 0.5:

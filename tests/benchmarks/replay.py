@@ -34,8 +34,8 @@ from ripeness.forecast.ahead import build_ahead
 from ripeness.forecast.horizons import forecast_probabilities
 from ripeness.inference.sample import sample_posterior
 from ripeness.model.build import without_weeks
+from ripeness.model.meetings import Announcement
 from ripeness.model.spec import ModelSpec, build_spec
-from ripeness.model.terms.announcements import Announcement
 from ripeness.reweighting.refusals import beyond_window, untrustworthy
 from ripeness.reweighting.reweighted import StoredFit, look_ahead, store_fit, update_fit
 from ripeness.reweighting.weights import Anchor, weighted_mean

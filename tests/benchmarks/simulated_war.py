@@ -24,8 +24,8 @@ from ripeness import names
 from ripeness.data.indicators import read_contracts
 from ripeness.data.panel import Counted, Measured, Panel, Record
 from ripeness.elicitation.elicit import Priors
+from ripeness.model.meetings import CLASSES, Meetings
 from ripeness.model.spec import ModelSpec
-from ripeness.model.terms.announcements import CLASSES
 from ripeness.model.terms.conditions import build_inside, inside_score, normaliser, openness, reading_data, regressors, weight_matrix
 from ripeness.model.terms.outside import hat_matrix, outside_knots
 from ripeness.model.terms.slow_levels import level_basis
@@ -53,10 +53,13 @@ class Size:
 
 
 class SimulatedPriors(made_up_war.MadeUpPriors):
-    """The made-up war's priors, with effects of its own."""
+    """The made-up war's priors, with effects of its own; hardly a round is announced."""
 
     def __init__(self, effects: Sequence[Any]) -> None:
         self.effects = {names.AS_WRITTEN: effects}  # type: ignore[misc]
+
+    def __getitem__(self, name: str) -> SimpleNamespace:
+        return SimpleNamespace(mu=-6.0, sigma=0.5) if name == "share_announced" else super().__getitem__(name)
 
 
 def simulate(size: Size, seed: int, folder: Path) -> ModelSpec:
@@ -87,8 +90,9 @@ def simulate(size: Size, seed: int, folder: Path) -> ModelSpec:
     weeks = tuple(BEGAN + timedelta(days=6 + 7 * t) for t in range(size.weeks))
     nothing = Record(1, np.eye(1, size.weeks)[0], np.ones(size.weeks), np.zeros(size.weeks, dtype=np.intp), ((0.9, 0.99),))
     panel = Panel(weeks[-1], weeks, nothing, measured, counted)
-    announced = np.zeros((len(CLASSES), size.weeks))
-    spec = ModelSpec(workspace, contracts, panel, cast(Priors, SimulatedPriors(effects)), announced, tuple(CLASSES), structure)
+    none = np.zeros(0, dtype=np.int64)
+    meetings = Meetings(np.zeros((len(CLASSES), size.weeks)), none, none, np.zeros(0))
+    spec = ModelSpec(workspace, contracts, panel, cast(Priors, SimulatedPriors(effects)), meetings, structure)
     if size.record == SILENT:
         return spec
     return replace(spec, panel=replace(panel, record=replace(nothing, found=_rounds(spec, path, rng))))

@@ -32,6 +32,12 @@ def test_events_are_typed_and_announcements_may_precede_their_day(tmp_path: Path
     assert events["line"].tolist() == [2, 3, 4]
 
 
+def test_a_meeting_may_be_announced_on_its_last_day_and_taken_back_after_it(tmp_path: Path) -> None:
+    last = PLANNED.replace("2024-02-01", "2024-02-24")
+    taken_back = [PLANNED.replace("agreed", kind).replace("2024-02-01", "2024-02-26") for kind in ("postponed", "cancelled")]
+    assert len(read_events(_write(tmp_path, HEADER + last + "".join(taken_back)), Path("x"))) == 3
+
+
 @pytest.mark.parametrize(
     ("content", "words", "line"),
     [
@@ -42,6 +48,12 @@ def test_events_are_typed_and_announcements_may_precede_their_day(tmp_path: Path
         (HEADER + GOOD.replace("yes", "true"), "round 'true'; expected yes or no", 2),
         (HEADER + PLANNED.replace("no", "yes", 1), "round = yes for kind 'meeting_agreed'", 2),
         (HEADER + GOOD.replace("yes,2024-01-10", "yes,2024-01-09"), "published_on 2024-01-09 before date", 2),
+        (HEADER + PLANNED.replace("2024-02-01", "2024-02-25"), "meeting_agreed published_on 2024-02-25 for days to 2024-02-24", 2),
+        (HEADER + PLANNED.replace("2024-02-24", "").replace("2024-02-01", "2024-02-11"), "announced on or before its last day", 2),
+        *(
+            (HEADER + PLANNED.replace("agreed", kind).replace("2024-02-01", "2024-02-25"), f"meeting_{kind} published_on", 2)
+            for kind in ("one_side", "third_party", "leaders")
+        ),
         (HEADER + GOOD.replace("talks", ""), "no description", 2),
         (HEADER + GOOD.replace("agency", ""), "no source", 2),
         (HEADER + GOOD.replace(",A", ",1"), "grade '1'", 2),

@@ -248,6 +248,16 @@ FILES["priors/hazard.toml"] = (
         ("kept.one_side", 0.1, 0.3, 0.6, "logitnormal"),
         ("kept.third_party", 0.02, 0.1, 0.35, "logitnormal"),
         ("kept.leaders", 0.005, 0.03, 0.15, "logitnormal"),
+        ("recorded.agreed", 0.6, 0.8, 0.95, "logitnormal"),
+        ("recorded.one_side", 0.2, 0.4, 0.6, "logitnormal"),
+        ("recorded.third_party", 0.2, 0.4, 0.7, "logitnormal"),
+        ("recorded.leaders", 0.3, 0.5, 0.7, "logitnormal"),
+        ("share_announced", 0.6, 0.8, 0.93, "logitnormal"),
+        ("class_split.agreed", 0.5, 0.7, 0.9, "logitnormal"),
+        ("class_split.one_side", 0.6, 0.85, 0.95, "logitnormal"),
+        ("class_split.third_party", 0.3, 0.7, 0.94, "logitnormal"),
+        ("lead.median", 1.5, 3.0, 6.0, "lognormal"),
+        ("lead.spread", 0.6, 1.0, 1.6, "lognormal"),
         ("best_to_worst", 3.0, 7.0, 25.0, "lognormal"),
     ).replace("[best_to_worst]\n", '[best_to_worst]\non = "log"\n')
 )

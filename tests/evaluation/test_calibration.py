@@ -37,7 +37,8 @@ from ripeness.workspace import FitSettings
 
 
 def test_a_simulated_war_has_the_pattern_of_the_real_one(war: ModelSpec) -> None:
-    simulated = simulate_from_prior(war, names.AS_WRITTEN, np.random.SeedSequence(1)).spec.panel
+    drawn = simulate_from_prior(war, names.AS_WRITTEN, np.random.SeedSequence(1)).spec
+    simulated = drawn.panel
     for name in ("indicator", "first", "last", "widening", "sampling"):
         assert np.array_equal(getattr(simulated.measured, name), getattr(war.panel.measured, name))
     for name in ("indicator", "week", "log_exposure", "era"):
@@ -47,6 +48,14 @@ def test_a_simulated_war_has_the_pattern_of_the_real_one(war: ModelSpec) -> None
     assert np.array_equal(simulated.record.stretch, record.stretch)
     assert not simulated.record.found[record.start :][record.stretch[record.start :] == -1].any()  # nobody looked there
     assert not np.array_equal(simulated.measured.value, war.panel.measured.value)
+    # which meetings are announced is drawn, where somebody looks; what each week knows of them follows
+    others = [simulate_from_prior(war, names.AS_WRITTEN, np.random.SeedSequence(seed)).spec.meetings for seed in range(1, 9)]
+    assert len({one.week.tobytes() for one in others}) > 4
+    for one in others:
+        assert (record.stretch[one.week] != -1).all() and (one.week >= record.start).all() and (one.lead >= 1).all()
+        assert one.exposure.shape == war.meetings.exposure.shape and not one.exposure[:, : record.start].any()
+        assert one.exposure.any() == (len(one.week) > 0 and one.exposure[:, one.week.min() :].any())
+    assert any(one.exposure.any() for one in others)
 
 
 def test_rows_are_drawn_around_their_moments(war: ModelSpec) -> None:
@@ -66,7 +75,7 @@ def test_rounds_are_held_as_the_hazard_says_and_missed_ones_reset_dormancy() -> 
     weeks, rng = 30, np.random.default_rng(3)
     none = np.zeros(weeks)
     outside = np.log(np.where(np.arange(1, weeks + 2) == 1, 3.0, 0.2))  # soon after a round another is likely
-    found = np.stack([simulate_record(outside, none, none, np.full(weeks, 0.5), rng) for _ in range(4000)])
+    found = np.stack([simulate_record(outside, none, none, np.ones(weeks), np.full(weeks, 0.5), rng) for _ in range(4000)])
     held, alpha = np.zeros(weeks), np.array([1.0, 0.0])  # P(d = 1), P(d > 1)
     for t in range(weeks):
         chance = 1 - np.exp(-np.array([3.0, 0.2]))
@@ -105,6 +114,8 @@ def test_a_simulation_says_everything_that_the_forecast_uses(war: ModelSpec) -> 
         "half_life[cost]",
     ]
     assert {*asked, "share_open[north]", "kept[agreed]", "pulse[host]"} <= found.ranks.keys()
+    process = ("recorded[leaders]", "share_announced", "class_split[third_party]", "lead_median", "lead_spread")
+    assert {*process, "log-likelihood of the announcements"} <= found.ranks.keys()
     for start in ("weight[", "outside_knots[", "sensitivity[", "capture[", "loading["):
         assert any(name.startswith(start) for name in found.ranks)
     assert all(0 <= rank <= RANKED for rank in found.ranks.values())
@@ -165,6 +176,9 @@ def test_a_future_leaves_the_past_alone(stored: Stored) -> None:
     assert np.array_equal(panel.measured.value[: len(real.measured.value)], real.measured.value)
     assert np.array_equal(panel.counted.count[: len(real.counted.count)], real.counted.count)
     assert np.array_equal(panel.record.found[:weeks], real.record.found)
+    known = war.spec.meetings.before(weeks)
+    assert all(np.array_equal(one, other) for one, other in zip(known, spec.meetings, strict=True))
+    assert war.spec.meetings.exposure.shape[1] == weeks + YEAR
     assert (panel.measured.first[len(real.measured.value) :] >= weeks).all() and len(panel.counted.count) > len(real.counted.count)
     assert np.allclose(war.truth["path"][..., :weeks], theta["path"]) and war.truth["inside"].shape[1] == weeks + YEAR
     assert (war.truth["level_path"][..., weeks:] == theta["level_path"][..., -1:]).all()

@@ -26,7 +26,9 @@ def ahead() -> Ahead:
     announced = np.zeros((DRAWS, WEEKS))
     announced[:, 2] = 0.4
     sundays = [date(2025, 1, 5) + timedelta(days=7 * week) for week in range(WEEKS)]
-    return Ahead(sundays, horizon_share, np.array([9, 3, 1]), state, outside, rng.normal(0, 0.4, (DRAWS, PATHS, WEEKS)), announced)
+    inside = rng.normal(0, 0.4, (DRAWS, PATHS, WEEKS))
+    unannounced = np.linspace(0.4, 1.0, WEEKS) * rng.uniform(0.8, 1.0, (DRAWS, 1))
+    return Ahead(sundays, horizon_share, np.array([9, 3, 1]), state, outside, inside, announced, unannounced)
 
 
 def test_patterns_sum_to_one_and_silence_is_the_headlines(ahead: Ahead) -> None:

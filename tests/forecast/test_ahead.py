@@ -20,9 +20,10 @@ from ripeness import names
 from ripeness.calendar import week_grid
 from ripeness.data.panel import UNSEARCHED, Panel, Record
 from ripeness.elicitation.reference import ReferenceCurve
-from ripeness.forecast.ahead import Ahead, build_ahead
+from ripeness.forecast.ahead import Ahead, build_ahead, unannounced_ahead
+from ripeness.model.meetings import CLASSES, Announcement, Meetings
 from ripeness.model.spec import ModelSpec
-from ripeness.model.terms.announcements import CLASSES, Announcement
+from ripeness.model.terms.announcements import lead_weeks, share_on_record
 from ripeness.model.terms.conditions import build_inside
 from ripeness.workspace import Factor
 
@@ -65,8 +66,7 @@ def make_spec(
         {},
         panel,
         cast(Any, SimpleNamespace(files=files, reference=reference)),
-        np.zeros((len(CLASSES), number)),
-        tuple(CLASSES),
+        Meetings(np.zeros((len(CLASSES), number)), np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zeros(0)),
         build_inside(effects, factors, ["open"]),
     )
 
@@ -79,6 +79,11 @@ def make_draws(spec: ModelSpec, reads: int | None = CALM, draws: int = 1, sensit
         "outside_knots": np.tile(np.log([0.4, 0.3, 0.05, 0.02]), (draws, 1)),
         "kept": np.tile([0.8, 0.3, 0.2, 0.03], (draws, 1)),
         "sensitivity": np.full((draws, 1), sensitivity),
+        "recorded": np.tile([0.9, 0.5, 0.4, 0.6], (draws, 1)),
+        "share_announced": np.full(draws, 1e-9),
+        "class_split": np.tile([0.7, 0.8, 0.6], (draws, 1)),
+        "lead_median": np.full(draws, 4.0),
+        "lead_spread": np.full(draws, 1.0),
     }
     if reads is None:
         return found
@@ -240,6 +245,22 @@ def test_an_announced_meeting_adds_its_odds_after_the_origin() -> None:
     ahead = ahead_of(spec, make_draws(spec, None, draws=2), announced=[meeting, over, this_week])
     shares = np.array([0.75 * 4 / 7, 0.75 + 0.25 * 4 / 7, 0.25 * 3 / 7, 0, 0, 0])
     np.testing.assert_allclose(ahead.announced, np.tile(-np.log(0.2) * shares, (2, 1)))
+
+
+def test_meetings_announced_after_the_origin_account_for_their_rounds_again() -> None:
+    """Of the total hazard the meetings that stand account for a share that falls to nothing: one minus it rises to one, week after week."""
+    spec = make_spec(WEDNESDAY)
+    posterior = make_draws(spec, None, draws=3) | {"share_announced": np.array([0.9, 0.6, 0.9]), "lead_median": np.array([3.0, 3.0, 12.0])}
+    found = ahead_of(spec, posterior).unannounced
+    assert found.shape == (3, 6)
+    own = 1 - share_on_record(posterior)
+    assert (np.diff(found, axis=1) > 0).all() and (found > own[:, None]).all() and (found < 1).all()
+    # in the first week: those with no announcement on record, and those that are held in the week in which they are announced
+    np.testing.assert_allclose(found[:, 0], own + (1 - own) * lead_weeks(posterior, 0.75)[:, 0])
+    assert (found[0] > found[2]).all(), "long lead times: more of the hazard stands already"
+    far = unannounced_ahead(posterior, 0.75, 40)
+    np.testing.assert_array_equal(far[:, :6], found)
+    np.testing.assert_allclose(far[:, 17:], 1.0, rtol=1e-12)
 
 
 def test_the_outside_view_has_no_inside() -> None:

@@ -43,6 +43,7 @@ def ahead_of(origin: date, draws: int = 2, paths: int = 4, **parts: Any) -> Ahea
         "outside": np.full((draws, 60), np.log(0.1)),
         "inside": np.zeros((draws, paths, len(weeks))),
         "announced": np.zeros((draws, len(weeks))),
+        "unannounced": np.ones((draws, len(weeks))),
     }
     return Ahead(weeks, horizon_share, **(given | parts))
 
@@ -62,6 +63,7 @@ def wandering(origin: date, draws: int, paths: int, seed: int = 0) -> Ahead:
         outside=rng.normal(-2, 0.3, (draws, 1)) - 0.5 * np.log(np.arange(1, 61)),
         inside=np.concatenate([half, -half], axis=1),
         announced=announced,
+        unannounced=np.linspace(0.3, 1.0, weeks) * rng.uniform(0.7, 1.0, (draws, 1)),
     )
 
 
@@ -99,6 +101,16 @@ def test_an_announced_meeting_adds_its_odds() -> None:
     found = forecast_probabilities(ahead_of(SUNDAY, draws=1, announced=announced))
     np.testing.assert_allclose(1 - found.within[0], (1 - kept) * np.exp(-0.1 * np.array(HORIZONS)), atol=1e-12)
     np.testing.assert_allclose(found.level_only, found.within, atol=1e-12)
+
+
+def test_rounds_that_are_announced_come_by_their_meetings_alone() -> None:
+    """What meetings that stand account for is left out of the total hazard of each week; also at the fit's own base rate."""
+    unannounced = np.array([[0.2, 0.4, 0.6, 0.8, *[1.0] * 6]])
+    found = forecast_probabilities(ahead_of(SUNDAY, draws=1, unannounced=unannounced))
+    expected = 1 - np.exp(-0.1 * np.array([0.6, 2.0, 8.0]))
+    np.testing.assert_allclose(found.within[0], expected, atol=1e-12)
+    np.testing.assert_allclose(found.level_only[0], expected, atol=1e-12)
+    np.testing.assert_allclose(found.by_week[0], 1 - np.exp(-0.1 * np.cumsum(unannounced[0])), atol=1e-12)
 
 
 def test_announcements_of_a_partial_first_week_count_in_full() -> None:

@@ -10,12 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ripeness.data.events import read_events
-from ripeness.model.terms.announcements import CLASSES, Announcement, announced_weeks, find_announcements
+from ripeness.data.events import AHEAD, read_events
+from ripeness.model.meetings import CLASSES, Announcement, announced_weeks, find_announcements, lay_out_meetings, roots_of
 
 Row = tuple[str, str, str, str, bool]
 SUNDAYS = [date(2025, 5, 4) + timedelta(days=7 * i) for i in range(8)]
-BEFORE = [sunday - timedelta(days=7) for sunday in SUNDAYS]
 STRONGEST = next(iter(CLASSES))
 NAMED = 0.75
 
@@ -25,14 +24,14 @@ def events(*rows: Row) -> pd.DataFrame:
     return frame.astype(dict.fromkeys(("date", "end_date", "published_on"), "datetime64[ns]"))
 
 
-def meeting(kept: str, first: date, last: date, announced_on: date, lapsed_on: date | None = None) -> Announcement:
-    return Announcement(kept, first, last, announced_on, lapsed_on)
+def meeting(
+    kept: str, first: date, last: date, announced_on: date, lapsed_on: date | None = None, held_on: date | None = None
+) -> Announcement:
+    return Announcement(kept, first, last, announced_on, lapsed_on, held_on)
 
 
-def shares(
-    announcements: Sequence[Announcement], after: date | None = None, known_by: Sequence[date] | None = None
-) -> dict[str, list[float]]:
-    table = announced_weeks(announcements, SUNDAYS, known_by or BEFORE, NAMED, after)
+def shares(announcements: Sequence[Announcement], origin: date | None = None) -> dict[str, list[float]]:
+    table = announced_weeks(announcements, SUNDAYS, NAMED, origin)
     return {name: row.tolist() for name, row in zip(CLASSES, table, strict=True) if row.any()}
 
 
@@ -94,7 +93,11 @@ def test_the_leaders_window_of_march_2022_outlives_the_round_before_it(root: Pat
     """Proposed on 3 March, the day of the second round; ended when the third, of 7 March, became known."""
     table = read_events(root / "data" / "events.csv", Path("events.csv"))
     (found,) = [one for one in find_announcements(table) if (one.kept, one.first) == ("leaders", date(2022, 3, 4))]
-    assert found == meeting("leaders", date(2022, 3, 4), date(2022, 3, 17), date(2022, 3, 3), date(2022, 3, 8))
+    assert found == meeting("leaders", date(2022, 3, 4), date(2022, 3, 17), date(2022, 3, 3), date(2022, 3, 8), date(2022, 3, 7))
+
+
+def test_every_kind_that_announces_a_meeting_has_its_class() -> None:
+    assert tuple(CLASSES.values()) == AHEAD
 
 
 def test_a_postponement_moves_the_meeting() -> None:
@@ -130,32 +133,84 @@ def test_the_shares_of_a_meeting_sum_to_one(start: int, length: int) -> None:
     assert sum(found[STRONGEST]) == pytest.approx(1.0)
 
 
-@pytest.mark.parametrize(("announced_on", "counts"), [(date(2025, 5, 11), True), (date(2025, 5, 12), False)])
-def test_a_week_may_know_what_was_published_by_the_sunday_before(announced_on: date, counts: bool) -> None:
-    found = shares([meeting(STRONGEST, date(2025, 5, 14), date(2025, 5, 14), announced_on)])
-    assert (found[STRONGEST][2] > 0) == counts
-    assert found[STRONGEST][3] == pytest.approx(0.25 * 3 / 7)
-
-
-def test_nothing_falls_on_days_before_it_was_known() -> None:
-    # at an origin in mid-week the days up to the announcement are over
-    window = meeting(STRONGEST, date(2025, 5, 12), date(2025, 5, 18), date(2025, 5, 14))
-    found = shares([window], known_by=[date(2025, 5, 14)] * len(SUNDAYS))
-    assert found[STRONGEST][:3] == pytest.approx([0, 0, 0.75 * 4 / 7])
+@pytest.mark.parametrize(("announced_on", "share"), [(date(2025, 5, 11), 1.0), (date(2025, 5, 13), 2 / 3), (date(2025, 5, 15), 0.0)])
+def test_a_meeting_counts_from_the_day_after_its_announcement(announced_on: date, share: float) -> None:
+    found = shares([meeting(STRONGEST, date(2025, 5, 13), date(2025, 5, 15), announced_on)])
+    assert found[STRONGEST][2] == pytest.approx(0.75 * share + 0.25 * 3 / 7)
+    assert found[STRONGEST][3] == pytest.approx(0.25 * 4 / 7)
 
 
 def test_only_days_after_the_origin_count() -> None:
     window = meeting(STRONGEST, date(2025, 5, 12), date(2025, 5, 18), date(2025, 5, 1))
-    origin = date(2025, 5, 16)
-    found = shares([window], after=origin, known_by=[origin] * len(SUNDAYS))
+    found = shares([window], origin=date(2025, 5, 16))
     assert found[STRONGEST][:4] == pytest.approx([0, 0, 0.75 * 2 / 7, 0.25])
+
+
+def test_an_origin_knows_what_stands_on_it() -> None:
+    days = date(2025, 5, 12), date(2025, 5, 18)
+    later = meeting(STRONGEST, *days, date(2025, 5, 12))
+    gone = meeting(STRONGEST, *days, date(2025, 5, 1), date(2025, 5, 11))
+    assert shares([later, gone], origin=date(2025, 5, 11)) == {}
+    assert shares([later, gone], origin=date(2025, 5, 12))[STRONGEST][2] == pytest.approx(0.75 * 6 / 7)
+
+
+def test_a_held_meeting_counts_in_the_whole_week_of_its_round_and_in_none_after() -> None:
+    held = meeting(STRONGEST, date(2025, 5, 14), date(2025, 5, 21), date(2025, 5, 1), date(2025, 5, 16), date(2025, 5, 15))
+    assert shares([held]) == {STRONGEST: pytest.approx([0, 0, 0.75 * 5 / 8, 0, 0, 0, 0, 0])}
+
+
+POSTPONED = ("meeting_postponed", "2025-05-14", "2025-05-14")
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ("2025-05-13", {}),  # put off before its day: gone
+        ("2025-05-14", {"agreed": [0, 0, 0.75 + 0.25 * 4 / 7, 0.25 * 3 / 7, 0, 0, 0, 0]}),  # on its day: most such meetings move by days
+    ],
+)
+def test_what_is_put_off_before_its_day_is_gone(told: str, expected: dict[str, list[float]]) -> None:
+    agreed = ("meeting_agreed", "2025-05-14", "2025-05-14", "2025-05-08", False)
+    found = shares(find_announcements(events(agreed, (*POSTPONED, told, False))))
+    assert {name: pytest.approx(row) for name, row in found.items()} == expected
+
+
+def test_new_days_told_with_the_postponement_stand_even_where_they_overlap() -> None:
+    agreed = ("meeting_agreed", "2025-06-10", "2025-06-12", "2025-05-08", False)
+    postponed = ("meeting_postponed", "2025-06-10", "2025-06-12", "2025-05-30", False)
+    again = ("meeting_agreed", "2025-06-12", "2025-06-14", "2025-05-30", False)
+    old, new = find_announcements(events(agreed, postponed, again))
+    assert (old.lapsed_on, new.lapsed_on, new.renews) == (date(2025, 5, 30), None, True)
+
+
+@pytest.mark.parametrize(
+    ("row", "renews"),
+    [
+        (("meeting_agreed", "2025-05-15", "2025-05-15", "2025-05-12", False), True),  # confirmed
+        (("meeting_agreed", "2025-05-20", "2025-05-20", "2025-05-12", False), True),  # moved by days
+        (("meeting_agreed", "2025-06-20", "2025-06-20", "2025-05-12", False), False),
+        (("meeting_leaders", "2025-05-15", "2025-05-15", "2025-05-12", False), False),  # another meeting
+        (("meeting_agreed", "2025-05-19", "2025-05-19", "2025-05-16", False), False),  # after the first was held
+    ],
+)
+def test_an_arrival_is_a_meeting_announced_anew(row: Row, renews: bool) -> None:
+    first = ("meeting_one_side", "2025-05-14", "2025-05-15", "2025-05-08", False)
+    held = ("round", "2025-05-15", "2025-05-15", "2025-05-15", True)
+    found = find_announcements(events(first, row, held))
+    assert [one.renews for one in found] == [False, renews]
+    assert roots_of(found) == [0, 0 if renews else 1]
+    meetings = lay_out_meetings(found, SUNDAYS, 0, NAMED)
+    expected = [6.0] if renews else [6.0, (date.fromisoformat(row[1]) - date.fromisoformat(row[3])).days]
+    assert meetings.lead.tolist() == expected
+    assert meetings.arrived(0, 8).sum() == 2 - renews
+    assert meetings.before(1).week.tolist() == []
 
 
 @pytest.mark.parametrize(
     ("lapsed_on", "weeks"), [(date(2025, 5, 18), [2]), (date(2025, 5, 19), [2, 3]), (date(2025, 5, 11), []), (None, [2, 3])]
 )
 def test_what_has_lapsed_counts_no_more_from_the_next_week_on(lapsed_on: date | None, weeks: list[int]) -> None:
-    table = announced_weeks([meeting(STRONGEST, date(2025, 5, 15), date(2025, 5, 17), date(2025, 5, 1), lapsed_on)], SUNDAYS, BEFORE, NAMED)
+    table = announced_weeks([meeting(STRONGEST, date(2025, 5, 15), date(2025, 5, 17), date(2025, 5, 1), lapsed_on)], SUNDAYS, NAMED)
     assert np.flatnonzero(table.sum(axis=0)).tolist() == weeks
 
 
@@ -167,7 +222,7 @@ def test_only_the_strongest_class_of_a_week_counts() -> None:
         assert set(found) == {STRONGEST}
     both = shares([meeting(order[1], *days), meeting(order[-1], date(2025, 6, 10), date(2025, 6, 10), date(2025, 5, 1))])
     assert set(both) == {order[1], order[-1]}
-    table = announced_weeks([meeting(name, *days) for name in order], SUNDAYS, BEFORE, NAMED)
+    table = announced_weeks([meeting(name, *days) for name in order], SUNDAYS, NAMED)
     assert (table > 0).sum(axis=0).max() == 1
 
 

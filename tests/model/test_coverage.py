@@ -11,6 +11,7 @@ import pytensor.tensor as pt
 import pytest
 from numpy.typing import NDArray
 from pytensor.gradient import verify_grad
+from scipy.stats import poisson
 
 from ripeness.model.ops import op_of
 from ripeness.model.terms.dormancy_filter import adjoint_filter, filter_dormancy
@@ -19,18 +20,34 @@ from ripeness.model.terms.record import Record, filter_forward
 Array = NDArray[np.float64]
 
 
-def dormancy_after(outside: Array, multiplier: Array, announced: Array, sensitivity: Array, found: Array, whole: bool) -> Array:
-    """Dormancy after a record that begins after a round."""
-    state: Array = filter_forward(outside, multiplier, announced, sensitivity, found, np.ones((len(outside), 1)), whole)[1]
-    return state
-
-
 class Case(NamedTuple):
     outside: Array
     multiplier: Array
     announced: Array
+    unannounced: Array
+    arrival_rate: Array
     sensitivity: Array
     found: Array
+    arrived: Array
+
+    def total(self, t: int) -> Array:
+        """Total hazard of a week at d = 1, 2, …"""
+        return np.exp(self.outside + self.multiplier[t])
+
+    def hazard(self, t: int) -> Array:
+        """Hazard of a round that a week has, given what was announced, at d = 1, 2, …"""
+        return self.unannounced[t] * self.total(t) + self.announced[t]
+
+    def arrivals(self, t: int) -> Array:
+        """Probability of the week's arrivals at d = 1, 2, …"""
+        return np.asarray(poisson.pmf(self.arrived[t], self.arrival_rate[t] * self.total(t)))
+
+
+def dormancy_after(given: Case, whole: bool) -> Array:
+    """Dormancy after a record that begins after a round."""
+    many = [part if place > 5 else part[None] for place, part in enumerate(given)]
+    state: Array = filter_forward(*many, np.ones((1, 1)), whole)[1]
+    return state[0]
 
 
 FOUNDS = {
@@ -41,15 +58,18 @@ FOUNDS = {
 }
 
 
-def case(found: list[int], seed: int = 0) -> Case:
-    rng = np.random.default_rng(seed)
+def case(found: list[int], seed: int = 0, counted: bool = True) -> Case:
+    rng, more = np.random.default_rng(seed), np.random.default_rng(seed + 100)
     weeks = len(found)
     return Case(
         outside=rng.normal(-0.7, 0.6, weeks + 1),
         multiplier=rng.normal(0, 0.5, weeks),
         announced=rng.gamma(0.5, 0.3, weeks),
+        unannounced=more.uniform(0.2, 0.9, weeks) if counted else np.ones(weeks),
+        arrival_rate=more.uniform(0.3, 1.5, weeks) * (more.random(weeks) < 0.7) * counted,  # some weeks nobody counted
         sensitivity=rng.uniform(0.4, 0.95, weeks),
         found=np.array(found, dtype=float),
+        arrived=more.poisson(0.5, weeks) * float(counted),
     )
 
 
@@ -62,8 +82,8 @@ def histories(given: Case, last_week_is_whole: bool = True) -> tuple[list[float]
         for held in product((0, 1), repeat=length):
             probability, dormancy = 1.0, 1
             for t, happened in enumerate(held):
-                rate = np.exp(given.outside[dormancy - 1] + given.multiplier[t]) + given.announced[t]
-                chance = 1 - np.exp(-rate)
+                chance = 1 - np.exp(-given.hazard(t)[dormancy - 1])
+                probability *= given.arrivals(t)[dormancy - 1] if given.arrival_rate[t] else 1.0
                 seen = given.sensitivity[t] if given.found[t] else 1 - given.sensitivity[t]
                 if happened:
                     probability *= chance * seen
@@ -85,16 +105,16 @@ def test_the_recursion_sums_over_every_history(found: list[int], seed: int) -> N
     record, _ = histories(given)
     np.testing.assert_allclose(log_likelihood, np.log(np.array(record[1:]) / record[:-1]), rtol=1e-11)
     if found[0] == 0:
-        assert probability[0] == pytest.approx(1 - np.exp(-np.exp(given.outside[0] + given.multiplier[0]) - given.announced[0]))
+        assert probability[0] == pytest.approx(1 - np.exp(-given.hazard(0)[0]))
 
 
 @pytest.mark.parametrize("found", FOUNDS.values(), ids=FOUNDS)
 def test_a_perfect_search_gives_the_plain_product(found: list[int]) -> None:
-    given = case(found)._replace(sensitivity=np.ones(len(found)))
+    given = case(found, counted=False)._replace(sensitivity=np.ones(len(found)))
     log_likelihood, probability = filter_dormancy(*given)[:2]
     dormancy, expected, chances = 1, [], []
     for t, seen in enumerate(found):
-        rate = np.exp(given.outside[dormancy - 1] + given.multiplier[t]) + given.announced[t]
+        rate = given.hazard(t)[dormancy - 1]
         expected.append(np.log1p(-np.exp(-rate)) if seen else -rate)
         chances.append(-np.expm1(-rate))
         dormancy = 1 if seen else dormancy + 1
@@ -103,12 +123,12 @@ def test_a_perfect_search_gives_the_plain_product(found: list[int]) -> None:
 
 
 def test_weeks_that_nobody_searched_say_nothing() -> None:
-    given = case([0] * 7)._replace(sensitivity=np.zeros(7))
+    given = case([0] * 7, counted=False)._replace(sensitivity=np.zeros(7))
     np.testing.assert_allclose(filter_dormancy(*given)[0], 0.0, atol=1e-14)
 
 
 def test_small_hazards_keep_their_digits() -> None:
-    given = Case(np.full(3, -30.0), np.zeros(2), np.zeros(2), np.full(2, 0.9), np.array([0.0, 1.0]))
+    given = Case(np.full(3, -30.0), np.zeros(2), np.zeros(2), np.ones(2), np.zeros(2), np.full(2, 0.9), np.array([0.0, 1.0]), np.zeros(2))
     log_likelihood = filter_dormancy(*given)[0]
     assert log_likelihood[1] == pytest.approx(-30 + np.log(0.9), abs=1e-9)
 
@@ -122,7 +142,7 @@ def dormancy_filter(*given: Any) -> list[Any]:
     return [found["rounds"], found["hazard"]]
 
 
-def pull_back(given: Case, bar: Array) -> tuple[Array, Array, Array, Array]:
+def pull_back(given: Case, bar: Array) -> tuple[Array, ...]:
     return adjoint_filter(*given, *filter_dormancy(*given), bar)
 
 
@@ -130,8 +150,8 @@ def pull_back(given: Case, bar: Array) -> tuple[Array, Array, Array, Array]:
 def test_the_gradient_check(found: list[int]) -> None:
     given = case(found)
     verify_grad(
-        lambda *args: dormancy_filter(*args, given.found)[0],
-        [given.outside, given.multiplier, given.announced, given.sensitivity],
+        lambda *args: dormancy_filter(*args, given.found, given.arrived)[0],
+        [*given[:4], np.maximum(given.arrival_rate, 0.2), given.sensitivity],
         rng=np.random.default_rng(1),
         mode="FAST_COMPILE",
     )
@@ -140,6 +160,7 @@ def test_the_gradient_check(found: list[int]) -> None:
 @pytest.mark.parametrize("found", FOUNDS.values(), ids=FOUNDS)
 def test_the_adjoint_agrees_with_finite_differences(found: list[int]) -> None:
     given = case(found, seed=2)
+    given = given._replace(arrival_rate=np.maximum(given.arrival_rate, 0.2))  # differences cannot step below zero
     bar = np.random.default_rng(3).normal(size=len(found))
     step = 1e-6
     for which, gradient in enumerate(pull_back(given, bar)):
@@ -168,11 +189,15 @@ def week_by_week(given: Case) -> tuple[Array, Array]:
     alpha = np.array([1.0])
     log_likelihood, probability = [], []
     for t, seen in enumerate(given.found):
-        rate = np.exp(given.outside[: len(alpha)] + given.multiplier[t]) + given.announced[t]
+        arrivals = 0.0
+        if given.arrival_rate[t]:
+            alpha = alpha * given.arrivals(t)[: len(alpha)]
+            arrivals, alpha = np.log(alpha.sum()), alpha / alpha.sum()
+        rate = given.hazard(t)[: len(alpha)]
         held = alpha @ -np.expm1(-rate)
         probability.append(held)
         following = np.array([held * (1 - given.sensitivity[t]), *(alpha * np.exp(-rate))])
-        log_likelihood.append(np.log(held * given.sensitivity[t] if seen else following.sum()))
+        log_likelihood.append(arrivals + np.log(held * given.sensitivity[t] if seen else following.sum()))
         alpha = np.array([1.0]) if seen else following / following.sum()
     return np.array(log_likelihood), np.array(probability)
 
@@ -193,14 +218,14 @@ def test_long_silences_follow_the_recursion(shift: float, announced: float) -> N
 def test_the_adjoint_over_long_silences(shift: float) -> None:
     """Along random directions, by differences of the recursion with NumPy's own functions."""
     given = case(LONG, seed=5)
-    given = given._replace(multiplier=given.multiplier + shift)
+    given = given._replace(multiplier=given.multiplier + shift, arrival_rate=np.maximum(given.arrival_rate, 0.2))
     rng = np.random.default_rng(6)
     bar = rng.normal(size=len(LONG))
     gradients = pull_back(given, bar)
     step = 1e-6
     for which, gradient in enumerate(gradients):
         for _ in range(5):
-            direction = rng.normal(size=len(gradient)) * (0.01 if which == 3 else 1.0)
+            direction = rng.normal(size=len(gradient)) * (0.01 if which in (3, 4, 5) else 1.0)
             direction[rng.random(len(direction)) < 0.5] = 0.0
             around = []
             for sign in (1, -1):
@@ -213,7 +238,9 @@ def test_the_adjoint_over_long_silences(shift: float) -> None:
 def test_very_large_hazards_are_survived_digit_by_digit() -> None:
     """A silence that had one chance in e^400 every week."""
     weeks = 12
-    given = Case(np.full(weeks + 1, np.log(400.0)), np.zeros(weeks), np.zeros(weeks), np.ones(weeks), np.zeros(weeks))
+    given = Case(
+        np.full(weeks + 1, np.log(400.0)), *np.zeros((2, weeks)), np.ones(weeks), np.zeros(weeks), np.ones(weeks), *np.zeros((2, weeks))
+    )
     np.testing.assert_allclose(filter_dormancy(*given)[0], -400.0, rtol=1e-14)
     gradients = pull_back(given, np.ones(weeks))
     np.testing.assert_allclose(gradients[1], -400.0, rtol=1e-12)
@@ -235,13 +262,12 @@ def test_the_same_inputs_give_the_same_bits_wherever_they_lie() -> None:
 @pytest.mark.parametrize("found", FOUNDS.values(), ids=FOUNDS)
 def test_dormancy_at_the_origin_is_that_of_the_histories(found: list[int], whole: bool) -> None:
     cases = [case(found, seed) for seed in (0, 1)]
-    state = dormancy_after(
-        *(np.stack([getattr(each, name) for each in cases]) for name in ("outside", "multiplier", "announced", "sensitivity")),
-        cases[0].found,
-        whole,
-    )
+    cases[1] = cases[1]._replace(arrived=cases[0].arrived)  # one record of many draws
+    drawn = [np.stack([part, other]) for part, other in zip(cases[0][:6], cases[1][:6], strict=True)]
+    state = filter_forward(*drawn, cases[0].found, cases[0].arrived, np.ones((2, 1)), whole)[1]
     np.testing.assert_allclose(state.sum(axis=1), 1.0)
     for each, row in zip(cases, state, strict=True):
+        np.testing.assert_allclose(row, dormancy_after(each, whole), rtol=1e-14)
         _, after = histories(each, whole)
         assert len(row) == max(after)
         expected = np.array([after.get(d, 0.0) for d in range(1, len(row) + 1)])
@@ -250,12 +276,11 @@ def test_dormancy_at_the_origin_is_that_of_the_histories(found: list[int], whole
 
 def test_a_perfect_search_knows_the_dormancy() -> None:
     given = case(FOUNDS["two rounds"])._replace(sensitivity=np.ones(7))
-    state = dormancy_after(*(part[None] for part in given[:4]), given.found, True)
-    np.testing.assert_array_equal(state, [[0.0, 1.0]])
+    np.testing.assert_allclose(dormancy_after(given, True), [0.0, 1.0], rtol=1e-14)
 
 
 @pytest.mark.parametrize("whole", [True, False])
 def test_a_record_that_ends_in_the_week_of_its_first_round(whole: bool) -> None:
     none = np.zeros((3, 0))
-    state = dormancy_after(np.zeros((3, 1)), none, none, none, np.zeros(0), whole)
+    state = filter_forward(np.zeros((3, 1)), *[none] * 5, np.zeros(0), np.zeros(0), np.ones((3, 1)), whole)[1]
     np.testing.assert_array_equal(state, np.ones((3, 1)))

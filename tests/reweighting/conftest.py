@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from ripeness.calendar import week_grid
 from ripeness.data.panel import Counted, Measured, Panel, Record
 from ripeness.elicitation.reference import ReferenceCurve
+from ripeness.model.meetings import CLASSES, Meetings
 from ripeness.model.spec import ModelSpec
-from ripeness.model.terms.announcements import CLASSES
 from ripeness.model.terms.conditions import build_inside
 from ripeness.reweighting.sites import Rows
 from ripeness.workspace import Factor
@@ -62,9 +62,11 @@ def spec_of(
     found: Sequence[int] = (1,),
     pairs: Sequence[tuple[float, float]] | None = None,
     announced: Array | None = None,
+    arrivals: Sequence[tuple[int, int, float]] = (),
     days_missing: int = 0,
 ) -> ModelSpec:
-    """A record of so many weeks, its origin `days_missing` days before the last Sunday, each week searched as its pair of quantiles says."""
+    """A record of so many weeks, its origin `days_missing` days before the last Sunday, each week searched as its pair of quantiles says; meetings are
+    announced anew as arrivals say, by week, class and lead time, and those that stand have the shares of weeks of `announced`."""
     grid = tuple(week_grid(BEGAN, date.fromordinal(BEGAN.toordinal() + 7 * weeks - 1)))
     origin = date.fromordinal(grid[-1].toordinal() - days_missing)
     held, share = np.zeros(weeks), np.ones(weeks)
@@ -79,6 +81,7 @@ def spec_of(
     columns = [np.array(column) for column in zip(*counts, strict=True)] or [np.zeros(0)] * 5
     number = np.array([COUNTED.index(str(name)) for name in columns[0]], dtype=np.intp)
     counted = Counted(COUNTED, number, columns[1].astype(np.intp), columns[2], columns[3], columns[4].astype(np.intp), ERAS)
+    week, kind, lead = (np.array([one[place] for one in arrivals], dtype=np.int64 if place < 2 else float) for place in range(3))
     effects = [SimpleNamespace(factor=one.id, condition=next(iter(one.effects)), role=None) for one in FACTORS]
     files = SimpleNamespace(factor_tails=DF, noise_tails=DF, rhythm_weeks=(1, 4), entries={})
     priors: Any = SimpleNamespace(files=files, reference=SimpleNamespace(beyond=lambda weeks: REFERENCE))
@@ -90,8 +93,7 @@ def spec_of(
         CONTRACTS,
         Panel(origin, grid, record, measured, counted),
         priors,
-        announced if announced is not None else np.zeros((len(CLASSES), weeks)),
-        tuple(CLASSES),
+        Meetings(announced if announced is not None else np.zeros((len(CLASSES), weeks)), week, kind, lead),
         build_inside(effects, cast(Any, FACTORS), ["north", "south"]),
     )
 
@@ -116,6 +118,11 @@ def draws_of(draws: int, knots: int, weeks: int, seed: int = 0) -> dict[str, Arr
         "weight": rng.normal(0.0, 0.7, (draws, len(FACTORS))),
         "intercept_open": rng.normal(0.0, 1.0, (draws, 2)),
         "normaliser": rng.normal(-1.5, 0.3, draws),
+        "recorded": rng.uniform(0.3, 0.9, (draws, len(CLASSES))),
+        "share_announced": rng.uniform(0.3, 0.9, draws),
+        "class_split": rng.uniform(0.3, 0.8, (draws, len(CLASSES) - 1)),
+        "lead_median": rng.uniform(2.0, 9.0, draws),
+        "lead_spread": rng.uniform(0.5, 1.5, draws),
     }
 
 

@@ -68,7 +68,12 @@ def test_what_was_announced_may_change_in_the_window_only(make_spec: Maker) -> N
     announced[1, 11:] = 0.3
     assert reasons(make_spec, announced=announced) == []
     announced[2, 10] = 0.1
-    assert reasons(make_spec, announced=announced) == ["what was announced for weeks before the window has changed"]
+    changed = ["what was announced for weeks before the window has changed"]
+    assert reasons(make_spec, announced=announced) == changed
+    then = {"arrivals": [(5, 0, 3.0)]}
+    assert reasons(make_spec, base=then, arrivals=[(5, 0, 3.0), (11, 1, 2.0)]) == [], "a meeting announced in the window"
+    for another in ([], [(6, 0, 3.0)], [(5, 1, 3.0)], [(5, 0, 4.0)], [(5, 0, 3.0), (10, 0, 2.0)]):
+        assert reasons(make_spec, base=then, arrivals=another) == changed
 
 
 @pytest.mark.parametrize(

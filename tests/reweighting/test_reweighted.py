@@ -12,12 +12,15 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.stats import poisson
 
 from ripeness import names
 from ripeness.data.vintages import Vintage
 from ripeness.elicitation.elicit import elicit_priors
 from ripeness.elicitation.elicited import Priors
+from ripeness.model.meetings import CLASSES
 from ripeness.model.spec import ModelSpec, build_spec
+from ripeness.model.terms.announcements import Arrivals, arrival_rates, share_on_record
 from ripeness.model.terms.outside import outside_basis
 from ripeness.reweighting.refusals import beyond_window
 from ripeness.reweighting.reweighted import StoredFit, store_fit, update_fit
@@ -29,6 +32,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BASE, NEW = date(2026, 6, 21), date(2026, 6, 28)
 DRAWS, STORED_HERE = 100, 40
 ANCHORS = (Anchor(0.1, 0.001), Anchor(0.2, 0.002))
+ANNOUNCED = ("kept", "recorded", "share_announced", "class_split", "lead_median", "lead_spread")
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +78,12 @@ def made_up(spec: ModelSpec, seed: int = 0) -> dict[str, Array]:
         "normaliser": rng.normal(-3, 0.3, DRAWS),
         "inside": rng.normal(0, 0.5, (DRAWS, weeks)),
         "outside_knots": rng.normal(-4, 0.4, (DRAWS, len(outside_basis(spec, 1)[0]))),
-        "kept": rng.uniform(0.1, 0.6, (DRAWS, len(spec.announcement_classes))),
+        "kept": rng.uniform(0.1, 0.6, (DRAWS, len(CLASSES))),
+        "recorded": rng.uniform(0.3, 0.9, (DRAWS, len(CLASSES))),
+        "share_announced": rng.uniform(0.6, 0.9, DRAWS),
+        "class_split": rng.uniform(0.3, 0.8, (DRAWS, len(CLASSES) - 1)),
+        "lead_median": rng.uniform(2.0, 6.0, DRAWS),
+        "lead_spread": rng.uniform(0.6, 1.4, DRAWS),
         "sensitivity": rng.uniform(0.8, 0.95, (DRAWS, len(panel.record.sensitivities))),
         "hazard": rng.random((DRAWS, weeks)),
     }
@@ -83,7 +92,7 @@ def made_up(spec: ModelSpec, seed: int = 0) -> dict[str, Array]:
 def stored(spec: ModelSpec, vintage: Vintage, variant: Any = names.CONJUNCTIVE, seed: int = 0) -> StoredFit:
     draws = made_up(spec, seed)
     if variant == names.OUTSIDE:
-        draws = {name: draws[name] for name in ("outside_knots", "kept", "sensitivity")}
+        draws = {name: draws[name] for name in ("outside_knots", "sensitivity", *ANNOUNCED)}
     within = np.random.default_rng(seed).uniform(0.05, 0.4, (DRAWS, 2))
     return store_fit(spec, vintage, variant, names.AS_WRITTEN, draws, within, ANCHORS, 60.0, 1, STORED_HERE)
 
@@ -93,7 +102,7 @@ def test_what_is_stored_is_what_an_update_reads(at: Any) -> None:
     fit, draws = stored(spec, vintage), made_up(spec)
     read = (
         *("half_life", "loading", "intercept", "noise", "dispersion", "capture", "level", "level_start", "level_moves", "pulse"),
-        *("weight", "intercept_open", "normaliser", "outside_knots", "kept", "sensitivity"),
+        *("weight", "intercept_open", "normaliser", "outside_knots", "sensitivity", *ANNOUNCED),
     )
     assert {*read, "path"} <= set(fit.draws), "what rows, hazards and the weeks ahead read"
     assert not {"hazard", "inside", "log_odds_open"} & set(fit.draws), "neither hazards nor the past of the inside view"
@@ -118,17 +127,24 @@ def test_where_nothing_is_new_nothing_changes(variant: Any, at: Any) -> None:
         np.testing.assert_array_equal(found.draws[name], values)
 
 
-def test_the_outside_view_is_weighted_by_the_silence_alone(at: Any) -> None:
+def test_the_outside_view_is_weighted_by_the_record_alone(at: Any) -> None:
     (base, vintage), (new, _) = at(BASE), at(NEW)
     fit = stored(base, vintage, names.OUTSIDE)
     found = update_fit(base, new, fit, np.random.SeedSequence(0))
     # of the week that is new: P(none found), the dormancy before it being what the base's own update leaves
     before = update_fit(base, base, fit, np.random.SeedSequence(0)).state
     outside = fit.draws["outside_knots"] @ outside_basis(new, before.shape[1]).T
-    announced = -np.log1p(-fit.draws["kept"]) @ new.announced[:, -1]
-    chance = 1 - np.exp(-(np.exp(outside) + announced[:, None]))
+    announced = -np.log1p(-fit.draws["kept"]) @ new.meetings.exposure[:, -1]
+    # what was announced anew in it: of each class Poisson, its mean in proportion to the hazard of the dormancy
+    week = len(new.panel.weeks) - 1
+    assert len(base.meetings.week) + new.meetings.arrived(week, week + 1) == len(new.meetings.week)
+    rate = arrival_rates(fit.draws).sum(axis=1)[:, None] * np.exp(outside)
+    arrivals = poisson.pmf(new.meetings.arrived(week, week + 1), rate)
+    after = before * arrivals / (before * arrivals).sum(axis=1, keepdims=True)
+    chance = 1 - np.exp(-((1 - share_on_record(fit.draws)[:, None]) * np.exp(outside) + announced[:, None]))
     sensitivity = found.draws["sensitivity"][:, new.panel.record.stretch[-1]]
-    expected = np.log(1 - sensitivity * (before * chance).sum(axis=1))
+    expected = np.log((before * arrivals).sum(axis=1)) + np.log(1 - sensitivity * (after * chance).sum(axis=1))
+    expected += Arrivals().log_likelihood(new, fit.draws)[:, len(base.meetings.week) :].sum(axis=1)
     np.testing.assert_allclose(found.log_ratio.sum(axis=1), expected, rtol=1e-9)
 
 

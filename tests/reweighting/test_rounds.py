@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -12,17 +13,23 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from ripeness import names
+from ripeness.forecast.dormancy import dormancy_in_week
 from ripeness.model.spec import ModelSpec
 from ripeness.model.terms import conditions as inner
+from ripeness.model.terms.announcements import arrival_rates, searched_weeks, share_on_record
 from ripeness.model.terms.dormancy_filter import filter_dormancy
 from ripeness.model.terms.outside import outside_basis
 from ripeness.model.terms.record import filter_forward
-from ripeness.reweighting.reweighted import match_sensitivity, rounds_in_window
+from ripeness.reweighting.refusals import beyond_window
+from ripeness.reweighting.reweighted import StoredFit, match_sensitivity, rounds_in_window, update_fit
+from ripeness.reweighting.weights import Anchor
+from ripeness.reweighting.window import Window
 
 Array = NDArray[np.float64]
 Maker = Callable[..., ModelSpec]
 DrawsMaker = Callable[..., dict[str, Array]]
 DRAWS = 5
+ANNOUNCED = ("kept", "recorded", "share_announced", "class_split", "lead_median", "lead_spread")
 FOUNDS = {
     "silence": [0, 0, 0, 0, 0, 0, 0, 0],
     "a round before": [0, 1, 0, 0, 0, 0, 0, 0],
@@ -31,45 +38,46 @@ FOUNDS = {
 }
 
 
-def case(found: list[int], seed: int = 0) -> tuple[Array, Array, Array, Array, Array]:
-    rng = np.random.default_rng(seed)
+def case(found: list[int], seed: int = 0) -> tuple[Array, ...]:
+    rng, more = np.random.default_rng(seed), np.random.default_rng(seed + 100)
     weeks = len(found)
     return (
         rng.normal(-1.0, 0.6, (DRAWS, weeks + 2)),
         rng.normal(0.0, 0.5, (DRAWS, weeks)),
         rng.gamma(0.5, 0.3, (DRAWS, weeks)),
+        more.uniform(0.2, 0.9, (DRAWS, weeks)),
+        more.uniform(0.3, 1.5, (DRAWS, weeks)),
         rng.uniform(0.4, 0.95, (DRAWS, weeks)),
         np.array(found, dtype=float),
+        more.poisson(0.5, weeks).astype(float),
     )
 
 
-def dormancy_after(outside: Array, multiplier: Array, announced: Array, sensitivity: Array, found: Array, whole: bool) -> Array:
+def dormancy_after(given: tuple[Array, ...], whole: bool) -> Array:
     """Dormancy after a record that begins after a round."""
-    state: Array = filter_forward(outside, multiplier, announced, sensitivity, found, np.ones((len(outside), 1)), whole)[1]
+    state: Array = filter_forward(*given, np.ones((len(given[0]), 1)), whole)[1]
     return state
-
-
-def parts_of(values: Array, first: int) -> Array:
-    return np.ascontiguousarray(values[:, first:])
 
 
 @pytest.mark.parametrize("found", FOUNDS.values(), ids=FOUNDS)
 @pytest.mark.parametrize("first", [0, 1, 3])
 @pytest.mark.parametrize("whole", [True, False])
 def test_begun_in_the_middle_it_is_the_whole_recursion(found: list[int], first: int, whole: bool) -> None:
-    outside, multiplier, announced, sensitivity, held = case(found)
-    state = dormancy_after(outside, multiplier[:, :first], announced[:, :first], sensitivity[:, :first], held[:first], True)
-    parts = (values[:, first:] for values in (multiplier, announced, sensitivity))
-    log_likelihood, after, _ = filter_forward(outside, *parts, held[first:], state, whole)
-    expected = [filter_dormancy(outside[s], multiplier[s], announced[s], sensitivity[s], held)[0][first:].sum() for s in range(DRAWS)]
+    given = case(found)
+    outside, *weekly = given
+    state = dormancy_after((outside, *(np.ascontiguousarray(values[..., :first]) for values in weekly)), True)
+    later = [np.ascontiguousarray(values[..., first:]) for values in weekly]
+    log_likelihood, after, _ = filter_forward(outside, *later, state, whole)
+    expected = [filter_dormancy(*(part[s] if part.ndim == 2 else part for part in given))[0][first:].sum() for s in range(DRAWS)]
     np.testing.assert_allclose(log_likelihood.sum(axis=1), expected, rtol=1e-11)
-    np.testing.assert_allclose(after, dormancy_after(outside, multiplier, announced, sensitivity, held, whole), rtol=1e-10, atol=1e-15)
+    np.testing.assert_allclose(after, dormancy_after(given, whole), rtol=1e-10, atol=1e-15)
     np.testing.assert_allclose(after.sum(axis=1), 1.0)
-    # searched perfectly, what is found is what happens: the likelihood of a week is the chance of what was seen there
-    sure = np.ones_like(parts_of(sensitivity, first))
-    multipliers, added = parts_of(multiplier, first), parts_of(announced, first)
-    log_likelihood, _, chance = filter_forward(outside, multipliers, added, sure, held[first:], state, whole)
-    seen = np.where(held[first:] > 0, chance, 1.0 - chance)
+    # searched perfectly and with no arrivals counted, what is found is what happens: the likelihood of a week is the chance of what was seen there
+    multipliers, added, unannounced, rate, sensitivity, held, arrived = later
+    log_likelihood, _, chance = filter_forward(
+        outside, multipliers, added, unannounced, np.zeros_like(rate), np.ones_like(sensitivity), held, arrived, state, whole
+    )
+    seen = np.where(held > 0, chance, 1.0 - chance)
     np.testing.assert_allclose(np.log(seen), log_likelihood, rtol=1e-11)
 
 
@@ -83,10 +91,13 @@ def by_hand(spec: ModelSpec, draws: dict[str, Array], path: Array, variant: str,
     inside = inner.inside_score(log_odds, draws["intercept_open"], variant == names.CONJUNCTIVE, np) - draws["normaliser"][:, None]
     multiplier = np.log(record.share[weeks]) + (inside if variant != names.OUTSIDE else 0.0)
     multiplier = np.broadcast_to(multiplier, inside.shape)
-    announced = -np.log1p(-draws["kept"]) @ spec.announced[:, weeks]
-    return np.stack(
-        [filter_dormancy(outside[s], multiplier[s], announced[s], sensitivity[s, weeks], record.found[weeks])[0] for s in range(DRAWS)]
-    )
+    announced = -np.log1p(-draws["kept"]) @ spec.meetings.exposure[:, weeks]
+    searched = searched_weeks(spec)
+    unannounced = 1.0 - share_on_record(draws)[:, None] * searched
+    rate = arrival_rates(draws).sum(axis=1)[:, None] * searched
+    own = (outside, multiplier, announced, unannounced, rate, sensitivity[:, weeks])
+    seen = record.found[weeks], spec.meetings.arrived(record.start, len(spec.panel.weeks))
+    return np.stack([filter_dormancy(*(part[s] for part in own), *seen)[0] for s in range(DRAWS)])
 
 
 @pytest.mark.parametrize("variant", names.VARIANTS)
@@ -96,7 +107,8 @@ def test_the_rounds_of_a_window_are_the_last_ones_of_the_record(
 ) -> None:
     pairs = [(0.8, 0.9)] * 5 + [(0.6, 0.7)] * 5
     announced = np.random.default_rng(3).uniform(0, 0.5, (4, 10))
-    spec = make_spec(10, found=found, pairs=pairs, announced=announced, days_missing=2)
+    arrivals = [(3, 0, 4.0), (4, 1, 2.0), (7, 2, 9.0), (7, 0, 1.0), (9, 3, 30.0)]
+    spec = make_spec(10, found=found, pairs=pairs, announced=announced, arrivals=arrivals, days_missing=2)
     draws = make_draws(DRAWS, 1, 10)
     draws["sensitivity"] = np.random.default_rng(4).uniform(0.5, 0.9, (DRAWS, 2))
     first, start = 5, spec.panel.record.start
@@ -109,17 +121,76 @@ def test_the_rounds_of_a_window_are_the_last_ones_of_the_record(
         matrix = inner.weight_matrix(draws["weight"], spec.structure)
         log_odds = inner.openness(draws["path"][:, :, :9], matrix, draws["intercept_open"])
         inside = inner.inside_score(log_odds, draws["intercept_open"], variant == names.CONJUNCTIVE, np) - draws["normaliser"][:, None]
-    hazards = -np.log1p(-draws["kept"]) @ announced
-    before = slice(start, first)
-    state = dormancy_after(
-        outside, inside[:, start - 1 : first - 1], hazards[:, before], by_week[:, before], spec.panel.record.found[before], True
+    weekly = (
+        -np.log1p(-draws["kept"]) @ announced,
+        1.0 - share_on_record(draws)[:, None] * np.ones(10),
+        arrival_rates(draws).sum(axis=1)[:, None] * np.ones(10),
+        by_week,
+        spec.panel.record.found,
+        spec.meetings.arrived(0, 10),
     )
+    before = [values[..., start:first] for values in weekly]
+    state = dormancy_after((outside, inside[:, start - 1 : first - 1], *before), True)
     path = None if variant == names.OUTSIDE else draws["path"][:, :, first - 1 : 9]
     found_here = rounds_in_window(spec, variant, draws, first, state, path)
     np.testing.assert_allclose(found_here.log_likelihood, whole[:, first - start :].sum(axis=1), rtol=1e-10)
     multiplier = inside[:, start - 1 :] + np.log(spec.panel.record.share[start:])
-    whole_state = dormancy_after(outside, multiplier, hazards[:, start:], by_week[:, start:], spec.panel.record.found[start:], False)
+    whole_state = dormancy_after((outside, multiplier, *(values[..., start:] for values in weekly)), False)
     np.testing.assert_allclose(found_here.state, whole_state, rtol=1e-9, atol=1e-15)
+
+
+def probability_of_record(spec: ModelSpec, draws: dict[str, Array], s: int) -> float:
+    """Of what a record of rounds and announcements says under one draw of the outside view: summed over every history of rounds that may have been missed."""
+    record, meetings, weeks = spec.panel.record, spec.meetings, len(spec.panel.weeks)
+    outside = np.exp(outside_basis(spec, weeks) @ draws["outside_knots"][s])
+    kept, recorded, split = (draws[name][s] for name in ("kept", "recorded", "class_split"))
+    share = draws["share_announced"][s] * np.array([1.0, *np.cumprod(1 - split)]) * np.array([*split, 1.0])
+    rates, standing = share * recorded / kept, -np.log1p(-kept) @ meetings.exposure
+    numbers = np.array([[((meetings.week == t) & (meetings.kind == k)).sum() for k in range(4)] for t in range(weeks)])
+    lead = stats.lognorm(draws["lead_spread"][s], scale=draws["lead_median"][s])
+    total = 0.0
+    for held in product((0, 1), repeat=weeks - record.start):
+        probability, dormancy = 1.0, 1
+        for t, happened in enumerate(held, start=record.start):
+            rate, found = outside[dormancy - 1], record.found[t] > 0
+            # each class by itself, its meetings in the order in which they were announced
+            probability *= np.prod(np.exp(-rate * rates) * (rate * rates) ** numbers[t])
+            silent = np.exp(-rate * (1 - share @ recorded) - standing[t])
+            sensitivity = draws["sensitivity"][s, record.stretch[t]]
+            if happened:
+                probability *= (1 - silent) * (sensitivity if found else 1 - sensitivity)
+            else:
+                probability *= silent * float(not found)
+            dormancy = 1 if happened else dormancy + 1
+        total += probability
+    return float(total * np.prod(lead.cdf(meetings.lead) - lead.cdf(meetings.lead - 1)))
+
+
+def test_an_announcement_in_the_window_weights_the_draws_by_its_importance_ratio(make_spec: Maker, make_draws: DrawsMaker) -> None:
+    """Weights are p(new record | θ) / p(old record | θ), both by enumeration: two more weeks, meetings announced in them and late for one before."""
+    old, first = [(2, 1, 6.0), (4, 0, 3.0)], 4
+    announced = np.zeros((4, 9))
+    announced[0, 5], announced[1, 8] = 0.6, 0.2
+    base = make_spec(7, found=(1, 3), arrivals=old, announced=announced[:, :7])
+    silent, told = (
+        make_spec(9, found=(1, 3), arrivals=more, announced=announced) for more in (old, [*old, (6, 2, 12.0), (7, 0, 1.0), (7, 0, 5.0)])
+    )
+    number = 30
+    draws = make_draws(number, 1, 7)
+    draws["outside_knots"] += 1.0
+    draws = {name: draws[name] for name in ("outside_knots", "sensitivity", *ANNOUNCED)}
+    state = dormancy_in_week(base, draws, first)
+    window = Window(7, np.full(4, 3, dtype=np.int64), first, 3)
+    fit = StoredFit(names.OUTSIDE, names.AS_WRITTEN, window, draws, state, np.full((number, 1), 0.2), (Anchor(0.2, 0.002),), 1.0)
+    ratios = []
+    for new in (silent, told):
+        assert beyond_window(base, new, window) == []
+        expected = [np.log(probability_of_record(new, draws, s) / probability_of_record(base, draws, s)) for s in range(number)]
+        found = update_fit(base, new, fit, np.random.SeedSequence(0)).log_ratio.sum(axis=1)
+        # of meetings of one week the order does not matter: n! orders of theirs are one record
+        np.testing.assert_allclose(found - found[0], np.array(expected) - expected[0], rtol=1e-9, atol=1e-11)
+        ratios.append(found)
+    assert np.ptp(ratios[1] - ratios[0]) > 0.5, "an announcement speaks"
 
 
 def test_a_week_that_nobody_searched_says_nothing(make_spec: Maker, make_draws: DrawsMaker) -> None:

@@ -30,7 +30,12 @@ SUMMARY = {"gate": {"passed": True}, "probability": 0.123456789, "title": "Übun
 
 @pytest.fixture
 def spec(make_spec: Callable[..., ModelSpec]) -> ModelSpec:
-    return make_spec(6, [("ground", 1, 1, 0.5, 1.0, 0.0), ("prices", 1, 4, 0.2, 1.5, 0.1)], [("visits", 2, 4.0, 0.3, 1)])
+    return make_spec(
+        6,
+        [("ground", 1, 1, 0.5, 1.0, 0.0), ("prices", 1, 4, 0.2, 1.5, 0.1)],
+        [("visits", 2, 4.0, 0.3, 1)],
+        arrivals=[(3, 1, 4.0), (4, 0, 2.0)],
+    )
 
 
 @pytest.fixture
@@ -54,7 +59,9 @@ def test_it_opens_as_it_was_written(tmp_path: Path, spec: ModelSpec, fit: Stored
     assert found.summary == SUMMARY and found.about["run_id"] == "a" * 12 and found.about["origin"] == spec.panel.origin.isoformat()
     assert (found.panel.origin, found.panel.weeks) == (spec.panel.origin, spec.panel.weeks)
     assert found.panel.hash == spec.panel.hash
-    np.testing.assert_array_equal(found.announced, spec.announced)
+    for stored, given in zip(found.meetings, spec.meetings, strict=True):
+        np.testing.assert_array_equal(stored, given)
+        assert stored.dtype == given.dtype
     (again,) = found.fits.values()
     for field in fields(StoredFit):
         before, after = getattr(fit, field.name), getattr(again, field.name)

@@ -158,10 +158,10 @@ def test_log_density_groups_agree_with_what_the_sampler_saw(short_run: Any) -> N
     run = open_run(short_run.folder)
     fit = run.fit("conjunctive_as_written")
     likelihood = fit["log_likelihood"].to_dataset()
-    assert set(likelihood.data_vars) == {"measured", "counted", "rounds"}
+    assert set(likelihood.data_vars) == {"measured", "counted", "lead", "rounds"}
     assert np.isfinite(likelihood["measured"].values).all()
     assert np.isfinite(likelihood["counted"].values).all()
-    assert (likelihood["rounds"].values <= 0).all()
+    assert (likelihood["rounds"].values <= 0).all() and (likelihood["lead"].values <= 0).all()
 
 
 def test_a_fit_that_fails_its_gate_publishes_nothing(short_run: Any) -> None:

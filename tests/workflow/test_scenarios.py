@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from ripeness.attribution.scenarios import (
 )
 from ripeness.attribution.what_if import build_panel, read_panel
 from ripeness.errors import UsageError
+from ripeness.model.meetings import CLASSES
 from ripeness.reweighting.reweighted import update_fit
 from ripeness.reweighting.stored import read_base
 from ripeness.workflow.request import Request, open_workspace
@@ -229,14 +230,28 @@ def replace_weeks(path: HeldPath, first: int, last: int) -> HeldPath:
     return path.model_copy(update={"from_week": first, "to_week": last})
 
 
-def test_what_would_have_been_differs_by_the_path_alone(workspace: Path) -> None:
-    found = run_would_have(Request(workspace, read_origin(workspace)), ["mediation", "status-quo"], date(2024, 6, 2))
-    assert found["verb"] == "would have" and found["from"] == "2024-06-02"
-    by_id = {one["id"]: one["contrasts"] for one in found["scenarios"]}
-    assert [row["weeks"] for row in by_id["mediation"]] == [4, 13, 26]
-    for mediated, quo in zip(by_id["mediation"], by_id["status-quo"], strict=True):
-        assert mediated["forecast"] == quo["forecast"]  # as it was, whatever is asked
-        assert 0 < mediated["forecast"] < 1 and mediated["change"] > 3 * mediated["mcse"]
+@pytest.mark.parametrize(("start", "record"), [(date(2024, 6, 2), [0.0, 0.0, 0.0]), (date(2024, 12, 8), [0.0, 0.0, 1.0])])
+def test_what_would_have_been_differs_from_the_record_by_the_path_alone(workspace: Path, start: date, record: list[float]) -> None:
+    found = run_would_have(Request(workspace, read_origin(workspace)), ["mediation", "status-quo"], start)
+    assert found["verb"] == "would have" and found["from"] == start.isoformat()
+    by_id = {one["id"]: one for one in found["scenarios"]}
+    mediation, quo = (by_id[name]["contrasts"] for name in ("mediation", "status-quo"))
+    assert [row["weeks"] for row in mediation] == [4, 13, 26]
+    assert [row["forecast"] for row in mediation] == [row["forecast"] for row in quo] == record  # as it was, whatever is asked
+    for row, was in zip(mediation, record, strict=True):
+        assert 0.0 < row["scenario"] <= 1.0 and (was or row["change"] > 3 * row["mcse"] > 0.0)
+    for one in by_id.values():
+        for made in one["announcements"]:
+            assert start < date.fromisoformat(made["announced_on"]) <= start + timedelta(weeks=26)
+            assert made["class"] in CLASSES and 0.0 <= made["probability"] <= 1.0
+    announced = [[(made["announced_on"], made["class"]) for made in one["announcements"]] for one in by_id.values()]
+    assert announced[0] == announced[1]
+    assert (("2025-05-11", "leaders") in announced[0]) == bool(record[-1])
+    again = run_would_have(Request(workspace, read_origin(workspace)), ["mediation", "status-quo"], start)
+    assert again == found
+
+
+def test_would_have_asks_for_a_day_of_the_record(workspace: Path) -> None:
     with pytest.raises(UsageError, match=r"and 20[0-9-]+, 26 weeks before it ends"):
         run_would_have(Request(workspace, read_origin(workspace)), ["mediation"], date(2025, 5, 4))
     with pytest.raises(UsageError, match="a day between"):

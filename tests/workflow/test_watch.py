@@ -130,7 +130,8 @@ def test_silence_is_that_of_the_forecast_where_the_origin_lies_inside_a_week() -
     sundays = [date(2031, 4, 6) + timedelta(days=7 * week) for week in range(weeks)]
     state, outside = np.tile([0.3, 0.7], (5, 1)), rng.normal(-3.0, 0.3, (5, 12))
     announced = rng.uniform(0.1, 0.5, (5, weeks))
-    ahead = Ahead(sundays, horizon_share, np.array([2, 4]), state, outside, rng.normal(0.0, 0.5, (5, 4, weeks)), announced)
+    inside, unannounced = rng.normal(0.0, 0.5, (5, 4, weeks)), rng.uniform(0.2, 1.0, (5, weeks))
+    ahead = Ahead(sundays, horizon_share, np.array([2, 4]), state, outside, inside, announced, unannounced)
     forecast = forecast_probabilities(ahead)
     for h, whole_weeks in ((0, 2), (1, 5)):
         silent, until = watching.silences(ahead, h)

@@ -1,16 +1,20 @@
-r"""*Would have*: a scenario set in the past, with the shocks of each week kept.
+r"""*Would have*: a scenario set in the past, with the shocks and the luck of each week kept.
 
 The third verb. Of each posterior draw the shocks of every past week are taken as they were, and the path is changed: held where the scenario holds it, then
 
 .. math:: z'_t = \varphi z'_{t-1} + (z_t - \varphi z_{t-1})
 
 so that what differs is the intervention and what it leaves behind, not the luck of the weeks (Pearl 2009, "Causality", chapter 7: abduction, action,
-prediction). Both arms ask for the chance of a round within so many weeks of that day, dormancy running on from the last round before it.
+prediction). Of events the luck is kept as well. A week with hazard λ has a round if an exponential number E is below λ: E is drawn given what happened. A meeting
+that was announced at the total hazard T would have been announced at T' if a uniform number is below T'/T, and with it goes what it added to the hazard; where T'
+is higher, meetings that were not announced would have been, and those kept are rounds. So "as it was" reproduces the record, and a round is lost where
+its announcement is, or where the hazard falls below its E.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
@@ -21,17 +25,22 @@ from numpy.typing import NDArray
 from ripeness import names
 from ripeness.attribution.scenario_file import Scenario
 from ripeness.attribution.scenarios import Contrast, change_path, contrast_of, targets_of
+from ripeness.calendar import week_of
 from ripeness.errors import UsageError
 from ripeness.model.build import without_weeks
 from ripeness.model.inside import inside_view
+from ripeness.model.meetings import Announcement, announced_weeks, roots_of
 from ripeness.model.spec import ModelSpec
+from ripeness.model.terms.announcements import searched_weeks, share_on_record
 from ripeness.model.terms.factor_paths import persistence
 from ripeness.model.terms.outside import outside_basis
 from ripeness.model.terms.pulses import fading_pulses
+from ripeness.model.terms.record import record_terms
 
 Array = NDArray[np.float64]
 Draws = Mapping[str, Array]
 DRAWS: Final = 1000
+REPLICATES: Final = 4  # of the luck of each draw's weeks
 
 
 def past_draws(posterior: xr.Dataset) -> dict[str, Array]:
@@ -52,13 +61,23 @@ def past_draws(posterior: xr.Dataset) -> dict[str, Array]:
     return found
 
 
-def would_have(spec: ModelSpec, fits: Sequence[Draws], scenario: Scenario, start: int, horizons: Sequence[int]) -> list[Contrast]:
-    """The chance of a round within each horizon of a past week, as it was and as it would have been.
+def would_have(
+    spec: ModelSpec,
+    announcements: Sequence[Announcement],
+    fits: Sequence[Draws],
+    scenario: Scenario,
+    start: int,
+    horizons: Sequence[int],
+    seed: int,
+) -> tuple[list[Contrast], list[tuple[Announcement, float]]]:
+    """Whether a round came within each horizon of a past week, and how likely it would have come.
 
     Parameters
     ----------
     spec : ModelSpec
         Of the fit.
+    announcements : sequence of Announcement
+        All of its record.
     fits : sequence of dict of ndarray (draw, …)
         Draws of each fit of the headline.
     scenario : Scenario
@@ -66,6 +85,14 @@ def would_have(spec: ModelSpec, fits: Sequence[Draws], scenario: Scenario, start
         Index of the last week before the scenario begins; its week 1 is the next.
     horizons : sequence of int
         Weeks.
+    seed : int
+
+    Returns
+    -------
+    contrasts : list of Contrast
+        One for each horizon; as it was is 0 or 1.
+    kept : list of (Announcement, float)
+        Every meeting announced anew within the longest horizon, and the probability that it would have been announced.
 
     Raises
     ------
@@ -79,28 +106,96 @@ def would_have(spec: ModelSpec, fits: Sequence[Draws], scenario: Scenario, start
     if start + max(horizons) >= len(panel.weeks):
         last = panel.weeks[len(panel.weeks) - 1 - max(horizons)]
         raise UsageError(f"the record ends {max(horizons)} weeks after {last}: choose that day or an earlier one")
-    arms = []
-    for draws in fits:
+    weeks = np.arange(start + 1, start + 1 + max(horizons))
+    calendar = _lay_out(spec, announcements, weeks)
+    arms, made = [], []
+    for draws, own in zip(fits, np.random.SeedSequence(seed).spawn(len(fits)), strict=True):
         changed = change_path(
             draws["path"], persistence(draws["half_life"]), scenario.paths, targets_of(spec, draws, scenario.paths, start), start
         )
-        arms.append((_silence(spec, draws, draws["path"], start, int(rounds[-1])), _silence(spec, draws, changed, start, int(rounds[-1]))))
+        held, kept = _events(spec, calendar, draws, changed, weeks, int(rounds[-1]), np.random.default_rng(own))
+        arms.append(held)
+        made.append(kept)
+    was = np.maximum.accumulate(panel.record.found[weeks])
     contrasts = []
-    for weeks in horizons:
-        chances = [(1.0 - was[:, weeks - 1], 1.0 - then[:, weeks - 1]) for was, then in arms]
-        error = np.sqrt(sum((two - one).var() / len(one) for one, two in chances)) / len(chances)
-        contrasts.append(contrast_of(weeks, chances, float(error)))
-    return contrasts
+    for number in horizons:
+        chances = [(np.full(len(held), was[number - 1]), held[:, :, :number].any(axis=2).mean(axis=1)) for held in arms]
+        error = np.sqrt(sum(then.var() / len(then) for _, then in chances)) / len(chances)
+        contrasts.append(contrast_of(number, chances, float(error)))
+    return contrasts, [(announcements[one], float(np.mean([kept[one] for kept in made]))) for one in calendar.arrivals]
 
 
-def _silence(spec: ModelSpec, draws: Draws, path: Array, start: int, last_round: int) -> Array:
-    """Probability of no round until the end of each week after `start`: (draw, week)."""
-    panel = spec.panel
-    weeks = np.arange(start + 1, len(panel.weeks))
-    before = [panel.weeks[t] - timedelta(days=7) for t in weeks]
-    factors = path[:, :, weeks - 1] + fading_pulses(spec.workspace.factors, before, panel.origin, draws)
-    inside = inside_view(spec, names.CONJUNCTIVE, draws, factors)
-    dormancy = weeks - last_round
-    outside = (draws["outside_knots"] @ outside_basis(spec, int(dormancy[-1]) + 1).T)[:, dormancy - 1]
-    announced = -np.log1p(-draws["kept"]) @ spec.announced[:, weeks]
-    return np.asarray(np.exp(-np.cumsum(np.exp(outside + inside) + announced, axis=1)))
+@dataclass(frozen=True)
+class _Calendar:
+    """Which announcement counts in each week, and when each was made.
+
+    Parameters
+    ----------
+    roots : list of int
+        Of each announcement the one that it restates, confirms or moves; its own place else.
+    arrivals : dict of int to int
+        Announcements made anew in these weeks, with the place of the week.
+    counting : list of int or None
+        The announcement whose share of the hazard each week has.
+    """
+
+    roots: list[int]
+    arrivals: dict[int, int]
+    counting: list[int | None]
+
+
+def _lay_out(spec: ModelSpec, announcements: Sequence[Announcement], weeks: NDArray[np.intp]) -> _Calendar:
+    sundays, share = [spec.panel.weeks[t] for t in weeks], spec.priors.files.named_week_share
+    alone = [announced_weeks([one], sundays, share) for one in announcements]
+    counting: list[int | None] = []
+    for j, t in enumerate(weeks):
+        exposure = spec.meetings.exposure[:, t]
+        counting.append(next((one for one, own in enumerate(alone) if exposure.any() and np.array_equal(own[:, j], exposure)), None))
+    roots = roots_of(announcements)
+    week_of_day = {sunday: j for j, sunday in enumerate(sundays)}
+    made = {one: week_of_day.get(week_of(announcement.announced_on)) for one, announcement in enumerate(announcements) if roots[one] == one}
+    return _Calendar(roots, {one: j for one, j in made.items() if j is not None}, counting)
+
+
+def _events(
+    spec: ModelSpec, calendar: _Calendar, draws: Draws, changed: Array, weeks: NDArray[np.intp], last_round: int, rng: np.random.Generator
+) -> tuple[NDArray[np.bool_], dict[int, float]]:
+    """Weeks in which a round would have been held (draw, replicate, week), and the probability that each arrival would have been announced."""
+    record, number = spec.panel.record, len(draws["outside_knots"])
+    first, stop = int(weeks[0]), int(weeks[-1]) + 1
+    inside, other = (_inside_before(spec, draws, path, weeks) for path in (draws["path"], changed))
+    terms = record_terms(spec, draws, first, stop, inside, first - last_round)
+    on_record, hazards = share_on_record(draws)[:, None] * searched_weeks(spec, first, stop), -np.log1p(-draws["kept"])
+    longest = len(weeks) + first - last_round
+    outside = np.exp(draws["outside_knots"] @ outside_basis(spec, longest).T)
+    dormancy, since = first - last_round, np.full((number, REPLICATES), first - last_round)
+    stands = {one: np.ones((number, REPLICATES), dtype=bool) for one in calendar.roots}
+    held, rows = np.zeros((number, REPLICATES, len(weeks)), dtype=bool), np.arange(number)[:, None]
+    for j, t in enumerate(weeks):
+        total = (outside[:, dormancy - 1] * np.exp(terms.multiplier[:, j]))[:, None]
+        moved = outside[rows, since - 1] * np.exp(other[:, j] - inside[:, j] + terms.multiplier[:, j])[:, None]
+        for one, place in calendar.arrivals.items():
+            if place == j:
+                stands[one] = rng.random(since.shape) < moved / total
+        added = np.zeros((number, 1))
+        counting, would_add = calendar.counting[j], np.zeros(since.shape)
+        if counting is not None:
+            added = (hazards @ spec.meetings.exposure[:, t])[:, None]
+            would_add = added * stands[calendar.roots[counting]]
+        unannounced = terms.unannounced[:, j, None]
+        hazard = unannounced * total + added
+        would = unannounced * moved + would_add + on_record[:, j, None] * np.maximum(moved - total, 0.0)
+        uniform = rng.random(since.shape)
+        # an exponential number given that it was below the hazard, or above it
+        luck = -np.log1p(uniform * np.expm1(-hazard)) if record.found[t] else hazard - np.log1p(-uniform)
+        held[:, :, j] = luck < would
+        since = np.where(held[:, :, j], 1, since + 1)
+        dormancy = 1 if record.found[t] else dormancy + 1
+    return held, {one: float(stands[one].mean()) for one in calendar.arrivals}
+
+
+def _inside_before(spec: ModelSpec, draws: Draws, path: Array, weeks: NDArray[np.intp]) -> Array:
+    """Inside view as the hazards of these weeks read it: (draw, week)."""
+    before = [spec.panel.weeks[t] - timedelta(days=7) for t in weeks]
+    factors = path[:, :, weeks - 1] + fading_pulses(spec.workspace.factors, before, spec.panel.origin, draws)
+    return inside_view(spec, names.CONJUNCTIVE, draws, factors)

@@ -21,8 +21,8 @@ from ripeness.elicitation.elicited import Priors
 from ripeness.forecast.ahead import Ahead, build_ahead
 from ripeness.forecast.horizons import Probabilities, forecast_probabilities
 from ripeness.model.inside import condition_log_odds, inside_of_log_odds
+from ripeness.model.meetings import Announcement
 from ripeness.model.spec import ModelSpec, Variant, build_spec
-from ripeness.model.terms.announcements import Announcement
 from ripeness.model.terms.factor_paths import Hold
 from ripeness.model.terms.pulses import fading_pulses
 from ripeness.reweighting.reweighted import update_fit
@@ -175,7 +175,7 @@ def take(futures: Futures, chosen: NDArray[np.intp]) -> Futures:
     """Futures of some draws."""
     start, ahead = futures.start, futures.ahead
     draws = {name: values[chosen] for name, values in start.draws.items()}
-    some = {name: getattr(ahead, name)[chosen] for name in ("state", "outside", "inside", "announced")}
+    some = {name: getattr(ahead, name)[chosen] for name in ("state", "outside", "inside", "announced", "unannounced")}
     return Futures(replace(start, draws=draws, state=start.state[chosen]), replace(ahead, **some), futures.factors[chosen], futures.stored)
 
 
@@ -189,6 +189,7 @@ def within_horizon(futures: Futures, h: int) -> Futures:
         horizon_share=ahead.horizon_share[h : h + 1, :weeks],
         inside=ahead.inside[..., :weeks],
         announced=ahead.announced[:, :weeks],
+        unannounced=ahead.unannounced[:, :weeks],
     )
     return replace(futures, ahead=shorter, factors=futures.factors[..., : futures.factors.shape[-1] - (len(ahead.weeks) - weeks)])
 

@@ -38,8 +38,8 @@ from numpy.typing import NDArray
 from ripeness import names
 from ripeness.data.vintages import Vintage
 from ripeness.elicitation.elicited import Priors
+from ripeness.model.meetings import Announcement
 from ripeness.model.spec import ModelSpec, build_spec
-from ripeness.model.terms.announcements import Announcement
 from ripeness.reweighting.paths import Redrawn, redraw_path
 from ripeness.reweighting.refusals import beyond_window, untrustworthy
 from ripeness.reweighting.reweighted import StoredFit, look_ahead, weigh, weigh_base

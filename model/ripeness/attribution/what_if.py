@@ -28,9 +28,9 @@ from ripeness.attribution.scenario_file import Path, Scenario
 from ripeness.attribution.scenarios import in_units, levels_of, references_of
 from ripeness.data.indicators import Contract
 from ripeness.forecast.simulate import keep_shocks
+from ripeness.model.meetings import announced_weeks
 from ripeness.model.spec import ModelSpec
 from ripeness.model.terms import conditions as inner
-from ripeness.model.terms.announcements import announced_weeks
 from ripeness.model.terms.factor_paths import persistence
 from ripeness.model.terms.outside import outside_basis
 from ripeness.model.terms.pulses import fading_pulses
@@ -90,7 +90,7 @@ def build_panel(origin: Origin, scenarios: Sequence[Scenario]) -> dict[str, Any]
     horizon_share, starts = ahead.horizon_share[rows, :weeks], np.arange(weeks) == 0
     states = np.unique(np.concatenate([one.ahead.dormancy for one in fits]))
     share = spec.priors.files.named_week_share
-    exposure = announced_weeks(origin.announcements, ahead.weeks[:weeks], [today] * weeks, share, after=today)
+    exposure = announced_weeks(origin.announcements, ahead.weeks[:weeks], share, today)
     structure = spec.structure
     placed = np.argwhere(structure.placement.reshape(-1, structure.conditions, structure.regressors))
     sliders = build_sliders(spec, fits, [path for one in scenarios for path in one.paths])
@@ -151,6 +151,7 @@ def _pack_fit(spec: ModelSpec, futures: Futures, weeks: int, states: NDArray[np.
         "outside": draws["outside_knots"],
         "state": state,
         "kept": draws["kept"],
+        "unannounced": ahead.unannounced[:, :weeks],
     }
     table = np.concatenate(list(numbers.values()), axis=1)
     low, step = table.min(axis=0), np.ptp(table, axis=0) / FINE
@@ -207,7 +208,7 @@ def _read_fit(payload: Payload, fit: Payload, moves: Sequence[Move], shifts: Arr
     horizon_share, whole = np.array(payload["horizon_share"]), np.array(payload["whole"])
     within, by_week = np.zeros((*lift.shape[:2], len(horizon_share))), np.zeros(lift.shape)
     for place, dormancy in enumerate(payload["dormancy"]):
-        rate = lift * base[:, None, dormancy - 1 : dormancy - 1 + weeks]
+        rate = lift * (base[:, dormancy - 1 : dormancy - 1 + weeks] * numbers["unannounced"])[:, None]
         weight = numbers["state"][:, place, None, None]
         within += weight * np.exp(-rate @ horizon_share.T)
         by_week += weight * np.exp(-np.cumsum(rate * whole, axis=2))

@@ -48,6 +48,7 @@ COVERAGE_KEY: Final = list(COVERAGE.key)
 ROUND: Final = "round"
 GOVERNMENT_ENDS: Final = "government_ends"
 MEETING: Final = "meeting_"  # what the kinds of announced meetings begin with
+AHEAD: Final = ("meeting_agreed", "meeting_one_side", "meeting_third_party", "meeting_leaders")  # those that announce one
 KINDS: Final[dict[str, str]] = {
     ROUND: "a round of talks (round = yes where it meets the definition)",
     "technical_round": "delegations meet on a technical matter",
@@ -148,6 +149,16 @@ def event_rules() -> list[Rule]:
                 f"published_on {event['published_on']:%Y-%m-%d} before date {event['date']:%Y-%m-%d}",
                 f"an event to be known after it happened (only {MEETING}… speak of the future)",
                 "correct one of the dates, or the kind",
+            ),
+        ),
+        Rule(
+            "ahead",
+            ("end_date", "kind", "published_on"),
+            lambda events: ~events["kind"].isin(AHEAD) | (events["end_date"] >= events["published_on"]),
+            lambda event, _: (
+                f"{event['kind']} published_on {event['published_on']:%Y-%m-%d} for days to {event['end_date']:%Y-%m-%d}",
+                "a meeting to be announced on or before its last day",
+                "correct one of the dates; for a meeting without a date name the days in which it is to be expected",
             ),
         ),
         text_rule("description", "a few words on what happened", "describe the event"),

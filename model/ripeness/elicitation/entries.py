@@ -25,11 +25,16 @@ FACTORS, LOADINGS, HAZARD = "factors.toml", "loadings.toml", "hazard.toml"
 TOML_FILES = (cited.FILE, FACTORS, HAZARD, LOADINGS, readings.FILE, strength.FILE)
 FILES = tuple(sorted((*TOML_FILES, reference.FILE)))
 KEPT = ("agreed", "one_side", "third_party", "leaders")  # classes of announced meetings
+LEAD = ("median", "spread")  # of the time from an announcement to its day
+
+ANNOUNCED = ("kept", "recorded", "share_announced", "class_split", "lead")  # tables of hazard.toml on announced meetings
 
 # the family in which the model takes each quantity, by the first part of its name
 FAMILY_OF = {
-    **dict.fromkeys(("half_life", "level", "pulse", "loading", "noise", "dispersion", "rhythm", "war_level", "best_to_worst"), "lognormal"),
-    **dict.fromkeys(("share_open", "kept", "capture"), "logitnormal"),
+    **dict.fromkeys(
+        ("half_life", "level", "pulse", "loading", "noise", "dispersion", "rhythm", "war_level", "best_to_worst", "lead"), "lognormal"
+    ),
+    **dict.fromkeys(("share_open", "kept", "recorded", "share_announced", "class_split", "capture"), "logitnormal"),
     **dict.fromkeys(("level_start", "intercept", "interaction"), "normal"),
 }
 
@@ -206,8 +211,9 @@ def _read_hazard(reader: TableReader, workspace: Workspace) -> tuple[Announced |
     given = [name for name in tables_of(toml, "rhythm") if name in knots] or [knots[0], knots[-1]]
     reader.table(HAZARD, ("rhythm",), given)
     reader.table(HAZARD, ("share_open",), workspace.condition_ids)
-    reader.table(HAZARD, ("kept",), KEPT)
-    for name in ("war_level", "best_to_worst"):
+    for name, ids in (("kept", KEPT), ("recorded", KEPT), ("class_split", KEPT[:-1]), ("lead", LEAD)):
+        reader.table(HAZARD, (name,), ids)
+    for name in ("war_level", "best_to_worst", "share_announced"):
         if isinstance(toml.data.get(name), dict):
             reader.entry(HAZARD, (name,), name, reader.entries)
         else:
@@ -222,7 +228,8 @@ def _read_hazard(reader: TableReader, workspace: Workspace) -> tuple[Announced |
             reader.faults.append(
                 toml.fault(key, f"[{'.'.join(map(str, key))}]", "an entry of this file", did_you_mean(name, list(reader.entries)))
             )
-    reader.only(HAZARD, ("rhythm", "war_level", "share_open", "best_to_worst", "interaction", "kept", "announced", "tempered"))
+    known = ("rhythm", "war_level", "share_open", "best_to_worst", "interaction", *ANNOUNCED, "announced", "tempered")
+    reader.only(HAZARD, known)
     weeks = tuple(sorted(int(name.removeprefix("week_")) for name in given))
     return reader.constant(HAZARD, "announced", Announced), weeks, overrides
 

@@ -32,8 +32,8 @@ from ripeness.forecast.ahead import build_ahead
 from ripeness.forecast.horizons import forecast_probabilities, without_path_noise
 from ripeness.inference.gate import Verdict, judge_fit
 from ripeness.inference.sample import flatten_draws, sample_posterior
+from ripeness.model.meetings import Announcement
 from ripeness.model.spec import ModelSpec, build_spec
-from ripeness.model.terms.announcements import Announcement
 from ripeness.model.terms.record import Record
 from ripeness.reweighting.refusals import beyond_window, untrustworthy
 from ripeness.reweighting.reweighted import StoredFit, store_fit, update_fit

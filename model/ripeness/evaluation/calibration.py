@@ -40,7 +40,7 @@ from ripeness.forecast.ahead import build_ahead
 from ripeness.forecast.dormancy import whole_record
 from ripeness.forecast.horizons import forecast_probabilities
 from ripeness.forecast.prior_predictive import sample_prior
-from ripeness.forecast.simulate import SimulatedWar, simulate_found, simulate_rounds, simulate_rows, simulate_war
+from ripeness.forecast.simulate import SimulatedWar, simulate_events, simulate_rounds, simulate_rows, simulate_war
 from ripeness.inference.compiled import build_data, program_of
 from ripeness.inference.coordinates import build_coordinates
 from ripeness.inference.expand import expand_draws
@@ -48,10 +48,10 @@ from ripeness.inference.gate import Criterion, judge_fit
 from ripeness.inference.predictive import log_likelihoods
 from ripeness.inference.sample import CORES, TARGET_ACCEPT, VECTOR, as_nutpie_model, flatten_draws, sample_posterior
 from ripeness.model.build import model_coords
+from ripeness.model.meetings import Announcement
 from ripeness.model.spec import ModelSpec
 from ripeness.model.term import Derived, Parameter
 from ripeness.model.terms import terms_of
-from ripeness.model.terms.announcements import Announcement, announced_weeks
 from ripeness.model.terms.factor_paths import heavy_tailed, persistence, simulate_ar1
 from ripeness.model.terms.slow_levels import level_basis
 from ripeness.workspace import FitSettings
@@ -63,7 +63,7 @@ RANKED = 100  # draws, spread evenly over the chains, among which the truth is r
 SHORT_LIMITS = {"rhat": 1.05, "ess_bulk": 100.0, "ess_tail": 100.0, "divergences": 0.0, "bfmi": 0.3}
 LEVELS = (0.5, 0.9)
 RIGHT, WRONG = "right", "wrong"
-OBSERVED = {"rounds": "record", "measured": "values", "counted": "counts"}
+OBSERVED = {"rounds": "record", "lead": "announcements", "measured": "values", "counted": "counts"}
 YEAR = 52  # weeks simulated on
 
 
@@ -227,7 +227,7 @@ def quantities(
     for place, weeks in enumerate(spec.workspace.question.horizons_weeks):
         found[f"headline[{weeks} weeks]"] = probabilities.within[:, place]
     for name, density in log_likelihoods(spec, "conjunctive", draws).items():
-        if density.shape[1]:
+        if density.shape[1] or name not in spec.panel.rows:
             found[f"log-likelihood of the {OBSERVED.get(name, name)}"] = density.sum(axis=1)
     rounds = simulate_rounds(ahead, event_seed)[0, 0]
     # a week belongs to a horizon if at least half of it does, as for the sustained process
@@ -287,7 +287,7 @@ def simulate_future(spec: ModelSpec, theta: Draws, announcements: list[Announcem
     theta : dict of ndarray (1, …)
         One posterior draw.
     announcements : list of Announcement
-        Those known at the origin; no others are made.
+        Those known at the origin.
     seed : SeedSequence
 
     Raises
@@ -298,7 +298,8 @@ def simulate_future(spec: ModelSpec, theta: Draws, announcements: list[Announcem
     if spec.panel.origin_inside_week:
         raise ValueError(f"an origin on a Sunday, not {spec.panel.origin}: a week that is half on record cannot be gone on from")
     paths, rows, events = (np.random.default_rng(child) for child in seed.spawn(3))
-    longer = replace(spec, panel=_longer_panel(spec.panel), announced=_longer_announced(spec, announcements))
+    exposure = np.pad(spec.meetings.exposure, ((0, 0), (0, YEAR)))
+    longer = replace(spec, panel=_longer_panel(spec.panel), meetings=spec.meetings._replace(exposure=exposure))
     before = len(spec.panel.weeks)
     truth = {name: values for name, values in theta.items() if name not in ("hazard", "rounds", "level_moves")}
     truth["path"] = _longer_paths(longer, theta, paths)
@@ -312,9 +313,9 @@ def simulate_future(spec: ModelSpec, theta: Draws, announcements: list[Announcem
     # dormancy at the origin is not known where rounds may have been missed: drawn from what this draw says of it
     ahead = build_ahead(spec, "conjunctive", theta, announcements, 2, seed.spawn(1)[0])
     dormancy = int(events.choice(ahead.dormancy, p=ahead.state[0] / ahead.state[0].sum()))
-    record = replace(longer.panel.record, found=simulate_found(longer, truth, before, dormancy, events))
-    panel = replace(longer.panel.with_observed(observed), record=record)
-    return SimulatedWar(replace(longer, panel=panel), truth)
+    found, meetings = simulate_events(longer, truth, before, dormancy, announcements, events)
+    panel = replace(longer.panel.with_observed(observed), record=replace(longer.panel.record, found=found))
+    return SimulatedWar(replace(longer, panel=panel, meetings=meetings), truth)
 
 
 def calibrate_future(
@@ -377,13 +378,6 @@ def _longer_panel(panel: Panel) -> Panel:
             stretch=np.concatenate([record.stretch, np.full(YEAR, record.stretch[-1])]),
         ),
     )
-
-
-def _longer_announced(spec: ModelSpec, announcements: list[Announcement]) -> Array:
-    origin = spec.panel.origin
-    later = [spec.panel.weeks[-1] + timedelta(weeks=n) for n in range(1, YEAR + 1)]
-    more = announced_weeks(announcements, later, [origin] * YEAR, spec.priors.files.named_week_share, after=origin)
-    return np.concatenate([spec.announced, more], axis=1)
 
 
 def _longer_paths(spec: ModelSpec, theta: Draws, rng: np.random.Generator) -> Array:

@@ -33,12 +33,14 @@ PRIOR_GROUPS = {
     "level of this war": ("log_war_level",),
     "shape of the outside view": ("deviation", "log_rhythm"),
     "odds that announced meetings are kept": ("kept",),
+    "how rounds are announced": ("recorded", "share_announced", "class_split", "lead_median", "lead_spread"),
     "how well rounds were searched for": ("sensitivity",),
     "half-lives of the factors": ("half_life",),
     "measurement of the indicators": ("loading", "intercept", "noise", "dispersion", "capture"),
     "dated jumps": ("pulse",),
 }
 RECORD, ROWS = "record of rounds", "rows of the indicators"
+OF_RECORD = ("rounds", "lead")
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ def scale_powers(stored: Stored, fit: str, reading: str, draws: Draws, headline:
     prior_groups = PRIOR_GROUPS | {
         one.label: (name,) for name, one in elicited_parameters(names.CONJUNCTIVE).items() if name not in grouped
     }
-    found, likelihood_groups = [], {RECORD: ("rounds",), ROWS: tuple(name for name in likelihoods if name != "rounds")}
+    found, likelihood_groups = [], {RECORD: OF_RECORD, ROWS: tuple(name for name in likelihoods if name not in OF_RECORD)}
     for component, groups, densities in (("prior", prior_groups, priors), ("likelihood", likelihood_groups, likelihoods)):
         for what, parts in groups.items():
             present = [densities[name] for name in parts if name in densities]

@@ -49,8 +49,8 @@ from ripeness.evaluation.calibration import (
 )
 from ripeness.evaluation.resumed import Progress, ResumedTable
 from ripeness.files import hash_text
+from ripeness.model.meetings import Announcement
 from ripeness.model.spec import ModelSpec
-from ripeness.model.terms.announcements import Announcement
 
 Array = NDArray[np.float64]
 FUTURE = "future"

@@ -22,8 +22,8 @@ from ripeness.essay import Claims
 from ripeness.forecast.ahead import build_ahead
 from ripeness.forecast.horizons import forecast_probabilities
 from ripeness.inference.sample import flatten_draws
+from ripeness.model.meetings import Announcement
 from ripeness.model.spec import ModelSpec, build_spec
-from ripeness.model.terms.announcements import Announcement
 from ripeness.workspace import Workspace
 
 Array = NDArray[np.float64]

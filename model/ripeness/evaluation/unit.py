@@ -145,7 +145,8 @@ def _follow(ahead: Ahead, part: slice, weight: Array, dormancy: NDArray[np.intp]
         return
     share = ahead.horizon_share[-1, 0] if week == 0 else 1.0
     base = np.exp(ahead.outside[part][:, None, dormancy - 1])
-    total = base * np.exp(ahead.inside[part, :, week, None]) * share + ahead.announced[part][:, None, week, None]
+    own = share * ahead.unannounced[part][:, None, week, None]
+    total = base * np.exp(ahead.inside[part, :, week, None]) * own + ahead.announced[part][:, None, week, None]
     _follow(ahead, part, weight * np.exp(-total), dormancy + 1, (*place, 0), result)
     held = (weight * -np.expm1(-total)).sum(axis=2, keepdims=True)
     _follow(ahead, part, held, np.ones(1, dtype=np.intp), (*place, 1), result)

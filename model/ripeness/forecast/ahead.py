@@ -6,6 +6,7 @@ fading. Hazards of a week read the factors of the week before it, as in the mode
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -17,8 +18,9 @@ from ripeness.calendar import horizon_span
 from ripeness.forecast.dormancy import dormancy_in_week
 from ripeness.forecast.simulate import simulate_factors
 from ripeness.model.inside import inside_view
+from ripeness.model.meetings import Announcement, announced_weeks
 from ripeness.model.spec import ModelSpec, Variant
-from ripeness.model.terms.announcements import Announcement, announced_weeks
+from ripeness.model.terms.announcements import lead_weeks, share_on_record
 from ripeness.model.terms.factor_paths import Hold
 from ripeness.model.terms.outside import outside_basis
 from ripeness.model.terms.pulses import fading_pulses
@@ -47,7 +49,9 @@ class Ahead:
     inside : ndarray (draw, path, ahead)
         Log multiplier of the inside view; zero in the outside variant.
     announced : ndarray (draw, ahead)
-        Hazard added by announced meetings.
+        Hazard added by the meetings that stand at the origin.
+    unannounced : ndarray (draw, ahead)
+        Share of the total hazard that these do not account for: it rises to one as meetings are announced anew and held.
     """
 
     weeks: list[date]
@@ -57,6 +61,7 @@ class Ahead:
     outside: Array
     inside: Array
     announced: Array
+    unannounced: Array
 
 
 def build_ahead(
@@ -76,7 +81,7 @@ def build_ahead(
     spec : ModelSpec
     variant : {"conjunctive", "additive", "outside"}
     posterior : dict of ndarray
-        Draws flattened over chains, by variable name: outside_knots (draw, knot), kept (draw, class), sensitivity (draw, stretch) and,
+        Draws flattened over chains, by variable name: outside_knots (draw, knot), sensitivity (draw, stretch), those of announced meetings and,
         with an inside view, path (draw, factor, week), half_life, weight, intercept_open, normaliser, inside (draw, week), pulse. Of a path
         only the last two weeks are read.
     announcements : list of Announcement
@@ -105,12 +110,25 @@ def build_ahead(
     if state is None:
         state = dormancy_in_week(spec, posterior, len(panel.weeks))
     kept_states = np.flatnonzero(state.max(axis=0) > NEGLIGIBLE)
-    exposure = announced_weeks(announcements, weeks, [origin] * len(weeks), spec.priors.files.named_week_share, after=origin)
+    named_share = spec.priors.files.named_week_share
+    exposure = announced_weeks(announcements, weeks, named_share, origin)
     if variant == names.OUTSIDE:
         inside = np.zeros((draws, 1, len(weeks)))
     else:
         inside = _inside_ahead(spec, variant, posterior, weeks, paths, np.random.default_rng(seed), hold)
-    return Ahead(weeks, horizon_share, kept_states + 1, state[:, kept_states], outside, inside, hazard_of_class @ exposure)
+    unannounced = unannounced_ahead(posterior, named_share, len(weeks))
+    return Ahead(weeks, horizon_share, kept_states + 1, state[:, kept_states], outside, inside, hazard_of_class @ exposure, unannounced)
+
+
+def unannounced_ahead(posterior: Mapping[str, Array], named_share: float, weeks: int) -> Array:
+    """Share of the total hazard of each week ahead that no meeting standing at the origin accounts for: (draw, ahead).
+
+    Rounds without an announcement on record, and those whose meeting is announced after the origin: all whose time from announcement to round is
+    shorter than the week is ahead, the total hazard changing little in that time.
+    """
+    after_origin = np.cumsum(lead_weeks(posterior, named_share), axis=1)
+    place = np.minimum(np.arange(weeks), after_origin.shape[1] - 1)
+    return np.asarray(1.0 - share_on_record(posterior)[:, None] * (1.0 - after_origin[:, place]))
 
 
 def _inside_ahead(

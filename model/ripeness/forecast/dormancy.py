@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ripeness.model.spec import ModelSpec
-from ripeness.model.terms.record import filter_forward, record_terms
+from ripeness.model.terms.record import filter_forward, on_record, record_terms
 
 Array = NDArray[np.float64]
 
@@ -76,7 +76,7 @@ def silence_of_record(spec: ModelSpec, draws: Mapping[str, Array], first: int, s
     """
     terms = record_terms(spec, draws, first, stop, inside, state.shape[1])
     whole = stop < len(spec.panel.weeks) or not spec.panel.origin_inside_week
-    return Silence(*filter_forward(*terms, spec.panel.record.found[first:stop], state, whole))
+    return Silence(*filter_forward(*terms, *on_record(spec, first, stop), state, whole))
 
 
 def whole_record(spec: ModelSpec, draws: Mapping[str, Array]) -> Silence:

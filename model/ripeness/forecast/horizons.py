@@ -103,18 +103,20 @@ def survival_ahead(ahead: Ahead, lift: Array, horizon_share: Array) -> tuple[Arr
     first = np.arange(lift.shape[2]) == 0
     announced_share = np.where(first[None, :] & (horizon_share > 0), 1.0, horizon_share)
     whole = np.where(first, ahead.horizon_share[-1, 0], 1.0)
-    silent, by_week, level = survival_of_paths(lift, np.exp(ahead.outside), ahead.dormancy, ahead.state, horizon_share, whole)
-    unannounced = np.exp(-ahead.announced @ announced_share.T)
-    silent *= unannounced[:, None, :]
+    silent, by_week, level = survival_of_paths(
+        lift, np.exp(ahead.outside), ahead.unannounced, ahead.dormancy, ahead.state, horizon_share, whole
+    )
+    none_kept = np.exp(-ahead.announced @ announced_share.T)
+    silent *= none_kept[:, None, :]
     by_week *= np.exp(-np.cumsum(ahead.announced, axis=1))
-    return silent, by_week, level * unannounced
+    return silent, by_week, level * none_kept
 
 
 @compiled
 def survival_of_paths(
-    lift: Array, base: Array, dormancy: NDArray[np.intp], state: Array, horizon_share: Array, whole: Array
+    lift: Array, base: Array, unannounced: Array, dormancy: NDArray[np.intp], state: Array, horizon_share: Array, whole: Array
 ) -> tuple[Array, Array, Array]:
-    """Probability that no round comes unannounced, along given paths.
+    """Probability that no round comes but by the meetings that stand at the origin, along given paths.
 
     Parameters
     ----------
@@ -122,6 +124,8 @@ def survival_of_paths(
         The inside view's multiplier.
     base : ndarray (draw, dormancy)
         Weekly hazard of the outside view at d = 1, 2, …
+    unannounced : ndarray (draw, ahead)
+        Share of the total hazard that those meetings do not account for.
     dormancy : ndarray of int (state,)
     state : ndarray (draw, state)
     horizon_share : ndarray (horizon, ahead)
@@ -137,18 +141,20 @@ def survival_of_paths(
     draws, paths, weeks = lift.shape
     horizons = horizon_share.shape[0]
     silent, level = np.zeros((draws, paths, horizons)), np.zeros((draws, horizons))
-    by_week, rate, summed = np.zeros((draws, weeks)), np.empty(weeks), np.empty(weeks)
+    by_week, rate, summed, own = np.zeros((draws, weeks)), np.empty(weeks), np.empty(weeks), np.empty(weeks)
     for s in range(draws):
         for d in range(dormancy.shape[0]):
             weight, start = state[s, d], dormancy[d] - 1
             if weight == 0.0:
                 continue
+            for j in range(weeks):
+                own[j] = base[s, start + j] * unannounced[s, j]
             for h in range(horizons):
-                level[s, h] += weight * exponential(-dot(base[s, start : start + weeks], horizon_share[h]))
+                level[s, h] += weight * exponential(-dot(own, horizon_share[h]))
             for m in range(paths):
                 total = 0.0
                 for j in range(weeks):
-                    rate[j] = lift[s, m, j] * base[s, start + j]
+                    rate[j] = lift[s, m, j] * own[j]
                     total += rate[j] * whole[j]
                     summed[j] = total
                 for j in range(weeks):

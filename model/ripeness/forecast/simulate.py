@@ -2,13 +2,14 @@ r"""The one simulator: factors, rounds with dormancy, and data, drawn forward fr
 
 It joins what the model's terms say of chance: the AR(1) step of the factors (:mod:`ripeness.model.terms.factor_paths`), the rounds of one week and
 what is found of them (:mod:`ripeness.model.terms.record`), the rows of the indicators (:mod:`ripeness.inference.predictive`). Slow levels stay where they
-are after a record, pulses go on fading; announced meetings are those known.
+are after a record and pulses go on fading.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -16,17 +17,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ripeness import names
-from ripeness.data.panel import UNSEARCHED, Panel
+from ripeness.data.panel import Panel
 from ripeness.inference.predictive import replicates
+from ripeness.model.meetings import CLASSES, Announcement, Meetings, announced_weeks
 from ripeness.model.spec import ModelSpec
+from ripeness.model.terms.announcements import arrival_rates, draw_leads, searched_weeks
 from ripeness.model.terms.factor_paths import Hold, heavy_tailed, innovation_sd, iterate_ar1, persistence, unit_innovations
-from ripeness.model.terms.record import record_terms, rounds_in_week, simulate_record
+from ripeness.model.terms.record import record_terms, rounds_in_week
 
 if TYPE_CHECKING:
     from ripeness.forecast.ahead import Ahead
 
 Array = NDArray[np.float64]
 Draws = Mapping[str, Array]
+LONGEST_LEAD_DAYS = 3650  # a date ten years on is as good as none
 
 
 def simulate_factors(spec: ModelSpec, draws: Draws, paths: int, rng: np.random.Generator, hold: Hold | None = None) -> Iterator[Array]:
@@ -109,7 +113,7 @@ def simulate_rounds(ahead: Ahead, seed: np.random.SeedSequence, paths: int | Non
     rounds = np.empty((draws, paths, weeks), dtype=np.int64)
     for j in range(weeks):
         base = np.exp(ahead.outside[rows, dormancy - 1])
-        rate = base * np.exp(inside[:, :, j]) * share[j] + ahead.announced[:, None, j]
+        rate = base * np.exp(inside[:, :, j]) * share[j] * ahead.unannounced[:, None, j] + ahead.announced[:, None, j]
         rounds[:, :, j], dormancy = rounds_in_week(rate, dormancy, rng)
     return rounds
 
@@ -154,10 +158,10 @@ class SimulatedWar:
 
 
 def simulate_war(spec: ModelSpec, truth: dict[str, Array], rng: np.random.Generator) -> SimulatedWar:
-    """Rows of indicators and a record of rounds drawn together from one draw of the model, where the real panel has them.
+    """Rows of indicators, meetings announced and a record of rounds drawn together from one draw of the model, where the real panel has them.
 
-    Which weeks have a row, which poll had how many respondents, which weeks were searched how well and which meetings were announced is taken
-    from the real panel and held fixed; only what was measured, counted and found is drawn.
+    Which weeks have a row, which poll had how many respondents and which weeks were searched how well is taken from the real panel and held
+    fixed; what was measured, counted, announced and found is drawn.
 
     Parameters
     ----------
@@ -168,8 +172,8 @@ def simulate_war(spec: ModelSpec, truth: dict[str, Array], rng: np.random.Genera
     rng : Generator
     """
     panel = simulate_rows(spec, truth, rng)
-    found = simulate_found(spec, truth, panel.record.start, 1, rng)
-    return SimulatedWar(replace(spec, panel=replace(panel, record=replace(panel.record, found=found))), truth)
+    found, meetings = simulate_events(spec, truth, panel.record.start, 1, [], rng)
+    return SimulatedWar(replace(spec, panel=replace(panel, record=replace(panel.record, found=found)), meetings=meetings), truth)
 
 
 def simulate_rows(spec: ModelSpec, truth: Draws, rng: np.random.Generator) -> Panel:
@@ -179,8 +183,10 @@ def simulate_rows(spec: ModelSpec, truth: Draws, rng: np.random.Generator) -> Pa
     return panel.with_observed({name: drawn[name][0] for name in panel.rows})
 
 
-def simulate_found(spec: ModelSpec, truth: Draws, first: int, dormancy: int, rng: np.random.Generator) -> Array:
-    """Weeks with a round on record, (week,): as they are before week `first`, simulated from one draw (1, …) from there on.
+def simulate_events(
+    spec: ModelSpec, truth: Draws, first: int, dormancy: int, announcements: Sequence[Announcement], rng: np.random.Generator
+) -> tuple[Array, Meetings]:
+    """Weeks with a round on record and the meetings announced: as they are before week `first`, simulated week by week from one draw (1, …) from there on.
 
     Parameters
     ----------
@@ -191,10 +197,42 @@ def simulate_found(spec: ModelSpec, truth: Draws, first: int, dormancy: int, rng
         Index of a week at risk.
     dormancy : int
         True weeks since the last round, in that week.
+    announcements : sequence of Announcement
+        Those made before that week.
     rng : Generator
+
+    Returns
+    -------
+    found : ndarray (week,)
+    meetings : Meetings
     """
-    record, weeks = spec.panel.record, len(spec.panel.weeks)
+    panel, weeks, named_share = spec.panel, len(spec.panel.weeks), spec.priors.files.named_week_share
     terms = record_terms(spec, truth, first, weeks, truth["inside"][:, first - 1 : weeks - 1], dormancy)
-    searched = record.stretch[first:] != UNSEARCHED  # where nobody looks nothing is found, even where a round is on record
-    found = simulate_record(terms.outside[0], terms.multiplier[0], terms.announced[0], terms.found_if_held[0] * searched, rng, dormancy)
-    return np.concatenate([record.found[:first], found])
+    searched = searched_weeks(spec, first, weeks)  # where nobody looks nothing is found, even where a round is on record
+    rates, hazards = arrival_rates(truth)[0], -np.log1p(-truth["kept"][0])
+    made, new, classes = list(announcements), [], list(CLASSES)
+    found, exposure, since = panel.record.found.copy(), np.array(spec.meetings.exposure), np.array(dormancy)
+    for t in range(first, weeks):
+        sunday, here = panel.weeks[t], t - first
+        total = float(np.exp(terms.outside[0, since - 1] + terms.multiplier[0, here]))
+        for k, number in enumerate(rng.poisson(total * rates * searched[here])):
+            for lead in draw_leads(np.full(number, truth["lead_median"][0]), truth["lead_spread"][0], rng):
+                announced_on = sunday - timedelta(days=int(rng.integers(7)))
+                day = announced_on + timedelta(days=int(min(lead, LONGEST_LEAD_DAYS)))
+                made.append(Announcement(classes[k], day, day, announced_on))
+                new.append((t, k, (day - announced_on).days))
+        exposure[:, t] = announced_weeks(made, [sunday], named_share)[:, 0]
+        hazard = total * terms.unannounced[0, here] + hazards @ exposure[:, t]
+        rounds, since = rounds_in_week(hazard, since, rng)
+        found[t] = float(rounds > 0 and rng.random() < terms.found_if_held[0, here] * searched[here])
+        if found[t]:
+            brought = [announced_weeks([one], [sunday], named_share).any() for one in made]
+            made = [replace(one, held_on=one.held_on or sunday) if own else one for one, own in zip(made, brought, strict=True)]
+    before = spec.meetings.before(first)
+    week, kind, lead = np.array(new, dtype=np.int64).reshape(-1, 3).T
+    return found, Meetings(
+        exposure,
+        np.concatenate([before.week, week]),
+        np.concatenate([before.kind, kind]),
+        np.concatenate([before.lead, lead.astype(float)]),
+    )

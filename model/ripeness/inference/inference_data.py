@@ -99,7 +99,10 @@ def _dims(spec: ModelSpec, variant: str) -> dict[str, tuple[str, ...]]:
 
 def _by_row(dims: dict[str, tuple[str, ...]], values: dict[str, Array], chains: int, coords: dict[Any, Any]) -> xr.Dataset:
     return _with_draws(
-        {name: ((names.CHAIN, names.DRAW, *dims[name]), array.reshape(chains, -1, *array.shape[1:])) for name, array in values.items()},
+        {
+            name: ((names.CHAIN, names.DRAW, *dims[name]), array.reshape(chains, len(array) // chains, *array.shape[1:]))
+            for name, array in values.items()
+        },
         coords,
     )
 

@@ -2,7 +2,7 @@ r"""The model in PyMC, joined from its terms.
 
 .. math::
     P(\text{round in week } t) &= 1 - \exp(-\lambda_t) \\
-    \lambda_t &= \exp\{\text{outside}(d_t) + \text{inside}(z_{t-1})\} + \text{announced}_t
+    \lambda_t &= v_t \exp\{\text{outside}(d_t) + \text{inside}(z_{t-1})\} + \text{announced}_t
 
 outside: :mod:`ripeness.model.terms.outside`; inside: :mod:`ripeness.model.terms.inside_view`; announced: :mod:`ripeness.model.terms.announcements`; d_t is not
 known where rounds may have been missed: :mod:`ripeness.model.terms.record`; z: :mod:`ripeness.model.terms.factor_paths`.

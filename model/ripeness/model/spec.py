@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Literal
-
-import numpy as np
-from numpy.typing import NDArray
 
 from ripeness import names
 from ripeness.data.indicators import Contract
@@ -16,12 +12,11 @@ from ripeness.data.panel import Panel, build_panel
 from ripeness.data.vintages import Vintage
 from ripeness.elicitation.elicited import Priors
 from ripeness.elicitation.reference import ReferenceCurve
-from ripeness.model.terms.announcements import CLASSES, Announcement, announced_weeks, find_announcements
+from ripeness.model.meetings import Announcement, Meetings, find_announcements, lay_out_meetings
 from ripeness.model.terms.conditions import InsideStructure, build_inside
 from ripeness.workspace import Workspace
 
 Variant = Literal["conjunctive", "additive", "outside"]
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,9 +30,8 @@ class ModelSpec:
     panel : Panel
     priors : Priors
         Elicited priors of all readings.
-    announced : ndarray (announcement class, week)
-        Share of each class's hazard that falls in each week of the record.
-    announcement_classes : tuple of str
+    meetings : Meetings
+        What announced meetings say of the weeks of the record.
     structure : InsideStructure
     """
 
@@ -45,8 +39,7 @@ class ModelSpec:
     contracts: Mapping[str, Contract]
     panel: Panel
     priors: Priors
-    announced: Array
-    announcement_classes: tuple[str, ...]
+    meetings: Meetings
     structure: InsideStructure
 
     @property
@@ -67,8 +60,6 @@ def build_spec(workspace: Workspace, vintage: Vintage, priors: Priors) -> tuple[
     """
     panel = build_panel(vintage, vintage.contracts, workspace.question, priors.files.grades)
     announcements = find_announcements(vintage.events)
-    weeks = list(panel.weeks)
-    # a week may use the news of the Sunday before it
-    announced = announced_weeks(announcements, weeks, [sunday - timedelta(days=7) for sunday in weeks], priors.files.named_week_share)
+    meetings = lay_out_meetings(announcements, panel.weeks, panel.record.start, priors.files.named_week_share)
     structure = build_inside(priors.effects[names.AS_WRITTEN], workspace.factors, workspace.condition_ids)
-    return ModelSpec(workspace, vintage.contracts, panel, priors, announced, tuple(CLASSES), structure), announcements
+    return ModelSpec(workspace, vintage.contracts, panel, priors, meetings, structure), announcements

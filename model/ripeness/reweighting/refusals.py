@@ -86,7 +86,8 @@ def _searched(panel: Panel, t: int) -> tuple[float, float] | None:
 
 
 def _announced(base: ModelSpec, new: ModelSpec, first: int) -> list[str]:
-    if np.array_equal(base.announced[:, :first], new.announced[:, :first]):
+    old, now = (spec.meetings.before(first) for spec in (base, new))
+    if all(np.array_equal(one, other) for one, other in zip(old, now, strict=True)):
         return []
     return ["what was announced for weeks before the window has changed"]
 

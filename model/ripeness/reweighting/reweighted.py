@@ -25,8 +25,9 @@ from ripeness.forecast.dormancy import Silence, dormancy_in_week, silence_of_rec
 from ripeness.forecast.horizons import Probabilities, forecast_probabilities, usual_multiplier
 from ripeness.model.build import without_weeks
 from ripeness.model.inside import inside_view
+from ripeness.model.meetings import Announcement
 from ripeness.model.spec import ModelSpec, Variant
-from ripeness.model.terms.announcements import Announcement
+from ripeness.model.terms.announcements import Arrivals
 from ripeness.model.terms.factor_paths import Hold
 from ripeness.model.terms.pulses import fading_pulses
 from ripeness.reweighting.paths import Redrawn, redraw_paths
@@ -38,6 +39,7 @@ STORED_DRAWS = 1000
 Index = NDArray[np.int64]
 COVERAGE = "coverage.csv"
 USUAL = "usual_multiplier"
+ARRIVALS = Arrivals()
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ class Updated:
         Probability of a round in each week from the fit's `window.first` on, given the record before it.
     weights : Weights
     log_ratio : ndarray (draw, part)
-        Of the draws' weights before smoothing: each factor's, then the rounds'.
+        Of the draws' weights before smoothing: each factor's, then that of rounds and announcements.
     """
 
     draws: Mapping[str, Array]
@@ -149,7 +151,7 @@ def update_fit(base: ModelSpec, new: ModelSpec, fit: StoredFit, seed: np.random.
 def weigh(
     base: ModelSpec, new: ModelSpec, fit: StoredFit, redrawn: Redrawn | None, seed: np.random.SeedSequence, before: Array | None = None
 ) -> Updated:
-    """Hold redrawn paths against the rounds, and weight the draws.
+    """Hold redrawn paths against rounds and announcements, and weight the draws.
 
     Parameters
     ----------
@@ -171,14 +173,16 @@ def weigh(
         known = draws.get("sensitivity", np.zeros((len(fit.state), 0)))
         draws["sensitivity"] = match_sensitivity(base, new, known, seed)
     after = rounds_in_window(new, fit.variant, draws, first, fit.state, read)
-    log_ratio = np.concatenate([log_ratio, (after.log_likelihood - before)[:, None]], axis=1)
+    announced = ARRIVALS.log_likelihood(new, draws).sum(axis=1)
+    log_ratio = np.concatenate([log_ratio, (after.log_likelihood + announced - before)[:, None]], axis=1)
     return Updated(draws, after.state, after.chance, smooth_weights(log_ratio.sum(axis=1), fit.efficiency), log_ratio)
 
 
 def weigh_base(base: ModelSpec, fit: StoredFit) -> Array:
-    """Log-likelihood of the rounds of the fit's own vintage in its window: (draw,)."""
+    """Log-likelihood of the rounds of the fit's own vintage in its window, and of all its announcements: (draw,)."""
     read = _as_read(base, fit, fit.draws, fit.draws["path"]) if "path" in fit.draws else None
-    return rounds_in_window(base, fit.variant, fit.draws, fit.window.first, fit.state, read).log_likelihood
+    rounds = rounds_in_window(base, fit.variant, fit.draws, fit.window.first, fit.state, read).log_likelihood
+    return np.asarray(rounds + ARRIVALS.log_likelihood(base, fit.draws).sum(axis=1))
 
 
 def _as_read(spec: ModelSpec, fit: StoredFit, draws: Mapping[str, Array], path: Array) -> Array:

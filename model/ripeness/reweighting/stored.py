@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from ripeness.data.panel import Counted, Measured, Panel, Record
 from ripeness.errors import RipenessError
 from ripeness.files import replacing
+from ripeness.model.meetings import Meetings
 from ripeness.model.spec import ModelSpec
 from ripeness.reweighting.reweighted import StoredFit
 from ripeness.reweighting.weights import Anchor
@@ -28,7 +29,7 @@ from ripeness.reweighting.window import Window
 
 Array = NDArray[np.float64]
 CORES = 2
-SCHEMA: Final = 2
+SCHEMA: Final = 3
 SINGLE: Final = ("path",)  # in single precision: no state is known to seven digits
 PARTS: Final[dict[str, Any]] = {"record": Record, "measured": Measured, "counted": Counted}
 
@@ -42,7 +43,7 @@ class Base:
     about : mapping
         What is known of the run, and `origin`.
     panel : Panel
-    announced : ndarray (announcement class, week)
+    meetings : Meetings
     fits : dict of StoredFit
         By the name of the fit.
     summary : dict
@@ -51,7 +52,7 @@ class Base:
 
     about: Mapping[str, Any]
     panel: Panel
-    announced: Array
+    meetings: Meetings
     fits: Mapping[str, StoredFit]
     summary: Mapping[str, Any]
 
@@ -71,7 +72,7 @@ def write_base(path: Path, about: Mapping[str, Any], spec: ModelSpec, fits: Mapp
         forecast.json, its floats rounded.
     """
     panel = spec.panel
-    arrays: dict[str, Any] = {"announced": spec.announced}
+    arrays: dict[str, Any] = {f"meetings/{name}": value for name, value in spec.meetings._asdict().items()}
     scalars: dict[str, Any] = {}
     for part, rows in ({"record": panel.record} | panel.rows).items():
         for name, value in asdict(rows).items():
@@ -127,7 +128,7 @@ def read_about(path: Path) -> dict[str, Any]:
 
 def base_spec(spec: ModelSpec, base: Base) -> ModelSpec:
     """What the base was fitted to, of the same workspace, priors and contracts as `spec`."""
-    return replace(spec, panel=base.panel, announced=base.announced)
+    return replace(spec, panel=base.panel, meetings=base.meetings)
 
 
 def read_base(path: Path) -> Base:
@@ -151,7 +152,8 @@ def read_base(path: Path) -> Base:
         fits[name] = StoredFit(
             stored_fit["variant"], stored_fit["reading"], window, draws, state, within, anchors, stored_fit["efficiency"]
         )
-    return Base(about, panel, arrays["announced"], fits, _from_bytes(arrays["summary"]))
+    meetings = Meetings(**{name: arrays[f"meetings/{name}"] for name in Meetings._fields})
+    return Base(about, panel, meetings, fits, _from_bytes(arrays["summary"]))
 
 
 def _as_bytes(content: Mapping[str, Any]) -> NDArray[np.uint8]:

@@ -25,8 +25,8 @@ from ripeness.inference.gate import judge_fit
 from ripeness.inference.inference_data import build_groups
 from ripeness.inference.sample import CORES, flatten_draws, sample_posterior
 from ripeness.model.build import build_model
+from ripeness.model.meetings import Announcement
 from ripeness.model.spec import ModelSpec, build_spec
-from ripeness.model.terms.announcements import Announcement
 from ripeness.reweighting.reweighted import StoredFit, store_fit
 from ripeness.reweighting.weights import Anchor
 from ripeness.workflow.new_run import Fitted, NewRun

@@ -65,7 +65,7 @@ def build_model(
     Returns
     -------
     pm.Model
-        With dims and coords; observed variables measured (row,), counted (count_row,) and rounds (week_at_risk,).
+        With dims and coords; observed variables measured (row,), counted (count_row,), lead (arrival,) and rounds (week_at_risk,).
 
     Raises
     ------
@@ -77,7 +77,7 @@ def build_model(
     Examples
     --------
     >>> model = ripeness.build_model(workspace, date(2025, 6, 18))
-    >>> {variable.name for variable in model.observed_RVs} == {"measured", "counted", "rounds"}
+    >>> {variable.name for variable in model.observed_RVs} == {"measured", "counted", "lead", "rounds"}
     True
     >>> prior = pm.sample_prior_predictive(20, model=model, random_seed=1)
     >>> prior["prior"]["half_life"].dims

@@ -21,8 +21,8 @@ from ripeness.forecast.ahead import Ahead
 from ripeness.forecast.horizons import Probabilities
 from ripeness.inference.checks import flag_errors, flag_fits
 from ripeness.inference.storage import as_stored
+from ripeness.model.meetings import Announcement
 from ripeness.model.spec import ModelSpec
-from ripeness.model.terms.announcements import Announcement
 from ripeness.reweighting.reweighted import StoredFit
 
 if TYPE_CHECKING:

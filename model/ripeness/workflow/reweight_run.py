@@ -24,8 +24,8 @@ from ripeness.data.vintages import Vintage
 from ripeness.forecast.ahead import Ahead
 from ripeness.forecast.horizons import Probabilities, sustained_probabilities, without_path_noise
 from ripeness.inference.checks import CHECK, flag_errors
+from ripeness.model.meetings import Announcement
 from ripeness.model.spec import ModelSpec
-from ripeness.model.terms.announcements import Announcement
 from ripeness.reweighting.refusals import beyond_window, untrustworthy
 from ripeness.reweighting.reweighted import USUAL, StoredFit, look_ahead, update_fit
 from ripeness.reweighting.stored import CORES, Base, base_spec
@@ -168,7 +168,10 @@ def _reweight(
     weights = updated.weights
     both = [weighted_mean(found.within[:, h], weights, fit.within[:, h], anchor, fit.efficiency) for h, anchor in enumerate(fit.anchors)]
     chosen = choose_by_weight(weights.values, found.within[:, headline], np.random.default_rng(choice).random())
-    ahead, probabilities = _of_draws(all_ahead, chosen, ("state", "outside", "inside", "announced")), _of_draws(found, chosen)
+    ahead, probabilities = (
+        _of_draws(all_ahead, chosen, ("state", "outside", "inside", "announced", "unannounced")),
+        _of_draws(found, chosen),
+    )
     draws = without_path_noise(probabilities.within, probabilities.path_variance)
     within = Answer(draws, np.array([mean for mean, _ in both]), np.array([error for _, error in both]))
     return Reweighted(

@@ -247,14 +247,28 @@ def run_would_have(request: Request, wanted: Sequence[str], start: date, progres
     from ripeness.attribution.counterfactual import past_draws, would_have
     from ripeness.model.spec import build_spec
 
-    spec, _ = build_spec(workspace, vintage, unfitted_priors(inputs))
+    spec, announcements = build_spec(workspace, vintage, unfitted_priors(inputs))
     fits = [past_draws(run.tree[f"{name}/posterior"].to_dataset()) for name in names.HEADLINE_FITS]
     found = []
     for one in chosen:
         progress(one.title)
-        contrasts = would_have(spec, fits, one, spec.panel.weeks.index(week), horizons)
+        contrasts, kept = would_have(spec, announcements, fits, one, spec.panel.weeks.index(week), horizons, run.seed)
         found.append(
-            {"id": one.id, "title": one.title, "claims": list(one.claims), "contrasts": [asdict(contrast) for contrast in contrasts]}
+            {
+                "id": one.id,
+                "title": one.title,
+                "claims": list(one.claims),
+                "contrasts": [asdict(contrast) for contrast in contrasts],
+                "announcements": [
+                    {
+                        "announced_on": made.announced_on.isoformat(),
+                        "class": made.kept,
+                        "first": made.first.isoformat(),
+                        "probability": share,
+                    }
+                    for made, share in kept
+                ],
+            }
         )
     return {
         "origin": vintage.origin.isoformat(),

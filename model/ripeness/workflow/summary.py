@@ -14,8 +14,8 @@ from ripeness.data.vintages import Vintage
 from ripeness.essay import Claims
 from ripeness.forecast.ahead import Ahead
 from ripeness.forecast.horizons import Probabilities, within_at
+from ripeness.model.meetings import CLASSES, Announcement
 from ripeness.model.spec import ModelSpec
-from ripeness.model.terms.announcements import Announcement
 from ripeness.workflow.new_run import Answer
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ def _coverage(vintage: Vintage) -> dict[str, Any]:
 
 def pending(spec: ModelSpec, announcements: Sequence[Announcement], kept: Array) -> list[dict[str, Any]]:
     """Announced meetings whose time is not over, with the odds (..., class) that they are kept."""
-    origin, classes = spec.panel.origin, list(spec.announcement_classes)
+    origin, classes = spec.panel.origin, list(CLASSES)
     return [
         {
             "class": one.kept,

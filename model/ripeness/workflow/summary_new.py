@@ -315,6 +315,8 @@ def drivers_of(new: NewRun) -> list[dict[str, Any]]:
         add("best_to_worst", priors["best_to_worst"].entry.quantity, "log_best_to_worst", None, reading, np.exp, np.log)
     coords = model_coords(spec, names.CONJUNCTIVE)
     for one in (one for one in parameters_of(names.CONJUNCTIVE, spec) if one.driver):
-        for i, element in enumerate(coords[one.dims[0]]):
-            add(f"{one.key}.{element}", priors[f"{one.key}.{element}"].entry.quantity, one.name, i, None, same, one.unconstrained)
+        elements: list[tuple[int | None, Any]] = list(enumerate(coords[one.dims[0]])) if one.dims else [(None, None)]
+        for place, element in elements:
+            key = one.key if place is None else f"{one.key}.{element}"
+            add(key, priors[key].entry.quantity, one.name, place, None, same, one.unconstrained)
     return rows

@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jax.scipy.special import gammaln
+from jax.scipy.special import gammaln, ndtr
 from numpy.typing import NDArray
 from problem import Problem
 
@@ -238,26 +238,52 @@ def cut_record(found: Array) -> list[tuple[int, int, int]]:
 def rounds(p: Problem, b: Blocks, inside: Any, stretches: list[tuple[int, int, int]]) -> Any:
     """Log-likelihood of the record, missed rounds summed out."""
     knots = jnp.concatenate([b["log_rhythm"], p.class_log_rate + b["log_war_level"] + b["deviation"]])
-    curve = jnp.exp(p.outside_basis @ knots)
-    curve = jnp.concatenate([curve, curve[-1:]])
+    log_curve = p.outside_basis @ knots
+    log_curve = jnp.concatenate([log_curve, log_curve[-1:]])
     announced = jax.nn.softplus(b["kept"]) @ p.announced
-    lift = jnp.exp(inside + p.log_share)
+    recorded, log_lift = announced_on_record(b), inside + p.log_share
+    arriving = recorded / jax.nn.sigmoid(b["kept"])
+    unannounced, log_rate = 1.0 - jnp.sum(recorded) * p.searched, jnp.log(jnp.sum(arriving))
     sensitivity = jnp.concatenate([jax.nn.sigmoid(b["sensitivity"]), np.array([0.0, 1.0])])[p.place]
-    total, dormancy = 0.0, jnp.ones(1)
+    total, dormancy = arrivals(p, b, arriving / jnp.sum(arriving)), jnp.ones(1)
     for first, stop, width in stretches:
         week = slice(first, stop)
-        silent = jnp.exp(-(lift[week, None] * curve[:width] + announced[week, None]))
+        log_hazard = log_lift[week, None] + log_curve[:width]
+        hazard = jnp.exp(log_hazard)
+        silent = jnp.exp(-(unannounced[week, None] * hazard + announced[week, None]))
+        counted = p.arrived[week, None] * (log_hazard + log_rate) - jnp.exp(log_rate) * hazard
+        seen = jnp.exp(p.searched[week, None] * counted)
         newest = np.eye(1, width)[0]
 
         def step(dormancy: Any, week: Any, newest: Array = newest) -> Any:
-            silent, q, found = week
+            silent, seen, q, found = week
+            dormancy *= seen
+            announced = jnp.sum(dormancy)
+            dormancy /= announced
             stays = dormancy * silent
             held = 1.0 - jnp.sum(stays)
             likelihood = jnp.where(found > 0.5, q * held, 1.0 - q * held)
             grown = jnp.concatenate([((1.0 - q) * held)[None], stays[:-1]]) / likelihood
-            return jnp.where(found > 0.5, newest, grown), likelihood
+            return jnp.where(found > 0.5, newest, grown), likelihood * announced
 
         dormancy = jnp.concatenate([dormancy, jnp.zeros(width)])[:width]
-        dormancy, likelihood = lax.scan(step, dormancy, (silent, sensitivity[week], p.found[week]))
+        dormancy, likelihood = lax.scan(step, dormancy, (silent, seen, sensitivity[week], p.found[week]))
         total += jnp.sum(jnp.log(likelihood))
     return total
+
+
+def announced_on_record(b: Blocks) -> Any:
+    """Share of rounds that are announced on record, by class."""
+    split, one = jax.nn.sigmoid(b["class_split"]), jnp.ones(1)
+    of_class = jnp.concatenate([one, jnp.cumprod(1.0 - split)]) * jnp.concatenate([split, one])
+    return jax.nn.sigmoid(b["share_announced"]) * of_class * jax.nn.sigmoid(b["recorded"])
+
+
+def arrivals(p: Problem, b: Blocks, share: Any) -> Any:
+    """Log-likelihood of the classes and lead times of meetings announced anew."""
+    upper, lower = (
+        (jnp.log(days) - b["lead_median"]) * jnp.exp(-b["lead_spread"]) for days in (p.arrival_lead, np.maximum(p.arrival_lead - 1, 0.5))
+    )
+    tail = jnp.where(upper < 0.0, 1.0, -1.0)  # the one that loses no digits
+    below = jnp.where(p.arrival_lead > 1.0, ndtr(tail * lower), jnp.where(tail > 0.0, 0.0, 1.0))
+    return jnp.sum(jnp.log(share[p.arrival_kind]) + jnp.log(tail * (ndtr(tail * upper) - below)))

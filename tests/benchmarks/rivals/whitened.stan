@@ -6,10 +6,11 @@
 data {
   int n_x, n_indicator, n_relative, n_measured, n_counted, n_row, n_group, n_count_row, n_count_group;
   int n_factor, n_week, n_level, n_knot, n_pulse, n_effect, n_condition, n_regressor, n_sided, n_point;
-  int n_class, n_dormancy, n_curve, n_kept, n_risk, n_pair, n_entry, n_several;
+  int n_class, n_dormancy, n_curve, n_kept, n_risk, n_pair, n_entry, n_several, n_arrival;
   // first and last coordinate of each block of x
   array[2] int at_half_life, at_level, at_level_start, at_level_moves, at_loading, at_intercept, at_noise, at_dispersion, at_capture;
   array[2] int at_white_noise, at_pulse, at_intercept_open, at_log_best_to_worst, at_effect_size, at_log_rhythm, at_log_war_level, at_deviation, at_kept, at_sensitivity;
+  array[2] int at_recorded, at_share_announced, at_class_split, at_lead_median, at_lead_spread;
   vector[n_x] mean, sd;
   array[n_indicator] int indicator_factor;
   array[n_relative] int relative;
@@ -41,6 +42,10 @@ data {
   array[n_risk] int found;
   vector[n_risk] log_share;
   array[n_risk] int place;
+  array[n_risk] int searched;
+  vector[n_risk] arrived;
+  array[n_arrival] int arrival_kind;
+  vector[n_arrival] arrival_lead;
   // rows of all pseudo-observations in the order of their cells (week after week), as compressed sparse rows
   vector[n_entry] entry_shift;
   array[n_entry] int entry_group;
@@ -263,9 +268,39 @@ model {
     inside -= log_sum_exp(score) - log(n_point);
 
     vector[n_curve] knots = append_row(x[at_log_rhythm[1] : at_log_rhythm[2]], class_log_rate + x[at_log_war_level[1]] + x[at_deviation[1] : at_deviation[2]]);
-    vector[n_dormancy] curve = -exp(outside_basis * knots);
+    vector[n_dormancy] log_curve = outside_basis * knots;
+    vector[n_dormancy] curve = -exp(log_curve);
     row_vector[n_risk] added = log1p_exp(x[at_kept[1] : at_kept[2]])' * announced;
-    row_vector[n_risk] lift = exp(inside + log_share');
+    row_vector[n_risk] log_lift = inside + log_share';
+    row_vector[n_risk] lift = exp(log_lift);
+    // of each class the share of rounds that are announced on record, and meetings announced anew for each round
+    vector[n_kept] recorded = inv_logit(x[at_share_announced[1]]) * inv_logit(x[at_recorded[1] : at_recorded[2]]);
+    vector[n_kept] arriving;
+    {
+      vector[n_kept - 1] split = inv_logit(x[at_class_split[1] : at_class_split[2]]);
+      real rest = 1;
+      for (k in 1 : n_kept - 1) {
+        recorded[k] *= rest * split[k];
+        rest *= 1 - split[k];
+      }
+      recorded[n_kept] *= rest;
+    }
+    arriving = recorded ./ inv_logit(x[at_kept[1] : at_kept[2]]);
+    real on_record = sum(recorded);
+    real rate = sum(arriving);
+    real log_rate = log(rate);
+    target += log(arriving[arrival_kind]) - log_rate;
+    for (j in 1 : n_arrival) {
+      real spread_of_lead = exp(x[at_lead_spread[1]]);
+      real late = (log(arrival_lead[j]) - x[at_lead_median[1]]) / spread_of_lead;
+      if (arrival_lead[j] == 1) {
+        target += std_normal_lcdf(late);
+      } else {
+        real early = (log(arrival_lead[j] - 1) - x[at_lead_median[1]]) / spread_of_lead;
+        // of the tail that loses no digits
+        target += late < 0 ? log_diff_exp(std_normal_lcdf(late), std_normal_lcdf(early)) : log_diff_exp(std_normal_lcdf(-early), std_normal_lcdf(-late));
+      }
+    }
     vector[at_sensitivity[2] - at_sensitivity[1] + 3] ends = append_row(inv_logit(x[at_sensitivity[1] : at_sensitivity[2]]), [0, 1]');
     // of each dormancy the log probability that the silence began then and that nothing was heard since, up to what all share
     vector[n_dormancy + 1] log_silent;
@@ -275,7 +310,16 @@ model {
     log_silent[1] = 0;
     for (t in 1 : n_risk) {
       real q = ends[place[t]];
-      vector[states] still = lift[t] * curve[1 : states] + log_silent[1 : states];
+      real unannounced = 1;
+      if (searched[t] == 1) {
+        real seen;
+        unannounced -= on_record;
+        log_silent[1 : states] += arrived[t] * (log_curve[1 : states] + log_lift[t] + log_rate) + rate * lift[t] * curve[1 : states];
+        seen = log_sum_exp(log_silent[1 : states]) + shared;
+        target += seen - log_total;
+        log_total = seen;
+      }
+      vector[states] still = unannounced * lift[t] * curve[1 : states] + log_silent[1 : states];
       real held;
       shared -= added[t];
       held = 1 - exp(log_sum_exp(still) + shared - log_total);

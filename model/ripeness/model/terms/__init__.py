@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ripeness import names
 from ripeness.model.term import Term
-from ripeness.model.terms.announcements import Announcements
+from ripeness.model.terms.announcements import Announcements, Arrivals
 from ripeness.model.terms.conditions import Conditions
 from ripeness.model.terms.count_rows import CountRows
 from ripeness.model.terms.factor_paths import FactorPaths
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 FACTORS: tuple[Term, ...] = (SlowLevels(), Loadings(), StudentTRows(), CountRows(), FactorPaths(), Pulses())
 INSIDE: tuple[Term, ...] = (Conditions(), Interactions(), InsideView())
-HAZARD: tuple[Term, ...] = (OutsideCurve(), Announcements(), Record())
+HAZARD: tuple[Term, ...] = (OutsideCurve(), Announcements(), Arrivals(), Record())
 
 
 def terms_of(variant: str, spec: ModelSpec | None = None) -> tuple[Term, ...]:

@@ -14,14 +14,22 @@ same distribution: then Σ_d α_t(d) g_t(d) = 0, and g = 0 after the last week. 
 
 so that the cotangent of what is announced, their sum over d, is m' − b_t where none was found.
 
+Announcements. Before its rounds a week is held against its arrivals, n_t ~ Poisson(c_t T_t(d)), T_t(d) = exp(outside(d) + multiplier_t) being the total hazard:
+with w(d) their probability, α̃(d) ∝ α(d) w(d) takes the place of α_t(d) above, log L_t gains log Σ_d α_t(d) w(d), and λ_t(d) = v_t T_t(d) + announced_t
+with the share v_t of rounds without an announcement on record. Backward, g̃ being what stands above as g, r(d) = w(d) / Σ_d α_t(d) w(d):
+
+    g_t(d) = r(d) [g̃(d) + b_t] − b_t                            cotangent of log w(d): α̃(d) [g̃(d) + b_t]
+
 Layout. A week's states stand in one row, the longest dormancy first: then a state keeps its place from week to week, d = 1 is appended, and
 the hazards are read from a reversed table. Rows are filled up to whole blocks of 8 with states of probability zero, so that loops run on
 whole vectors; rows lie end to end. A row is a multiple of α, and its sum (`mass`) is
 updated: what was found is subtracted. Before it has fallen by half it is summed anew and the row brought back to a sum of one, so
-that no digits are lost. Saved are the rows and, for each state, the probability of what was seen: 1 − s or s.
+that no digits are lost. Saved are the rows, α̃ where arrivals were counted, and, for each state, r and the probability of what was seen: 1 − s or s.
 """
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,11 +70,57 @@ def whole_blocks(number: int) -> int:
     return (number + BATCH - 1) // BATCH * BATCH
 
 
+@inner
+def count_arrivals(
+    row: Array,
+    raised: Array,
+    hazard: Array,
+    log_hazard: Array,
+    size: int,
+    sum_of_row: float,
+    multiplier: float,
+    lift: float,
+    rate: float,
+    number: float,
+) -> tuple[float, float]:
+    """Hold a week's row against the arrivals counted in it: it is multiplied by their probability and brought to a sum of one; r stands in `raised`.
+
+    Returns
+    -------
+    float
+        Log of the probability of the arrivals.
+    float
+        The row's new sum.
+    """
+    exposure = rate * lift
+    if number > 0.0:
+        log_rate = np.log(rate) + multiplier
+        for i in range(size):
+            raised[i] = exponential(number * (log_hazard[i] + log_rate) - exposure * hazard[i])
+    else:
+        for i in range(size):
+            raised[i] = exponential(-exposure * hazard[i])
+    for i in range(size):
+        row[i] *= raised[i]
+    total = sum_of_first(row, size)
+    for i in range(size):
+        row[i] /= total
+        raised[i] *= sum_of_row / total
+    return np.log(total / sum_of_row) - math.lgamma(number + 1.0), 1.0
+
+
 @compiled
 def filter_dormancy(
-    outside: Array, multiplier: Array, announced: Array, found_if_held: Array, found: Array
-) -> tuple[Array, Array, Array, Array, Array, Array, Array, Array]:
-    """Log-likelihood of the record of rounds, week by week, with missed rounds summed out.
+    outside: Array,
+    multiplier: Array,
+    announced: Array,
+    unannounced: Array,
+    arrival_rate: Array,
+    found_if_held: Array,
+    found: Array,
+    arrived: Array,
+) -> tuple[Array, Array, Array, Array, Array, Array, Array, Array, Array]:
+    """Log-likelihood of the record of rounds and of meetings announced, week by week, with missed rounds summed out.
 
     Parameters
     ----------
@@ -76,10 +130,14 @@ def filter_dormancy(
         Log of what multiplies it: inside view plus the log share of the week that is on record.
     announced : ndarray (week,)
         Hazard added by announced meetings, ≥ 0.
+    unannounced, arrival_rate : ndarray (week,)
+        In units of the total hazard: rounds without an announcement on record, and meetings announced anew; nobody counted them where the latter is 0.
     found_if_held : ndarray (week,)
         Sensitivity q of the search, in [0, 1].
     found : ndarray (week,)
         1 where a round is on record, else 0. The first week is the one after a week with a round, so d = 1.
+    arrived : ndarray (week,)
+        Number of meetings announced anew.
 
     Returns
     -------
@@ -87,18 +145,18 @@ def filter_dormancy(
     probability : ndarray (week,)
         Saved: probability of a round in the week, given what was found before it.
     likelihood, mass, lift : ndarray (week,)
-        Saved: L, the sum of the week's row, and e^multiplier.
+        Saved: L of the rounds, the sum of the week's row, and e^multiplier.
     base : ndarray (dormancy, filled up)
         Saved: e^outside, the longest dormancy first.
-    alpha, seen : ndarray (state of every week,)
-        Saved: the rows, one after another, and the probability of what was seen.
+    alpha, seen, raised : ndarray (state of every week,)
+        Saved: the rows, one after another, the probability of what was seen, and r.
     """
     weeks = multiplier.shape[0]
     states = count_states(found)
     longest = longest_of(states)
-    base = np.empty(longest + BATCH)
+    base, log_base = np.empty(longest + BATCH), np.zeros(longest + BATCH)
     for d in range(longest):
-        base[longest - 1 - d] = exponential(outside[d])
+        base[longest - 1 - d], log_base[longest - 1 - d] = exponential(outside[d]), outside[d]
     for i in range(longest, longest + BATCH):
         base[i] = FILLED
     lift = np.empty(weeks)
@@ -107,7 +165,7 @@ def filter_dormancy(
     length = BATCH
     for t in range(weeks):
         length += whole_blocks(states[t] + 1)
-    alpha, seen = np.empty(length), np.empty(length)
+    alpha, seen, raised = np.empty(length), np.empty(length), np.empty(length)
     leaving = np.empty(longest + BATCH)
     log_likelihood, probability = np.empty(weeks), np.empty(weeks)
     likelihood, mass = np.empty(weeks), np.empty(weeks)
@@ -120,7 +178,21 @@ def filter_dormancy(
         own, own_seen, following = alpha[begin : begin + size], seen[begin : begin + size], alpha[begin + size :]
         begin += size
         hazard = base[longest - states[t] :]
-        factor, extra = lift[t], announced[t]
+        log_arrivals = 0.0
+        if arrival_rate[t] > 0.0:
+            log_arrivals, sum_of_row = count_arrivals(
+                own,
+                raised[begin - size : begin],
+                hazard,
+                log_base[longest - states[t] :],
+                size,
+                sum_of_row,
+                multiplier[t],
+                lift[t],
+                arrival_rate[t],
+                arrived[t],
+            )
+        factor, extra = lift[t] * unannounced[t], announced[t]
         mass[t] = sum_of_row
         if found[t] > 0.5:
             for i in range(size):
@@ -155,8 +227,8 @@ def filter_dormancy(
                 for i in range(filled):
                     following[i] /= left
                 sum_of_row = 1.0
-        log_likelihood[t] = np.log(likelihood[t])
-    return log_likelihood, probability, likelihood, mass, lift, base, alpha, seen
+        log_likelihood[t] = np.log(likelihood[t]) + log_arrivals
+    return log_likelihood, probability, likelihood, mass, lift, base, alpha, seen, raised
 
 
 @compiled
@@ -164,8 +236,11 @@ def adjoint_filter(
     outside: Array,
     multiplier: Array,
     announced: Array,
+    unannounced: Array,
+    arrival_rate: Array,
     found_if_held: Array,
     found: Array,
+    arrived: Array,
     log_likelihood: Array,
     probability: Array,
     likelihood: Array,
@@ -174,27 +249,29 @@ def adjoint_filter(
     base: Array,
     alpha: Array,
     seen: Array,
+    raised: Array,
     log_likelihood_bar: Array,
-) -> tuple[Array, Array, Array, Array]:
+) -> tuple[Array, Array, Array, Array, Array, Array]:
     """Adjoint of :func:`filter_dormancy` with respect to its log-likelihood.
 
     Parameters
     ----------
-    outside, multiplier, announced, found_if_held, found : ndarray
+    outside, multiplier, announced, unannounced, arrival_rate, found_if_held, found, arrived : ndarray
         Inputs of :func:`filter_dormancy`.
-    log_likelihood, probability, likelihood, mass, lift, base, alpha, seen : ndarray
+    log_likelihood, probability, likelihood, mass, lift, base, alpha, seen, raised : ndarray
         What it returned.
     log_likelihood_bar : ndarray (week,)
 
     Returns
     -------
     outside_bar : ndarray (dormancy,)
-    multiplier_bar, announced_bar, found_if_held_bar : ndarray (week,)
+    multiplier_bar, announced_bar, unannounced_bar, arrival_rate_bar, found_if_held_bar : ndarray (week,)
     """
     weeks = multiplier.shape[0]
     states = count_states(found)
     longest = longest_of(states)
     multiplier_bar, announced_bar, found_if_held_bar = np.empty(weeks), np.empty(weeks), np.empty(weeks)
+    unannounced_bar, arrival_rate_bar = np.empty(weeks), np.zeros(weeks)
     base_bar = np.zeros(longest + BATCH)
     by_multiplier = np.empty(longest + BATCH)
     g = np.zeros(longest + BATCH)
@@ -207,7 +284,7 @@ def adjoint_filter(
         own, own_seen = alpha[begin : begin + size], seen[begin : begin + size]
         place = longest - states[t]
         hazard, hazard_bar = base[place:], base_bar[place:]
-        bar, factor = log_likelihood_bar[t], lift[t]
+        bar, factor = log_likelihood_bar[t], lift[t] * unannounced[t]
         share = factor / mass[t]
         if found[t] > 0.5:
             scale = bar / probability[t]
@@ -231,7 +308,18 @@ def adjoint_filter(
                 by_multiplier[i] = pushed * hazard[i]
                 g[i] = own_seen[i] * later + (1.0 - own_seen[i]) * missed - bar
         multiplier_bar[t] = sum_of_first(by_multiplier, size)
+        unannounced_bar[t] = multiplier_bar[t] / unannounced[t]
+        if arrival_rate[t] > 0.0:
+            exposure = arrival_rate[t] * lift[t]
+            for i in range(size):
+                common = own[i] / mass[t] * (g[i] + bar)
+                by_multiplier[i] = common * hazard[i]
+                hazard_bar[i] += common * (arrived[t] / hazard[i] - exposure)
+                g[i] = raised[begin + i] * (g[i] + bar) - bar
+            counted = arrived[t] * bar - exposure * sum_of_first(by_multiplier, size)
+            multiplier_bar[t] += counted
+            arrival_rate_bar[t] = counted / arrival_rate[t]
     outside_bar = np.zeros(outside.shape[0])
     for d in range(longest):
         outside_bar[d] = base_bar[longest - 1 - d] * base[longest - 1 - d]
-    return outside_bar, multiplier_bar, announced_bar, found_if_held_bar
+    return outside_bar, multiplier_bar, announced_bar, unannounced_bar, arrival_rate_bar, found_if_held_bar

@@ -1,8 +1,9 @@
 r"""Missed rounds: dormancy is known only as well as rounds were searched for, so unreported rounds are summed out.
 
 Let d be the weeks since the week of the last round, found or not. In week t a round is held with probability
-p_t(d) = 1 − exp(−λ_t(d)), λ_t(d) = exp(outside(d) + log multiplier_t) + announced_t, and is found with probability q_t (the stretch's
-sensitivity). The forward recursion over d:
+p_t(d) = 1 − exp(−λ_t(d)), λ_t(d) = v_t T_t(d) + announced_t, T_t(d) = exp(outside(d) + log multiplier_t), and is found with probability q_t (the stretch's
+sensitivity). The forward recursion over d, after α_t has been held against the meetings announced anew in the week, Poisson(c_t T_t(d))
+(:mod:`ripeness.model.terms.announcements` has v and c):
 
     round found      L_t = q_t Σ_d α_t(d) p_t(d)                          then d = 1
     none found       L_t = Σ_d α_t(d) [1 − q_t p_t(d)]                    then d = 1 if one was missed, else d + 1
@@ -16,6 +17,7 @@ draws, from any week on and without an adjoint: what it says of those weeks, and
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -29,6 +31,7 @@ from ripeness.elicitation.elicited import elicit_quantiles
 from ripeness.kernels.compilation import compiled, inner
 from ripeness.kernels.exponential import exponential, exponential_and_rest
 from ripeness.model.term import Derived, Kernel, Likelihood, Observed, Parameter, Scales, Scope
+from ripeness.model.terms.announcements import arrival_rates, searched_weeks, share_on_record
 from ripeness.model.terms.dormancy_filter import adjoint_filter, filter_dormancy
 from ripeness.model.terms.outside import outside_basis
 
@@ -41,18 +44,27 @@ Index = NDArray[np.int64]
 
 @compiled
 def filter_forward(
-    outside: Array, multiplier: Array, announced: Array, found_if_held: Array, found: Array, state: Array, whole: bool
+    outside: Array,
+    multiplier: Array,
+    announced: Array,
+    unannounced: Array,
+    arrival_rate: Array,
+    found_if_held: Array,
+    found: Array,
+    arrived: Array,
+    state: Array,
+    whole: bool,
 ) -> tuple[Array, Array, Array]:
-    """Log-likelihood of the rounds of some weeks, missed ones summed out, and the dormancy after them.
+    """Log-likelihood of the rounds and announcements of some weeks, missed rounds summed out, and the dormancy after them.
 
     Parameters
     ----------
     outside : ndarray (draw, dormancy)
         Log weekly hazard at d = 1, 2, …
-    multiplier, announced, found_if_held : ndarray (draw, week)
+    multiplier, announced, unannounced, arrival_rate, found_if_held : ndarray (draw, week)
         As in :func:`ripeness.model.terms.dormancy_filter.filter_dormancy`.
-    found : ndarray (week,)
-        1 where a round is on record.
+    found, arrived : ndarray (week,)
+        1 where a round is on record; number of meetings announced anew.
     state : ndarray (draw, state)
         Probability that d = 1, 2, … in the first week.
     whole : bool
@@ -64,7 +76,7 @@ def filter_forward(
     state : ndarray (draw, state)
         Probability that d = 1, 2, … in what comes next.
     chance : ndarray (draw, week)
-        Probability of a round in each week, given the record before it.
+        Probability of a round in each week, given the record before it and what was announced in it.
     """
     draws, weeks = multiplier.shape
     remaining = state.shape[1]
@@ -79,11 +91,22 @@ def filter_forward(
         size = state.shape[1]
         alpha[:size] = state[s]
         for t in range(weeks):
-            lift, extra, total = exponential(multiplier[s, t]), announced[s, t], 0.0
+            lift, extra, total, log_arrivals = exponential(multiplier[s, t]), announced[s, t], 0.0, 0.0
+            if arrival_rate[s, t] > 0.0:
+                log_arrivals = -math.lgamma(arrived[t] + 1.0)
+                log_rate = np.log(arrival_rate[s, t]) + multiplier[s, t]
+                before, after_arrivals = 0.0, 0.0
+                for d in range(size):
+                    before += alpha[d]
+                    alpha[d] *= exponential(arrived[t] * (outside[s, d] + log_rate) - arrival_rate[s, t] * lift * base[d])
+                    after_arrivals += alpha[d]
+                log_arrivals += np.log(after_arrivals / before)
+                alpha[:size] /= after_arrivals
+            lift *= unannounced[s, t]
             if found[t] > 0.5:
                 for d in range(size):
                     total += alpha[d] * exponential_and_rest(-(base[d] * lift + extra))[1]
-                log_likelihood[s, t] = np.log(total * found_if_held[s, t])
+                log_likelihood[s, t] = np.log(total * found_if_held[s, t]) + log_arrivals
                 chance[s, t] = total
                 alpha[0], size = 1.0, 1
                 continue
@@ -97,7 +120,7 @@ def filter_forward(
             missed = (total - kept) * (1.0 - found_if_held[s, t])
             stay = int(whole or t < weeks - 1)
             likelihood, chance[s, t] = (kept + missed) / total, 1.0 - kept / total
-            log_likelihood[s, t] = np.log(likelihood)
+            log_likelihood[s, t] = np.log(likelihood) + log_arrivals
             if stay == 0:
                 alpha[0] = following[0] + missed
                 alpha[1:size] = following[1:size]
@@ -171,13 +194,13 @@ class Record(Likelihood):
         Kernel(
             filter_dormancy,
             adjoint_filter,
-            inputs=("outside", "multiplier", "announced", "found_if_held", "found"),
+            inputs=("outside", "multiplier", "announced", "unannounced", "arrival_rate", "found_if_held", "found", "arrived"),
             outputs={"rounds": "vector"},
             saved={
                 "hazard": "vector", "filter_likelihood": "vector", "filter_mass": "vector", "filter_lift": "vector", "filter_base": "vector",
-                "filter_alpha": "vector", "filter_seen": "vector",
+                "filter_alpha": "vector", "filter_seen": "vector", "filter_raised": "vector",
             },
-            wrt=("outside", "multiplier", "announced", "found_if_held"),
+            wrt=("outside", "multiplier", "announced", "unannounced", "arrival_rate", "found_if_held"),
             log_density="rounds",
         ),
     )  # fmt: skip
@@ -200,6 +223,7 @@ class Record(Likelihood):
             "week_before": np.array([record.start - 1], dtype=np.int64),
             "stretch_place": stretch_place(spec),
             "found": record.found[record.start :],
+            "arrived": spec.meetings.arrived(record.start, weeks),
         }
 
     def constants(self, spec: ModelSpec) -> dict[str, tuple[tuple[str, ...], Any]]:
@@ -208,6 +232,7 @@ class Record(Likelihood):
             "share_of_week": ((names.RISK,), record.share[record.start :]),
             "dormancy": ((names.RISK,), record.dormancy),
             "coverage_stretch": ((names.RISK,), record.stretch[record.start :]),
+            "arrived": ((names.RISK,), spec.meetings.arrived(record.start, len(spec.panel.weeks))),
         }
 
     def declare(self, scope: Scope) -> None:
@@ -233,18 +258,30 @@ class Record(Likelihood):
             "outside": scope["outside"],
             "multiplier": multiplier,
             "announced": scope["announced"],
+            "unannounced": scope["unannounced"],
+            "arrival_rate": scope["arrival_rate"],
             "found_if_held": chances[data["stretch_place"]],
         }
-        pm.Deterministic("hazard", kernel(inputs | {"found": data["found"]})["hazard"], dims=names.RISK)
+        counted = {"arrived": data["arrived"]}
+        pm.Deterministic("hazard", kernel(inputs | counted | {"found": data["found"]})["hazard"], dims=names.RISK)
 
         def log_density(found: Any, *given: Any) -> Any:
-            return kernel(dict(zip(inputs, given, strict=True)) | {"found": found})["rounds"]
+            return kernel(dict(zip(inputs, given, strict=True)) | counted | {"found": found})["rounds"]
 
-        def draw(outside: Array, multiplier: Array, announced: Array, found_if_held: Array, rng: Any = None, size: Any = None) -> Array:
-            return simulate_record(outside, multiplier, announced, found_if_held, rng)
+        def draw(
+            outside: Array,
+            multiplier: Array,
+            announced: Array,
+            unannounced: Array,
+            arrival_rate: Array,
+            found_if_held: Array,
+            rng: Any = None,
+            size: Any = None,
+        ) -> Array:
+            return simulate_record(outside, multiplier, announced, unannounced, found_if_held, rng)
 
         given = [pt.as_tensor(value) for value in inputs.values()]
-        signature = "(d),(t),(t),(t)->(t)"
+        signature = "(d),(t),(t),(t),(t),(t)->(t)"
         pm.CustomDist("rounds", *given, logp=log_density, random=draw, signature=signature, observed=data["found"], dims=names.RISK)
 
     def log_likelihood(self, spec: ModelSpec, draws: Mapping[str, Array]) -> Array:
@@ -252,7 +289,7 @@ class Record(Likelihood):
         number = len(draws["outside_knots"])
         inside = draws["inside"][:, start - 1 : stop - 1] if "inside" in draws else np.zeros((number, stop - start))
         terms = record_terms(spec, draws, start, stop, np.asarray(inside, dtype=float), 1)
-        return np.asarray(filter_forward(*terms, spec.panel.record.found[start:], np.ones((number, 1)), True)[0])
+        return np.asarray(filter_forward(*terms, *on_record(spec, start, stop), np.ones((number, 1)), True)[0])
 
     def replicate(self, spec: ModelSpec, draws: Mapping[str, Array], rng: np.random.Generator) -> Array:
         """Weeks with a round, each drawn from its hazard given the record before it."""
@@ -269,13 +306,19 @@ class RecordTerms(NamedTuple):
     ----------
     outside : ndarray (draw, dormancy)
         Log weekly hazard at d = 1, 2, …
-    multiplier, announced, found_if_held : ndarray (draw, week)
-        Log of what multiplies it, the share of the week on record included; hazard added by announced meetings; P(found | held).
+    multiplier, announced : ndarray (draw, week)
+        Log of what multiplies it, the share of the week on record included; hazard added by announced meetings.
+    unannounced, arrival_rate : ndarray (draw, week)
+        Rounds without an announcement on record, and meetings announced anew, in units of the total hazard.
+    found_if_held : ndarray (draw, week)
+        P(found | held).
     """
 
     outside: Array
     multiplier: Array
     announced: Array
+    unannounced: Array
+    arrival_rate: Array
     found_if_held: Array
 
 
@@ -283,9 +326,17 @@ def record_terms(spec: ModelSpec, draws: Mapping[str, Array], first: int, stop: 
     """Hazards of the weeks `first` to `stop`, and what is found in them; `dormancy` is the longest in the first of them."""
     record, span = spec.panel.record, slice(first, stop)
     outside = np.ascontiguousarray(draws["outside_knots"] @ outside_basis(spec, dormancy + stop - first + 1).T)
-    announced = -np.log1p(-draws["kept"]) @ spec.announced[:, span]
+    announced = -np.log1p(-draws["kept"]) @ spec.meetings.exposure[:, span]
+    searched = searched_weeks(spec, first, stop)
+    unannounced = 1.0 - share_on_record(draws)[:, None] * searched
+    rate = arrival_rates(draws).sum(axis=1)[:, None] * searched
     found_if_held = sensitivities(spec, draws)[:, stretch_place(spec, first, stop)]
-    return RecordTerms(outside, inside + np.log(record.share[span]), announced, found_if_held)
+    return RecordTerms(outside, inside + np.log(record.share[span]), announced, unannounced, rate, found_if_held)
+
+
+def on_record(spec: ModelSpec, first: int, stop: int) -> tuple[Array, Array]:
+    """Weeks `first` to `stop` with a round, and numbers of meetings announced anew in them: (week,), (week,)."""
+    return spec.panel.record.found[first:stop], spec.meetings.arrived(first, stop)
 
 
 def stretch_place(spec: ModelSpec, first: int | None = None, stop: int | None = None) -> Index:
@@ -325,27 +376,25 @@ def rounds_in_week(hazard: Array, dormancy: Index, rng: np.random.Generator) -> 
 
 
 def simulate_record(
-    outside: Array, multiplier: Array, announced: Array, found_if_held: Array, rng: np.random.Generator, dormancy: int = 1
+    outside: Array, multiplier: Array, announced: Array, unannounced: Array, found_if_held: Array, rng: np.random.Generator
 ) -> Array:
-    """Draw which weeks have a round on record: rounds are held week by week, missed ones included, and found with the weeks' sensitivity.
+    """Draw which weeks have a round on record, announcements being as they are: rounds are held week by week, missed ones included, and found with the weeks' sensitivity.
 
     Parameters
     ----------
     outside : ndarray (dormancy,)
         Log weekly hazard at d = 1, 2, …
-    multiplier, announced, found_if_held : ndarray (week,)
+    multiplier, announced, unannounced, found_if_held : ndarray (week,)
         As in :func:`filter_forward`.
     rng : Generator
-    dormancy : int
-        d in the first week.
 
     Returns
     -------
     ndarray (week,)
         1 where a round is on record, else 0.
     """
-    held, since = np.zeros(len(multiplier)), np.array(dormancy)
+    held, since = np.zeros(len(multiplier)), np.array(1)
     for t in range(len(multiplier)):
-        rounds, since = rounds_in_week(np.exp(outside[since - 1] + multiplier[t]) + announced[t], since, rng)
+        rounds, since = rounds_in_week(np.exp(outside[since - 1] + multiplier[t]) * unannounced[t] + announced[t], since, rng)
         held[t] = rounds > 0
     return np.asarray(held * (rng.random(len(held)) < found_if_held))

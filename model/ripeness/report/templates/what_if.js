@@ -24,6 +24,7 @@
     const weight = new Float64Array(draws * conditions * regressors), scale = new Float64Array(draws);
     const odds = new Float64Array(draws * paths * weeks * conditions), base = new Float64Array(draws * longest);
     const state = new Float64Array(draws * dormancy.length), announced = new Float64Array(draws * weeks);
+    const unannounced = new Float64Array(draws * weeks);
     for (let s = 0; s < draws; s++) {
       scale[s] = Math.exp(-number(s, "normaliser", 0));
       dormancy.forEach((_, d) => { state[s * dormancy.length + d] = number(s, "state", d); });
@@ -33,6 +34,7 @@
       data.exposure.forEach((shares, kind) => shares.forEach((share, j) => {
         announced[s * weeks + j] -= share * Math.log1p(-number(s, "kept", kind));
       }));
+      for (let j = 0; j < weeks; j++) unannounced[s * weeks + j] = number(s, "unannounced", j);
       for (const [c, r, e] of data.placement) weight[(s * conditions + c) * regressors + r] = number(s, "weight", e);
       levels.forEach((k, i) => { level[s * factors + k] = number(s, "level", i); });
       for (let k = 0; k < factors; k++) {
@@ -58,7 +60,7 @@
         odds[((s * paths + m) * weeks + j) * conditions + c] = sum;
       }
     }
-    return { draws, paths, z, pulse, phi, level, weight, scale, odds, base, state, announced };
+    return { draws, paths, z, pulse, phi, level, weight, scale, odds, base, state, announced, unannounced };
   }
 
   const touched = data.factors.map((_, k) => [...new Set(data.placement.filter(([, r]) => r === k || sided[(r - factors) >> 1] === k).map(([c]) => c))]);
@@ -114,7 +116,7 @@
         for (let d = 0; d < dormancy.length; d++) {
           const weight = share * fit.state[s * dormancy.length + d], own = s * longest + dormancy[d] - 1;
           for (let j = 0, sum = 0; j < weeks; j++) {
-            const rate = lift[j] * fit.base[own + j], announced = fit.announced[s * weeks + j];
+            const rate = lift[j] * fit.base[own + j] * fit.unannounced[s * weeks + j], announced = fit.announced[s * weeks + j];
             for (let h = 0; h < ends.length; h++) if (j === ends[h]) {
               found.within[h] += weight * (1 - Math.exp(-sum - rate * horizon_share[h][j] - announced * data.announced_share[h][j]));
             }
