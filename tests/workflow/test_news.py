@@ -9,6 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from ripeness.attribution import news as news_of
@@ -17,6 +18,7 @@ from ripeness.errors import UsageError
 from ripeness.ledger import append_entries, read_ledger
 from ripeness.report.attribution import news_sentences
 from ripeness.reweighting import refusals as reasons
+from ripeness.reweighting.reweighted import look_ahead
 from ripeness.workflow import issue
 from ripeness.workflow.forecasts import base_of, unfitted_priors
 from ripeness.workflow.issue import attribute_forecast, run_report
@@ -87,7 +89,18 @@ def test_a_round_is_a_cause_that_time_comes_before(short_run: Any, monkeypatch: 
         asked.extend([causes, before, *(100 * float(one[0, 0]) for one in steps)])
         return share_out(causes, step, seed, most=1, before=before)
 
+    held: dict[tuple[date, int], set[int]] = {}
+
+    def look_and_hold(spec: Any, stored: Any, updated: Any, announcements: Any, paths: int, seed: Any, hold: Any) -> Any:
+        """Notes of how many factors the paths of a week ahead are held."""
+        for week in (1, 5, 6):
+            factors = np.zeros((len(stored.state), paths, len(spec.workspace.factors)))
+            hold(week, factors)
+            held.setdefault((spec.panel.origin, week), set()).add(int(factors.any(axis=(0, 1)).sum()))
+        return look_ahead(spec, stored, updated, announcements, paths, seed, hold)
+
     monkeypatch.setattr(news_of, "share_out", share_and_ask)
+    monkeypatch.setattr(news_of, "look_ahead", look_and_hold)
     earlier, later = (inputs.vintage(date.fromisoformat(day)) for day in (FROM, "2025-07-27"))
     moved = decompose_change(inputs.workspace, unfitted_priors(inputs), base_of(fit), earlier, later, 1)
     causes, before, first, last, hindsight, afterwards = asked
@@ -102,6 +115,8 @@ def test_a_round_is_a_cause_that_time_comes_before(short_run: Any, monkeypatch: 
     assert by_kind["time"].points != pytest.approx(first, abs=1e-6) and by_kind["rounds"].points != pytest.approx(last, abs=1e-6)
     # values of weeks that have not passed speak of the earlier window
     assert hindsight != 0.0 and hindsight != pytest.approx(afterwards, abs=1e-6)
+    assert all(held[earlier.origin, week] > {0, 1} for week in (1, 5)) and held[earlier.origin, 6] == {0}
+    assert all(held[later.origin, week] == {0} for week in (1, 5, 6))
 
 
 def test_news_is_stored_with_its_figure_and_printed_in_a_paragraph(news_run: tuple[Path, dict[str, Any]]) -> None:
