@@ -185,7 +185,7 @@ def test_the_guide_to_updates_adds_an_era_that_fits(copied_workspace: Path) -> N
     text = (ROOT / "docs/guides/updates.md").read_text("utf-8")
     era, *shares = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
     contracts, loadings = copied_workspace / "data/indicators.toml", copied_workspace / "priors/loadings.toml"
-    contracts.write_text(re.sub(r"(?m)^\]$", lambda end: era + end[0], contracts.read_text("utf-8")), "utf-8")
+    contracts.write_text(re.sub(r"(?m)(?<=to = 2026-10-04 },\n)\]$", lambda end: era + end[0], contracts.read_text("utf-8")), "utf-8")
     result = run("check", "--workspace", copied_workspace)
     assert result.exit_code == 1 and "from_2026_10" in result.output, "an era asks for its share"
     loadings.write_text("\n".join([loadings.read_text("utf-8"), *shares]), "utf-8")

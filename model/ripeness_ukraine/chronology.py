@@ -7,9 +7,10 @@ postponement took back, where its row does not say, and how well each stretch wa
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import date
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 import pandas as pd
 from pydantic import AfterValidator, Field, model_validator
@@ -20,6 +21,7 @@ from ripeness_ukraine.announcements import Announcement, planned_days, read_anno
 from ripeness_ukraine.coverage import Stretch, check_contiguous, coverage_rows, searched_to
 
 _SOURCE = "Chronology compiled 2026, vintage reconstructed"
+_PRESSURE = {"kyiv": "pressure_on_kyiv", "moscow": "pressure_on_moscow"}
 _CORE = {"delegation_inperson", "delegation_online", "ministers", "trilateral"}
 _KINDS = {
     "contact_principal": "contact",
@@ -54,8 +56,35 @@ class Postponement(Judgements):
         return self
 
 
+class PressureStep(Judgements):
+    """An act or a public demand of Washington that puts a price on staying away from talks or terms: when, on whom, and where it is told."""
+
+    on: Day
+    sides: tuple[Literal["kyiv", "moscow"], ...] = Field(min_length=1)
+    what: str
+    source: str
+    grade: Literal["A", "B", "C"]
+
+
+def check_one_a_day(steps: tuple[PressureStep, ...]) -> tuple[PressureStep, ...]:
+    """The steps as they are.
+
+    Raises
+    ------
+    ValueError
+        If two on one side fall on one day.
+    """
+    seen: set[tuple[date, str]] = set()
+    for step in steps:
+        for side in step.sides:
+            if (step.on, side) in seen:
+                raise ValueError(f"one step a day on each side, not two on {side} on {step.on}")
+            seen.add((step.on, side))
+    return steps
+
+
 class Chronology(Judgements):
-    """From when on is counted and how soon an event is known; what postponements took back; how well was searched.
+    """From when on is counted and how soon an event is known; what postponements took back; steps of pressure; how well was searched.
 
     Attributes
     ----------
@@ -69,6 +98,8 @@ class Chronology(Judgements):
         Days that end a row of coverage in mid-week: origins of special interest, which are to find the days up to them covered.
     postponements : tuple of Postponement
         Where the row's own day is not the planned day that it took back.
+    pressure : tuple of PressureStep
+        Steps of pressure from Washington.
     searched : tuple of Stretch
         From the first day of the war on, without a gap.
     """
@@ -78,17 +109,19 @@ class Chronology(Judgements):
     undated_days: Days = Field(ge=1)
     split_after: tuple[Day, ...]
     postponements: tuple[Postponement, ...] = Field(default=(), alias="postponement")
+    pressure: Annotated[tuple[PressureStep, ...], AfterValidator(check_one_a_day)] = ()
     searched: Annotated[tuple[Stretch, ...], AfterValidator(check_contiguous)] = Field(min_length=1)
 
 
 def import_chronology(chronology: Path, coverage: Path, judged: Chronology) -> dict[str, pd.DataFrame]:
-    """Events, coverage, and the weekly counts of mediated contacts and of steps towards guarantees.
+    """Events, coverage, and the weekly counts of mediated contacts, of steps towards guarantees and of steps of pressure.
 
     Mediated contacts: rows of the kind contact_principal with a third party and Russia or Ukraine, by the week, Monday to Sunday, in
     which they began; a contact of which only the month is known is left out, and so is whatever was agreed at a round. Guarantee steps:
-    rows of the kind guarantee by the week in which they fell, those signed with several countries on a day counting one each. Both run
-    from the first week judged to the last whole week searched ("Rows to …" in the coverage file: a week it ends in is left out), with
-    zeros: what the search missed is the matter of the contracts' eras. Days are those of the pages quoted (local).
+    rows of the kind guarantee by the week in which they fell, those signed with several countries on a day counting one each. Steps of
+    pressure: those judged, by the week in which they were taken, a week's row with the sources of its steps and the weakest of their grades.
+    All run from the first week judged to the last whole week searched ("Rows to …" in the coverage file: a week it ends in is left out),
+    with zeros: what the search missed is the matter of the contracts' eras. Days are those of the pages quoted (local).
 
     Parameters
     ----------
@@ -111,6 +144,10 @@ def import_chronology(chronology: Path, coverage: Path, judged: Chronology) -> d
         "coverage": coverage_rows(judged.searched, judged.split_after, to),
         "mediated_contacts": _weekly(_mediated_contacts(table), judged, to),
         "guarantee_steps": _weekly(_guarantee_steps(table), judged, to),
+        **{
+            indicator: _pressure_steps([step for step in judged.pressure if side in step.sides], judged, to)
+            for side, indicator in _PRESSURE.items()
+        },
     }
 
 
@@ -148,6 +185,18 @@ def _guarantee_steps(table: pd.DataFrame) -> pd.Series[float]:
     chosen = table[table["kind"] == "guarantee"]
     countries = [float(len(parties.split("-")[0].split(","))) for parties in chosen["parties"]]
     return pd.Series(countries, index=pd.DatetimeIndex(chosen["date"]))
+
+
+def _pressure_steps(steps: Sequence[PressureStep], judged: Chronology, to: pd.Timestamp) -> pd.DataFrame:
+    counts = _weekly(pd.Series(1.0, index=pd.DatetimeIndex([step.on for step in steps])), judged, to)
+    by_week: dict[pd.Timestamp, list[PressureStep]] = {}
+    for step in steps:
+        by_week.setdefault(pd.Timestamp(step.on) + pd.Timedelta(days=6 - step.on.weekday()), []).append(step)
+    for row, sunday in counts["observed_on"].items():
+        if sunday in by_week:
+            counts.loc[row, "source"] = "; ".join(step.source for step in by_week[sunday])
+            counts.loc[row, "grade"] = max(step.grade for step in by_week[sunday])
+    return counts
 
 
 def _weekly(days: pd.Series[float], judged: Chronology, to: pd.Timestamp) -> pd.DataFrame:
@@ -242,7 +291,7 @@ SOURCE = Source(
     "Chronology of the diplomacy: events, contacts, guarantees, coverage",
     ("events/diplomacy_chronology.csv", "events/COVERAGE.md"),
     import_chronology,
-    tables=("events", "coverage", "mediated_contacts", "guarantee_steps"),
+    tables=("events", "coverage", "mediated_contacts", "guarantee_steps", *_PRESSURE.values()),
     terms="own compilation",
     judgements=Chronology,
 )

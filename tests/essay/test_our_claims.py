@@ -26,7 +26,13 @@ def test_our_claims_speak_of_every_factor_and_condition(ours: tuple[Claims, Work
 
 def test_our_essay_is_silent_only_where_known(ours: tuple[Claims, Workspace]) -> None:
     silent = {str(effect) for row in coverage_by_factor(*ours) for effect in row.silent}
-    assert silent == {"western_resolve → moscow_willing", "guarantees → kyiv_willing"}
+    assert silent == {
+        "us_support → moscow_willing",
+        "european_support → moscow_willing",
+        "guarantees → kyiv_willing",
+        "momentum → kyiv_willing (winning)",
+        "momentum → moscow_willing (winning)",
+    }
 
 
 def test_our_claims_use_every_strength_word(ours: tuple[Claims, Workspace]) -> None:

@@ -112,9 +112,6 @@ PUBLISHED: dict[str, str] = {
     "cbr_macro_monthly.csv": _table(
         "month,rate_usd_avg,key_rate,key_rate_end,cpi_yoy", [f"{month},74.2,9.5,9.5,{n}" for n, month in enumerate(_MONTHS)]
     ),
-    "total_allocations.csv": _table(
-        "year,month,total_allocations,military", [f"{month[:4]},{int(month[5:])},{n / 4},1" for n, month in enumerate(_MONTHS)]
-    ),
     "allocations_by_group_monthly.csv": _table(
         "month,us_total,eu_inst_total,eu_members_total", [f"{month},1.5,0,0.25" for month in _MONTHS]
     ),

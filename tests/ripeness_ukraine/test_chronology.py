@@ -15,15 +15,24 @@ from ripeness_ukraine.chronology import Chronology, Postponement, import_chronol
 from ripeness_ukraine.coverage import coverage_rows
 
 _HEAD = "date,end_date,kind,level,parties,agreed_at_round,description,source,grade"
+_CALL = "2024-01-10,2024-01-10,contact_principal,leader,US-UA,,a call,page,A"
 _TABLE = "| announced | level | proposer | proposed date | type | held in 14 days | held on | grade |"
 
 
-def _import(folder: Path, *lines: str, announced: tuple[str, ...] = ()) -> dict[str, pd.DataFrame]:
+def _import(folder: Path, *lines: str, announced: tuple[str, ...] = (), judged: Chronology | None = None) -> dict[str, pd.DataFrame]:
     record, table = folder / "diplomacy_chronology.csv", folder / "COVERAGE.md"
     record.write_text("\n".join([_HEAD, *lines]) + "\n", encoding="utf-8")
     filler = "| 2020-01-01 | both | nobody | none | delegation | no |  | A |"
     table.write_text("\n".join([_TABLE, filler, *announced]) + "\n", encoding="utf-8")
-    return import_chronology(record, table, judged_chronology())
+    return import_chronology(record, table, judged or judged_chronology())
+
+
+def _step(on: str, *sides: str, source: str = "page", grade: str = "A") -> dict[str, object]:
+    return {"on": on, "sides": sides, "what": "a deadline", "source": source, "grade": grade}
+
+
+def _judged(*steps: dict[str, object]) -> Chronology:
+    return Chronology.model_validate({**judged_chronology().model_dump(), "pressure": steps})
 
 
 def _counts(table: pd.DataFrame) -> dict[str, float]:
@@ -55,6 +64,27 @@ def test_guarantees_signed_together_count_each(tmp_path: Path) -> None:
         "2024-06-01,2024-06-01,guarantee,,DE-UA,,one,page,B",
     )
     assert _counts(tables["guarantee_steps"]) == {"2024-06-02": 4.0}
+
+
+def test_steps_of_pressure_are_counted_by_week_and_side_with_their_sources(tmp_path: Path) -> None:
+    steps = [_step("2025-02-24", "kyiv"), _step("2025-03-02", "kyiv", "moscow", source="other", grade="C"), _step("2025-03-03", "moscow")]
+    tables = _import(tmp_path, _CALL, judged=_judged(*steps))
+    kyiv, moscow = tables["pressure_on_kyiv"], tables["pressure_on_moscow"]
+    assert _counts(kyiv) == {"2025-03-02": 2.0}
+    assert _counts(moscow) == {"2025-03-02": 1.0, "2025-03-09": 1.0}
+    week = kyiv[kyiv["value"] > 0].iloc[0]
+    assert (week["source"], week["grade"]) == ("page; other", "C")  # the weaker of the two
+    assert kyiv["source"].iloc[0].startswith("Chronology")  # a week without a step
+    assert (kyiv["published_on"] - kyiv["observed_on"] == pd.Timedelta(days=1)).all()
+
+
+def test_without_steps_of_pressure_every_week_has_none(tmp_path: Path) -> None:
+    assert set(_import(tmp_path, _CALL, judged=_judged())["pressure_on_kyiv"]["value"]) == {0.0}
+
+
+def test_two_steps_on_one_side_on_one_day_are_refused() -> None:
+    with pytest.raises(ValidationError, match="not two on kyiv on 2025-03-02"):
+        _judged(_step("2025-03-02", "kyiv"), _step("2025-03-02", "moscow", "kyiv"))
 
 
 @pytest.mark.parametrize(

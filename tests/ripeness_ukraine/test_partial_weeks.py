@@ -143,7 +143,7 @@ def test_sources_are_found_in_their_folders_or_side_by_side(tmp_path: Path) -> N
     (tmp_path / "brent-daily.csv").write_text("")
     (tmp_path / "polls").mkdir()
     (tmp_path / "polls" / "polls_ua_ru.csv").write_text("")
-    (tmp_path / "total_allocations.csv").write_text("")  # one of Kiel's two
+    (tmp_path / "cbr_fx_daily.csv").write_text("")  # one of the Bank of Russia's two
     found, absent = find_files(ALL, [tmp_path])
     assert found == {"eia": [tmp_path / "brent-daily.csv"], "polls": [tmp_path / "polls" / "polls_ua_ru.csv"]}
-    assert "kiel" in absent and "eia" not in absent
+    assert "bank_of_russia" in absent and "eia" not in absent

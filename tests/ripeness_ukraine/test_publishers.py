@@ -162,23 +162,18 @@ def test_liveuamap_starts_after_the_invasion_and_grades_still_weeks(tmp_path: Pa
 
 
 def test_aid_is_a_trailing_sum_and_a_missing_month_is_missing(tmp_path: Path) -> None:
-    months = [(2022, m) for m in (2, 3, 4, 5, 6, 7, 9)]
-    total = _write(tmp_path, "total_allocations.csv", "year,month,total_allocations", *(f"{y},{m},{m}" for y, m in months))
-    lines = [f"{y}-{m:02d},1,2,3" for y, m in [*months[:-1], (2025, 1), (2025, 2)]]
+    lines = [f"2022-{m:02d},{m},2,3" for m in (2, 3, 4, 5, 6, 7, 9)]
     groups = _write(tmp_path, "allocations_by_group_monthly.csv", "month,us_total,eu_inst_total,eu_members_total", *lines)
-    tables = import_source("kiel", [total, groups])
-    assert _values(tables["aid_total"]) == {"2022-05-31": 12.0, "2022-06-30": 15.0, "2022-07-31": 18.0}
+    tables = import_source("kiel", [groups])
+    assert _values(tables["aid_us"]) == {"2022-05-31": 12.0, "2022-06-30": 15.0, "2022-07-31": 18.0}
     assert _values(tables["aid_europe"]) == dict.fromkeys(("2022-05-31", "2022-06-30", "2022-07-31"), 15.0)
     assert f"{tables['aid_us']['published_on'].iloc[0]:%Y-%m-%d}" == "2022-09-23"
 
 
-def test_us_aid_ends_with_january_2025(tmp_path: Path) -> None:
-    months = [(2024, 10), (2024, 11), (2024, 12), (2025, 1), (2025, 2)]
-    total = _write(tmp_path, "t.csv", "year,month,total_allocations", *(f"{y},{m},1" for y, m in months))
-    groups = _write(tmp_path, "g.csv", "month,us_total,eu_inst_total,eu_members_total", *(f"{y}-{m:02d},1,1,1" for y, m in months))
-    tables = import_source("kiel", [total, groups])
-    assert set(_values(tables["aid_us"])) == {"2024-12-31", "2025-01-31"}
-    assert "2025-02-28" in _values(tables["aid_europe"])
+def test_us_aid_of_nothing_is_kept(tmp_path: Path) -> None:
+    lines = ("2025-01,3,1,1", "2025-02,0,1,1", "2025-03,0,1,1", "2025-04,0,1,1")
+    groups = _write(tmp_path, "g.csv", "month,us_total,eu_inst_total,eu_members_total", *lines)
+    assert _values(import_source("kiel", [groups])["aid_us"]) == {"2025-03-31": 3.0, "2025-04-30": 0.0}
 
 
 def test_risk_elsewhere_is_a_ratio(tmp_path: Path) -> None:

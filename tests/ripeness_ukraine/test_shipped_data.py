@@ -116,8 +116,8 @@ def test_every_indicator_has_a_reader(store: Store) -> None:
 def test_unknown_sources_and_wrong_numbers_of_files_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="did you mean 'kiel'"):
         import_source("keil", [])
-    with pytest.raises(UsageError, match=r"2 file\(s\), total_allocations.csv"):
-        import_source("kiel", [tmp_path / "one.csv"])
+    with pytest.raises(UsageError, match=r"2 file\(s\), diplomacy_chronology.csv"):
+        import_source("chronology", [tmp_path / "one.csv"])
     with pytest.raises(UsageError, match=r"brent-daily\.csv"):
         find_files(ALL, [tmp_path])
 

@@ -101,6 +101,7 @@ def test_no_workspace(tmp_path: Path) -> None:
         ('id = "lower"', 'id = "upper"', 17, "a second time"),
         ('losing_when_minus = "upper"', "", 20, "together, or neither"),
         ('effects = { upper = "-", lower = "both" }', "", 27, "effects on at least one condition"),
+        ("level = true", 'reads = "cumulative"', 27, "level = true"),
         ('losing_when_minus = "upper"', 'losing_when_minus = "upper"\neffects = { upper = "+" }', 20, "not both"),
         ('lower = "both"', 'lower = "neither"', 32, "neither"),
         ('tails = "shocks"', 'tails = "fat"', 24, "fat"),

@@ -29,8 +29,9 @@ MECHANISMS = (
     "guarantees",
     "distrust",
 )
-ASSERTED = "asserted"  # said without a modal word
-STRENGTHS = (ASSERTED, "can only", "cannot", "would", "seems", "largely", "may", "could", "might")
+ASSERTED = "asserted"  # said without a modal word, in a main clause
+IMPLIED = "implied"  # not said itself: it follows from a subordinate clause, or is the inverse of what is said
+STRENGTHS = (ASSERTED, IMPLIED, "can only", "cannot", "would", "seems", "largely", "may", "could", "might")
 REASONS = ("heading", "history", "value_judgement", "settlement_content", "framing")
 ROLES = ("losing", "winning")
 LOCATOR_WORDS = (3, 8)
@@ -134,7 +135,7 @@ class Claim(_Entry):
     direction : {"+", "-", "both"}
         Effect: what more of the factor does to the condition. State: what it does to the chance of talks.
     strength : str
-        The essay's modal word, one of `STRENGTHS`.
+        One of `STRENGTHS`: the essay's modal word, or whether it asserts without one or only implies.
     note : str or None
         How the sentence was read, where that is not plain.
     """

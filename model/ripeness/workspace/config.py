@@ -41,6 +41,8 @@ class Factor(_Table):
         Normal innovations, or heavy-tailed ones where the essay speaks of shocks.
     level : bool
         Whether a slow level in the measurement takes up a trend of years.
+    reads : {"departure", "cumulative"}
+        What the claims speak of, where the factor has a level: its departure from the level, or both together, for what adds up.
     effects : dict
         Condition to claimed direction: "+" opens, "-" closes, "both" where the essay argues both ways.
     losing_when_plus, losing_when_minus : str or None
@@ -54,6 +56,7 @@ class Factor(_Table):
     plus: str
     tails: Literal["smooth", "shocks"] = "smooth"
     level: bool = False
+    reads: Literal["departure", "cumulative"] = "departure"
     effects: dict[Identifier, Literal["+", "-", "both"]] = Field(default_factory=dict)
     losing_when_plus: Identifier | None = None
     losing_when_minus: Identifier | None = None
@@ -72,6 +75,8 @@ class Factor(_Table):
             raise ValueError("either effects or losing_when_plus and losing_when_minus, not both")
         if not self.one_sided and not self.effects:
             raise ValueError("effects on at least one condition")
+        if self.reads == "cumulative" and not self.level:
+            raise ValueError('level = true where reads = "cumulative"')
         return self
 
 
