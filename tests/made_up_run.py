@@ -441,6 +441,24 @@ def made_up_attribution() -> dict[str, Any]:
             | release
             | {"expected": "2031-05-09"},
         ],
+        "announcements": [
+            {
+                "class": "agreed",
+                "class_label": f"accepted by both {HOSTILE}",
+                "lead_days": 3,
+                "chance": 0.031,
+                "probability": 0.867,
+                "points": 69.3,
+            },
+            {
+                "class": "leaders",
+                "class_label": "a meeting of leaders",
+                "lead_days": 4,
+                "chance": 0.012,
+                "probability": 0.214,
+                "points": 4.0,
+            },
+        ],
         "since": "2031-03-16",
         "crossed": [f"Bread baked: 200 is below 212 {HOSTILE}"],
     }

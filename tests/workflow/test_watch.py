@@ -26,12 +26,14 @@ from ripeness.attribution.watchlist import (
     silent_headline,
     tripwires,
     watch,
+    watch_announcements,
     watch_release,
 )
 from ripeness.cli.app import app
 from ripeness.data.vintages import Vintage
 from ripeness.forecast.ahead import Ahead
 from ripeness.forecast.horizons import forecast_probabilities
+from ripeness.model.terms.announcements import arrival_rates
 from ripeness.workflow.watchlist import WATCH
 
 BASE = "2025-06-18"
@@ -87,7 +89,7 @@ def test_a_release_that_says_nothing_moves_nothing(origin: Origin, vintage: Vint
 
 
 def test_values_are_in_the_units_of_their_series(origin: Origin, vintage: Vintage) -> None:
-    today, found = watch(origin, vintage)
+    today, found, _ = watch(origin, vintage)
     by_name = {one.release.indicator: one for one in found}
     assert [one.expected_points for one in found] == sorted((one.expected_points for one in found), reverse=True)
     last = vintage.values["brent"]["value"].iloc[-1]
@@ -143,7 +145,7 @@ def test_today_is_the_forecast_and_weeks_are_the_calendars(origin: Origin, vinta
     assert origin.spec.panel.origin_inside_week
     question = origin.spec.workspace.question
     h = question.horizons_weeks.index(question.headline_weeks)
-    today, _ = watch(origin, vintage)
+    today, *_ = watch(origin, vintage)
     assert today == pytest.approx(np.mean([one.futures.probabilities.within[:, h].mean() for one in futures]), abs=1e-12)
     for one in next_releases(origin.spec, vintage, 13):
         sunday = futures[0].futures.ahead.weeks[one.week - 1]
@@ -198,3 +200,24 @@ def test_the_command_ends_with_three_where_a_tripwire_was_crossed(workspace: Pat
     (earlier / WATCH).write_text(json.dumps(listed), "utf-8")
     second = CliRunner().invoke(app, arguments[:-1])
     assert second.exit_code == 3 and "Crossed: Brent" in second.stdout
+
+
+def test_an_announcement_moves_the_headline_as_its_odds_say(origin: Origin, vintage: Vintage, futures: list[Awaited]) -> None:
+    found = {one.kept: one for one in watch_announcements(origin, futures)}
+    assert list(found) == sorted(found, key=lambda name: -abs(found[name].points)) and next(iter(found)) == "agreed"
+    before = float(np.mean([1.0 - one.until.mean() for one in futures]))
+    assert all(one.points == pytest.approx(100 * (one.probability - before)) and 0.0 < one.chance < 1.0 for one in found.values())
+    assert found["agreed"].points > 5.0
+    # never kept, it tells only that the hazard is high enough for such meetings to be announced
+    kept = [{**one.futures.start.draws, "kept": np.full_like(one.futures.start.draws["kept"], 1e-12)} for one in futures]
+    never = [
+        replace(one, futures=replace(one.futures, start=replace(one.futures.start, draws=own)))
+        for one, own in zip(futures, kept, strict=True)
+    ]
+    chances = []
+    for one in never:
+        ahead = one.futures.ahead
+        rate = (ahead.state * np.exp(ahead.outside[:, ahead.dormancy - 1])).sum(axis=1)[:, None] * np.exp(ahead.inside[:, :, 0])
+        own = rate * arrival_rates(one.futures.start.draws)[:, :1]
+        chances.append(1.0 - (own * one.until).sum() / own.sum())
+    assert {one.kept: one for one in watch_announcements(origin, never)}["agreed"].probability == pytest.approx(np.mean(chances), abs=1e-9)

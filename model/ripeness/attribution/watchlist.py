@@ -8,6 +8,9 @@ likely silence is until the release (S_r) and until the headline's target (S_T).
 over futures i of a reading, and then evenly over readings, as the headline is. What silence takes away by itself, P_silent less today's, is no news of the
 release. Together with the rounds that may come before it this is a martingale: the probability expected after the release is today's.
 
+An announcement may come on any day. What a meeting of a class, announced on the day of the origin, would do: futures count by the rate at which they
+announce such meetings, and its odds of being kept are added around the day that the median lead time gives.
+
 What is published next of each indicator, and when.
 
 Values of a release that would move the headline a lot, and whether what came in has crossed them.
@@ -16,7 +19,7 @@ Values of a release that would move the headline a lot, and whether what came in
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any, Final
 
@@ -31,7 +34,9 @@ from ripeness.data.indicators import Contract
 from ripeness.data.vintages import PERIOD_DAYS, Vintage
 from ripeness.forecast.ahead import Ahead
 from ripeness.forecast.horizons import survival_ahead
+from ripeness.model.meetings import CLASSES, Announcement, announced_weeks
 from ripeness.model.spec import ModelSpec
+from ripeness.model.terms.announcements import arrival_rates
 from ripeness.model.terms.count_rows import negative_binomial_log_density
 from ripeness.model.terms.student_t_rows import student_t_log_density
 from ripeness.reweighting.window import Key, read_parameters, row_terms, rows_by_factor
@@ -80,6 +85,31 @@ class Watched:
 
 
 @dataclass(frozen=True)
+class Announced:
+    """A meeting that may be announced, and what it would do.
+
+    Parameters
+    ----------
+    kept : str
+        Its class.
+    lead_days : int
+        From its announcement to its day.
+    chance : float
+        That one of its class is announced, and recorded, in the seven days from now.
+    probability : float
+        The headline, were it announced today.
+    points : float
+        By how much that moves it.
+    """
+
+    kept: str
+    lead_days: int
+    chance: float
+    probability: float
+    points: float
+
+
+@dataclass(frozen=True)
 class Awaited:
     """Futures of one reading, and how likely each is to stay without a round.
 
@@ -117,13 +147,37 @@ def silences(ahead: Ahead, h: int) -> tuple[Array, Array]:
     return silent[:, :, :-1], silent[:, :, -1]
 
 
-def watch(origin: Origin, vintage: Vintage) -> tuple[float, list[Watched]]:
-    """The headline, and every release within its horizon, the most moving first."""
+def watch(origin: Origin, vintage: Vintage) -> tuple[float, list[Watched], list[Announced]]:
+    """The headline, every release within its horizon and every kind of announcement, the most moving first."""
     futures = look_around(origin)
     today = float(np.mean([1.0 - one.until.mean() for one in futures]))
     releases = next_releases(origin.spec, vintage, futures[0].silent.shape[2])
     found = [watch_release(origin.spec, futures, release) for release in releases]
-    return today, sorted(found, key=lambda one: -one.expected_points)
+    return today, sorted(found, key=lambda one: -one.expected_points), watch_announcements(origin, futures)
+
+
+def watch_announcements(origin: Origin, futures: Sequence[Awaited]) -> list[Announced]:
+    """What a meeting of each class would do if it were announced on the day of the origin, the most moving first."""
+    spec, question, found = origin.spec, origin.spec.workspace.question, []
+    h, today = question.horizons_weeks.index(question.headline_weeks), spec.panel.origin
+    draws = [one.futures.start.draws for one in futures]
+    lead = max(int(np.rint(np.median([own["lead_median"] for own in draws]))), 1)
+    before = float(np.mean([1.0 - one.until.mean() for one in futures]))
+    for k, name in enumerate(CLASSES):
+        day = today + timedelta(days=lead)
+        announcements = [*origin.announcements, Announcement(name, day, day, today)]
+        chances, probabilities = [], []
+        for one, own in zip(futures, draws, strict=True):
+            ahead = one.futures.ahead
+            exposure = announced_weeks(announcements, ahead.weeks, spec.priors.files.named_week_share, today)
+            until = silences(replace(ahead, announced=-np.log1p(-own["kept"]) @ exposure), h)[1]
+            base = (ahead.state * np.exp(ahead.outside[:, ahead.dormancy - 1])).sum(axis=1)
+            rate = base[:, None] * np.exp(ahead.inside[:, :, 0]) * arrival_rates(own)[:, k, None]
+            chances.append(float(-np.expm1(-rate).mean()))
+            probabilities.append(float(1.0 - (rate * until).sum() / rate.sum()))
+        then = float(np.mean(probabilities))
+        found.append(Announced(name, lead, float(np.mean(chances)), then, POINTS * (then - before)))
+    return sorted(found, key=lambda one: -abs(one.points))
 
 
 def watch_release(spec: ModelSpec, futures: Sequence[Awaited], release: Release) -> Watched:

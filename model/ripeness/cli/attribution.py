@@ -124,7 +124,14 @@ def show_would_have(request: Request, wanted: list[str], start: date, json: bool
             )
         table.add_section()
     console.print(table)
-    console.print(Text("Each past week's shocks are kept as they were; only the path is changed. Changes in percentage points."))
+    for one in found["scenarios"]:
+        for made in one["announcements"]:
+            console.print(
+                Text(
+                    f"{one['title']}: the meeting announced on {made['announced_on']} for {made['first']} would have been announced with {100 * made['probability']:.0f} %."
+                )
+            )
+    console.print(Text("Each past week's shocks and luck are kept as they were; only the path is changed. Changes in percentage points."))
 
 
 def _show_inverse(inverse: dict[str, Any]) -> None:
@@ -146,6 +153,7 @@ def _show_inverse(inverse: dict[str, Any]) -> None:
 
 def show_watch(request: Request, json: bool) -> int:
     """Print what is published next and what it may do; 3 if new rows have crossed a tripwire of the list before, else 0."""
+    from ripeness.report.attribution import announcement_sentences
     from ripeness.workflow.watchlist import run_watch
 
     with show_progress() as progress:
@@ -154,6 +162,8 @@ def show_watch(request: Request, json: bool) -> int:
         print_json(found)
         return CROSSED if found["crossed"] else 0
     console = open_console()
+    for sentence in announcement_sentences(found):
+        console.print(Text(sentence))
     table = Table(title=Text(f"What to watch: next releases and the chance of a round by {found['target_end_date']}"), title_justify="left")
     table.add_column("indicator")
     table.add_column("period to")

@@ -394,7 +394,7 @@ def watch_section(watch: Json) -> dict[str, Any]:
     Returns
     -------
     dict
-        sentences, tripwires, crossed: sentences; far: points of a tripwire; first, rest: rows of the table, as many as `SHOWN` and the others.
+        sentences, announcements, tripwires, crossed: sentences; far: points of a tripwire; first, rest: rows of the table, as many as `SHOWN` and the others.
     """
     rows = [
         {name: one[name] for name in ("title", "indicator", "period_end", "expected")}
@@ -412,6 +412,7 @@ def watch_section(watch: Json) -> dict[str, Any]:
     ]
     return {
         "sentences": watch_sentences(watch),
+        "announcements": announcement_sentences(watch),
         "tripwires": tripwire_sentences(watch),
         "crossed": crossed_sentences(watch),
         "far": points(watch["tripwire_points"], 0),
@@ -429,6 +430,16 @@ def next_sentence(watch: Json) -> str:
         f"Of what is published next on a fixed day, {quoted(first['title'])}, expected on {day(first['expected'])}, may move it most: "
         f"by {least_points(first['expected_points'])} points on average, whichever way."
     )
+
+
+def announcement_sentences(watch: Json) -> list[str]:
+    """What a meeting of each kind would do if it were announced, the most moving first; empty in lists of before this was stored."""
+    return [
+        f"Were a meeting {'of leaders proposed' if one['class'] == 'leaders' else one['class_label']} today, "
+        f"{count(one['lead_days'], 'day')} ahead, the chance would be {percent(one['probability'])} ({signed_points(one['points'])}); one is announced within "
+        f"a week with a chance of {percent(one['chance'])}."
+        for one in watch.get("announcements", [])
+    ]
 
 
 def watch_sentences(watch: Json) -> list[str]:

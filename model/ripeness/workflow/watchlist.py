@@ -15,6 +15,7 @@ from ripeness.workflow.run import Progress, Run, quiet
 
 if TYPE_CHECKING:
     from ripeness.attribution.futures import Origin
+    from ripeness.attribution.watchlist import Announced
 
 WATCH = "watch.json"
 MAKES_WATCH = ("ripeness.attribution.watchlist",)
@@ -32,7 +33,7 @@ def run_watch(request: Request, progress: Progress = quiet) -> dict[str, Any]:
     Returns
     -------
     dict
-        origin, run_id, headline_weeks, target_end_date, probability, releases; crossed, sentences; since, the origin of the list before, or None.
+        origin, run_id, headline_weeks, target_end_date, probability, releases, announcements; crossed, sentences; since, the origin of the list before, or None.
 
     Raises
     ------
@@ -58,9 +59,10 @@ def write_watch(inputs: Inputs, run: Run, origin: Origin) -> dict[str, Any]:
         Of that forecast.
     """
     from ripeness.attribution.watchlist import FAR, crossed, watch
+    from ripeness.workflow.summary import CLASS_LABELS
 
     question, vintage = inputs.workspace.question, inputs.vintage(run.origin)
-    probability, watched = watch(origin, vintage)
+    probability, watched, announced = watch(origin, vintage)
     releases = []
     for one in watched:
         release, contract = one.release, vintage.contracts[one.release.indicator]
@@ -91,11 +93,16 @@ def write_watch(inputs: Inputs, run: Run, origin: Origin) -> dict[str, Any]:
         "tripwire_points": FAR,
         "made_from": watch_hash(run),
         "releases": releases,
+        "announcements": [{"class": one.kept, "class_label": CLASS_LABELS[one.kept], **_numbers(one)} for one in announced],
         "since": before["origin"] if before else None,
         "crossed": crossed(before["releases"], vintage, date.fromisoformat(before["origin"])) if before else [],
     }
     write_beside(inputs, run, WATCH, found)
     return found
+
+
+def _numbers(one: Announced) -> dict[str, Any]:
+    return {name: getattr(one, name) for name in ("lead_days", "chance", "probability", "points")}
 
 
 def watch_hash(run: Run) -> str:
