@@ -97,7 +97,7 @@ def test_headline_sentences(summary: dict[str, Any]) -> None:
     assert f"by 29 June 2031 (13 weeks) is 17{SPACE}%" in text
     assert f"6 to 35{SPACE}%" in text
     assert f"gives 23{SPACE}%" in say.why(row)
-    assert f"comes out at 21{SPACE}%, and the factors lower it (× 0.82): × 0.8 as they have been in this war on average, × 1" in say.why(
+    assert f"comes out at 21{SPACE}%, and the factors lower it (× 0.82): × 0.80 as they have been in this war on average, × 1.0" in say.why(
         row
     )
     assert say.why(row | {"usual_multiplier": None}).endswith("and the factors lower it (× 0.82).")
