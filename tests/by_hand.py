@@ -123,13 +123,13 @@ def inside_by_hand(spec: ModelSpec, point: Point, variant: Variant, path: Array)
 
 def announcements_by_hand(spec: ModelSpec, point: Point) -> tuple[float, float, Array]:
     """Log density of the priors, classes and lead times of announced meetings; the share of rounds announced on record; arrivals by class, in rounds."""
-    total = normal(point["logit_recorded"], *scales(*["recorded"] * 4)) + normal(point["logit_share_announced"], *PRIORS["share_announced"])
-    total += normal(point["logit_class_split"], *scales(*["class_split"] * 3))
+    total = normal(point["logit_recorded"], *scales(*["recorded"] * 2)) + normal(point["logit_share_announced"], *PRIORS["share_announced"])
+    total += normal(point["logit_class_split"], *scales("class_split"))
     total += normal(point["lead_median_log__"], *PRIORS["lead.median"]) + normal(point["lead_spread_log__"], *PRIORS["lead.spread"])
-    first, second, third = expit(point["logit_class_split"])
-    of_class = np.array([first, (1 - first) * second, (1 - first) * (1 - second) * third, (1 - first) * (1 - second) * (1 - third)])
+    (first,) = expit(point["logit_class_split"])
+    of_class = np.array([first, 1 - first])
     recorded = expit(point["logit_share_announced"]) * of_class * expit(point["logit_recorded"])
-    rates = recorded / expit(point["logit_kept"])
+    rates = recorded / expit(point["logit_kept"])[:2]
     lead = stats.lognorm(np.exp(point["lead_spread_log__"]), scale=np.exp(point["lead_median_log__"]))
     for kind, days in zip(spec.meetings.kind, spec.meetings.lead, strict=True):
         total += np.log(rates[kind] / rates.sum()) + np.log(lead.cdf(days) - lead.cdf(days - 1))

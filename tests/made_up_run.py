@@ -454,7 +454,7 @@ def made_up_attribution() -> dict[str, Any]:
                 "class": "leaders",
                 "class_label": "a meeting of leaders",
                 "lead_days": 4,
-                "chance": 0.012,
+                "chance": None,
                 "probability": 0.214,
                 "points": 4.0,
             },

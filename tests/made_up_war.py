@@ -21,7 +21,7 @@ from ripeness.data.panel import build_panel
 from ripeness.data.vintages import read_store
 from ripeness.elicitation.elicited import Priors
 from ripeness.elicitation.reference import ReferenceCurve
-from ripeness.model.meetings import CLASSES, Announcement, find_announcements, lay_out_meetings
+from ripeness.model.meetings import CLASSES, TIED, Announcement, find_announcements, lay_out_meetings
 from ripeness.model.spec import ModelSpec
 from ripeness.model.terms.conditions import build_inside
 from ripeness.reweighting.stored import Base
@@ -324,9 +324,9 @@ def make_draws(spec: ModelSpec, rng: np.random.Generator, draws: int) -> dict[st
         "normaliser": rng.normal(-2.0, 0.3, draws),
         "outside_knots": np.linspace(-1.5, -4.0, knots) + rng.normal(0.0, 0.5, (draws, knots)),
         "kept": rng.beta(2.0, 3.0, (draws, len(CLASSES))),
-        "recorded": rng.beta(4.0, 2.0, (draws, len(CLASSES))),
+        "recorded": rng.beta(4.0, 2.0, (draws, len(TIED))),
         "share_announced": rng.beta(4.0, 2.0, draws),
-        "class_split": rng.beta(3.0, 2.0, (draws, len(CLASSES) - 1)),
+        "class_split": rng.beta(3.0, 2.0, (draws, len(TIED) - 1)),
         "lead_median": rng.lognormal(np.log(5.0), 0.4, draws),
         "lead_spread": rng.lognormal(np.log(0.8), 0.3, draws),
         "pulse": rng.lognormal(np.log(3.0), 0.3, (draws, sum(factor.pulse is not None for factor in spec.workspace.factors))),

@@ -89,10 +89,7 @@ def test_every_week_is_as_it_was(spec: ModelSpec, announcements: list[Announceme
 def chances_by_hand(spec: ModelSpec, draws: dict[str, Array], units: float) -> tuple[Array, Array]:
     """P(the offer is made) and P(its round is held) of each draw, where the host is held at so many units from the first week on: nothing came between."""
     phi = 0.5 ** (1 / draws["half_life"][:, HOST])
-    share = draws["class_split"][:, 0], (1 - draws["class_split"][:, 0]) * draws["class_split"][:, 1]
-    rest = 1 - share[0] - share[1]
-    third = draws["class_split"][:, 2]
-    shares = np.stack([share[0], share[1], rest * third, rest * (1 - third)], axis=1)
+    shares = np.stack([draws["class_split"][:, 0], 1 - draws["class_split"][:, 0]], axis=1)
     unannounced = 1 - draws["share_announced"] * (shares * draws["recorded"]).sum(axis=1)
     knots, since = draws["outside_knots"], START + HELD - int(np.flatnonzero(spec.panel.record.found[: START + 1])[-1])
     ratio, total = [], np.zeros(0)

@@ -171,7 +171,7 @@ def _hazard(p: Problem, b: dict[str, Array], knots: Array, inside: Array) -> Arr
     sensitivity = np.concatenate([expit(b["sensitivity"]), edges], axis=1)[:, p.place]
     recorded = _recorded(b)
     unannounced = 1.0 - recorded.sum(axis=1)[:, None] * p.searched
-    arrivals = (recorded / expit(b["kept"])).sum(axis=1)[:, None] * p.searched
+    arrivals = (recorded / expit(b["kept"][:, : recorded.shape[1]])).sum(axis=1)[:, None] * p.searched
     return np.stack(list(_filter(p, curve, lift, announced, unannounced, arrivals, sensitivity)), axis=1)
 
 

@@ -114,7 +114,7 @@ def test_a_simulation_says_everything_that_the_forecast_uses(war: ModelSpec) -> 
         "half_life[cost]",
     ]
     assert {*asked, "share_open[north]", "kept[agreed]", "pulse[host]"} <= found.ranks.keys()
-    process = ("recorded[leaders]", "share_announced", "class_split[third_party]", "lead_median", "lead_spread")
+    process = ("recorded[one_side]", "share_announced", "class_split[agreed]", "lead_median", "lead_spread")
     assert {*process, "log-likelihood of the announcements"} <= found.ranks.keys()
     for start in ("weight[", "outside_knots[", "sensitivity[", "capture[", "loading["):
         assert any(name.startswith(start) for name in found.ranks)

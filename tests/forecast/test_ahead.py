@@ -79,9 +79,9 @@ def make_draws(spec: ModelSpec, reads: int | None = CALM, draws: int = 1, sensit
         "outside_knots": np.tile(np.log([0.4, 0.3, 0.05, 0.02]), (draws, 1)),
         "kept": np.tile([0.8, 0.3, 0.2, 0.03], (draws, 1)),
         "sensitivity": np.full((draws, 1), sensitivity),
-        "recorded": np.tile([0.9, 0.5, 0.4, 0.6], (draws, 1)),
+        "recorded": np.tile([0.9, 0.5], (draws, 1)),
         "share_announced": np.full(draws, 1e-9),
-        "class_split": np.tile([0.7, 0.8, 0.6], (draws, 1)),
+        "class_split": np.tile([0.7], (draws, 1)),
         "lead_median": np.full(draws, 4.0),
         "lead_spread": np.full(draws, 1.0),
     }

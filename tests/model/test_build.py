@@ -60,10 +60,11 @@ def test_dims_and_coords(spec: ModelSpec, variant: Variant) -> None:
     dims = {name: tuple(given) for name, given in model.named_vars_to_dims.items()}
     assert dims["hazard"] == (names.RISK,)
     assert dims["outside_knots"] == (names.KNOT,)
-    assert dims["kept"] == dims["recorded"] == (names.KEPT,)
+    assert (dims["kept"], dims["recorded"]) == ((names.KEPT,), (names.TIED,))
     assert dims["class_split"] == (names.SPLIT,)
     assert dims["lead"] == (names.ARRIVAL,)
-    assert list(model.coords[names.SPLIT]) == list(model.coords[names.KEPT])[:-1]
+    tied = list(model.coords[names.TIED])
+    assert tied == list(model.coords[names.KEPT])[: len(tied)] and list(model.coords[names.SPLIT]) == tied[:-1]
     assert len(model.coords[names.ARRIVAL]) == len(spec.meetings.lead)
     assert dims["sensitivity"] == (names.STRETCH,)
     assert len(model.coords[names.RISK]) == len(WEEKS) - spec.panel.record.start

@@ -124,7 +124,7 @@ def test_every_stored_number_is_printed_or_listed_as_not_printed(
         ),
         (("watch", "probability"), 0.2019, f"goes from 20.2{NB}% to 16.5{NB}%"),
         (("watch", "announcements", 0, "probability"), 0.784, f"three days ahead, the chance would be 78{NB}%"),
-        (("watch", "announcements", 1, "chance"), 0.23, f"within a week with a chance of 23{NB}%"),
+        (("watch", "announcements", 0, "chance"), 0.23, f"within a week with a chance of 23{NB}%"),
         (("watch", "since"), None, "What to watch"),
     ],
 )

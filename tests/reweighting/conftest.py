@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ripeness.calendar import week_grid
 from ripeness.data.panel import Counted, Measured, Panel, Record
 from ripeness.elicitation.reference import ReferenceCurve
-from ripeness.model.meetings import CLASSES, Meetings
+from ripeness.model.meetings import CLASSES, TIED, Meetings
 from ripeness.model.spec import ModelSpec
 from ripeness.model.terms.conditions import build_inside
 from ripeness.reweighting.sites import Rows
@@ -118,9 +118,9 @@ def draws_of(draws: int, knots: int, weeks: int, seed: int = 0) -> dict[str, Arr
         "weight": rng.normal(0.0, 0.7, (draws, len(FACTORS))),
         "intercept_open": rng.normal(0.0, 1.0, (draws, 2)),
         "normaliser": rng.normal(-1.5, 0.3, draws),
-        "recorded": rng.uniform(0.3, 0.9, (draws, len(CLASSES))),
+        "recorded": rng.uniform(0.3, 0.9, (draws, len(TIED))),
         "share_announced": rng.uniform(0.3, 0.9, draws),
-        "class_split": rng.uniform(0.3, 0.8, (draws, len(CLASSES) - 1)),
+        "class_split": rng.uniform(0.3, 0.8, (draws, len(TIED) - 1)),
         "lead_median": rng.uniform(2.0, 9.0, draws),
         "lead_spread": rng.uniform(0.5, 1.5, draws),
     }

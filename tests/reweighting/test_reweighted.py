@@ -18,7 +18,7 @@ from ripeness import names
 from ripeness.data.vintages import Vintage
 from ripeness.elicitation.elicit import elicit_priors
 from ripeness.elicitation.elicited import Priors
-from ripeness.model.meetings import CLASSES
+from ripeness.model.meetings import CLASSES, TIED
 from ripeness.model.spec import ModelSpec, build_spec
 from ripeness.model.terms.announcements import Arrivals, arrival_rates, share_on_record
 from ripeness.model.terms.outside import outside_basis
@@ -79,9 +79,9 @@ def made_up(spec: ModelSpec, seed: int = 0) -> dict[str, Array]:
         "inside": rng.normal(0, 0.5, (DRAWS, weeks)),
         "outside_knots": rng.normal(-4, 0.4, (DRAWS, len(outside_basis(spec, 1)[0]))),
         "kept": rng.uniform(0.1, 0.6, (DRAWS, len(CLASSES))),
-        "recorded": rng.uniform(0.3, 0.9, (DRAWS, len(CLASSES))),
+        "recorded": rng.uniform(0.3, 0.9, (DRAWS, len(TIED))),
         "share_announced": rng.uniform(0.6, 0.9, DRAWS),
-        "class_split": rng.uniform(0.3, 0.8, (DRAWS, len(CLASSES) - 1)),
+        "class_split": rng.uniform(0.3, 0.8, (DRAWS, len(TIED) - 1)),
         "lead_median": rng.uniform(2.0, 6.0, DRAWS),
         "lead_spread": rng.uniform(0.6, 1.4, DRAWS),
         "sensitivity": rng.uniform(0.8, 0.95, (DRAWS, len(panel.record.sensitivities))),

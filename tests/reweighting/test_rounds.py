@@ -107,7 +107,7 @@ def test_the_rounds_of_a_window_are_the_last_ones_of_the_record(
 ) -> None:
     pairs = [(0.8, 0.9)] * 5 + [(0.6, 0.7)] * 5
     announced = np.random.default_rng(3).uniform(0, 0.5, (4, 10))
-    arrivals = [(3, 0, 4.0), (4, 1, 2.0), (7, 2, 9.0), (7, 0, 1.0), (9, 3, 30.0)]
+    arrivals = [(3, 0, 4.0), (4, 1, 2.0), (7, 1, 9.0), (7, 0, 1.0), (9, 1, 30.0)]
     spec = make_spec(10, found=found, pairs=pairs, announced=announced, arrivals=arrivals, days_missing=2)
     draws = make_draws(DRAWS, 1, 10)
     draws["sensitivity"] = np.random.default_rng(4).uniform(0.5, 0.9, (DRAWS, 2))
@@ -145,8 +145,8 @@ def probability_of_record(spec: ModelSpec, draws: dict[str, Array], s: int) -> f
     outside = np.exp(outside_basis(spec, weeks) @ draws["outside_knots"][s])
     kept, recorded, split = (draws[name][s] for name in ("kept", "recorded", "class_split"))
     share = draws["share_announced"][s] * np.array([1.0, *np.cumprod(1 - split)]) * np.array([*split, 1.0])
-    rates, standing = share * recorded / kept, -np.log1p(-kept) @ meetings.exposure
-    numbers = np.array([[((meetings.week == t) & (meetings.kind == k)).sum() for k in range(4)] for t in range(weeks)])
+    rates, standing = share * recorded / kept[:2], -np.log1p(-kept) @ meetings.exposure
+    numbers = np.array([[((meetings.week == t) & (meetings.kind == k)).sum() for k in range(2)] for t in range(weeks)])
     lead = stats.lognorm(draws["lead_spread"][s], scale=draws["lead_median"][s])
     total = 0.0
     for held in product((0, 1), repeat=weeks - record.start):
@@ -173,7 +173,7 @@ def test_an_announcement_in_the_window_weights_the_draws_by_its_importance_ratio
     announced[0, 5], announced[1, 8] = 0.6, 0.2
     base = make_spec(7, found=(1, 3), arrivals=old, announced=announced[:, :7])
     silent, told = (
-        make_spec(9, found=(1, 3), arrivals=more, announced=announced) for more in (old, [*old, (6, 2, 12.0), (7, 0, 1.0), (7, 0, 5.0)])
+        make_spec(9, found=(1, 3), arrivals=more, announced=announced) for more in (old, [*old, (6, 1, 12.0), (7, 0, 1.0), (7, 0, 5.0)])
     )
     number = 30
     draws = make_draws(number, 1, 7)

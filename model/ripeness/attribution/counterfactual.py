@@ -29,7 +29,7 @@ from ripeness.calendar import week_of
 from ripeness.errors import UsageError
 from ripeness.model.build import without_weeks
 from ripeness.model.inside import inside_view
-from ripeness.model.meetings import Announcement, announced_weeks, roots_of
+from ripeness.model.meetings import TIED, Announcement, announced_weeks, roots_of
 from ripeness.model.spec import ModelSpec
 from ripeness.model.terms.announcements import searched_weeks, share_on_record
 from ripeness.model.terms.factor_paths import persistence
@@ -153,7 +153,11 @@ def _lay_out(spec: ModelSpec, announcements: Sequence[Announcement], weeks: NDAr
         counting.append(next((one for one, own in enumerate(alone) if exposure.any() and np.array_equal(own[:, j], exposure)), None))
     roots = roots_of(announcements)
     week_of_day = {sunday: j for j, sunday in enumerate(sundays)}
-    made = {one: week_of_day.get(week_of(announcement.announced_on)) for one, announcement in enumerate(announcements) if roots[one] == one}
+    made = {
+        one: week_of_day.get(week_of(announcement.announced_on))
+        for one, announcement in enumerate(announcements)
+        if roots[one] == one and announcement.kept in TIED
+    }
     return _Calendar(roots, {one: j for one, j in made.items() if j is not None}, counting)
 
 

@@ -34,7 +34,7 @@ from ripeness.data.indicators import Contract
 from ripeness.data.vintages import PERIOD_DAYS, Vintage
 from ripeness.forecast.ahead import Ahead
 from ripeness.forecast.horizons import survival_ahead
-from ripeness.model.meetings import CLASSES, Announcement, announced_weeks
+from ripeness.model.meetings import CLASSES, TIED, Announcement, announced_weeks
 from ripeness.model.spec import ModelSpec
 from ripeness.model.terms.announcements import arrival_rates
 from ripeness.model.terms.count_rows import negative_binomial_log_density
@@ -94,8 +94,8 @@ class Announced:
         Its class.
     lead_days : int
         From its announcement to its day.
-    chance : float
-        That one of its class is announced, and recorded, in the seven days from now.
+    chance : float or None
+        That one of its class is announced, and recorded, in the seven days from now; None of a class that follows no hazard.
     probability : float
         The headline, were it announced today.
     points : float
@@ -104,7 +104,7 @@ class Announced:
 
     kept: str
     lead_days: int
-    chance: float
+    chance: float | None
     probability: float
     points: float
 
@@ -172,11 +172,13 @@ def watch_announcements(origin: Origin, futures: Sequence[Awaited]) -> list[Anno
             exposure = announced_weeks(announcements, ahead.weeks, spec.priors.files.named_week_share, today)
             until = silences(replace(ahead, announced=-np.log1p(-own["kept"]) @ exposure), h)[1]
             base = (ahead.state * np.exp(ahead.outside[:, ahead.dormancy - 1])).sum(axis=1)
-            rate = base[:, None] * np.exp(ahead.inside[:, :, 0]) * arrival_rates(own)[:, k, None]
+            # how much more a future announces such meetings; one that follows no hazard tells nothing
+            rate = base[:, None] * np.exp(ahead.inside[:, :, 0]) * arrival_rates(own)[:, k, None] if name in TIED else np.ones_like(until)
             chances.append(float(-np.expm1(-rate).mean()))
             probabilities.append(float(1.0 - (rate * until).sum() / rate.sum()))
         then = float(np.mean(probabilities))
-        found.append(Announced(name, lead, float(np.mean(chances)), then, POINTS * (then - before)))
+        chance = float(np.mean(chances)) if name in TIED else None
+        found.append(Announced(name, lead, chance, then, POINTS * (then - before)))
     return sorted(found, key=lambda one: -abs(one.points))
 
 

@@ -5,7 +5,8 @@ which it was named, the rest on the seven days after. Of several that stand in a
 meeting. A meeting that is put off before its first day is gone; one that is put off on its days keeps the seven days after, since most such meetings move
 by days. A postponement takes back what was announced before it, not the new days that are told on the same day.
 
-An *arrival* is a meeting announced anew: not one that restates, confirms or moves a meeting that stands, of leaders or not.
+An *arrival* is a meeting of the first two classes that is announced anew: not one that restates, confirms or moves such a meeting that stands. Proposals of
+leaders' meetings and offers of third parties are made for many reasons; they add their odds, and how often they come says nothing.
 
 A round uses an announcement up if it falls in the named days or the seven after, or is held a day early; never one held before the
 announcement was made. Whoever, on the day of a round, proposes a meeting from the next day on does not speak of that round.
@@ -32,6 +33,7 @@ CLASSES: dict[str, str] = {
     "third_party": "meeting_third_party",
     "leaders": "meeting_leaders",
 }
+TIED = ("agreed", "one_side")  # the first classes: their meetings bring rounds, so that how often they are announced follows the hazard
 LEADERS = "leaders"
 POSTPONED, CANCELLED = "meeting_postponed", "meeting_cancelled"
 DAYS_AFTER = 7
@@ -76,7 +78,7 @@ class Meetings(NamedTuple):
     week : ndarray of int (arrival,)
         Week in which each meeting was announced anew.
     kind : ndarray of int (arrival,)
-        Its class.
+        Its class, a place in `TIED`.
     lead : ndarray (arrival,)
         Days from its announcement to the first day for which it was named, at least 1.
     """
@@ -137,9 +139,14 @@ def _uses_up(day: date, first: date, last: date, announced_on: date) -> bool:
 
 
 def _renews(new: Announcement, old: Announcement) -> bool:
-    """Whether a meeting is one that was announced already: of leaders or not as that one, for days that touch its own, before it was held or long taken back."""
+    """Whether a meeting is one that was announced already: tied to the hazard or not as that one, for days that touch its own, before it was held or long taken back."""
     after = timedelta(days=DAYS_AFTER)
-    if (new.kept == LEADERS) != (old.kept == LEADERS) or new.first > old.last + after or new.last < old.first - after:
+    if (
+        (new.kept in TIED) != (old.kept in TIED)
+        or (new.kept == LEADERS) != (old.kept == LEADERS)
+        or new.first > old.last + after
+        or new.last < old.first - after
+    ):
         return False
     if old.held_on is not None and old.held_on <= new.announced_on:
         return False
@@ -210,13 +217,12 @@ def _overlap(a: date, b: date, c: date, d: date) -> int:
 def lay_out_meetings(announcements: Sequence[Announcement], weeks: Sequence[date], first: int, named_share: float) -> Meetings:
     """What announcements say of the weeks of a record; arrivals from week `first` on."""
     place = {sunday: t for t, sunday in enumerate(weeks)}
-    classes = list(CLASSES)
     new = []
     for one in announcements:
         sunday = one.announced_on + timedelta(days=6 - one.announced_on.weekday())
         lead = (one.first - one.announced_on).days
-        if not one.renews and lead >= 1 and place.get(sunday, -1) >= first:
-            new.append((place[sunday], classes.index(one.kept), lead))
+        if one.kept in TIED and not one.renews and lead >= 1 and place.get(sunday, -1) >= first:
+            new.append((place[sunday], TIED.index(one.kept), lead))
     week, kind, lead_days = np.array(new, dtype=np.int64).reshape(-1, 3).T
     exposure = announced_weeks(announcements, weeks, named_share)
     return Meetings(exposure, np.ascontiguousarray(week), np.ascontiguousarray(kind), lead_days.astype(float))

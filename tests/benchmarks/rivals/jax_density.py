@@ -242,7 +242,7 @@ def rounds(p: Problem, b: Blocks, inside: Any, stretches: list[tuple[int, int, i
     log_curve = jnp.concatenate([log_curve, log_curve[-1:]])
     announced = jax.nn.softplus(b["kept"]) @ p.announced
     recorded, log_lift = announced_on_record(b), inside + p.log_share
-    arriving = recorded / jax.nn.sigmoid(b["kept"])
+    arriving = recorded / jax.nn.sigmoid(b["kept"][: recorded.shape[0]])
     unannounced, log_rate = 1.0 - jnp.sum(recorded) * p.searched, jnp.log(jnp.sum(arriving))
     sensitivity = jnp.concatenate([jax.nn.sigmoid(b["sensitivity"]), np.array([0.0, 1.0])])[p.place]
     total, dormancy = arrivals(p, b, arriving / jnp.sum(arriving)), jnp.ones(1)

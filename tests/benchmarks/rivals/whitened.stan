@@ -274,18 +274,19 @@ model {
     row_vector[n_risk] log_lift = inside + log_share';
     row_vector[n_risk] lift = exp(log_lift);
     // of each class the share of rounds that are announced on record, and meetings announced anew for each round
-    vector[n_kept] recorded = inv_logit(x[at_share_announced[1]]) * inv_logit(x[at_recorded[1] : at_recorded[2]]);
-    vector[n_kept] arriving;
+    int n_tied = at_recorded[2] - at_recorded[1] + 1;
+    vector[n_tied] recorded = inv_logit(x[at_share_announced[1]]) * inv_logit(x[at_recorded[1] : at_recorded[2]]);
+    vector[n_tied] arriving;
     {
-      vector[n_kept - 1] split = inv_logit(x[at_class_split[1] : at_class_split[2]]);
+      vector[n_tied - 1] split = inv_logit(x[at_class_split[1] : at_class_split[2]]);
       real rest = 1;
-      for (k in 1 : n_kept - 1) {
+      for (k in 1 : n_tied - 1) {
         recorded[k] *= rest * split[k];
         rest *= 1 - split[k];
       }
-      recorded[n_kept] *= rest;
+      recorded[n_tied] *= rest;
     }
-    arriving = recorded ./ inv_logit(x[at_kept[1] : at_kept[2]]);
+    arriving = recorded ./ inv_logit(x[at_kept[1] : at_kept[1] + n_tied - 1]);
     real on_record = sum(recorded);
     real rate = sum(arriving);
     real log_rate = log(rate);

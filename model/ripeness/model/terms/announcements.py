@@ -1,7 +1,7 @@
 r"""Announced meetings as a process: they arrive at a rate tied to the total hazard, and raise the hazard around their days.
 
-With T_t the total hazard of a round in week t, a share s of rounds is announced at least a day ahead, by meetings of class k in shares π_k, of which a share
-p_k is kept and a share c_k of the announcements is on record. Then, in a week that was searched,
+With T_t the total hazard of a round in week t, a share s of rounds is announced at least a day ahead, by meetings agreed by both sides or proposed by one (the tied
+classes k), in shares π_k, of which a share p_k is kept and a share c_k of the announcements is on record. Then, in a week that was searched,
 
     meetings of class k announced anew and on record     Poisson(T_t · s π_k c_k / p_k)
     rounds without an announcement on record             hazard T_t · (1 − s Σ π_k c_k)
@@ -26,7 +26,7 @@ from ripeness import names
 from ripeness.data.panel import UNSEARCHED
 from ripeness.kernels.compilation import inner
 from ripeness.kernels.reductions import dot
-from ripeness.model.meetings import CLASSES, DAYS_AFTER
+from ripeness.model.meetings import CLASSES, DAYS_AFTER, TIED
 from ripeness.model.term import Kernel, Likelihood, Observed, Parameter, Scales, Scope, Term, elicited
 
 if TYPE_CHECKING:
@@ -45,8 +45,13 @@ def class_ids(spec: ModelSpec) -> Sequence[str]:
 
 
 def split_ids(spec: ModelSpec) -> Sequence[str]:
-    """Classes that leave a rest: all but the last."""
-    return list(CLASSES)[:-1]
+    """Tied classes that leave a rest: all but the last."""
+    return list(TIED[:-1])
+
+
+def tied_ids(spec: ModelSpec) -> Sequence[str]:
+    """Classes whose announcements follow the hazard."""
+    return list(TIED)
 
 
 def single(key: str) -> Any:
@@ -87,7 +92,7 @@ def lay_arrivals(
 
     Saved: the share of each class in announced rounds, and its arrivals.
     """
-    classes = kept.shape[0]
+    classes = recorded.shape[0]
     share, rate, weight = np.empty(classes), np.empty(classes), np.empty(classes)
     rest, on_record, total = 1.0, 0.0, 0.0
     for k in range(classes):
@@ -112,12 +117,12 @@ def adjoint_arrivals(
     unannounced_bar: Array, arrivals_bar: Array, weight_bar: Array,
 ) -> tuple[Array, Array, Array, Array]:  # fmt: skip
     """Cotangents of what is kept, recorded and announced, and of the split of classes."""
-    classes, s = kept.shape[0], share_announced[0]
+    classes, s = recorded.shape[0], share_announced[0]
     left, total_bar, total, mean_bar = dot(unannounced_bar, searched), dot(arrivals_bar, searched), 0.0, 0.0
     for k in range(classes):
         total += rate[k]
         mean_bar += weight[k] * weight_bar[k]
-    kept_bar, recorded_bar, share_bar = np.empty(classes), np.empty(classes), np.empty(classes)
+    kept_bar, recorded_bar, share_bar = np.zeros(kept.shape[0]), np.empty(classes), np.empty(classes)
     announced_bar, split_bar = np.zeros(1), np.empty(classes - 1)
     for k in range(classes):
         by_rate = (total_bar + (weight_bar[k] - mean_bar) / total) * rate[k]
@@ -180,7 +185,7 @@ class Announcements(Term):
     parameters = (
         Parameter("kept", (names.KEPT,), "logit", elicited("kept", class_ids), "probability that an announced meeting is held", "kept", driver=True),
         Parameter(
-            "recorded", (names.KEPT,), "logit", elicited("recorded", class_ids), "share of announcements that are on record", "recorded"
+            "recorded", (names.TIED,), "logit", elicited("recorded", tied_ids), "share of announcements that are on record", "recorded"
         ),
         Parameter(
             "share_announced", (), "logit", single("share_announced"), "share of rounds that are announced at least a day ahead",
@@ -204,7 +209,7 @@ class Announcements(Term):
     )
 
     def coords(self, spec: ModelSpec) -> dict[str, Any]:
-        return {names.KEPT: list(class_ids(spec)), names.SPLIT: list(split_ids(spec))}
+        return {names.KEPT: list(class_ids(spec)), names.TIED: list(TIED), names.SPLIT: list(split_ids(spec))}
 
     def data(self, spec: ModelSpec, reading: str, variant: str) -> dict[str, Any]:
         return {"announced_share": spec.meetings.exposure[:, spec.panel.record.start :], "searched": searched_weeks(spec)}
@@ -257,7 +262,7 @@ class Arrivals(Likelihood):
     def constants(self, spec: ModelSpec) -> dict[str, tuple[tuple[str, ...], Any]]:
         meetings = spec.meetings
         return {
-            "arrival_class": ((names.ARRIVAL,), np.array(list(CLASSES))[meetings.kind]),
+            "arrival_class": ((names.ARRIVAL,), np.array(TIED)[meetings.kind]),
             "arrival_week": ((names.ARRIVAL,), meetings.week),
         }
 
@@ -326,7 +331,7 @@ def class_shares(draws: Mapping[str, Array]) -> Array:
 
 def arrival_rates(draws: Mapping[str, Array]) -> Array:
     """Meetings of each class announced anew and on record, in units of the total hazard: (draw, class)."""
-    return np.asarray(draws["share_announced"][:, None] * class_shares(draws) * draws["recorded"] / draws["kept"])
+    return np.asarray(draws["share_announced"][:, None] * class_shares(draws) * draws["recorded"] / draws["kept"][:, : len(TIED)])
 
 
 def share_on_record(draws: Mapping[str, Array]) -> Array:
