@@ -27,7 +27,7 @@ from ripeness.attribution.scenarios import (
 )
 from ripeness.attribution.what_if import build_panel, read_panel
 from ripeness.errors import UsageError
-from ripeness.model.meetings import CLASSES
+from ripeness.model.meetings import TIED
 from ripeness.reweighting.reweighted import update_fit
 from ripeness.reweighting.stored import read_base
 from ripeness.workflow.request import Request, open_workspace
@@ -243,10 +243,10 @@ def test_what_would_have_been_differs_from_the_record_by_the_path_alone(workspac
     for one in by_id.values():
         for made in one["announcements"]:
             assert start < date.fromisoformat(made["announced_on"]) <= start + timedelta(weeks=26)
-            assert made["class"] in CLASSES and 0.0 <= made["probability"] <= 1.0
+            assert made["class"] in TIED and 0.0 <= made["probability"] <= 1.0
     announced = [[(made["announced_on"], made["class"]) for made in one["announcements"]] for one in by_id.values()]
     assert announced[0] == announced[1]
-    assert (("2025-05-11", "leaders") in announced[0]) == bool(record[-1])
+    assert (("2025-05-11", "one_side") in announced[0]) == bool(record[-1])
     again = run_would_have(Request(workspace, read_origin(workspace)), ["mediation", "status-quo"], start)
     assert again == found
 
