@@ -16,12 +16,13 @@ from scipy.special import expit
 from ripeness import names
 from ripeness.attribution.futures import Origin, Start
 from ripeness.calendar import week_grid
+from ripeness.data.events import CLASSES, TIED
 from ripeness.data.indicators import read_contracts
 from ripeness.data.panel import build_panel
 from ripeness.data.vintages import read_store
 from ripeness.elicitation.elicited import Priors
 from ripeness.elicitation.reference import ReferenceCurve
-from ripeness.model.meetings import CLASSES, TIED, Announcement, find_announcements, lay_out_meetings
+from ripeness.model.meetings import Announcement, find_announcements, lay_out_meetings
 from ripeness.model.spec import ModelSpec
 from ripeness.model.terms.conditions import build_inside
 from ripeness.reweighting.stored import Base

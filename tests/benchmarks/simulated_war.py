@@ -21,10 +21,11 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))
 import made_up_war
 
 from ripeness import names
+from ripeness.data.events import CLASSES
 from ripeness.data.indicators import read_contracts
 from ripeness.data.panel import Counted, Measured, Panel, Record
 from ripeness.elicitation.elicit import Priors
-from ripeness.model.meetings import CLASSES, Meetings
+from ripeness.model.meetings import Meetings
 from ripeness.model.spec import ModelSpec
 from ripeness.model.terms.conditions import build_inside, inside_score, normaliser, openness, reading_data, regressors, weight_matrix
 from ripeness.model.terms.outside import hat_matrix, outside_knots

@@ -18,10 +18,11 @@ from scipy import stats
 
 from ripeness import names
 from ripeness.calendar import week_grid
+from ripeness.data.events import CLASSES
 from ripeness.data.panel import UNSEARCHED, Panel, Record
 from ripeness.elicitation.reference import ReferenceCurve
 from ripeness.forecast.ahead import Ahead, build_ahead, unannounced_ahead
-from ripeness.model.meetings import CLASSES, Announcement, Meetings
+from ripeness.model.meetings import Announcement, Meetings
 from ripeness.model.spec import ModelSpec
 from ripeness.model.terms.announcements import lead_weeks, share_on_record
 from ripeness.model.terms.conditions import build_inside

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from ripeness.calendar import week_grid
+from ripeness.data.events import CLASSES
 from ripeness.data.panel import UNSEARCHED, Panel, Record
 from ripeness.elicitation.reference import ReferenceCurve
 from ripeness.forecast.simulate import simulate_events
-from ripeness.model.meetings import CLASSES, Announcement, Meetings, announced_weeks
+from ripeness.model.meetings import Announcement, Meetings, announced_weeks
 from ripeness.model.spec import ModelSpec
 from ripeness.model.terms.announcements import arrival_rates, share_on_record
 

@@ -23,6 +23,7 @@ from ripeness.model.terms.announcements import (
     lead_weeks,
     share_on_record,
 )
+from ripeness.model.terms.record import Record, filter_forward, on_record, record_terms
 
 Array = NDArray[np.float64]
 (STANDING, ARRIVING), (LEADS,) = Announcements.kernels, Arrivals.kernels
@@ -117,3 +118,20 @@ def test_lags_of_kept_meetings_are_those_of_simulated_ones() -> None:
         share = np.bincount(lags.astype(int), minlength=LONGEST_LEAD + 1) / number
         assert (np.abs(share - found[s]) < 4.5 * np.sqrt(found[s] / number) + 1e-9).all()
     assert found[2, -1] > 0.15, "some are held later than that"
+
+
+def test_rounds_alone_are_scored_given_what_was_announced(spec: ModelSpec) -> None:
+    """Where hardly a round is announced, weeks without an arrival say of rounds what they say in all; else the arrivals' share is left out."""
+    rng, record = np.random.default_rng(9), Record()
+    draws = make_draws(spec, rng, 7) | {"inside": rng.normal(0.0, 0.5, (7, len(spec.panel.weeks)))}
+    draws["sensitivity"] = rng.uniform(0.7, 0.95, (7, len(spec.panel.record.sensitivities)))
+    quiet = spec.meetings.arrived(spec.panel.record.start, len(spec.panel.weeks)) == 0
+    for share, same in ((1e-13, True), (0.8, False)):
+        draws["share_announced"] = np.full(7, share)
+        draws["hazard"] = filter_forward(
+            *record_terms(spec, draws, spec.panel.record.start, len(spec.panel.weeks), draws["inside"][:, spec.panel.record.start - 1 : -1], 1),
+            *on_record(spec, spec.panel.record.start, len(spec.panel.weeks)), np.ones((7, 1)), True,
+        )[2]  # fmt: skip
+        whole, rounds = record.log_likelihood(spec, draws), record.of_rounds(spec, draws)
+        assert np.allclose(whole[:, quiet], rounds[:, quiet], rtol=1e-6, atol=1e-9) == same
+        assert (whole[:, quiet] <= rounds[:, quiet] + 1e-9).all(), "no arrival is no news of rounds only where none could be"

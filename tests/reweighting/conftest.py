@@ -12,9 +12,10 @@ import pytest
 from numpy.typing import NDArray
 
 from ripeness.calendar import week_grid
+from ripeness.data.events import CLASSES, TIED
 from ripeness.data.panel import Counted, Measured, Panel, Record
 from ripeness.elicitation.reference import ReferenceCurve
-from ripeness.model.meetings import CLASSES, TIED, Meetings
+from ripeness.model.meetings import Meetings
 from ripeness.model.spec import ModelSpec
 from ripeness.model.terms.conditions import build_inside
 from ripeness.reweighting.sites import Rows

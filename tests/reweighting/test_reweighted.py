@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from scipy.stats import poisson
 
 from ripeness import names
+from ripeness.data.events import CLASSES, TIED
 from ripeness.data.vintages import Vintage
 from ripeness.elicitation.elicit import elicit_priors
 from ripeness.elicitation.elicited import Priors
-from ripeness.model.meetings import CLASSES, TIED
 from ripeness.model.spec import ModelSpec, build_spec
 from ripeness.model.terms.announcements import Arrivals, arrival_rates, share_on_record
 from ripeness.model.terms.outside import outside_basis

@@ -26,8 +26,8 @@ from ripeness.attribution.scenarios import (
     update_given,
 )
 from ripeness.attribution.what_if import build_panel, read_panel
+from ripeness.data.events import TIED
 from ripeness.errors import UsageError
-from ripeness.model.meetings import TIED
 from ripeness.reweighting.reweighted import update_fit
 from ripeness.reweighting.stored import read_base
 from ripeness.workflow.request import Request, open_workspace

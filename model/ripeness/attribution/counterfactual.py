@@ -1,11 +1,11 @@
-r"""*Would have*: a scenario set in the past, with the shocks and the luck of each week kept.
+r"""*Would have*: a scenario set in the past, with the exogenous noise of each week kept: its shocks and its events.
 
 The third verb. Of each posterior draw the shocks of every past week are taken as they were, and the path is changed: held where the scenario holds it, then
 
 .. math:: z'_t = \varphi z'_{t-1} + (z_t - \varphi z_{t-1})
 
-so that what differs is the intervention and what it leaves behind, not the luck of the weeks (Pearl 2009, "Causality", chapter 7: abduction, action,
-prediction). Of events the luck is kept as well. A week with hazard λ has a round if an exponential number E is below λ: E is drawn given what happened. A meeting
+so that what differs is the intervention and what it leaves behind, not the noise of the weeks (Pearl 2009, "Causality", chapter 7: abduction, action,
+prediction). Of events the noise is kept as well. A week with hazard λ has a round if an exponential number E is below λ: E is drawn given what happened. A meeting
 that was announced at the total hazard T would have been announced at T' if a uniform number is below T'/T, and with it goes what it added to the hazard; where T'
 is higher, meetings that were not announced would have been, and those kept are rounds. So "as it was" reproduces the record, and a round is lost where
 its announcement is, or where the hazard falls below its E.
@@ -26,12 +26,13 @@ from ripeness import names
 from ripeness.attribution.scenario_file import Scenario
 from ripeness.attribution.scenarios import Contrast, change_path, contrast_of, targets_of
 from ripeness.calendar import week_of
+from ripeness.data.events import TIED
 from ripeness.errors import UsageError
 from ripeness.model.build import without_weeks
 from ripeness.model.inside import inside_view
-from ripeness.model.meetings import TIED, Announcement, announced_weeks, roots_of
+from ripeness.model.meetings import Announcement, announced_weeks, roots_of
 from ripeness.model.spec import ModelSpec
-from ripeness.model.terms.announcements import searched_weeks, share_on_record
+from ripeness.model.terms.announcements import searched_weeks, share_on_record, standing_hazards
 from ripeness.model.terms.factor_paths import persistence
 from ripeness.model.terms.outside import outside_basis
 from ripeness.model.terms.pulses import fading_pulses
@@ -40,7 +41,7 @@ from ripeness.model.terms.record import record_terms
 Array = NDArray[np.float64]
 Draws = Mapping[str, Array]
 DRAWS: Final = 1000
-REPLICATES: Final = 4  # of the luck of each draw's weeks
+REPLICATES: Final = 4  # of the noise of each draw's events
 
 
 def past_draws(posterior: xr.Dataset) -> dict[str, Array]:
@@ -169,7 +170,7 @@ def _events(
     first, stop = int(weeks[0]), int(weeks[-1]) + 1
     inside, other = (_inside_before(spec, draws, path, weeks) for path in (draws["path"], changed))
     terms = record_terms(spec, draws, first, stop, inside, first - last_round)
-    on_record, hazards = share_on_record(draws)[:, None] * searched_weeks(spec, first, stop), -np.log1p(-draws["kept"])
+    on_record, hazards = share_on_record(draws)[:, None] * searched_weeks(spec, first, stop), standing_hazards(draws)
     longest = len(weeks) + first - last_round
     outside = np.exp(draws["outside_knots"] @ outside_basis(spec, longest).T)
     dormancy, since = first - last_round, np.full((number, REPLICATES), first - last_round)
@@ -191,8 +192,8 @@ def _events(
         would = unannounced * moved + would_add + on_record[:, j, None] * np.maximum(moved - total, 0.0)
         uniform = rng.random(since.shape)
         # an exponential number given that it was below the hazard, or above it
-        luck = -np.log1p(uniform * np.expm1(-hazard)) if record.found[t] else hazard - np.log1p(-uniform)
-        held[:, :, j] = luck < would
+        noise = -np.log1p(uniform * np.expm1(-hazard)) if record.found[t] else hazard - np.log1p(-uniform)
+        held[:, :, j] = noise < would
         since = np.where(held[:, :, j], 1, since + 1)
         dormancy = 1 if record.found[t] else dormancy + 1
     return held, {one: float(stands[one].mean()) for one in calendar.arrivals}

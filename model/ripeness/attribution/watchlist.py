@@ -30,13 +30,14 @@ from scipy.stats import t as student
 from ripeness.attribution.futures import Futures, Origin, simulate
 from ripeness.attribution.scenarios import levels_of
 from ripeness.calendar import week_of, weeks_between
+from ripeness.data.events import CLASSES, TIED
 from ripeness.data.indicators import Contract
 from ripeness.data.vintages import PERIOD_DAYS, Vintage
 from ripeness.forecast.ahead import Ahead
 from ripeness.forecast.horizons import survival_ahead
-from ripeness.model.meetings import CLASSES, TIED, Announcement, announced_weeks
+from ripeness.model.meetings import Announcement, announced_weeks
 from ripeness.model.spec import ModelSpec
-from ripeness.model.terms.announcements import arrival_rates
+from ripeness.model.terms.announcements import arrival_rates, standing_hazards
 from ripeness.model.terms.count_rows import negative_binomial_log_density
 from ripeness.model.terms.student_t_rows import student_t_log_density
 from ripeness.reweighting.window import Key, read_parameters, row_terms, rows_by_factor
@@ -170,7 +171,7 @@ def watch_announcements(origin: Origin, futures: Sequence[Awaited]) -> list[Anno
         for one, own in zip(futures, draws, strict=True):
             ahead = one.futures.ahead
             exposure = announced_weeks(announcements, ahead.weeks, spec.priors.files.named_week_share, today)
-            until = silences(replace(ahead, announced=-np.log1p(-own["kept"]) @ exposure), h)[1]
+            until = silences(replace(ahead, announced=standing_hazards(own) @ exposure), h)[1]
             base = (ahead.state * np.exp(ahead.outside[:, ahead.dormancy - 1])).sum(axis=1)
             # how much more a future announces such meetings; one that follows no hazard tells nothing
             rate = base[:, None] * np.exp(ahead.inside[:, :, 0]) * arrival_rates(own)[:, k, None] if name in TIED else np.ones_like(until)

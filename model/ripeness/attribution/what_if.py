@@ -31,6 +31,7 @@ from ripeness.forecast.simulate import keep_shocks
 from ripeness.model.meetings import announced_weeks
 from ripeness.model.spec import ModelSpec
 from ripeness.model.terms import conditions as inner
+from ripeness.model.terms.announcements import standing_hazards
 from ripeness.model.terms.factor_paths import persistence
 from ripeness.model.terms.outside import outside_basis
 from ripeness.model.terms.pulses import fading_pulses
@@ -213,7 +214,7 @@ def _read_fit(payload: Payload, fit: Payload, moves: Sequence[Move], shifts: Arr
         within += weight * np.exp(-rate @ horizon_share.T)
         by_week += weight * np.exp(-np.cumsum(rate * whole, axis=2))
     if payload["exposure"]:
-        announced = -np.log1p(-numbers["kept"]) @ np.array(payload["exposure"])
+        announced = standing_hazards(numbers) @ np.array(payload["exposure"])
         within *= np.exp(-announced @ np.array(payload["announced_share"]).T)[:, None]
         by_week *= np.exp(-np.cumsum(announced, axis=1))[:, None]
     opened = np.exp(inner.log_sigmoid(odds[..., : payload["horizons"][0]], np)).mean(axis=(0, 1, 3))

@@ -131,7 +131,11 @@ def show_would_have(request: Request, wanted: list[str], start: date, json: bool
                     f"{one['title']}: the meeting announced on {made['announced_on']} for {made['first']} would have been announced with {100 * made['probability']:.0f} %."
                 )
             )
-    console.print(Text("Each past week's shocks and luck are kept as they were; only the path is changed. Changes in percentage points."))
+    console.print(
+        Text(
+            "Each past week's shocks, and the noise of its events, are kept as they were; only the path is changed. Changes in percentage points."
+        )
+    )
 
 
 def _show_inverse(inverse: dict[str, Any]) -> None:

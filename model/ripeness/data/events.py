@@ -48,7 +48,18 @@ COVERAGE_KEY: Final = list(COVERAGE.key)
 ROUND: Final = "round"
 GOVERNMENT_ENDS: Final = "government_ends"
 MEETING: Final = "meeting_"  # what the kinds of announced meetings begin with
-AHEAD: Final = ("meeting_agreed", "meeting_one_side", "meeting_third_party", "meeting_leaders")  # those that announce one
+# classes of announced meetings, strongest first, and the kind of event that makes each
+CLASSES: Final[dict[str, str]] = {
+    "agreed": "meeting_agreed",
+    "one_side": "meeting_one_side",
+    "third_party": "meeting_third_party",
+    "leaders": "meeting_leaders",
+}
+TIED: Final = (
+    "agreed",
+    "one_side",
+)  # the first classes: their meetings bring rounds, so that how often they are announced follows the hazard
+AHEAD: Final = tuple(CLASSES.values())
 KINDS: Final[dict[str, str]] = {
     ROUND: "a round of talks (round = yes where it meets the definition)",
     "technical_round": "delegations meet on a technical matter",

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
+from ripeness.data.events import CLASSES, TIED
 from ripeness.data.indicators import Contract
 from ripeness.elicitation import cited, readings, reference
 from ripeness.elicitation import words as strength
@@ -24,8 +25,6 @@ from ripeness.workspace.toml import Key, TomlFile, read_toml
 FACTORS, LOADINGS, HAZARD = "factors.toml", "loadings.toml", "hazard.toml"
 TOML_FILES = (cited.FILE, FACTORS, HAZARD, LOADINGS, readings.FILE, strength.FILE)
 FILES = tuple(sorted((*TOML_FILES, reference.FILE)))
-KEPT = ("agreed", "one_side", "third_party", "leaders")  # classes of announced meetings
-TIED = KEPT[:2]  # those whose announcements follow the hazard
 LEAD = ("median", "spread")  # of the time from an announcement to its day
 
 ANNOUNCED = ("kept", "recorded", "share_announced", "class_split", "lead")  # tables of hazard.toml on announced meetings
@@ -212,7 +211,7 @@ def _read_hazard(reader: TableReader, workspace: Workspace) -> tuple[Announced |
     given = [name for name in tables_of(toml, "rhythm") if name in knots] or [knots[0], knots[-1]]
     reader.table(HAZARD, ("rhythm",), given)
     reader.table(HAZARD, ("share_open",), workspace.condition_ids)
-    for name, ids in (("kept", KEPT), ("recorded", TIED), ("class_split", TIED[:-1]), ("lead", LEAD)):
+    for name, ids in (("kept", CLASSES), ("recorded", TIED), ("class_split", TIED[:-1]), ("lead", LEAD)):
         reader.table(HAZARD, (name,), ids)
     for name in ("war_level", "best_to_worst", "share_announced"):
         if isinstance(toml.data.get(name), dict):

@@ -274,7 +274,7 @@ def _forecast_fit(
     patterns = pattern_probabilities(ahead)
     arrays[f"{name}.{PATTERNS}"] = patterns.reshape(*sampled.shape, *patterns.shape[1:]).astype(np.float32)
     if sampled.state is None:  # draws of a fit, whose inside view stands in them from the first week on
-        arrays[f"{name}.{RECORD}"] = _by_block(Record().log_likelihood(spec, draws)).reshape(*sampled.shape, -1).astype(np.float32)
+        arrays[f"{name}.{RECORD}"] = _by_block(Record().of_rounds(spec, draws)).reshape(*sampled.shape, -1).astype(np.float32)
     if sampled.khat is not None:
         arrays[f"{name}.{KHAT}"] = np.array(sampled.khat)
     survival = 1.0 - found.by_week.mean(axis=0)

@@ -20,7 +20,7 @@ from ripeness.forecast.simulate import simulate_factors
 from ripeness.model.inside import inside_view
 from ripeness.model.meetings import Announcement, announced_weeks
 from ripeness.model.spec import ModelSpec, Variant
-from ripeness.model.terms.announcements import lead_weeks, share_on_record
+from ripeness.model.terms.announcements import lead_weeks, share_on_record, standing_hazards
 from ripeness.model.terms.factor_paths import Hold
 from ripeness.model.terms.outside import outside_basis
 from ripeness.model.terms.pulses import fading_pulses
@@ -106,7 +106,6 @@ def build_ahead(
     draws = len(posterior["outside_knots"])
     in_record = len(panel.weeks) - record.start
     outside = posterior["outside_knots"] @ outside_basis(spec, in_record + len(weeks) + 1).T
-    hazard_of_class = -np.log1p(-posterior["kept"])
     if state is None:
         state = dormancy_in_week(spec, posterior, len(panel.weeks))
     kept_states = np.flatnonzero(state.max(axis=0) > NEGLIGIBLE)
@@ -117,7 +116,9 @@ def build_ahead(
     else:
         inside = _inside_ahead(spec, variant, posterior, weeks, paths, np.random.default_rng(seed), hold)
     unannounced = unannounced_ahead(posterior, named_share, len(weeks))
-    return Ahead(weeks, horizon_share, kept_states + 1, state[:, kept_states], outside, inside, hazard_of_class @ exposure, unannounced)
+    return Ahead(
+        weeks, horizon_share, kept_states + 1, state[:, kept_states], outside, inside, standing_hazards(posterior) @ exposure, unannounced
+    )
 
 
 def unannounced_ahead(posterior: Mapping[str, Array], named_share: float, weeks: int) -> Array:

@@ -17,11 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ripeness import names
+from ripeness.data.events import CLASSES
 from ripeness.data.panel import Panel
 from ripeness.inference.predictive import replicates
-from ripeness.model.meetings import CLASSES, Announcement, Meetings, announced_weeks
+from ripeness.model.meetings import Announcement, Meetings, announced_weeks
 from ripeness.model.spec import ModelSpec
-from ripeness.model.terms.announcements import arrival_rates, draw_leads, searched_weeks
+from ripeness.model.terms.announcements import arrival_rates, draw_leads, searched_weeks, standing_hazards
 from ripeness.model.terms.factor_paths import Hold, heavy_tailed, innovation_sd, iterate_ar1, persistence, unit_innovations
 from ripeness.model.terms.record import record_terms, rounds_in_week
 
@@ -209,7 +210,7 @@ def simulate_events(
     panel, weeks, named_share = spec.panel, len(spec.panel.weeks), spec.priors.files.named_week_share
     terms = record_terms(spec, truth, first, weeks, truth["inside"][:, first - 1 : weeks - 1], dormancy)
     searched = searched_weeks(spec, first, weeks)  # where nobody looks nothing is found, even where a round is on record
-    rates, hazards = arrival_rates(truth)[0], -np.log1p(-truth["kept"][0])
+    rates, hazards = arrival_rates(truth)[0], standing_hazards(truth)[0]
     made, new, classes = list(announcements), [], list(CLASSES)
     found, exposure, since = panel.record.found.copy(), np.array(spec.meetings.exposure), np.array(dormancy)
     for t in range(first, weeks):

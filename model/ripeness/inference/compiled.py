@@ -260,7 +260,7 @@ def keep_vector(size: int, _: int, at: Any, kept_at: Any, table_at: Any) -> int:
     """What nutpie keeps of a draw: x, rotated back; what follows from it is computed afterwards."""
     table = runtime.carray(table_at, (SIZE_OF_HEAD, 3))
     basis = Rotation(runtime.index_vector(table[ROTATED]), runtime.index_vector(table[ROTATED_FIRST]), runtime.vector(table[ROTATION]))
-    x = runtime.rotate_back(runtime.carray(at, (size,)), runtime.vector(table[1]), runtime.vector(table[2]), basis)
+    x = runtime.rotate_back(runtime.carray(at, (size,)), runtime.vector(table[MEAN]), runtime.vector(table[SD]), basis)
     runtime.write_after(runtime.carray(kept_at, (size,)), 0, x)
     return 0
 

@@ -15,7 +15,7 @@ announcement was made. Whoever, on the day of a round, proposes a meeting from t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import NamedTuple
 
@@ -23,17 +23,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ripeness.data.events import CLASSES, TIED
+
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 
-# classes of announcement, strongest first, and the kind of event that makes each
-CLASSES: dict[str, str] = {
-    "agreed": "meeting_agreed",
-    "one_side": "meeting_one_side",
-    "third_party": "meeting_third_party",
-    "leaders": "meeting_leaders",
-}
-TIED = ("agreed", "one_side")  # the first classes: their meetings bring rounds, so that how often they are announced follows the hazard
 LEADERS = "leaders"
 POSTPONED, CANCELLED = "meeting_postponed", "meeting_cancelled"
 DAYS_AFTER = 7
@@ -120,7 +114,7 @@ def find_announcements(events: pd.DataFrame) -> list[Announcement]:
         known, held_on = min(held, default=(None, None))
         lapsed_on = min([*lapses, *([known] if known else [])], default=None)
         made = Announcement(by_kind[kind], first, last, announced_on, lapsed_on, held_on)
-        found.append(Announcement(**vars(made) | {"renews": any(_renews(made, one) for one in found)}))
+        found.append(replace(made, renews=any(_renews(made, one) for one in found)))
     return found
 
 

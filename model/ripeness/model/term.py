@@ -89,6 +89,16 @@ def elicited(key: str, ids: Callable[[ModelSpec], Sequence[str]]) -> Prior:
     return scales
 
 
+def elicited_once(key: str) -> Prior:
+    """A prior elicited for one quantity, `key` in `priors/`."""
+
+    def scales(spec: ModelSpec, reading: str) -> Scales:
+        entry = spec.priors.for_reading(reading)[key]
+        return np.array(entry.mu), np.array(entry.sigma)
+
+    return scales
+
+
 @dataclass(frozen=True)
 class Kernel:
     """A compiled step from quantities to quantities, with its hand-written adjoint.

@@ -61,7 +61,7 @@ def attribution_sections(attribution: Json, summary: Json) -> dict[str, Any]:
         found["scenarios"] = scenarios_section(attribution["scenarios"], summary)
     if "watch" in attribution:
         found["watch"] = watch_section(attribution["watch"])
-        found["next"] = next_sentence(attribution["watch"])
+        found["next"] = next(iter(announcement_sentences(attribution["watch"])), next_sentence(attribution["watch"]))
     return found
 
 
@@ -435,7 +435,7 @@ def next_sentence(watch: Json) -> str:
 def announcement_sentences(watch: Json) -> list[str]:
     """What a meeting of each kind would do if it were announced, the most moving first; empty in lists of before this was stored."""
     return [
-        f"Were a meeting {'of leaders proposed' if one['class'] == 'leaders' else one['class_label']} today, "
+        f"Were a meeting {'of leaders' if one['class'] == 'leaders' else one['class_label']} announced today, "
         f"{count(one['lead_days'], 'day')} ahead, the chance would be {percent(one['probability'])} ({signed_points(one['points'])})"
         + (f"; one is announced within a week with a chance of {percent(one['chance'])}." if one["chance"] is not None else ".")
         for one in watch.get("announcements", [])

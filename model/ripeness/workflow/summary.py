@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ripeness import names
+from ripeness.data.events import CLASSES
 from ripeness.data.vintages import Vintage
 from ripeness.essay import Claims
 from ripeness.forecast.ahead import Ahead
 from ripeness.forecast.horizons import Probabilities, within_at
-from ripeness.model.meetings import CLASSES, Announcement
+from ripeness.model.meetings import Announcement
 from ripeness.model.spec import ModelSpec
 from ripeness.workflow.new_run import Answer
 

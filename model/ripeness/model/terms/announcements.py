@@ -23,11 +23,12 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from ripeness import names
+from ripeness.data.events import CLASSES, TIED
 from ripeness.data.panel import UNSEARCHED
 from ripeness.kernels.compilation import inner
 from ripeness.kernels.reductions import dot
-from ripeness.model.meetings import CLASSES, DAYS_AFTER, TIED
-from ripeness.model.term import Kernel, Likelihood, Observed, Parameter, Scales, Scope, Term, elicited
+from ripeness.model.meetings import DAYS_AFTER
+from ripeness.model.term import Kernel, Likelihood, Observed, Parameter, Scope, Term, elicited, elicited_once
 
 if TYPE_CHECKING:
     from ripeness.model.spec import ModelSpec
@@ -52,16 +53,6 @@ def split_ids(spec: ModelSpec) -> Sequence[str]:
 def tied_ids(spec: ModelSpec) -> Sequence[str]:
     """Classes whose announcements follow the hazard."""
     return list(TIED)
-
-
-def single(key: str) -> Any:
-    """A prior elicited for one quantity."""
-
-    def scales(spec: ModelSpec, reading: str) -> Scales:
-        entry = spec.priors.for_reading(reading)[key]
-        return np.array(entry.mu), np.array(entry.sigma)
-
-    return scales
 
 
 @inner
@@ -188,7 +179,7 @@ class Announcements(Term):
             "recorded", (names.TIED,), "logit", elicited("recorded", tied_ids), "share of announcements that are on record", "recorded"
         ),
         Parameter(
-            "share_announced", (), "logit", single("share_announced"), "share of rounds that are announced at least a day ahead",
+            "share_announced", (), "logit", elicited_once("share_announced"), "share of rounds that are announced at least a day ahead",
             "share_announced", driver=True,
         ),
         Parameter(
@@ -236,9 +227,15 @@ class Arrivals(Likelihood):
 
     parameters = (
         Parameter(
-            "lead_median", (), "log", single("lead.median"), "median time from an announcement to the first day it names", "lead", "days"
+            "lead_median",
+            (),
+            "log",
+            elicited_once("lead.median"),
+            "median time from an announcement to the first day it names",
+            "lead",
+            "days",
         ),
-        Parameter("lead_spread", (), "log", single("lead.spread"), "standard deviation of the log of that time", "lead"),
+        Parameter("lead_spread", (), "log", elicited_once("lead.spread"), "standard deviation of the log of that time", "lead"),
     )
     kernels = (
         Kernel(
@@ -320,6 +317,11 @@ def searched_weeks(spec: ModelSpec, first: int | None = None, stop: int | None =
     """1 where a week was searched, and so announcements are on record as far as they are recorded: (week,); all weeks at risk."""
     record = spec.panel.record
     return (record.stretch[record.start if first is None else first : stop] != UNSEARCHED).astype(float)
+
+
+def standing_hazards(draws: Mapping[str, Array]) -> Array:
+    """Hazard that a meeting of each class adds in all while it stands, −log(1 − p): (draw, class)."""
+    return np.asarray(-np.log1p(-draws["kept"]))
 
 
 def class_shares(draws: Mapping[str, Array]) -> Array:

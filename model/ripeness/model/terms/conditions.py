@@ -32,7 +32,7 @@ from ripeness import names
 from ripeness.kernels.compilation import compiled, inner
 from ripeness.kernels.exponential import exponential
 from ripeness.kernels.reductions import dot, sum_of
-from ripeness.model.term import Derived, Draws, Kernel, Parameter, Scales, Scope, Term, elicited
+from ripeness.model.term import Derived, Draws, Kernel, Parameter, Scales, Scope, Term, elicited, elicited_once
 
 if TYPE_CHECKING:
     from ripeness.model.spec import ModelSpec
@@ -386,12 +386,6 @@ def condition_ids(spec: ModelSpec) -> Sequence[str]:
     return spec.workspace.condition_ids
 
 
-def total_prior(spec: ModelSpec, reading: str) -> Scales:
-    """Of the log of best-to-worst, on the log scale: ()."""
-    entry = spec.priors.for_reading(reading)["best_to_worst"]
-    return np.array(entry.mu), np.array(entry.sigma)
-
-
 def effect_prior(spec: ModelSpec, reading: str) -> Scales:
     """Of the size of each effect in units of the total: (effect,)."""
     effects = spec.priors.effects[reading]
@@ -434,7 +428,7 @@ class Conditions(Term):
             "log_best_to_worst",
             (),
             "log",
-            total_prior,
+            elicited_once("best_to_worst"),
             "log of how many times likelier a round is in the best tenth of weeks",
             "best_to_worst",
         ),

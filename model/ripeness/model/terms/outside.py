@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from ripeness import names
 from ripeness.kernels.compilation import inner
-from ripeness.model.term import Derived, Draws, Kernel, Parameter, Scales, Scope, Term, elicited
+from ripeness.model.term import Derived, Draws, Kernel, Parameter, Scales, Scope, Term, elicited, elicited_once
 
 if TYPE_CHECKING:
     from ripeness.model.spec import ModelSpec
@@ -69,12 +69,6 @@ def outside_knots(spec: ModelSpec) -> Array:
 def outside_basis(spec: ModelSpec, longest: int) -> Array:
     """Hat matrix (dormancy, knot) of the outside curve at d = 1 … `longest`."""
     return hat_matrix(outside_knots(spec), np.arange(1, longest + 1, dtype=float))
-
-
-def level_prior(spec: ModelSpec, reading: str) -> Scales:
-    """Of the log of this war's level: ()."""
-    entry = spec.priors.for_reading(reading)["war_level"]
-    return np.array(entry.mu), np.array(entry.sigma)
 
 
 def deviation_prior(spec: ModelSpec, reading: str) -> Scales:
@@ -137,7 +131,9 @@ class OutsideCurve(Term):
             "rhythm",
             ranked=False,
         ),
-        Parameter("log_war_level", (), "identity", level_prior, "log of this war's level against the reference class", "war_level"),
+        Parameter(
+            "log_war_level", (), "identity", elicited_once("war_level"), "log of this war's level against the reference class", "war_level"
+        ),
         Parameter(
             "deviation",
             (names.CLASS,),

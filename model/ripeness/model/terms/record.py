@@ -17,7 +17,6 @@ draws, from any week on and without an adjoint: what it says of those weeks, and
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -30,9 +29,10 @@ from ripeness.data.panel import UNSEARCHED
 from ripeness.elicitation.elicited import elicit_quantiles
 from ripeness.kernels.compilation import compiled, inner
 from ripeness.kernels.exponential import exponential, exponential_and_rest
+from ripeness.kernels.reductions import sum_of_first
 from ripeness.model.term import Derived, Kernel, Likelihood, Observed, Parameter, Scales, Scope
-from ripeness.model.terms.announcements import arrival_rates, searched_weeks, share_on_record
-from ripeness.model.terms.dormancy_filter import adjoint_filter, filter_dormancy
+from ripeness.model.terms.announcements import arrival_rates, searched_weeks, share_on_record, standing_hazards
+from ripeness.model.terms.dormancy_filter import adjoint_filter, count_arrivals, filter_dormancy
 from ripeness.model.terms.outside import outside_basis
 
 if TYPE_CHECKING:
@@ -93,15 +93,18 @@ def filter_forward(
         for t in range(weeks):
             lift, extra, total, log_arrivals = exponential(multiplier[s, t]), announced[s, t], 0.0, 0.0
             if arrival_rate[s, t] > 0.0:
-                log_arrivals = -math.lgamma(arrived[t] + 1.0)
-                log_rate = np.log(arrival_rate[s, t]) + multiplier[s, t]
-                before, after_arrivals = 0.0, 0.0
-                for d in range(size):
-                    before += alpha[d]
-                    alpha[d] *= exponential(arrived[t] * (outside[s, d] + log_rate) - arrival_rate[s, t] * lift * base[d])
-                    after_arrivals += alpha[d]
-                log_arrivals += np.log(after_arrivals / before)
-                alpha[:size] /= after_arrivals
+                log_arrivals, _ = count_arrivals(
+                    alpha,
+                    following,
+                    base,
+                    outside[s],
+                    size,
+                    sum_of_first(alpha, size),
+                    multiplier[s, t],
+                    lift,
+                    arrival_rate[s, t],
+                    arrived[t],
+                )
             lift *= unannounced[s, t]
             if found[t] > 0.5:
                 for d in range(size):
@@ -291,6 +294,11 @@ class Record(Likelihood):
         terms = record_terms(spec, draws, start, stop, np.asarray(inside, dtype=float), 1)
         return np.asarray(filter_forward(*terms, *on_record(spec, start, stop), np.ones((number, 1)), True)[0])
 
+    def of_rounds(self, spec: ModelSpec, draws: Mapping[str, Array]) -> Array:
+        """Log-likelihood of the rounds of each week alone, given the record before it and what was announced in it: (draw, week at risk)."""
+        found = sensitivities(spec, draws)[:, stretch_place(spec)] * draws["hazard"]
+        return np.asarray(np.where(self.observations(spec) > 0.5, np.log(np.maximum(found, np.finfo(float).tiny)), np.log1p(-found)))
+
     def replicate(self, spec: ModelSpec, draws: Mapping[str, Array], rng: np.random.Generator) -> Array:
         """Weeks with a round, each drawn from its hazard given the record before it."""
         return (rng.random(draws["hazard"].shape) < draws["hazard"]).astype(float)
@@ -326,7 +334,7 @@ def record_terms(spec: ModelSpec, draws: Mapping[str, Array], first: int, stop: 
     """Hazards of the weeks `first` to `stop`, and what is found in them; `dormancy` is the longest in the first of them."""
     record, span = spec.panel.record, slice(first, stop)
     outside = np.ascontiguousarray(draws["outside_knots"] @ outside_basis(spec, dormancy + stop - first + 1).T)
-    announced = -np.log1p(-draws["kept"]) @ spec.meetings.exposure[:, span]
+    announced = standing_hazards(draws) @ spec.meetings.exposure[:, span]
     searched = searched_weeks(spec, first, stop)
     unannounced = 1.0 - share_on_record(draws)[:, None] * searched
     rate = arrival_rates(draws).sum(axis=1)[:, None] * searched
