@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ripeness.data.events import CLASSES, read_events
-from ripeness.model import meetings
+from ripeness.data.events import CLASSES, KINDS, MEETING, read_events
+from ripeness.model.meetings import CANCELLED as CALLED_OFF
+from ripeness.model.meetings import POSTPONED as PUT_OFF
 from ripeness.model.meetings import Announcement, announced_weeks, find_announcements, lay_out_meetings, roots_of
 
 Row = tuple[str, str, str, str, bool]
@@ -98,9 +99,7 @@ def test_the_leaders_window_of_march_2022_outlives_the_round_before_it(root: Pat
 
 
 def test_every_kind_that_announces_a_meeting_has_its_class() -> None:
-    assert [kind for kind in KINDS if kind.startswith(MEETING) and kind not in (meetings.POSTPONED, meetings.CANCELLED)] == list(
-        CLASSES.values()
-    )
+    assert [kind for kind in KINDS if kind.startswith(MEETING) and kind not in (PUT_OFF, CALLED_OFF)] == list(CLASSES.values())
 
 
 def test_a_postponement_moves_the_meeting() -> None:

@@ -117,6 +117,14 @@ def test_the_first_screen_says_whether_the_outside_view_is_beaten(
     assert words in first and 'href="#trust"' in first
 
 
+def test_the_first_screen_says_where_another_version_was_tested(reports: Path, summary: dict[str, Any], tree: xr.DataTree) -> None:
+    words, notes = "Another version of the model was tested.", reports / "studies/backtest.json"
+    about = json.loads(notes.read_text("utf-8"))
+    for version, said in ((summary["code_version"], False), ("another", True)):
+        notes.write_text(json.dumps(about | {"code_version": version}), "utf-8")
+        assert (words in rendered(reports, summary, tree).split("</header>")[0]) == said
+
+
 def test_a_horizon_worse_than_even_odds_is_named_beside_the_horizons(reports: Path, summary: dict[str, Any], tree: xr.DataTree) -> None:
     words = f"Always saying 50 % would have scored better (Brier 0.250) than the model at {WEEKS} weeks (Brier 0.260, over 4 origins that overlap)."
     assert words not in rendered(reports, summary, tree)

@@ -436,7 +436,7 @@ def announcement_sentences(watch: Json) -> list[str]:
     """What a meeting of each kind would do if it were announced, the most moving first; empty in lists of before this was stored."""
     return [
         f"Were a meeting {'of leaders' if one['class'] == 'leaders' else one['class_label']} announced today, "
-        f"{count(one['lead_days'], 'day')} ahead, the chance would be {percent(one['probability'])} ({signed_points(one['points'])})"
+        f"{count(one['lead_days'], 'day')} ahead, the chance would be {percent(one['probability'])} ({signed_points(one['points'])} points)"
         + (f"; one is announced within a week with a chance of {percent(one['chance'])}." if one["chance"] is not None else ".")
         for one in watch.get("announcements", [])
     ]
