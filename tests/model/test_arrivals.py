@@ -23,7 +23,7 @@ from ripeness.model.terms.announcements import (
     lead_weeks,
     share_on_record,
 )
-from ripeness.model.terms.record import Record, filter_forward, on_record, record_terms
+from ripeness.model.terms.record import Record
 
 Array = NDArray[np.float64]
 (STANDING, ARRIVING), (LEADS,) = Announcements.kernels, Arrivals.kernels
@@ -128,10 +128,6 @@ def test_rounds_alone_are_scored_given_what_was_announced(spec: ModelSpec) -> No
     quiet = spec.meetings.arrived(spec.panel.record.start, len(spec.panel.weeks)) == 0
     for share, same in ((1e-13, True), (0.8, False)):
         draws["share_announced"] = np.full(7, share)
-        draws["hazard"] = filter_forward(
-            *record_terms(spec, draws, spec.panel.record.start, len(spec.panel.weeks), draws["inside"][:, spec.panel.record.start - 1 : -1], 1),
-            *on_record(spec, spec.panel.record.start, len(spec.panel.weeks)), np.ones((7, 1)), True,
-        )[2]  # fmt: skip
         whole, rounds = record.log_likelihood(spec, draws), record.of_rounds(spec, draws)
         assert np.allclose(whole[:, quiet], rounds[:, quiet], rtol=1e-6, atol=1e-9) == same
         assert (whole[:, quiet] <= rounds[:, quiet] + 1e-9).all(), "no arrival is no news of rounds only where none could be"

@@ -288,15 +288,11 @@ class Record(Likelihood):
         pm.CustomDist("rounds", *given, logp=log_density, random=draw, signature=signature, observed=data["found"], dims=names.RISK)
 
     def log_likelihood(self, spec: ModelSpec, draws: Mapping[str, Array]) -> Array:
-        start, stop = spec.panel.record.start, len(spec.panel.weeks)
-        number = len(draws["outside_knots"])
-        inside = draws["inside"][:, start - 1 : stop - 1] if "inside" in draws else np.zeros((number, stop - start))
-        terms = record_terms(spec, draws, start, stop, np.asarray(inside, dtype=float), 1)
-        return np.asarray(filter_forward(*terms, *on_record(spec, start, stop), np.ones((number, 1)), True)[0])
+        return _filter_record(spec, draws)[0]
 
     def of_rounds(self, spec: ModelSpec, draws: Mapping[str, Array]) -> Array:
         """Log-likelihood of the rounds of each week alone, given the record before it and what was announced in it: (draw, week at risk)."""
-        found = sensitivities(spec, draws)[:, stretch_place(spec)] * draws["hazard"]
+        found = sensitivities(spec, draws)[:, stretch_place(spec)] * _filter_record(spec, draws)[2]
         return np.asarray(np.where(self.observations(spec) > 0.5, np.log(np.maximum(found, np.finfo(float).tiny)), np.log1p(-found)))
 
     def replicate(self, spec: ModelSpec, draws: Mapping[str, Array], rng: np.random.Generator) -> Array:
@@ -305,6 +301,16 @@ class Record(Likelihood):
 
     def observations(self, spec: ModelSpec) -> Array:
         return spec.panel.record.found[spec.panel.record.start :]
+
+
+def _filter_record(spec: ModelSpec, draws: Mapping[str, Array]) -> tuple[Array, Array, Array]:
+    """What :func:`filter_forward` gives of the whole record."""
+    start, stop = spec.panel.record.start, len(spec.panel.weeks)
+    number = len(draws["outside_knots"])
+    inside = draws["inside"][:, start - 1 : stop - 1] if "inside" in draws else np.zeros((number, stop - start))
+    terms = record_terms(spec, draws, start, stop, np.asarray(inside, dtype=float), 1)
+    found: tuple[Array, Array, Array] = filter_forward(*terms, *on_record(spec, start, stop), np.ones((number, 1)), True)
+    return found
 
 
 class RecordTerms(NamedTuple):
