@@ -31,6 +31,13 @@ KEPT: Final = "announcement"  # classes of announced meetings
 TIED: Final = "tied_announcement"  # those whose announcements follow the hazard
 SPLIT: Final = "announcement_split"  # these but the last
 ARRIVAL: Final = "arrival"  # meetings announced anew
+RUNG: Final = "rung"  # outcomes with conditions and a rate of their own
+NESTED: Final = "nested_rung"  # outcomes that are part of another
+SEARCH: Final = "rung_search"  # stretches in which the events of a rung were looked for
+EVENT_WEEK: Final = "event_week"  # a rung in a week in which it was looked for
+NESTED_WEEK: Final = "nested_week"  # a nested rung in a week with events of what it is part of
+OUTCOME: Final = "outcome"  # all rungs
+OUTCOME_HORIZON: Final = "outcome_horizon"  # weeks; of any rung or of the question
 STRETCH: Final = "stretch"  # stretches of coverage that are searched imperfectly
 READING: Final = "reading"
 
@@ -60,6 +67,7 @@ REWEIGHTED_GROUP: Final = "reweighted"  # forecasts from an older fit's draws
 DATA_GROUP: Final = "data"
 FIT: Final = "fit"
 OBSERVATION: Final = "observation"
+RUNGS: Final = "rungs"  # what a fit's draws say of them
 SUSTAINED: Final = "sustained"  # the second question: a sustained process
 
 # What may draw a fit: nutpie from the compiled density, or nutpie or PyMC from the PyMC graph

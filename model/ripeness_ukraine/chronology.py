@@ -36,6 +36,7 @@ _KINDS = {
     "battlefield_break": "front_break",
 }
 _DIRECT = ("delegation", "ministers", "trilateral")
+_BY_BOTH = {"agreed", "partial_agreed"}  # levels of a truce declared by both sides
 _PARTIES = {"RU", "UA"}
 _DAY, _WEEK = pd.Timedelta(days=1), pd.Timedelta(days=7)
 _NOT_DIRECT_LEVELS = {"exchange", "indirect"}
@@ -245,6 +246,8 @@ def _events(table: pd.DataFrame, announcements: list[Announcement], judged: Chro
                     continue
                 kind, published = ("meeting_cancelled" if row["level"] == "suspension" else "meeting_postponed"), first
                 first, last = taken
+            case "truce":
+                kind = "truce_agreed" if row["level"] in _BY_BOTH else "truce"
             case _:
                 kind = _KINDS[kind]
         entries.append(

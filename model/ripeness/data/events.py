@@ -7,7 +7,7 @@ and a later published_on; a round found not to qualify is revised to round = no.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,7 +16,8 @@ import pandas as pd
 
 from ripeness.data.rows import ROWS
 from ripeness.data.tables import DAY, NUMBER, TEXT, YES_NO, Form, Rule, Table, grade_rule, plain_rule, read_table, text_rule
-from ripeness.errors import did_you_mean
+from ripeness.errors import Fault, did_you_mean
+from ripeness.workspace import Workspace
 from ripeness.workspace.csv import FaultText
 
 EVENTS_FILE: Final = "events.csv"
@@ -72,7 +73,10 @@ KINDS: Final[dict[str, str]] = {
     "meeting_postponed": "an announced meeting is put off",
     "meeting_cancelled": "an announced meeting is called off",
     "prisoner_exchange": "prisoners or bodies are exchanged",
-    "truce": "a truce, of whatever reach",
+    "leaders_meeting": "heads of both governments meet or speak, with or without a mediator",
+    "truce": "a truce that one side declares, or a local one",
+    "truce_agreed": "a halt of some kind of strikes, or for some days, declared by both sides",
+    "ceasefire": "a general ceasefire agreed by both comes into force",
     "deal": "an agreement on a part",
     "proposal": "a plan or a draft is put forward",
     "guarantee": "a step towards security guarantees",
@@ -269,3 +273,12 @@ def _describe_gap(stretch: Mapping[Any, Any], stretches: pd.DataFrame) -> FaultT
         f"from {expected:%Y-%m-%d}",
         "let each stretch begin on the day after the one before",
     )
+
+
+def check_kinds(workspace: Workspace) -> Iterator[Fault]:
+    """Kinds of events that rungs of ripeness.toml count and that are not known: there they are to be mended."""
+    for number, rung in enumerate(workspace.rungs):
+        for kind in rung.kinds:
+            if kind not in KINDS:
+                found = f"rung '{rung.id}' counts events of kind '{kind}'"
+                yield workspace.toml.fault(("rung", number, "kinds"), found, "a known kind of event", did_you_mean(kind, list(KINDS)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import pairwise
@@ -256,8 +256,18 @@ def read_contract_file(workspace: Workspace) -> ContractFile:
         if wrong:
             contracts.pop(name, None)
         faults += wrong
-    faults += _check_references(toml, named, workspace.factor_ids)
+    faults += [*_check_references(toml, named, workspace.factor_ids), *_check_rungs(workspace, contracts)]
     return ContractFile(contracts, tuple(named), tuple(sorted(faults, key=lambda fault: fault.line or 0)))
+
+
+def _check_rungs(workspace: Workspace, contracts: Mapping[str, Contract]) -> Iterator[Fault]:
+    """Indicators that rungs of ripeness.toml are counted by: there they are to be mended."""
+    level = {factor.id for factor in workspace.factors if factor.level}
+    counts = [name for name, one in contracts.items() if one.is_count and not one.exposure and one.factor not in level]
+    for number, rung in enumerate(workspace.rungs):
+        if rung.indicator and rung.indicator not in counts:
+            found, expected = f"rung '{rung.id}' counted by '{rung.indicator}'", "a count without exposure, of a factor without a slow level"
+            yield workspace.toml.fault(("rung", number, "indicator"), found, expected, did_you_mean(rung.indicator, counts))
 
 
 def _check_name(toml: TomlFile, name: str) -> Iterator[Fault]:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from datetime import date
-from typing import Any, ClassVar, Self
+from datetime import date, timedelta
+from typing import Any, ClassVar, Final, Self
 
 import numpy as np
 import pandas as pd
@@ -20,13 +20,14 @@ from ripeness.calendar import share_inside, week_grid, week_of
 from ripeness.data.indicators import Contract
 from ripeness.data.vintages import Vintage
 from ripeness.errors import RipenessError
-from ripeness.workspace.question import Question
+from ripeness.workspace.question import Question, Rung
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
 MONTHS = {"month": 1, "quarter": 3}
 UNSEARCHED = -1
 MEASURED, COUNTED = "measured", "counted"
+EVENTS, NESTED = "events", "nested"
 OBSERVED_AS = {"student": MEASURED, "poll": MEASURED, "negative_binomial": COUNTED}  # other likelihoods have rows of their own
 
 
@@ -171,8 +172,57 @@ class Counted(Rows):
 
 
 @dataclass(frozen=True)
+class RungEvents(Rows):
+    """Events of the rungs that have a rate of their own, in each week in which they were looked for; `indicators` are the rungs.
+
+    Parameters
+    ----------
+    week : ndarray of int (row,)
+    count : ndarray (row,)
+        Days of the week on which one began.
+    search : ndarray of int (row,)
+        Index into `searches`.
+    searches : tuple of (str, float, float)
+        Rung, and 5 % and 95 % quantiles of the share of its events that is on record.
+    """
+
+    observed_column: ClassVar[str] = "count"
+    week_columns: ClassVar[tuple[str, ...]] = ("week",)
+
+    week: Index
+    count: Array
+    search: Index
+    searches: tuple[tuple[str, float, float], ...]
+
+
+@dataclass(frozen=True)
+class NestedEvents(Rows):
+    """Of the events of a rung or of the rounds in a week, those that are of a rung that is part of it; `indicators` are these rungs.
+
+    Parameters
+    ----------
+    week : ndarray of int (row,)
+    count : ndarray (row,)
+    trials : ndarray (row,)
+        Events of the rung that it is part of; of rounds, 1.
+    """
+
+    observed_column: ClassVar[str] = "count"
+    week_columns: ClassVar[tuple[str, ...]] = ("week",)
+
+    week: Index
+    count: Array
+    trials: Array
+
+
+_NONE: Final = np.zeros(0, dtype=np.intp)
+NO_EVENTS: Final = RungEvents((), _NONE, _NONE, np.zeros(0), _NONE, ())
+NO_NESTED: Final = NestedEvents((), _NONE, _NONE, np.zeros(0), np.zeros(0))
+
+
+@dataclass(frozen=True)
 class Panel:
-    """Indicators and rounds on the weekly grid, up to an origin.
+    """Indicators, rounds and events of further rungs on the weekly grid, up to an origin.
 
     Parameters
     ----------
@@ -184,6 +234,8 @@ class Panel:
     counted : Counted
     others : mapping of str to Measured
         Rows of further likelihoods, by the name of the likelihood.
+    events : RungEvents
+    nested : NestedEvents
     """
 
     origin: date
@@ -192,11 +244,18 @@ class Panel:
     measured: Measured
     counted: Counted
     others: Mapping[str, Measured] = field(default_factory=dict)
+    events: RungEvents = NO_EVENTS
+    nested: NestedEvents = NO_NESTED
 
     @property
     def rows(self) -> dict[str, Rows]:
-        """Rows of every likelihood by the name of its observed variable."""
+        """Rows of the indicators, of every likelihood by the name of its observed variable."""
         return {MEASURED: self.measured, COUNTED: self.counted, **self.others}
+
+    @property
+    def outcomes(self) -> dict[str, Rows]:
+        """Events of the rungs, by the name of their observed variable."""
+        return {EVENTS: self.events, NESTED: self.nested}
 
     @property
     def observed(self) -> dict[str, Array]:
@@ -205,12 +264,14 @@ class Panel:
 
     def with_rows(self, rows: Mapping[str, Any]) -> Panel:
         """The panel with other rows, by likelihood; likelihoods that are not named stay as they are."""
-        of: dict[str, Any] = {**self.rows, **rows}
-        return replace(self, measured=of[MEASURED], counted=of[COUNTED], others={name: of[name] for name in self.others})
+        of: dict[str, Any] = {**self.rows, **self.outcomes, **rows}
+        others = {name: of[name] for name in self.others}
+        return replace(self, measured=of[MEASURED], counted=of[COUNTED], others=others, events=of[EVENTS], nested=of[NESTED])
 
     def with_observed(self, values: Mapping[str, Array]) -> Panel:
         """The panel with other observations in the same rows, (row,) by likelihood."""
-        return self.with_rows({name: self.rows[name].with_observed(observed) for name, observed in values.items()})
+        known = self.rows | self.outcomes
+        return self.with_rows({name: known[name].with_observed(observed) for name, observed in values.items()})
 
     @property
     def origin_inside_week(self) -> bool:
@@ -226,7 +287,7 @@ class Panel:
     def hash(self) -> str:
         """SHA-256 of everything in the panel, so that a fit can be reused for an equal one."""
         digest = hashlib.sha256(f"{self.origin}{self.weeks}".encode())
-        parts: tuple[Record | Rows, ...] = (self.record, *self.rows.values())
+        parts: tuple[Record | Rows, ...] = (self.record, *self.rows.values(), *self.outcomes.values())
         for part in parts:
             for one in fields(part):
                 content = getattr(part, one.name)
@@ -234,7 +295,9 @@ class Panel:
         return digest.hexdigest()
 
 
-def build_panel(vintage: Vintage, contracts: Mapping[str, Contract], question: Question, grades: Mapping[str, float]) -> Panel:
+def build_panel(
+    vintage: Vintage, contracts: Mapping[str, Contract], question: Question, grades: Mapping[str, float], rungs: Sequence[Rung] = ()
+) -> Panel:
     """Lay a vintage on the weekly grid.
 
     Parameters
@@ -245,6 +308,7 @@ def build_panel(vintage: Vintage, contracts: Mapping[str, Contract], question: Q
     question : Question
     grades : mapping of str to float
         Factor on the noise for each grade of source.
+    rungs : sequence of Rung
 
     Raises
     ------
@@ -256,14 +320,78 @@ def build_panel(vintage: Vintage, contracts: Mapping[str, Contract], question: Q
     of: dict[str, dict[str, Contract]] = {MEASURED: {}, COUNTED: {}}
     for name, contract in contracts.items():
         of.setdefault(OBSERVED_AS.get(contract.likelihood, contract.likelihood), {})[name] = contract
+    record = build_record(vintage, weeks, question)
+    events = build_events(vintage, rungs, weeks, record.start)
     return Panel(
         vintage.origin,
         weeks,
-        build_record(vintage, weeks, question),
+        record,
         _measured(vintage, of[MEASURED], weeks, grades),
         _counted(vintage, of[COUNTED], weeks),
         {name: _measured(vintage, own, weeks, grades, as_written=True) for name, own in of.items() if name not in (MEASURED, COUNTED)},
+        events,
+        build_nested(vintage, rungs, weeks, record, events),
     )
+
+
+def build_events(vintage: Vintage, rungs: Sequence[Rung], weeks: Sequence[date], start: int) -> RungEvents:
+    """Events of each rung with a rate of its own, counted in the weeks from `start` on that were searched for them from Monday to Sunday."""
+    own = [rung for rung in rungs if rung.conditions]
+    rows_of: list[tuple[int, int, int, int]] = []
+    searches: list[tuple[str, float, float]] = []
+    for i, rung in enumerate(own):
+        by_week = _by_week(rung_days(vintage.events, rung, rungs), weeks)
+        for first, last, low, high in searched_stretches(rung, vintage):
+            key = (rung.id, low, high)
+            inside = [t for t, sunday in enumerate(weeks) if t >= start and sunday - timedelta(days=6) >= first and sunday <= last]
+            if inside and key not in searches:
+                searches.append(key)
+            rows_of += [(i, t, by_week.get(t, 0), searches.index(key)) for t in inside]
+    table = np.array(rows_of, dtype=np.intp).reshape(-1, 4)
+    return RungEvents(tuple(rung.id for rung in own), table[:, 0], table[:, 1], table[:, 2].astype(float), table[:, 3], tuple(searches))
+
+
+def build_nested(vintage: Vintage, rungs: Sequence[Rung], weeks: Sequence[date], record: Record, events: RungEvents) -> NestedEvents:
+    """Of the weeks with events of what a rung is part of: how many of them are of the rung."""
+    own = [rung for rung in rungs if rung.part_of]
+    rows_of: list[tuple[int, int, int, int]] = []
+    for i, rung in enumerate(own):
+        by_week, trials = _by_week(rung_days(vintage.events, rung, rungs), weeks), trials_of(str(rung.part_of), record, events)
+        rows_of += [(i, t, min(by_week.get(t, 0), number), number) for t, number in trials.items()]
+    table = np.array(rows_of, dtype=np.intp).reshape(-1, 4)
+    return NestedEvents(tuple(rung.id for rung in own), table[:, 0], table[:, 1], table[:, 2].astype(float), table[:, 3].astype(float))
+
+
+def trials_of(parent: str, record: Record, events: RungEvents) -> dict[int, int]:
+    """Weeks with events of a rung, or else with a round, and how many: of rounds, 1."""
+    if parent not in events.indicators:
+        return {int(t): 1 for t in np.flatnonzero(record.found) if t >= record.start}
+    chosen = (events.indicator == events.indicators.index(parent)) & (events.count > 0)
+    return {int(t): int(n) for t, n in zip(events.week[chosen], events.count[chosen], strict=True)}
+
+
+def _by_week(days: Sequence[date], weeks: Sequence[date]) -> dict[int, int]:
+    index = {sunday: t for t, sunday in enumerate(weeks)}
+    found: dict[int, int] = {}
+    for day in days:
+        if (t := index.get(week_of(day))) is not None:
+            found[t] = found.get(t, 0) + 1
+    return found
+
+
+def rung_days(events: pd.DataFrame, rung: Rung, rungs: Sequence[Rung]) -> list[date]:
+    """Days on which an event of a rung began, each once: of its own kinds and those of the rungs that are part of it; of one that is part of the rounds, rounds only."""
+    kinds = [*rung.kinds, *(kind for one in rungs if one.part_of == rung.id for kind in one.kinds)]
+    chosen = events["kind"].isin(kinds)
+    if rung.part_of and rung.part_of not in [one.id for one in rungs]:
+        chosen &= events["round"].astype(bool)
+    return sorted({day.date() for day in events.loc[chosen, "date"]})
+
+
+def searched_stretches(rung: Rung, vintage: Vintage) -> list[tuple[date, date, float, float]]:
+    """Stretches in which the events of a rung were looked for by the origin: first and last day, quantiles of the share found."""
+    known = [(one.from_, min(filter(None, (one.to, vintage.covered_to, vintage.origin))), one.q05, one.q95) for one in rung.searched]
+    return [stretch for stretch in known if stretch[0] <= stretch[1]]
 
 
 def build_record(vintage: Vintage, weeks: Sequence[date], question: Question) -> Record:

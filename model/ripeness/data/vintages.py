@@ -23,7 +23,7 @@ import pandas as pd
 from ripeness.calendar import last_sunday
 from ripeness.data.batches import FORM as BATCHES
 from ripeness.data.batches import UPDATES_FILE, entries, read_batches
-from ripeness.data.events import BY_TABLE, COVERAGE, COVERAGE_FILE, EVENTS, EVENTS_FILE, form_of, read_coverage, read_events
+from ripeness.data.events import BY_TABLE, COVERAGE, COVERAGE_FILE, EVENTS, EVENTS_FILE, check_kinds, form_of, read_coverage, read_events
 from ripeness.data.indicators import FILE as CONTRACTS_FILE
 from ripeness.data.indicators import Contract, read_contract_file
 from ripeness.data.rows import ROWS, read_rows
@@ -239,7 +239,7 @@ def read_store(workspace: Workspace) -> Store:
 def _read_folder(workspace: Workspace) -> Store:
     folder = workspace.data
     file = read_contract_file(workspace)
-    faults = list(file.faults)
+    faults = [*file.faults, *check_kinds(workspace)]
 
     def attempt(name: str, read: Callable[[Path, Path], pd.DataFrame]) -> pd.DataFrame:
         path = folder / name

@@ -26,7 +26,7 @@ FACTORS, LOADINGS, HAZARD = "factors.toml", "loadings.toml", "hazard.toml"
 TOML_FILES = (cited.FILE, FACTORS, HAZARD, LOADINGS, readings.FILE, strength.FILE)
 FILES = tuple(sorted((*TOML_FILES, reference.FILE)))
 LEAD = ("median", "spread")  # of the time from an announcement to its day
-
+RATED = ("rung_rate", "rung_exponent", "rung_active", "rung_dispersion")  # tables of hazard.toml with an entry for each rung with conditions
 ANNOUNCED = ("kept", "recorded", "share_announced", "class_split", "lead")  # tables of hazard.toml on announced meetings
 
 # the family in which the model takes each quantity, by the first part of its name
@@ -34,7 +34,8 @@ FAMILY_OF = {
     **dict.fromkeys(
         ("half_life", "level", "pulse", "loading", "noise", "dispersion", "rhythm", "war_level", "best_to_worst", "lead"), "lognormal"
     ),
-    **dict.fromkeys(("share_open", "kept", "recorded", "share_announced", "class_split", "capture"), "logitnormal"),
+    **dict.fromkeys(RATED, "lognormal"),
+    **dict.fromkeys(("share_open", "kept", "recorded", "share_announced", "class_split", "capture", "rung_share"), "logitnormal"),
     **dict.fromkeys(("level_start", "intercept", "interaction"), "normal"),
 }
 
@@ -211,7 +212,9 @@ def _read_hazard(reader: TableReader, workspace: Workspace) -> tuple[Announced |
     given = [name for name in tables_of(toml, "rhythm") if name in knots] or [knots[0], knots[-1]]
     reader.table(HAZARD, ("rhythm",), given)
     reader.table(HAZARD, ("share_open",), workspace.condition_ids)
-    for name, ids in (("kept", CLASSES), ("recorded", TIED), ("class_split", TIED[:-1]), ("lead", LEAD)):
+    rated, nested = [[rung.id for rung in rungs] for rungs in (workspace.rated_rungs, workspace.nested_rungs)]
+    announced = (("kept", CLASSES), ("recorded", TIED), ("class_split", TIED[:-1]), ("lead", LEAD))
+    for name, ids in (*announced, *((name, rated) for name in RATED), ("rung_share", nested)):
         reader.table(HAZARD, (name,), ids)
     for name in ("war_level", "best_to_worst", "share_announced"):
         if isinstance(toml.data.get(name), dict):
@@ -228,7 +231,7 @@ def _read_hazard(reader: TableReader, workspace: Workspace) -> tuple[Announced |
             reader.faults.append(
                 toml.fault(key, f"[{'.'.join(map(str, key))}]", "an entry of this file", did_you_mean(name, list(reader.entries)))
             )
-    known = ("rhythm", "war_level", "share_open", "best_to_worst", "interaction", *ANNOUNCED, "announced", "tempered")
+    known = ("rhythm", "war_level", "share_open", "best_to_worst", "interaction", *ANNOUNCED, *RATED, "rung_share", "announced", "tempered")
     reader.only(HAZARD, known)
     weeks = tuple(sorted(int(name.removeprefix("week_")) for name in given))
     return reader.constant(HAZARD, "announced", Announced), weeks, overrides

@@ -6,7 +6,7 @@ fading. Hazards of a week read the factors of the week before it, as in the mode
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from ripeness import names
 from ripeness.calendar import horizon_span
 from ripeness.forecast.dormancy import dormancy_in_week
+from ripeness.forecast.ladder import RungPaths, RungsAhead
 from ripeness.forecast.simulate import simulate_factors
-from ripeness.model.inside import inside_view
+from ripeness.model.inside import condition_log_odds, inside_of_log_odds
 from ripeness.model.meetings import Announcement, announced_weeks
 from ripeness.model.spec import ModelSpec, Variant
 from ripeness.model.terms.announcements import lead_weeks, share_on_record, standing_hazards
@@ -52,6 +53,8 @@ class Ahead:
         Hazard added by the meetings that stand at the origin.
     unannounced : ndarray (draw, ahead)
         Share of the total hazard that these do not account for: it rises to one as meetings are announced anew and held.
+    rungs : RungsAhead or None
+        Of the rungs; None where the workspace has none, and in the outside variant.
     """
 
     weeks: list[date]
@@ -62,6 +65,7 @@ class Ahead:
     inside: Array
     announced: Array
     unannounced: Array
+    rungs: RungsAhead | None = None
 
 
 def build_ahead(
@@ -98,10 +102,7 @@ def build_ahead(
     record, origin = panel.record, panel.origin
     longest = horizon_span(origin, max(question.horizons_weeks))
     weeks = longest.weeks
-    horizon_share = np.zeros((len(question.horizons_weeks), len(weeks)))
-    for row, horizon in enumerate(question.horizons_weeks):
-        span = horizon_span(origin, horizon)
-        horizon_share[row, : len(span.weeks)] = span.shares
+    horizon_share = horizon_shares(origin, question.horizons_weeks, len(weeks))
 
     draws = len(posterior["outside_knots"])
     in_record = len(panel.weeks) - record.start
@@ -111,14 +112,23 @@ def build_ahead(
     kept_states = np.flatnonzero(state.max(axis=0) > NEGLIGIBLE)
     named_share = spec.priors.files.named_week_share
     exposure = announced_weeks(announcements, weeks, named_share, origin)
+    rungs = None
     if variant == names.OUTSIDE:
         inside = np.zeros((draws, 1, len(weeks)))
     else:
-        inside = _inside_ahead(spec, variant, posterior, weeks, paths, np.random.default_rng(seed), hold)
+        inside, rungs = _inside_ahead(spec, variant, posterior, weeks, paths, np.random.default_rng(seed), hold)
     unannounced = unannounced_ahead(posterior, named_share, len(weeks))
-    return Ahead(
-        weeks, horizon_share, kept_states + 1, state[:, kept_states], outside, inside, standing_hazards(posterior) @ exposure, unannounced
-    )
+    announced = standing_hazards(posterior) @ exposure
+    return Ahead(weeks, horizon_share, kept_states + 1, state[:, kept_states], outside, inside, announced, unannounced, rungs)
+
+
+def horizon_shares(origin: date, horizons_weeks: Sequence[int], weeks: int) -> Array:
+    """Share of the days of each week after the origin that lie inside each horizon, over so many weeks: (horizon, ahead)."""
+    found = np.zeros((len(horizons_weeks), weeks))
+    for row, horizon in enumerate(horizons_weeks):
+        span = horizon_span(origin, horizon)
+        found[row, : len(span.weeks)] = span.shares
+    return found
 
 
 def unannounced_ahead(posterior: Mapping[str, Array], named_share: float, weeks: int) -> Array:
@@ -140,13 +150,24 @@ def _inside_ahead(
     paths: int,
     rng: np.random.Generator,
     hold: Hold | None,
-) -> Array:
+) -> tuple[Array, RungsAhead | None]:
+    """The inside view (draw, path, ahead) on simulated factors, and what they make of the rungs."""
     pulses = fading_pulses(spec.workspace.factors, [sunday - timedelta(days=7) for sunday in weeks], spec.panel.origin, posterior)
     result = np.empty((len(posterior["half_life"]), paths, len(weeks)))
     ahead = simulate_factors(spec, posterior, paths, rng, hold)
+    rungs = RungPaths(spec, posterior, paths, len(weeks)) if spec.workspace.rungs else None
     for first in range(0, len(weeks), AT_ONCE):
         some = slice(first, min(first + AT_ONCE, len(weeks)))
         effective = np.stack([next(ahead) for _ in weeks[some]], axis=-1)
+        if rungs:
+            for week in range(max(first, 1), some.stop):
+                rungs.add_factors(week - 1, effective[..., week - first])
         effective += pulses[:, None, :, some]
-        result[:, :, some] = inside_view(spec, variant, posterior, effective)
-    return result
+        log_odds = condition_log_odds(spec, posterior, effective)
+        result[:, :, some] = inside_of_log_odds(variant, posterior, log_odds)
+        if rungs:
+            rungs.add_conditions(some, log_odds)
+    if rungs is None:
+        return result, None
+    rungs.add_factors(len(weeks) - 1, next(ahead))
+    return result, rungs.collect()

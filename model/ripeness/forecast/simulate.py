@@ -18,13 +18,14 @@ from numpy.typing import NDArray
 
 from ripeness import names
 from ripeness.data.events import CLASSES
-from ripeness.data.panel import Panel
+from ripeness.data.panel import EVENTS, NESTED, Panel, trials_of
 from ripeness.inference.predictive import replicates
 from ripeness.model.meetings import Announcement, Meetings, announced_weeks
 from ripeness.model.spec import ModelSpec
 from ripeness.model.terms.announcements import arrival_rates, draw_leads, searched_weeks, standing_hazards
 from ripeness.model.terms.factor_paths import Hold, heavy_tailed, innovation_sd, iterate_ar1, persistence, unit_innovations
 from ripeness.model.terms.record import record_terms, rounds_in_week
+from ripeness.model.terms.rungs import NestedRungs, Rungs
 
 if TYPE_CHECKING:
     from ripeness.forecast.ahead import Ahead
@@ -89,7 +90,14 @@ def keep_shocks(path: Array, phi: Array, start: int, hold: Hold) -> Array:
 
 
 def simulate_rounds(ahead: Ahead, seed: np.random.SeedSequence, paths: int | None = None) -> NDArray[np.int64]:
-    """Numbers of rounds in each week ahead, each week with a round starting dormancy anew, for what the closed formula cannot say.
+    """Numbers of rounds in each week ahead, (draw, path, ahead), as :func:`simulate_dormancy` draws them."""
+    return simulate_dormancy(ahead, seed, paths)[0]
+
+
+def simulate_dormancy(
+    ahead: Ahead, seed: np.random.SeedSequence, paths: int | None = None
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rounds and dormancy in each week ahead, each week with a round starting dormancy anew, for what the closed formula cannot say.
 
     Parameters
     ----------
@@ -100,7 +108,8 @@ def simulate_rounds(ahead: Ahead, seed: np.random.SeedSequence, paths: int | Non
 
     Returns
     -------
-    ndarray of int (draw, path, ahead)
+    rounds, dormancy : ndarray of int (draw, path, ahead)
+        Number of rounds, and weeks since the last one before the week.
     """
     rng = np.random.default_rng(seed)
     draws, available, weeks = ahead.inside.shape
@@ -109,14 +118,15 @@ def simulate_rounds(ahead: Ahead, seed: np.random.SeedSequence, paths: int | Non
     share = np.where(np.arange(weeks) == 0, ahead.horizon_share[-1, 0], 1.0)
     cumulative = np.cumsum(ahead.state, axis=1) / ahead.state.sum(axis=1, keepdims=True)
     chosen = (rng.random((draws, paths))[..., None] > cumulative[:, None]).sum(axis=2)
-    dormancy = ahead.dormancy[np.minimum(chosen, len(ahead.dormancy) - 1)]
+    since = ahead.dormancy[np.minimum(chosen, len(ahead.dormancy) - 1)]
     rows = np.arange(draws)[:, None]
-    rounds = np.empty((draws, paths, weeks), dtype=np.int64)
+    rounds, dormancy = np.empty((2, draws, paths, weeks), dtype=np.int64)
     for j in range(weeks):
-        base = np.exp(ahead.outside[rows, dormancy - 1])
+        dormancy[:, :, j] = since
+        base = np.exp(ahead.outside[rows, since - 1])
         rate = base * np.exp(inside[:, :, j]) * share[j] * ahead.unannounced[:, None, j] + ahead.announced[:, None, j]
-        rounds[:, :, j], dormancy = rounds_in_week(rate, dormancy, rng)
-    return rounds
+        rounds[:, :, j], since = rounds_in_week(rate, since, rng)
+    return rounds, dormancy
 
 
 def sustained_process(rounds: NDArray[np.int64], horizon_share: Array, needed: int, window: int) -> Array:
@@ -174,7 +184,8 @@ def simulate_war(spec: ModelSpec, truth: dict[str, Array], rng: np.random.Genera
     """
     panel = simulate_rows(spec, truth, rng)
     found, meetings = simulate_events(spec, truth, panel.record.start, 1, [], rng)
-    return SimulatedWar(replace(spec, panel=replace(panel, record=replace(panel.record, found=found)), meetings=meetings), truth)
+    held = replace(spec, panel=replace(panel, record=replace(panel.record, found=found)), meetings=meetings)
+    return SimulatedWar(replace(held, panel=simulate_outcomes(held, truth, rng)), truth)
 
 
 def simulate_rows(spec: ModelSpec, truth: Draws, rng: np.random.Generator) -> Panel:
@@ -182,6 +193,25 @@ def simulate_rows(spec: ModelSpec, truth: Draws, rng: np.random.Generator) -> Pa
     panel = spec.panel
     drawn = replicates(spec, names.CONJUNCTIVE, {name: values for name, values in truth.items() if name != "hazard"}, rng)
     return panel.with_observed({name: drawn[name][0] for name in panel.rows})
+
+
+def simulate_outcomes(spec: ModelSpec, truth: Draws, rng: np.random.Generator) -> Panel:
+    """The panel with events of the rungs drawn from one draw (1, …), given its record of rounds: nested ones out of those drawn."""
+    panel = spec.panel
+    if len(panel.events.count):
+        panel = panel.with_observed({EVENTS: Rungs().replicate(spec, truth, rng)[0]})
+    rows_of = [
+        (i, t, number)
+        for i, rung in enumerate(spec.workspace.nested_rungs)
+        for t, number in trials_of(str(rung.part_of), panel.record, panel.events).items()
+    ]
+    indicator, week, trials = np.array(rows_of, dtype=np.intp).reshape(-1, 3).T
+    trials = trials.astype(float)
+    nested = replace(panel.nested, indicator=indicator, week=week, count=np.zeros(len(trials)), trials=trials)
+    panel = panel.with_rows({NESTED: nested})
+    if len(trials):
+        panel = panel.with_observed({NESTED: NestedRungs().replicate(replace(spec, panel=panel), truth, rng)[0]})
+    return panel
 
 
 def simulate_events(

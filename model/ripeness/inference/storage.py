@@ -27,7 +27,7 @@ OBSERVED = "observed_data"
 WHOLE, ROUGH, COARSE, FINE = 1.0, 2.0**-5, 2.0**-8, 2.0**-9  # powers of two: unpacking is exact
 SERIES: Final = ("path", "level_path", "log_odds_open", "inside")  # of weeks, on the real line
 RELATIVE_BITS: Final = 10  # significant bits after the first: a relative error of at most 2^-11
-IN_FULL: Final = ("within", "sustained")  # what is published follows from them
+IN_FULL: Final = ("within", "sustained", "rungs")  # what is published follows from them
 POSITIVE: Final = ("hazard", "hazard_ahead", "by_week", "multiplier_ahead")
 LEVEL: Final = 4  # of zlib: 9 saves a fortieth, in fifteen times the time
 SMALLEST: Final = 1024  # elements from which on compression pays
@@ -36,6 +36,7 @@ SMALLEST: Final = 1024  # elements from which on compression pays
 LABELS: Final[Mapping[str, tuple[str, str]]] = {
     "within": ("probability of a round within the horizon, path noise taken out", "1"),
     "sustained": ("probability of a sustained process within the horizon", "1"),
+    "rungs": ("probability of an event of the rung within the horizon, path noise taken out", "1"),
     "hazard_ahead": ("probability of a round in the week, given none since the origin", "1"),
     "by_week": ("probability of a round by the end of the week", "1"),
     "multiplier_ahead": ("mean multiplier of the inside view", "1"),

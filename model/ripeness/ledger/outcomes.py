@@ -23,7 +23,7 @@ from ripeness.calendar import weeks_between
 from ripeness.data.events import GOVERNMENT_ENDS
 from ripeness.data.vintages import Vintage
 from ripeness.ledger.entries import Entry
-from ripeness.workspace.question import Question
+from ripeness.workspace.question import Question, Rung
 
 SETTLE_DAYS: Final = 30
 YES: Final = "yes"
@@ -51,7 +51,14 @@ class Outcome:
     sensitivity: tuple[float, float] | None
 
 
-def resolve(entry: Entry, question: Question, as_of: date, vintage_on: Callable[[date], Vintage], resolved: bool = False) -> Outcome | None:
+def resolve(
+    entry: Entry,
+    question: Question,
+    as_of: date,
+    vintage_on: Callable[[date], Vintage],
+    resolved: bool = False,
+    rungs: Sequence[Rung] = (),
+) -> Outcome | None:
     """What became of a forecast, by what was known on a day.
 
     Parameters
@@ -64,29 +71,59 @@ def resolve(entry: Entry, question: Question, as_of: date, vintage_on: Callable[
         From a day to its vintage.
     resolved : bool
         Whether it has been answered by yes or no before: then the time to settle is not asked for again.
+    rungs : sequence of Rung
+        The workspace's.
 
     Returns
     -------
     Outcome or None
         None while the target has not passed, while the window has not been searched, or if the workspace does not ask this question.
     """
-    if as_of < entry.target_end_date or entry.question not in (question.id, names.SUSTAINED):
+    rung = next((rung for rung in rungs if rung.id == entry.question), None)
+    if as_of < entry.target_end_date or (rung is None and entry.question not in (question.id, names.SUSTAINED)):
         return None
+
+    def decide(vintage: Vintage) -> date | None:
+        return decided_on(entry, question, vintage.rounds()) if rung is None else first_event(entry, rung, vintage)
+
+    def search(vintage: Vintage) -> tuple[float, float] | None:
+        return worst_search(entry, vintage) if rung is None else rung_search(entry, rung, vintage)
+
     now = vintage_on(as_of)
-    decided = decided_on(entry, question, now.rounds())
-    sensitivity = worst_search(entry, now)
+    decided = decide(now)
+    sensitivity = search(now)
     endings = now.events.loc[now.events["kind"] == GOVERNMENT_ENDS, "date"]
     ended = None if endings.empty else endings.min().date()
     if ended and ended <= entry.target_end_date and not (decided and decided < ended):
         return Outcome(VOID, f"a government had ceased to exist on {ended}", sensitivity)
     deadline = entry.target_end_date + timedelta(days=SETTLE_DAYS)
     then = now if as_of <= deadline else vintage_on(deadline)
-    if not resolved and worst_search(entry, then) is None:
+    if not resolved and search(then) is None:
         if as_of <= deadline:
             return None
-        if decided_on(entry, question, then.rounds()) is None:
+        if decide(then) is None:
             return Outcome(VOID, f"the record did not cover the window within {SETTLE_DAYS} days of the target date", None)
+    if rung is not None:
+        return Outcome(YES if decided else NO, f"first on {decided}" if decided else "none on record", sensitivity)
     return Outcome(YES if decided else NO, _reason(entry, question, now.rounds(), decided), sensitivity)
+
+
+def first_event(entry: Entry, rung: Rung, vintage: Vintage) -> date | None:
+    """The day of the first event of a rung on the days origin+1 … target; None if there is none on record."""
+    days = vintage.events.loc[vintage.events["kind"].isin(rung.kinds), "date"]
+    inside = [day.date() for day in days if entry.origin < day.date() <= entry.target_end_date]
+    return min(inside, default=None)
+
+
+def rung_search(entry: Entry, rung: Rung, vintage: Vintage) -> tuple[float, float] | None:
+    """q05 and q95 of the worst stretch in which a rung's events were looked for and that touches the window; None unless the whole window lies in them."""
+    covered, day, found = vintage.covered_to, entry.origin + timedelta(days=1), []
+    for stretch in rung.searched:
+        last = min(filter(None, (stretch.to, covered)), default=None)
+        if last is not None and stretch.from_ <= day <= last:
+            found.append((stretch.q05, stretch.q95))
+            day = last + timedelta(days=1)
+    return min(found) if day > entry.target_end_date else None
 
 
 def decided_on(entry: Entry, question: Question, rounds: Sequence[date]) -> date | None:

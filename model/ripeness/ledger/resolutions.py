@@ -22,7 +22,7 @@ from ripeness.errors import ContentError, Fault
 from ripeness.ledger.entries import DIGITS, FILE, RESTORE, Entry, Forecast, Issued, Key, Share, Text, cells_of, issue_labels, parse_ledger
 from ripeness.ledger.outcomes import VOID, YES, Outcome, Word, resolve
 from ripeness.workspace.csv import append_rows, read_records
-from ripeness.workspace.question import Question
+from ripeness.workspace.question import Question, Rung
 
 RESOLUTIONS_FILE: Final = "resolutions.csv"
 LEAST: Final = 0.5 * 10**-DIGITS  # a probability written as 0 or 1 stands for half its last digit
@@ -90,7 +90,7 @@ def read_resolutions(reports: Path) -> list[Resolution]:
 
 
 def resolve_forecasts(
-    reports: Path, question: Question, essay: date, as_of: date, vintage_on: Callable[[date], Vintage]
+    reports: Path, question: Question, essay: date, as_of: date, vintage_on: Callable[[date], Vintage], rungs: Sequence[Rung] = ()
 ) -> list[Resolution]:
     """Resolve every forecast of the ledger that the record of a day settles, and append what is new to resolutions.csv.
 
@@ -104,6 +104,8 @@ def resolve_forecasts(
     as_of : date
     vintage_on : callable
         From a day to its vintage.
+    rungs : sequence of Rung
+        The workspace's.
 
     Returns
     -------
@@ -127,7 +129,7 @@ def resolve_forecasts(
             before = standing.get(entry.key)
             if before is not None and before.as_of > as_of:
                 continue
-            outcome = resolve(entry, question, as_of, vintage_on, resolved=before is not None and before.outcome != VOID)
+            outcome = resolve(entry, question, as_of, vintage_on, resolved=before is not None and before.outcome != VOID, rungs=rungs)
             if outcome is None or (before is not None and outcome.word == before.outcome):
                 continue
             reason = outcome.reason if before is None else f"{outcome.reason}; supersedes the {before.outcome} as of {before.as_of}"

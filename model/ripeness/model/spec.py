@@ -58,7 +58,7 @@ def build_spec(workspace: Workspace, vintage: Vintage, priors: Priors) -> tuple[
     priors : Priors
         Fitted ones only where the model itself is to be built.
     """
-    panel = build_panel(vintage, vintage.contracts, workspace.question, priors.files.grades)
+    panel = build_panel(vintage, vintage.contracts, workspace.question, priors.files.grades, workspace.rungs)
     announcements = find_announcements(vintage.events)
     meetings = lay_out_meetings(announcements, panel.weeks, panel.record.start, priors.files.named_week_share)
     structure = build_inside(priors.effects[names.AS_WRITTEN], workspace.factors, workspace.condition_ids)

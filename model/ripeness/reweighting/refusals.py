@@ -11,7 +11,7 @@ from datetime import date
 
 import numpy as np
 
-from ripeness.data.panel import UNSEARCHED, Panel
+from ripeness.data.panel import UNSEARCHED, Panel, Rows, RungEvents
 from ripeness.model.spec import ModelSpec
 from ripeness.reweighting.weights import LARGEST_ERROR, LARGEST_KHAT, OLDEST_WEEKS, Weights
 from ripeness.reweighting.window import Window, rows_by_factor
@@ -53,7 +53,8 @@ def beyond_window(base: ModelSpec, new: ModelSpec, window: Window, weighs_rounds
         reasons.append(f"the fit of {_in_words(old.origin)} is more than {OLDEST_WEEKS} weeks old")
     reasons += [f"what rows of the likelihood {name} say is in no weight" for name, rows in now.others.items() if len(rows.indicator)]
     rounds = _rounds(old, now, window.first if weighs_rounds else len(now.weeks))
-    return reasons + rounds + _coverage(old, now, window.first) + _announced(base, new, window.first) + _rows(base, new, window)
+    reasons += rounds + _coverage(old, now, window.first) + _announced(base, new, window.first)
+    return reasons + _outcomes(old, now, window.first) + _rows(base, new, window)
 
 
 def untrustworthy(weights: Weights, error: float) -> list[str]:
@@ -90,6 +91,23 @@ def _announced(base: ModelSpec, new: ModelSpec, first: int) -> list[str]:
     if all(np.array_equal(one, other) for one, other in zip(old, now, strict=True)):
         return []
     return ["what was announced for weeks before the window has changed"]
+
+
+def _outcomes(old: Panel, now: Panel, first: int) -> list[str]:
+    if now.events.searches != old.events.searches:
+        return ["how well the events of a rung were looked for is new"]
+    for name, rows in old.outcomes.items():
+        before, after = (_said(one.pick(one.first_week < first)) for one in (rows, now.outcomes[name]))
+        if before != after:
+            return ["events of rungs in weeks before the window have changed"]
+    return []
+
+
+def _said(rows: Rows) -> list[tuple[object, ...]]:
+    columns = {name: values.tolist() for name, values in rows.columns.items()}
+    if isinstance(rows, RungEvents):
+        columns["search"] = [rows.searches[place] for place in rows.search]
+    return sorted(zip(*columns.values(), strict=True))
 
 
 def _rows(base: ModelSpec, new: ModelSpec, window: Window) -> list[str]:

@@ -24,12 +24,13 @@ from ripeness.forecast.ahead import Ahead, build_ahead
 from ripeness.forecast.dormancy import Silence, dormancy_in_week, silence_of_record
 from ripeness.forecast.horizons import Probabilities, forecast_probabilities, usual_multiplier
 from ripeness.model.build import without_weeks
-from ripeness.model.inside import inside_view
+from ripeness.model.inside import condition_log_odds, inside_view
 from ripeness.model.meetings import Announcement
 from ripeness.model.spec import ModelSpec, Variant
 from ripeness.model.terms.announcements import Arrivals
 from ripeness.model.terms.factor_paths import Hold
 from ripeness.model.terms.pulses import fading_pulses
+from ripeness.model.terms.rungs import NestedRungs, events_log_likelihood
 from ripeness.reweighting.paths import Redrawn, redraw_paths
 from ripeness.reweighting.weights import Anchor, Weights, choose_evenly, smooth_weights
 from ripeness.reweighting.window import Window, choose_window
@@ -39,7 +40,7 @@ STORED_DRAWS = 1000
 Index = NDArray[np.int64]
 COVERAGE = "coverage.csv"
 USUAL = "usual_multiplier"
-ARRIVALS = Arrivals()
+ARRIVALS, NESTED = Arrivals(), NestedRungs()
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ class Updated:
         Probability of a round in each week from the fit's `window.first` on, given the record before it.
     weights : Weights
     log_ratio : ndarray (draw, part)
-        Of the draws' weights before smoothing: each factor's, then that of rounds and announcements.
+        Of the draws' weights before smoothing: each factor's, then that of rounds, announcements and events of the rungs.
     """
 
     draws: Mapping[str, Array]
@@ -151,7 +152,7 @@ def update_fit(base: ModelSpec, new: ModelSpec, fit: StoredFit, seed: np.random.
 def weigh(
     base: ModelSpec, new: ModelSpec, fit: StoredFit, redrawn: Redrawn | None, seed: np.random.SeedSequence, before: Array | None = None
 ) -> Updated:
-    """Hold redrawn paths against rounds and announcements, and weight the draws.
+    """Hold redrawn paths against rounds, announcements and events of the rungs, and weight the draws.
 
     Parameters
     ----------
@@ -173,16 +174,28 @@ def weigh(
         known = draws.get("sensitivity", np.zeros((len(fit.state), 0)))
         draws["sensitivity"] = match_sensitivity(base, new, known, seed)
     after = rounds_in_window(new, fit.variant, draws, first, fit.state, read)
-    announced = ARRIVALS.log_likelihood(new, draws).sum(axis=1)
-    log_ratio = np.concatenate([log_ratio, (after.log_likelihood + announced - before)[:, None]], axis=1)
+    now = after.log_likelihood + beside_rounds(new, draws, first, read)
+    log_ratio = np.concatenate([log_ratio, (now - before)[:, None]], axis=1)
     return Updated(draws, after.state, after.chance, smooth_weights(log_ratio.sum(axis=1), fit.efficiency), log_ratio)
 
 
 def weigh_base(base: ModelSpec, fit: StoredFit) -> Array:
-    """Log-likelihood of the rounds of the fit's own vintage in its window, and of all its announcements: (draw,)."""
+    """Log-likelihood of the rounds of the fit's own vintage in its window, and of :func:`beside_rounds`: (draw,)."""
     read = _as_read(base, fit, fit.draws, fit.draws["path"]) if "path" in fit.draws else None
     rounds = rounds_in_window(base, fit.variant, fit.draws, fit.window.first, fit.state, read).log_likelihood
-    return np.asarray(rounds + ARRIVALS.log_likelihood(base, fit.draws).sum(axis=1))
+    return np.asarray(rounds + beside_rounds(base, fit.draws, fit.window.first, read))
+
+
+def beside_rounds(spec: ModelSpec, draws: Mapping[str, Array], first: int, read: Array | None) -> Array:
+    """Log-likelihood of all announcements, of the rungs' events from week `first` on and of all nested ones: (draw,); of paths as `_as_read` gives them."""
+    found = ARRIVALS.log_likelihood(spec, draws).sum(axis=1)
+    if read is None:
+        return np.asarray(found)
+    if "rung_rate" in draws:
+        found = found + events_log_likelihood(spec, draws, condition_log_odds(spec, draws, read), first - 1).sum(axis=1)
+    if "rung_share" in draws:
+        found = found + NESTED.log_likelihood(spec, draws).sum(axis=1)
+    return np.asarray(found)
 
 
 def _as_read(spec: ModelSpec, fit: StoredFit, draws: Mapping[str, Array], path: Array) -> Array:

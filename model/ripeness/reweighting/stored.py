@@ -18,7 +18,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from ripeness.data.panel import Counted, Measured, Panel, Record
+from ripeness.data.panel import EVENTS, NESTED, Counted, Measured, NestedEvents, Panel, Record, RungEvents
 from ripeness.errors import RipenessError
 from ripeness.files import replacing
 from ripeness.model.meetings import Meetings
@@ -31,7 +31,7 @@ Array = NDArray[np.float64]
 CORES = 2
 SCHEMA: Final = 3
 SINGLE: Final = ("path",)  # in single precision: no state is known to seven digits
-PARTS: Final[dict[str, Any]] = {"record": Record, "measured": Measured, "counted": Counted}
+PARTS: Final[dict[str, Any]] = {"record": Record, "measured": Measured, "counted": Counted, EVENTS: RungEvents, NESTED: NestedEvents}
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def write_base(path: Path, about: Mapping[str, Any], spec: ModelSpec, fits: Mapp
     panel = spec.panel
     arrays: dict[str, Any] = {f"meetings/{name}": value for name, value in spec.meetings._asdict().items()}
     scalars: dict[str, Any] = {}
-    for part, rows in ({"record": panel.record} | panel.rows).items():
+    for part, rows in ({"record": panel.record} | panel.rows | panel.outcomes).items():
         for name, value in asdict(rows).items():
             if isinstance(value, np.ndarray):
                 arrays[f"{part}/{name}"] = value

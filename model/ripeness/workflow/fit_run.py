@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from ripeness import names
 from ripeness.data.vintages import Vintage
 from ripeness.elicitation.elicited import Priors
-from ripeness.forecast.ahead import Ahead, build_ahead
+from ripeness.forecast.ahead import Ahead, build_ahead, horizon_shares
 from ripeness.forecast.horizons import Probabilities, forecast_probabilities, sustained_probabilities, usual_multiplier, without_path_noise
+from ripeness.forecast.ladder import base_probabilities, rung_probabilities
 from ripeness.forecast.prior_predictive import sample_prior
 from ripeness.inference.gate import judge_fit
 from ripeness.inference.inference_data import build_groups
@@ -108,7 +109,21 @@ def _fit(
     usual = (
         None if variant == names.OUTSIDE else usual_multiplier(spec, flatten_draws(sampled["posterior"].to_dataset()[["inside"]])["inside"])
     )
-    return Fitted(name, variant, reading, groups, verdict, attempt, ahead, probabilities, within, sustained, counted, usual, base)
+    rungs, levels = ({}, {}) if ahead.rungs is None else _look_at_rungs(spec, ahead, shape, events)
+    return Fitted(
+        name, variant, reading, groups, verdict, attempt, ahead, probabilities, within, sustained, counted, usual, base, rungs, levels
+    )
+
+
+def _look_at_rungs(
+    spec: ModelSpec, ahead: Ahead, shape: tuple[int, int], seed: np.random.SeedSequence
+) -> tuple[dict[str, Array], dict[str, Array]]:
+    """Of each rung its probability within each time, path noise taken out, and the same at base rates: (chain, draw, time)."""
+    ids, shares = spec.workspace.rung_ids, horizon_shares(spec.panel.origin, spec.workspace.rung_horizons, len(ahead.weeks))
+    within, variance = rung_probabilities(ahead, ids, shares, seed)
+    base = base_probabilities(ahead, ids, shares, seed)
+    found = {rung: without_path_noise(within[:, r], variance[:, r]).reshape(*shape, -1) for r, rung in enumerate(ids)}
+    return found, {rung: base[:, r].reshape(*shape, -1) for r, rung in enumerate(ids)}
 
 
 def _for_updates(

@@ -197,6 +197,6 @@ def run_resolve(request: Request) -> tuple[list[Resolution], dict[str, Any]]:
     newest = max(frame["published_on"].max() for frame in (*data.rows.values(), data.events, data.coverage) if not frame.empty).date()
     if day > newest:
         raise UsageError(f"--as-of {day}: the newest row of the data was published on {newest}; choose a day up to it, or add what is new")
-    added = resolve_forecasts(workspace.reports, workspace.question, essay, day, data.as_of)
+    added = resolve_forecasts(workspace.reports, workspace.question, essay, day, data.as_of, workspace.rungs)
     issued, resolutions = read_ledger(workspace.reports), read_resolutions(workspace.reports)
     return added, build_record(issued, resolutions, workspace.question, essay, day)

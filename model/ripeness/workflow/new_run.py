@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
 from importlib.metadata import version
@@ -68,6 +68,8 @@ class Fitted:
         Mean of the inside view's multiplier over the weeks on record; None of the outside variant.
     base : StoredFit
         What is kept of it for updates.
+    rungs, rung_bases : dict of ndarray (chain, draw, time)
+        Of each rung P of at least one event, path noise taken out, and P with the conditions as over the long run; empty in the outside variant.
     """
 
     name: str
@@ -83,15 +85,21 @@ class Fitted:
     counted: Array
     usual: Array | None
     base: StoredFit
+    rungs: Mapping[str, Array] = field(default_factory=dict)
+    rung_bases: Mapping[str, Array] = field(default_factory=dict)
 
     def answer(self, question: str) -> Answer:
-        """What the fit says of a round within each horizon ("within"), or of a sustained process ("sustained")."""
+        """What the fit says of a round within each horizon ("within"), of a sustained process ("sustained"), or of a rung by its id."""
         import arviz as az
 
-        values: Array = getattr(self, question)
+        values: Array = self.rungs[question] if question in self.rungs else getattr(self, question)
         seen = self.counted if question == names.SUSTAINED else values  # the noise of futures is part of the error of their mean
         by_chain = xr.Dataset({question: ((names.CHAIN, names.DRAW, names.HORIZON), seen)})
         return Answer(values.reshape(-1, values.shape[-1]), seen.mean(axis=(0, 1)), az.mcse(by_chain)[question].values)
+
+    def rung_base(self, rung: str) -> Array:
+        """Of each draw the probability of a rung within each time with the conditions as over the long run: (draw, time)."""
+        return self.rung_bases[rung].reshape(-1, self.rung_bases[rung].shape[-1])
 
 
 @dataclass(frozen=True)
@@ -143,16 +151,21 @@ def _predictions(new: NewRun, fitted: Fitted) -> dict[str, xr.Dataset]:
     found, ahead = fitted.probabilities, fitted.ahead
     question = new.spec.workspace.question
     shape = fitted.within.shape[:2]
-    coords = {names.HORIZON: question.horizons_weeks, names.AHEAD: to_datetime64(ahead.weeks)}
+    coords: dict[str, Any] = {names.HORIZON: question.horizons_weeks, names.AHEAD: to_datetime64(ahead.weeks)}
     by_horizon = {"within": fitted.within, "sustained": fitted.sustained}
     by_week = {"hazard_ahead": found.hazard, "by_week": found.by_week, "multiplier_ahead": found.multiplier}
-    variables = {name: ((names.CHAIN, names.DRAW, names.HORIZON), values) for name, values in by_horizon.items()}
+    variables: dict[str, Any] = {name: ((names.CHAIN, names.DRAW, names.HORIZON), values) for name, values in by_horizon.items()}
     variables |= {name: ((names.CHAIN, names.DRAW, names.AHEAD), values.reshape(*shape, -1)) for name, values in by_week.items()}
     targets = to_datetime64([new.spec.panel.origin + timedelta(weeks=weeks) for weeks in question.horizons_weeks])
     constant = {"target_end_date": ((names.HORIZON,), targets), "horizon_share": ((names.HORIZON, names.AHEAD), ahead.horizon_share)}
+    ladder: dict[str, Any] = {}
+    if fitted.rungs:
+        stacked = np.stack(list(fitted.rungs.values()), axis=2)
+        variables[names.RUNGS] = ((names.CHAIN, names.DRAW, names.OUTCOME, names.OUTCOME_HORIZON), stacked)
+        ladder = {names.OUTCOME: list(fitted.rungs), names.OUTCOME_HORIZON: new.spec.workspace.rung_horizons}
     draws = {dim: np.arange(size) for dim, size in zip((names.CHAIN, names.DRAW), shape, strict=True)}
     return {
-        names.PREDICTIONS: xr.Dataset(variables, coords=coords | draws),
+        names.PREDICTIONS: xr.Dataset(variables, coords=coords | ladder | draws),
         f"{names.PREDICTIONS}_constant_data": xr.Dataset(constant, coords=coords),
     }
 

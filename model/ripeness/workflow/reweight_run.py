@@ -21,7 +21,8 @@ from ripeness import names
 from ripeness.calendar import to_datetime64
 from ripeness.data.quality import Flag, flag_vintage
 from ripeness.data.vintages import Vintage
-from ripeness.forecast.ahead import Ahead
+from ripeness.forecast.ahead import Ahead, horizon_shares
+from ripeness.forecast.ladder import base_probabilities, rung_probabilities
 from ripeness.forecast.horizons import Probabilities, sustained_probabilities, without_path_noise
 from ripeness.inference.checks import CHECK, flag_errors
 from ripeness.model.meetings import Announcement
@@ -55,7 +56,9 @@ class Reweighted:
     ahead : Ahead
     probabilities : Probabilities
     answers : dict of Answer
-        "within" and "sustained".
+        "within", "sustained" and, by its id, each rung.
+    rung_bases : dict of ndarray (draw, time)
+        Of each rung P with the conditions as over the long run.
     """
 
     name: str
@@ -68,6 +71,7 @@ class Reweighted:
     ahead: Ahead
     probabilities: Probabilities
     answers: Mapping[str, Answer]
+    rung_bases: Mapping[str, Array]
 
     @property
     def usual(self) -> Array | None:
@@ -75,8 +79,12 @@ class Reweighted:
         return self.draws.get(USUAL)
 
     def answer(self, question: str) -> Answer:
-        """What the fit says of a round within each horizon ("within"), or of a sustained process ("sustained")."""
+        """What the fit says of a round within each horizon ("within"), of a sustained process ("sustained"), or of a rung by its id."""
         return self.answers[question]
+
+    def rung_base(self, rung: str) -> Array:
+        """Of each draw the probability of a rung within each time with the conditions as over the long run: (draw, time)."""
+        return self.rung_bases[rung]
 
 
 @dataclass(frozen=True)
@@ -174,6 +182,7 @@ def _reweight(
     )
     draws = without_path_noise(probabilities.within, probabilities.path_variance)
     within = Answer(draws, np.array([mean for mean, _ in both]), np.array([error for _, error in both]))
+    rungs, bases = ({}, {}) if all_ahead.rungs is None else _look_at_rungs(new, all_ahead, weights, chosen, events)
     return Reweighted(
         name=name,
         variant=fit.variant,
@@ -184,8 +193,23 @@ def _reweight(
         chance=updated.chance[chosen],
         ahead=ahead,
         probabilities=probabilities,
-        answers={"within": within, "sustained": _sustained(new, ahead, weights, events)},
+        answers={"within": within, "sustained": _sustained(new, ahead, weights, events), **rungs},
+        rung_bases=bases,
     )
+
+
+def _look_at_rungs(
+    spec: ModelSpec, ahead: Ahead, weights: Weights, chosen: NDArray[np.intp], seed: np.random.SeedSequence
+) -> tuple[dict[str, Answer], dict[str, Array]]:
+    """What weighted draws say of each rung, and with the conditions as over the long run."""
+    ids, shares = spec.workspace.rung_ids, horizon_shares(spec.panel.origin, spec.workspace.rung_horizons, len(ahead.weeks))
+    within, variance = rung_probabilities(ahead, ids, shares, seed)
+    mean = np.tensordot(weights.values, within, axes=1)
+    error = np.sqrt(np.tensordot(weights.values, (within - mean) ** 2, axes=1) / weights.effective)
+    base = base_probabilities(ahead, ids, shares, seed)[chosen]
+    within, variance = within[chosen], variance[chosen]
+    answers = {rung: Answer(without_path_noise(within[:, r], variance[:, r]), mean[r], error[r]) for r, rung in enumerate(ids)}
+    return answers, {rung: base[:, r] for r, rung in enumerate(ids)}
 
 
 def _sustained(spec: ModelSpec, ahead: Ahead, weights: Weights, seed: np.random.SeedSequence) -> Answer:
@@ -206,10 +230,18 @@ def build_reweighted_tree(new: ReweightedRun, attributes: Mapping[str, Any]) -> 
     for name, fit in new.fits.items():
         found = fit.probabilities
         by_week = {"hazard_ahead": found.hazard, "by_week": found.by_week, "multiplier_ahead": found.multiplier}
+        ladder = [rung for rung in new.spec.workspace.rung_ids if rung in fit.answers]
+        variables: dict[str, Any] = {
+            question: ((names.DRAW, names.HORIZON), answer.draws) for question, answer in fit.answers.items() if question not in ladder
+        }
+        coords: dict[str, Any] = {names.HORIZON: horizons, names.AHEAD: to_datetime64(fit.ahead.weeks)}
+        if ladder:
+            stacked = np.stack([fit.answers[rung].draws for rung in ladder], axis=1)
+            variables[names.RUNGS] = ((names.DRAW, names.OUTCOME, names.OUTCOME_HORIZON), stacked)
+            coords |= {names.OUTCOME: ladder, names.OUTCOME_HORIZON: new.spec.workspace.rung_horizons}
         content[f"/{names.REWEIGHTED_GROUP}/{name}"] = xr.Dataset(
-            {question: ((names.DRAW, names.HORIZON), answer.draws) for question, answer in fit.answers.items()}
-            | {variable: ((names.DRAW, names.AHEAD), values.astype("float32")) for variable, values in by_week.items()},
-            coords={names.HORIZON: horizons, names.AHEAD: to_datetime64(fit.ahead.weeks)},
+            variables | {variable: ((names.DRAW, names.AHEAD), values.astype("float32")) for variable, values in by_week.items()},
+            coords=coords,
             attrs={"variant": fit.variant, "reading": fit.reading},
         )
     return xr.DataTree.from_dict(content)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ripeness import names
+from ripeness.calendar import target_date
 from ripeness.data.events import CLASSES
 from ripeness.data.vintages import Vintage
 from ripeness.essay import Claims
@@ -85,6 +86,7 @@ def record_of(spec: ModelSpec, vintage: Vintage) -> dict[str, Any]:
         "indicators": _indicators(spec, vintage),
         "coverage": _coverage(vintage),
         "rounds": [day.isoformat() for day in vintage.rounds()],
+        "rungs": [rung.model_dump(mode="json", include={"id", "label", "text", "definition", "void"}) for rung in spec.workspace.rungs],
     }
 
 
@@ -168,6 +170,9 @@ class WithForecast(Protocol):
     def answer(self, question: str) -> Answer:
         """What it says of a question."""
 
+    def rung_base(self, rung: str) -> Array:
+        """Of each draw the probability of a rung within each time with the conditions as over the long run: (draw, time)."""
+
 
 def missed_round(fits: Sequence[WithForecast]) -> float:
     """Probability that a round was held after the last one on record and not found, by some fits together."""
@@ -217,6 +222,39 @@ def forecast_rows(spec: ModelSpec, fits: Mapping[str, WithForecast], sources: Se
                         "inside_multiplier": mean / float(level) if inside else None,
                         "usual_multiplier": usual / float(level) if inside and usual is not None else None,
                         "now_multiplier": mean / usual if inside and usual is not None else None,
+                    }
+                )
+    return rows + rung_rows(spec, fits, sources)
+
+
+def rung_rows(spec: ModelSpec, fits: Mapping[str, WithForecast], sources: Sequence[tuple[str, Sequence[str]]]) -> list[dict[str, Any]]:
+    """A row for each rung, source and horizon; the outside view is that of the headline's fits with the conditions as over the long run."""
+    workspace, origin = spec.workspace, spec.panel.origin
+    rows = []
+    for rung in workspace.rungs:
+        base = np.concatenate([fits[name].rung_base(rung.id) for name in names.HEADLINE_FITS])
+        for source, mixed in sources:
+            own = [fits[name].answer(rung.id) for name in mixed] if source != names.OUTSIDE else []
+            for weeks in rung.horizons_weeks or workspace.question.horizons_weeks:
+                h = workspace.rung_horizons.index(weeks)
+                draws = np.concatenate([answer.draws[:, h] for answer in own]) if own else base[:, h]
+                mean, outside = float(np.mean([answer.mean[h] for answer in own])) if own else float(draws.mean()), float(base[:, h].mean())
+                error = np.sqrt(np.mean([answer.error[h] ** 2 for answer in own]) / len(own)) if own else draws.std() / np.sqrt(len(draws))
+                rows.append(
+                    {
+                        "question": rung.id,
+                        "source": source,
+                        "horizon_weeks": weeks,
+                        "target_end_date": target_date(origin, weeks).isoformat(),
+                        "probability": mean,
+                        "lower": float(np.quantile(draws, LOWER)),
+                        "upper": float(np.quantile(draws, UPPER)),
+                        "mc_error": float(error),
+                        "outside_view": outside,
+                        "level_only": None,
+                        "inside_multiplier": None,
+                        "usual_multiplier": None,
+                        "now_multiplier": None,
                     }
                 )
     return rows

@@ -10,7 +10,8 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ripeness.errors import ContentError, Fault, UsageError, did_you_mean
-from ripeness.workspace.question import Question
+from ripeness.names import SUSTAINED
+from ripeness.workspace.question import Question, Rung
 from ripeness.workspace.toml import TomlFile, parse_table, read_toml
 
 FILE = "ripeness.toml"
@@ -117,6 +118,7 @@ class _Document(_Table):
     fit: FitSettings = FitSettings()
     condition: list[Condition] = Field(min_length=1)
     factor: list[Factor] = Field(min_length=1)
+    rung: list[Rung] = Field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -131,8 +133,8 @@ class Workspace:
         Headline of its pages.
     question : Question
         What is asked.
-    conditions, factors : tuple
-        In the order of the file, which is the order of the model's dims.
+    conditions, factors, rungs : tuple
+        In the order of the file, which is the order of the model's dims. Rungs are the outcomes beside that of the question.
     """
 
     root: Path
@@ -143,6 +145,7 @@ class Workspace:
     fit: FitSettings
     paths: Paths
     toml: TomlFile
+    rungs: tuple[Rung, ...] = ()
 
     @property
     def seeds(self) -> Path:
@@ -172,6 +175,31 @@ class Workspace:
     def factor_ids(self) -> list[str]:
         """Ids of the factors, in model order."""
         return [factor.id for factor in self.factors]
+
+    @property
+    def rung_ids(self) -> list[str]:
+        """Ids of the rungs, in the order of the file."""
+        return [rung.id for rung in self.rungs]
+
+    @property
+    def rung_horizons(self) -> list[int]:
+        """Horizons of any rung or of the question, in weeks, in rising order."""
+        return sorted({*self.question.horizons_weeks, *(weeks for rung in self.rungs for weeks in rung.horizons_weeks)})
+
+    @property
+    def rated_rungs(self) -> list[Rung]:
+        """Rungs with conditions and a rate of their own, in model order."""
+        return [rung for rung in self.rungs if rung.conditions]
+
+    @property
+    def nested_rungs(self) -> list[Rung]:
+        """Rungs that are part of another or of the question, in model order."""
+        return [rung for rung in self.rungs if rung.part_of]
+
+    @property
+    def counted_rungs(self) -> list[Rung]:
+        """Rungs that an indicator counts."""
+        return [rung for rung in self.rungs if rung.indicator]
 
     @property
     def condition_ids(self) -> list[str]:
@@ -236,6 +264,35 @@ def read_workspace(root: Path) -> Workspace:
             for name in named
             if name not in known
         ]
+    faults += _repeated(toml, "rung", [rung.id for rung in document.rung])
+    for number, rung in enumerate(document.rung):
+        if rung.id in (document.question.id, SUSTAINED):
+            faults.append(toml.fault(("rung", number), f"rung '{rung.id}'", "an id that no other question has", "choose another id"))
+        faults += [
+            toml.fault(
+                ("rung", number),
+                f"rung '{rung.id}' needs unknown condition '{name}'",
+                "the id of a [[condition]]",
+                did_you_mean(name, known),
+            )
+            for name in rung.conditions
+            if name not in known
+        ]
+        longest = max(document.question.horizons_weeks)
+        if max(rung.horizons_weeks, default=0) > longest:
+            found = f"horizons_weeks of rung '{rung.id}' up to {rung.horizons_weeks[-1]}"
+            expected = f"at most the question's longest, {longest}"
+            faults.append(toml.fault(("rung", number, "horizons_weeks"), found, expected, "leave the longer ones out"))
+        whole = [document.question.id, *(one.id for one in document.rung if one.conditions)]
+        if rung.part_of and rung.part_of not in whole:
+            faults.append(
+                toml.fault(
+                    ("rung", number),
+                    f"rung '{rung.id}' is part of '{rung.part_of}'",
+                    "the id of the question or of a [[rung]] with conditions",
+                    did_you_mean(rung.part_of, whole),
+                )
+            )
     if faults:
         raise ContentError(faults)
     return Workspace(
@@ -247,6 +304,7 @@ def read_workspace(root: Path) -> Workspace:
         fit=document.fit,
         paths=document.paths,
         toml=toml,
+        rungs=tuple(document.rung),
     )
 
 

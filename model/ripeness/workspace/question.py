@@ -12,6 +12,90 @@ from ripeness.calendar import target_date
 Weeks = Annotated[int, Field(ge=1, le=520)]
 
 
+class Search(BaseModel):
+    """A stretch in which the events of a rung were looked for, and the share of them that was found.
+
+    Attributes
+    ----------
+    from_ : date
+        Its first day.
+    to : date or None
+        Its last day; up to the last day searched for rounds if none is given.
+    q05, q95 : float
+        5 and 95 % quantiles of the share of events that are on record.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    from_: date = Field(alias="from")
+    to: date | None = None
+    q05: float = Field(gt=0, lt=1)
+    q95: float = Field(gt=0, lt=1)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.q05 >= self.q95:
+            raise ValueError("q05 below q95")
+        if self.to is not None and self.to < self.from_:
+            raise ValueError("'to' on or after 'from'")
+        return self
+
+
+class Rung(BaseModel):
+    """A `[[rung]]` of ripeness.toml: an outcome beside the headline's.
+
+    How often it comes follows from one of three: the `conditions` that it needs and a rate of its own; the share that it is of the events of what it is
+    `part_of`; or the `indicator` that counts it.
+
+    Attributes
+    ----------
+    id, label : str
+    text, definition, void : str
+        As for the question.
+    kinds : list of str
+        Kinds of events that count, each on its first day; none of a rung that an indicator counts.
+    conditions : list of str
+        The conditions that it needs.
+    part_of : str or None
+        The question, or the rung with conditions, of which each of its events is one: so that it is never likelier.
+    indicator : str or None
+        The indicator whose weekly counts are its events.
+    horizons_weeks : list of int
+        As for the question; the question's own if none are given.
+    searched : list of Search
+        Of a rung with conditions, stretches in which its events were looked for, in order; what lies in none says nothing.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    label: str = Field(min_length=1)
+    text: str = Field(min_length=10)
+    definition: str = Field(min_length=10)
+    void: str = Field(min_length=10)
+    kinds: list[str] = Field(default_factory=list)
+    conditions: list[str] = Field(default_factory=list)
+    part_of: str | None = None
+    indicator: str | None = None
+    horizons_weeks: list[Weeks] = Field(default_factory=list)
+    searched: list[Search] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if sum(map(bool, (self.conditions, self.part_of, self.indicator))) != 1:
+            raise ValueError("one of 'conditions', 'part_of' and 'indicator'")
+        if bool(self.kinds) == bool(self.indicator):
+            raise ValueError("'kinds' of events, but none beside 'indicator'")
+        if self.searched and not self.conditions:
+            raise ValueError("'searched' beside 'conditions' only")
+        if self.horizons_weeks != sorted(set(self.horizons_weeks)):
+            raise ValueError("horizons_weeks in rising order, each once")
+        for one, other in zip(self.searched, self.searched[1:], strict=False):
+            if one.to is None or other.from_ <= one.to:
+                raise ValueError("stretches of 'searched' in order and without overlap, only the last without 'to'")
+        return self
+
+
 class Question(BaseModel):
     """The `[question]` table of ripeness.toml.
 

@@ -20,6 +20,7 @@ from ripeness.model.terms.loadings import Loadings
 from ripeness.model.terms.outside import OutsideCurve
 from ripeness.model.terms.pulses import Pulses
 from ripeness.model.terms.record import Record
+from ripeness.model.terms.rungs import NestedRungs, Rungs
 from ripeness.model.terms.slow_levels import SlowLevels
 from ripeness.model.terms.student_t_rows import StudentTRows
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from ripeness.model.spec import ModelSpec
 
 FACTORS: tuple[Term, ...] = (SlowLevels(), Loadings(), StudentTRows(), CountRows(), FactorPaths(), Pulses())
-INSIDE: tuple[Term, ...] = (Conditions(), Interactions(), InsideView())
+INSIDE: tuple[Term, ...] = (Conditions(), Interactions(), InsideView(), Rungs(), NestedRungs())
 HAZARD: tuple[Term, ...] = (OutsideCurve(), Announcements(), Arrivals(), Record())
 
 
