@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +121,58 @@ def inside_by_hand(spec: ModelSpec, point: Point, variant: Variant, path: Array)
     return total, score(path) - (logsumexp(fixed) - np.log(len(fixed)))
 
 
+def rungs_by_hand(spec: ModelSpec, point: Point, variant: Variant, path: Array) -> float:
+    """Log density of the priors and of the events of the rungs: swap needs the South, halt both; peace is part of halt, leaders part of rounds."""
+    lose, win, north, south, host = (
+        point["effect_size"]
+        * np.exp(point["log_best_to_worst_log__"])
+        * reading_data(spec, names.AS_WRITTEN, variant)["leverage"]
+    )
+    a = point["intercept_open"]
+
+    def s(x: Array) -> Array:
+        return (np.logaddexp(0, 4 * x) - np.log(2)) / 4
+
+    def open_(z: Array) -> Array:
+        of_north = log_expit(a[0] + lose * s(-z[0]) + win * s(z[0]) + north * z[1])
+        of_south = log_expit(a[1] + lose * s(z[0]) + win * s(-z[0]) + south * z[1] + host * z[2])
+        return np.stack([of_south, of_north + of_south])
+
+    total = 0.0
+    for name in ("rate", "exponent", "active", "dispersion"):
+        total += normal(point[f"rung_{name}_log__"], *scales(*[f"rung_{name}"] * 2))
+    fitted = [elicit_quantiles(*pair, "logitnormal", "found", Path("ripeness.toml"), None) for pair in ((0.5, 0.7), (0.8, 0.95), (0.8, 0.95))]
+    total += normal(point["logit_rung_searched"], [one.mu for one in fitted], [one.sigma for one in fitted])
+    total += normal(point["logit_rung_share"], *scales(*["rung_share"] * 2))
+    rate, exponent, active, dispersion = (np.exp(point[f"rung_{name}_log__"]) for name in ("rate", "exponent", "active", "dispersion"))
+    share, found = expit(point["logit_rung_share"]), expit(point["logit_rung_searched"])
+    fixed, by_week = open_(spec.structure.points[:3]), open_(path)
+    norm_of = logsumexp(exponent[:, None] * fixed, axis=1) - np.log(fixed.shape[1])
+    covered = date(2025, 2, 2)
+    stretches = [
+        (0, date(2024, 1, 22), date(2024, 6, 30), found[0]),
+        (0, date(2024, 7, 15), covered, found[1]),
+        (1, date(2024, 1, 22), covered, found[2]),
+    ]
+    happened = [
+        [date(2024, 2, 1), date(2024, 2, 20), date(2024, 2, 22), date(2024, 7, 9), date(2024, 9, 30)],
+        [date(2024, 3, 11), date(2024, 10, 20)],
+    ]
+    rounds = [week_of(day) for day in (date(2024, 1, 20), date(2024, 2, 14), date(2024, 2, 15), date(2024, 9, 13), date(2025, 2, 11))]
+    for r, first, last, q in stretches:
+        for t, sunday in enumerate(WEEKS):
+            if sunday - timedelta(days=6) < first or sunday > last:
+                continue
+            since = min((sunday - one).days // 7 for one in rounds if one < sunday)
+            mean = q * rate[r] * (active[r] if since <= 8 else 1.0) * np.exp(exponent[r] * by_week[r, t - 1] - norm_of[r])
+            count = sum(week_of(day) == sunday for day in happened[r])
+            total += stats.nbinom.logpmf(count, dispersion[r], dispersion[r] / (dispersion[r] + mean))
+    # of two halts one was a ceasefire; of three weeks with a round at risk one had both leaders
+    total += np.log(share[0]) + np.log1p(-share[0])
+    total += np.log(share[1]) + 2 * np.log1p(-share[1])
+    return float(total)
+
+
 def announcements_by_hand(spec: ModelSpec, point: Point) -> tuple[float, float, Array]:
     """Log density of the priors, classes and lead times of announced meetings; the share of rounds announced on record; arrivals by class, in rounds."""
     total = normal(point["logit_recorded"], *scales(*["recorded"] * 2)) + normal(point["logit_share_announced"], *PRIORS["share_announced"])
@@ -185,7 +237,7 @@ def by_hand(spec: ModelSpec, point: Point, variant: Variant, form: Form = "white
     prior, inside = inside_by_hand(spec, point, variant, seen)
     phi = 0.5 ** (1 / np.exp(point["half_life_log__"]))
     of_form = {"whitened": log_volume, "centred": 0.0, "non-centred": 0.5 * (len(WEEKS) - 1) * np.log(1 - phi**2).sum()}
-    return factors + of_form[form] + prior + hazard_by_hand(spec, point, inside)
+    return factors + of_form[form] + prior + rungs_by_hand(spec, point, variant, seen) + hazard_by_hand(spec, point, inside)
 
 
 def random_points(spec: ModelSpec, variant: Variant) -> list[Point]:

@@ -71,6 +71,48 @@ plus = "a host is busy"
 tails = "shocks"
 effects = { south = "+" }
 pulse = 2024-03-05
+[[rung]]
+id = "swap"
+label = "Swap"
+text = "Will prisoners be swapped?"
+definition = "Prisoners go both ways."
+void = "If either is no more."
+kinds = ["prisoner_exchange"]
+conditions = ["south"]
+searched = [ { from = 2024-01-22, to = 2024-06-30, q05 = 0.5, q95 = 0.7 }, { from = 2024-07-15, q05 = 0.8, q95 = 0.95 } ]
+[[rung]]
+id = "halt"
+label = "Halt"
+text = "Will both halt some kind of strikes?"
+definition = "Both declare a halt."
+void = "If either is no more."
+kinds = ["truce_agreed"]
+conditions = ["north", "south"]
+searched = [ { from = 2024-01-22, q05 = 0.8, q95 = 0.95 } ]
+[[rung]]
+id = "peace"
+label = "Peace"
+text = "Will a ceasefire come into force?"
+definition = "A ceasefire everywhere."
+void = "If either is no more."
+kinds = ["ceasefire"]
+part_of = "halt"
+[[rung]]
+id = "leaders"
+label = "Leaders"
+text = "Will both leaders join a round?"
+definition = "A round with both leaders."
+void = "If either is no more."
+kinds = ["leaders_meeting"]
+part_of = "round"
+[[rung]]
+id = "visit"
+label = "Visit"
+text = "Will the host travel again?"
+definition = "The host travels."
+void = "If either is no more."
+indicator = "visits"
+horizons_weeks = [1, 4]
 """
 COMMON = 'unit = "units"\nfamily = "military"\nexpected_lag_days = 3\nsource = "an agency"\n'
 STUDENT = 'likelihood = "student"\nwindow = "week"\nfrequency = "weekly"\nnoise_floor = 0.05\n'
@@ -151,6 +193,15 @@ date,end_date,kind,round,published_on,description,source,grade
 2024-09-13,,round,yes,2024-09-13,third,agency,A
 2024-11-20,,meeting_agreed,no,2024-11-10,agreed,agency,A
 2025-02-11,,round,yes,2025-02-12,where nobody had searched,agency,A
+2024-02-01,,prisoner_exchange,no,2024-02-02,before talks,agency,A
+2024-02-20,,prisoner_exchange,no,2024-02-21,one,agency,A
+2024-02-22,,prisoner_exchange,no,2024-02-23,two in a week,agency,A
+2024-07-09,,prisoner_exchange,no,2024-07-10,where nobody looked,agency,A
+2024-09-30,,prisoner_exchange,no,2024-10-01,three,agency,A
+2024-03-11,2024-03-13,truce_agreed,no,2024-03-14,some days,agency,A
+2024-10-20,,ceasefire,no,2024-10-21,everywhere,agency,A
+2024-02-14,,leaders_meeting,no,2024-02-14,both leaders,agency,A
+2024-05-14,,leaders_meeting,no,2024-05-15,on another matter,agency,A
 """
 COVERAGE = """\
 from,to,q05,q95,published_on,note
@@ -182,6 +233,11 @@ PRIORS = {
     "class_split": (0.4, 0.6),
     "lead.median": (np.log(5.0), 0.4),
     "lead.spread": (np.log(0.8), 0.3),
+    "rung_rate": (np.log(0.1), 0.6),
+    "rung_exponent": (np.log(0.7), 0.4),
+    "rung_active": (np.log(1.6), 0.4),
+    "rung_dispersion": (np.log(2.0), 0.5),
+    "rung_share": (-2.0, 0.8),
 }
 EFFECTS = [
     SimpleNamespace(factor="front", condition=None, role="losing", mean=0.4, sd=0.3),
@@ -304,7 +360,7 @@ def make_spec(root: Path, truth: Truth) -> ModelSpec:
     workspace = read_workspace(root)
     contracts = read_contracts(workspace)
     vintage = read_store(workspace).as_of(ORIGIN)
-    panel = build_panel(vintage, contracts, workspace.question, GRADES)
+    panel = build_panel(vintage, contracts, workspace.question, GRADES, workspace.rungs)
     meetings = lay_out_meetings(find_announcements(vintage.events), panel.weeks, panel.record.start, 0.75)
     structure = build_inside(EFFECTS, workspace.factors, workspace.condition_ids)
     return ModelSpec(workspace, contracts, panel, cast(Priors, MadeUpPriors()), meetings, structure)
@@ -339,6 +395,13 @@ def make_draws(spec: ModelSpec, rng: np.random.Generator, draws: int) -> dict[st
         "noise": np.full((draws, 4), 0.3),
         "dispersion": np.full((draws, 2), 8.0),
         "capture": np.full((draws, 2), 0.8),
+        "rung_rate": rng.lognormal(np.log(0.1), 0.4, (draws, 2)),
+        "rung_exponent": rng.lognormal(np.log(0.7), 0.3, (draws, 2)),
+        "rung_active": rng.lognormal(np.log(1.6), 0.3, (draws, 2)),
+        "rung_dispersion": rng.lognormal(np.log(2.0), 0.3, (draws, 2)),
+        "rung_searched": rng.beta(8.0, 2.0, (draws, len(spec.panel.events.searches))),
+        "rung_normaliser": rng.normal(-0.5, 0.1, (draws, 2)),
+        "rung_share": rng.beta(1.0, 8.0, (draws, 2)),
     }
 
 

@@ -55,7 +55,7 @@ def test_a_moved_condition_moves_its_log_odds_in_every_week(origin: Origin, payl
     expected, opened = [], []
     for futures in origin.futures.values():
         odds = log_odds(origin.spec, futures) + shifts[:, None]
-        expected.append(with_log_odds(futures, odds).probabilities.within.mean(axis=0))
+        expected.append(with_log_odds(origin.spec, futures, odds).probabilities.within.mean(axis=0))
         opened.append((1.0 / (1.0 + np.exp(-odds[..., :4]))).mean(axis=(0, 1, 3)))
     found = read_panel(payload, (), shifts)
     assert found.within == pytest.approx(np.mean(expected, axis=0), abs=TENTH / 2)

@@ -20,11 +20,13 @@ from ripeness.data.vintages import Vintage
 from ripeness.elicitation.elicited import Priors
 from ripeness.forecast.ahead import Ahead, build_ahead
 from ripeness.forecast.horizons import Probabilities, forecast_probabilities
+from ripeness.forecast.ladder import RungPaths
 from ripeness.model.inside import condition_log_odds, inside_of_log_odds
 from ripeness.model.meetings import Announcement
 from ripeness.model.spec import ModelSpec, Variant, build_spec
 from ripeness.model.terms.factor_paths import Hold
 from ripeness.model.terms.pulses import fading_pulses
+from ripeness.model.terms.rungs import log_multipliers
 from ripeness.reweighting.reweighted import update_fit
 from ripeness.reweighting.stored import Base, base_spec
 from ripeness.reweighting.weights import Weights, choose_by_weight, choose_evenly
@@ -176,11 +178,13 @@ def take(futures: Futures, chosen: NDArray[np.intp]) -> Futures:
     start, ahead = futures.start, futures.ahead
     draws = {name: values[chosen] for name, values in start.draws.items()}
     some = {name: getattr(ahead, name)[chosen] for name in ("state", "outside", "inside", "announced", "unannounced")}
-    return Futures(replace(start, draws=draws, state=start.state[chosen]), replace(ahead, **some), futures.factors[chosen], futures.stored)
+    rungs = None if ahead.rungs is None else ahead.rungs.take(chosen)
+    fewer = replace(ahead, **some, rungs=rungs)
+    return Futures(replace(start, draws=draws, state=start.state[chosen]), fewer, futures.factors[chosen], futures.stored)
 
 
 def within_horizon(futures: Futures, h: int) -> Futures:
-    """The same, looking no further than one of the horizons."""
+    """The same, looking no further than one of the horizons, and at rounds alone."""
     ahead = futures.ahead
     weeks = int(np.count_nonzero(ahead.horizon_share[h]))
     shorter = replace(
@@ -190,6 +194,7 @@ def within_horizon(futures: Futures, h: int) -> Futures:
         inside=ahead.inside[..., :weeks],
         announced=ahead.announced[:, :weeks],
         unannounced=ahead.unannounced[:, :weeks],
+        rungs=None,
     )
     return replace(futures, ahead=shorter, factors=futures.factors[..., : futures.factors.shape[-1] - (len(ahead.weeks) - weeks)])
 
@@ -202,13 +207,24 @@ def log_odds(spec: ModelSpec, futures: Futures) -> Array:
     return condition_log_odds(spec, draws, futures.read + pulses)
 
 
-def with_log_odds(futures: Futures, odds: Array) -> Futures:
+def with_log_odds(spec: ModelSpec, futures: Futures, odds: Array) -> Futures:
     """The same with other log odds of the conditions, (draw, path, condition, ahead)."""
-    start = futures.start
-    return replace(futures, ahead=replace(futures.ahead, inside=inside_of_log_odds(start.variant, start.draws, odds)))
+    start, ahead = futures.start, futures.ahead
+    rungs = ahead.rungs
+    if rungs is not None and (rated := len(spec.workspace.rated_rungs)):
+        of_conditions = log_multipliers(spec, start.draws, odds)
+        rungs = replace(rungs, log_multiplier=np.concatenate([of_conditions, rungs.log_multiplier[:, :, rated:]], axis=2))
+    return replace(futures, ahead=replace(ahead, inside=inside_of_log_odds(start.variant, start.draws, odds), rungs=rungs))
 
 
 def with_factors(spec: ModelSpec, futures: Futures, factors: Array) -> Futures:
     """The same with other paths of the factors, (draw, path, factor, week)."""
     changed = replace(futures, factors=factors)
-    return with_log_odds(changed, log_odds(spec, changed))
+    changed = with_log_odds(spec, changed, log_odds(spec, changed))
+    if changed.ahead.rungs is None or not spec.workspace.counted_rungs:
+        return changed
+    of_factors = RungPaths(spec, changed.start.draws, factors.shape[1], len(changed.ahead.weeks))
+    of_factors.add_factors(slice(0, len(changed.ahead.weeks)), changed.read)
+    rated, rungs = len(spec.workspace.rated_rungs), changed.ahead.rungs
+    moved = np.concatenate([rungs.log_multiplier[:, :, :rated], of_factors.log_multiplier[:, :, rated:]], axis=2)
+    return replace(changed, ahead=replace(changed.ahead, rungs=replace(rungs, log_multiplier=moved)))

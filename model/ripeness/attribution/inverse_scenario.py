@@ -10,6 +10,7 @@ from scipy.special import expit
 
 from ripeness.attribution.futures import Futures, Origin, log_odds, with_log_odds, within_horizon
 from ripeness.forecast.horizons import Probabilities
+from ripeness.model.spec import ModelSpec
 
 Array = NDArray[np.float64]
 WIDEST, STEPS = 12.0, 24  # of log odds, and halvings, in the search
@@ -56,7 +57,7 @@ def inverse_scenario(origin: Origin, level: float, weeks: int) -> list[Needed]:
     for c, condition in enumerate(spec.workspace.condition_ids):
 
         def probability_at(shift: float, c: int = c) -> float:
-            return float(np.mean([_shifted(futures, odds, c, shift).within[:, 0].mean() for futures, odds in parts]))
+            return float(np.mean([_shifted(spec, futures, odds, c, shift).within[:, 0].mean() for futures, odds in parts]))
 
         now = float(np.mean([_mean_chance(odds[:, :, c]) for _, odds in parts]))
         sign = 1.0 if probability_at(0.0) < level else -1.0
@@ -73,10 +74,10 @@ def inverse_scenario(origin: Origin, level: float, weeks: int) -> list[Needed]:
     return found
 
 
-def _shifted(futures: Futures, odds: Array, c: int, shift: float) -> Probabilities:
+def _shifted(spec: ModelSpec, futures: Futures, odds: Array, c: int, shift: float) -> Probabilities:
     more = np.zeros(odds.shape[2])
     more[c] = shift
-    return with_log_odds(futures, odds + more[:, None]).probabilities
+    return with_log_odds(spec, futures, odds + more[:, None]).probabilities
 
 
 def _mean_chance(odds: Array) -> float:

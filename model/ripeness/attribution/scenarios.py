@@ -32,6 +32,8 @@ from ripeness.attribution.futures import Futures, Origin, log_odds, seeds_of, si
 from ripeness.attribution.scenario_file import Path, Scenario
 from ripeness.data.indicators import Contract
 from ripeness.data.panel import OBSERVED_AS
+from ripeness.forecast.ahead import horizon_shares
+from ripeness.forecast.ladder import rung_probabilities
 from ripeness.forecast.simulate import keep_shocks
 from ripeness.model.spec import ModelSpec
 from ripeness.model.terms.factor_paths import persistence
@@ -88,12 +90,15 @@ class ScenarioResult:
         Mean chance that each condition is open in the last week held: as forecast, in the scenario.
     plausible : float
         Share of futures that stray as far by themselves, whichever way.
+    rungs : dict of (int, float, float)
+        Of each rung a horizon, the headline's or else its longest, and its probability: as forecast, in the scenario.
     """
 
     contrasts: list[Contrast]
     by_week: Array
     conditions: Mapping[str, tuple[float, float]]
     plausible: float
+    rungs: Mapping[str, tuple[int, float, float]]
 
 
 def run_scenario(origin: Origin, scenario: Scenario, given: bool = False) -> ScenarioResult:
@@ -123,7 +128,28 @@ def run_scenario(origin: Origin, scenario: Scenario, given: bool = False) -> Sce
     by_week = np.array([np.mean([pair[arm].probabilities.by_week.mean(axis=0) for pair in arms], axis=0) for arm in range(2)])
     before, after = np.mean(opened, axis=0)
     conditions = {name: (float(before[c]), float(after[c])) for c, name in enumerate(spec.workspace.condition_ids)}
-    return ScenarioResult(contrasts, by_week, conditions, float(np.mean(tails)))
+    return ScenarioResult(contrasts, by_week, conditions, float(np.mean(tails)), _of_rungs(origin, arms))
+
+
+def _of_rungs(origin: Origin, arms: Sequence[tuple[Futures, Futures]]) -> dict[str, tuple[int, float, float]]:
+    """Of each rung a horizon and its probability as forecast and in the scenario, by the same futures but for what is done."""
+    workspace, origin_day = origin.spec.workspace, origin.spec.panel.origin
+    headline = workspace.question.headline_weeks
+    asked = {rung.id: rung.horizons_weeks or workspace.question.horizons_weeks for rung in workspace.rungs}
+    if not asked:
+        return {}
+    seed = np.random.SeedSequence([origin.seed, origin_day.toordinal()])
+    shares = horizon_shares(origin_day, workspace.rung_horizons, len(arms[0][0].ahead.weeks))
+    ids = list(asked)
+    before, after = (
+        np.mean([rung_probabilities(pair[arm].ahead, ids, shares, seed)[0].mean(axis=0) for pair in arms], axis=0) for arm in range(2)
+    )
+    found = {}
+    for place, (rung, horizons) in enumerate(asked.items()):
+        weeks = headline if headline in horizons else horizons[-1]
+        h = workspace.rung_horizons.index(weeks)
+        found[rung] = (weeks, float(before[place, h]), float(after[place, h]))
+    return found
 
 
 def targets_of(spec: ModelSpec, draws: Draws, paths: Sequence[Path], week: int = -1) -> list[tuple[int, Array]]:

@@ -266,7 +266,10 @@ def _check_rungs(workspace: Workspace, contracts: Mapping[str, Contract]) -> Ite
     counts = [name for name, one in contracts.items() if one.is_count and not one.exposure and one.factor not in level]
     for number, rung in enumerate(workspace.rungs):
         if rung.indicator and rung.indicator not in counts:
-            found, expected = f"rung '{rung.id}' counted by '{rung.indicator}'", "a count without exposure, of a factor without a slow level"
+            found, expected = (
+                f"rung '{rung.id}' counted by '{rung.indicator}'",
+                "a count without exposure, of a factor without a slow level",
+            )
             yield workspace.toml.fault(("rung", number, "indicator"), found, expected, did_you_mean(rung.indicator, counts))
 
 

@@ -380,12 +380,16 @@ def _by_week(days: Sequence[date], weeks: Sequence[date]) -> dict[int, int]:
 
 
 def rung_days(events: pd.DataFrame, rung: Rung, rungs: Sequence[Rung]) -> list[date]:
-    """Days on which an event of a rung began, each once: of its own kinds and those of the rungs that are part of it; of one that is part of the rounds, rounds only."""
+    """Days on which an event of a rung began, each once.
+
+    Of its own kinds and those of the rungs that are part of it; of a rung that is part of the question, those in the week of a round.
+    """
     kinds = [*rung.kinds, *(kind for one in rungs if one.part_of == rung.id for kind in one.kinds)]
-    chosen = events["kind"].isin(kinds)
+    days = sorted({day.date() for day in events.loc[events["kind"].isin(kinds), "date"]})
     if rung.part_of and rung.part_of not in [one.id for one in rungs]:
-        chosen &= events["round"].astype(bool)
-    return sorted({day.date() for day in events.loc[chosen, "date"]})
+        held = {week_of(day.date()) for day in events.loc[events["round"].astype(bool), "date"]}
+        days = [day for day in days if week_of(day) in held]
+    return days
 
 
 def searched_stretches(rung: Rung, vintage: Vintage) -> list[tuple[date, date, float, float]]:

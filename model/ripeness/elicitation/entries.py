@@ -26,7 +26,12 @@ FACTORS, LOADINGS, HAZARD = "factors.toml", "loadings.toml", "hazard.toml"
 TOML_FILES = (cited.FILE, FACTORS, HAZARD, LOADINGS, readings.FILE, strength.FILE)
 FILES = tuple(sorted((*TOML_FILES, reference.FILE)))
 LEAD = ("median", "spread")  # of the time from an announcement to its day
-RATED = ("rung_rate", "rung_exponent", "rung_active", "rung_dispersion")  # tables of hazard.toml with an entry for each rung with conditions
+RATED = (
+    "rung_rate",
+    "rung_exponent",
+    "rung_active",
+    "rung_dispersion",
+)  # tables of hazard.toml with an entry for each rung with conditions
 ANNOUNCED = ("kept", "recorded", "share_announced", "class_split", "lead")  # tables of hazard.toml on announced meetings
 
 # the family in which the model takes each quantity, by the first part of its name

@@ -160,14 +160,10 @@ def _inside_ahead(
         some = slice(first, min(first + AT_ONCE, len(weeks)))
         effective = np.stack([next(ahead) for _ in weeks[some]], axis=-1)
         if rungs:
-            for week in range(max(first, 1), some.stop):
-                rungs.add_factors(week - 1, effective[..., week - first])
+            rungs.add_factors(some, effective)
         effective += pulses[:, None, :, some]
         log_odds = condition_log_odds(spec, posterior, effective)
         result[:, :, some] = inside_of_log_odds(variant, posterior, log_odds)
         if rungs:
             rungs.add_conditions(some, log_odds)
-    if rungs is None:
-        return result, None
-    rungs.add_factors(len(weeks) - 1, next(ahead))
-    return result, rungs.collect()
+    return result, rungs.collect() if rungs else None

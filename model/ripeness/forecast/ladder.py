@@ -62,6 +62,11 @@ class RungsAhead:
         """The same with all multipliers 1."""
         return replace(self, log_multiplier=np.zeros_like(self.log_multiplier[:, :1]))
 
+    def take(self, chosen: NDArray[np.intp]) -> RungsAhead:
+        """The same for some draws."""
+        of_draws = {name: getattr(self, name)[chosen] for name in ("log_rate", "log_active", "dispersion", "log_multiplier")}
+        return replace(self, **of_draws, nested={rung: (parent, share[chosen]) for rung, (parent, share) in self.nested.items()})
+
 
 class RungPaths:
     """Collects the multipliers of the rungs week by week, while factors are simulated.
@@ -99,10 +104,17 @@ class RungPaths:
         if self.rated:
             self.log_multiplier[:, :, : self.rated, weeks] = log_multipliers(self.spec, self.draws, log_odds)
 
-    def add_factors(self, week: int, z: Array) -> None:
-        """Of the factors that indicators measure, from factors (draw, path, factor) at the end of a week ahead, the first being 0."""
-        slope = self.slope[:, None, :]
-        self.log_multiplier[:, :, self.rated :, week] = slope * z[:, :, self.factor] - 0.5 * slope**2
+    def add_factors(self, weeks: slice, read: Array) -> None:
+        """Of the factors that indicators measure, from factors (draw, path, factor, week) as the hazards of these weeks read them, pulses left out.
+
+        Hazards read the week before, counts their own: what these weeks read is of the weeks before them, and the last week is taken for like it.
+        """
+        slope = self.slope[:, None, :, None]
+        found = slope * read[:, :, self.factor] - 0.5 * slope**2
+        last = self.log_multiplier.shape[-1]
+        self.log_multiplier[:, :, self.rated :, max(weeks.start, 1) - 1 : weeks.stop - 1] = found[..., int(weeks.start == 0) :]
+        if weeks.stop == last:
+            self.log_multiplier[:, :, self.rated :, last - 1] = found[..., -1]
 
     def collect(self) -> RungsAhead:
         """All that was added."""

@@ -94,9 +94,7 @@ def simulate_rounds(ahead: Ahead, seed: np.random.SeedSequence, paths: int | Non
     return simulate_dormancy(ahead, seed, paths)[0]
 
 
-def simulate_dormancy(
-    ahead: Ahead, seed: np.random.SeedSequence, paths: int | None = None
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def simulate_dormancy(ahead: Ahead, seed: np.random.SeedSequence, paths: int | None = None) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Rounds and dormancy in each week ahead, each week with a round starting dormancy anew, for what the closed formula cannot say.
 
     Parameters
@@ -206,8 +204,7 @@ def simulate_outcomes(spec: ModelSpec, truth: Draws, rng: np.random.Generator) -
         for t, number in trials_of(str(rung.part_of), panel.record, panel.events).items()
     ]
     indicator, week, trials = np.array(rows_of, dtype=np.intp).reshape(-1, 3).T
-    trials = trials.astype(float)
-    nested = replace(panel.nested, indicator=indicator, week=week, count=np.zeros(len(trials)), trials=trials)
+    nested = replace(panel.nested, indicator=indicator, week=week, count=np.zeros(len(trials)), trials=trials.astype(float))
     panel = panel.with_rows({NESTED: nested})
     if len(trials):
         panel = panel.with_observed({NESTED: NestedRungs().replicate(replace(spec, panel=panel), truth, rng)[0]})

@@ -19,8 +19,9 @@ from typing import Final, Literal
 import pandas as pd
 
 from ripeness import names
-from ripeness.calendar import weeks_between
+from ripeness.calendar import week_grid, week_of, weeks_between
 from ripeness.data.events import GOVERNMENT_ENDS
+from ripeness.data.panel import rung_days, searched_stretches
 from ripeness.data.vintages import Vintage
 from ripeness.ledger.entries import Entry
 from ripeness.workspace.question import Question, Rung
@@ -84,10 +85,10 @@ def resolve(
         return None
 
     def decide(vintage: Vintage) -> date | None:
-        return decided_on(entry, question, vintage.rounds()) if rung is None else first_event(entry, rung, vintage)
+        return decided_on(entry, question, vintage.rounds()) if rung is None else first_event(entry, rung, rungs, vintage)
 
     def search(vintage: Vintage) -> tuple[float, float] | None:
-        return worst_search(entry, vintage) if rung is None else rung_search(entry, rung, vintage)
+        return worst_search(entry, vintage) if rung is None else rung_search(entry, rung, rungs, vintage)
 
     now = vintage_on(as_of)
     decided = decide(now)
@@ -108,22 +109,42 @@ def resolve(
     return Outcome(YES if decided else NO, _reason(entry, question, now.rounds(), decided), sensitivity)
 
 
-def first_event(entry: Entry, rung: Rung, vintage: Vintage) -> date | None:
-    """The day of the first event of a rung on the days origin+1 … target; None if there is none on record."""
-    days = vintage.events.loc[vintage.events["kind"].isin(rung.kinds), "date"]
-    inside = [day.date() for day in days if entry.origin < day.date() <= entry.target_end_date]
-    return min(inside, default=None)
+def first_event(entry: Entry, rung: Rung, rungs: Sequence[Rung], vintage: Vintage) -> date | None:
+    """The day of the first event of a rung on the days origin+1 … target, the Sunday of one that is counted by whole weeks; None if none is on record."""
+    if rung.indicator:
+        days = [sunday for sunday, value in _whole_weeks(entry, rung, vintage).items() if value > 0]
+    else:
+        days = rung_days(vintage.events, rung, rungs)
+    return min((day for day in days if entry.origin < day <= entry.target_end_date), default=None)
 
 
-def rung_search(entry: Entry, rung: Rung, vintage: Vintage) -> tuple[float, float] | None:
-    """q05 and q95 of the worst stretch in which a rung's events were looked for and that touches the window; None unless the whole window lies in them."""
-    covered, day, found = vintage.covered_to, entry.origin + timedelta(days=1), []
-    for stretch in rung.searched:
-        last = min(filter(None, (stretch.to, covered)), default=None)
-        if last is not None and stretch.from_ <= day <= last:
-            found.append((stretch.q05, stretch.q95))
+def rung_search(entry: Entry, rung: Rung, rungs: Sequence[Rung], vintage: Vintage) -> tuple[float, float] | None:
+    """q05 and q95 of the worst stretch in which a rung's events were looked for and that touches the window; None unless the whole window lies in them.
+
+    Of a rung that is part of another, or of the rounds, the search for that one. How much an indicator captures is not known here: 0 to 1.
+    """
+    if rung.part_of:
+        parent = next((one for one in rungs if one.id == rung.part_of), None)
+        return worst_search(entry, vintage) if parent is None else rung_search(entry, parent, rungs, vintage)
+    if rung.indicator:
+        asked = [sunday for sunday in week_grid(entry.origin + timedelta(days=7), entry.target_end_date) if sunday <= entry.target_end_date]
+        return (0.0, 1.0) if set(asked) <= set(_whole_weeks(entry, rung, vintage)) else None
+    day, found = entry.origin + timedelta(days=1), []
+    for first, last, low, high in searched_stretches(rung, vintage):
+        if first <= day <= last:
+            found.append((low, high))
             day = last + timedelta(days=1)
     return min(found) if day > entry.target_end_date else None
+
+
+def _whole_weeks(entry: Entry, rung: Rung, vintage: Vintage) -> dict[date, float]:
+    """Counts of the weeks that lie in the window from Monday to Sunday, by their Sunday."""
+    rows = vintage.values.get(str(rung.indicator))
+    if rows is None:
+        return {}
+    counts = {week_of(day.date()): float(value) for day, value in zip(rows["observed_on"], rows["value"], strict=True)}
+    first = entry.origin + timedelta(days=7)
+    return {sunday: value for sunday, value in counts.items() if first <= sunday <= entry.target_end_date}
 
 
 def decided_on(entry: Entry, question: Question, rounds: Sequence[date]) -> date | None:

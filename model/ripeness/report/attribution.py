@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from math import hypot, inf, log
 from textwrap import fill
@@ -245,6 +245,21 @@ def scenarios_section(stored: Json, summary: Json) -> dict[str, Any]:
         "rows": rows,
         "figure": both_widths("scenarios", text, lambda width: plot_scenarios(stored, width)),
         "inverse": inverse_section(stored["inverse"], summary) if "inverse" in stored else None,
+        "rungs": rungs_of_scenarios(ranked, summary),
+    }
+
+
+def rungs_of_scenarios(ranked: Sequence[Json], summary: Json) -> dict[str, Any] | None:
+    """What scenarios do to the other outcomes: columns of the table and its rows; None where there are none."""
+    labels = {rung["id"]: rung["label"] for rung in summary.get("rungs", [])}
+    asked = {name: one for name, one in ranked[0].get("rungs", {}).items() if name in labels}
+    if not asked:
+        return None
+    columns = [f"{labels[name]}, {count(one['weeks'], 'week')}" for name, one in asked.items()]
+    first = ["As forecast", *(percent(one["forecast"]) for one in asked.values())]
+    return {
+        "columns": columns,
+        "rows": [first, *([one["title"], *(percent(one["rungs"][name]["scenario"]) for name in asked)] for one in ranked)],
     }
 
 

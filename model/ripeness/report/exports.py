@@ -26,6 +26,7 @@ from ripeness.report import charts, sentences
 from ripeness.report.attribution import crossed_sentences, news_sentences, scenario_sentences, watch_sentences
 from ripeness.report.drawing import write_chart
 from ripeness.report.figures import steps_of
+from ripeness.report.ladder import ladder_table
 from ripeness.report.sentences import day, forecast_of, hundredths, interval, percent
 from ripeness.workspace.csv import csv_text
 
@@ -99,7 +100,7 @@ def tasks_of(summary: Mapping[str, Any]) -> dict[str, Any]:
     mixture = [row for row in summary["forecasts"] if row["source"] == names.MIXTURE]
     targets = list(dict.fromkeys(str(row["question"]) for row in mixture))
     question = summary["question"]
-    texts = {question["id"]: question["text"]}
+    texts = {question["id"]: question["text"], **{rung["id"]: rung["text"] for rung in summary.get("rungs", [])}}
     return {
         "schema_version": f"{SCHEMAS}/tasks-schema.json",
         "rounds": [
@@ -285,6 +286,7 @@ def write_brief(
         f"{weeks} weeks.",
         *paragraphs,
         "| Horizon | Until | Probability | 5–95 % | Outside view |\n|---|---|--:|--:|--:|\n" + "\n".join(table),
+        *([f"## A ladder of outcomes\n\n{plain_table}"] if (plain_table := ladder_table(summary, row)) else []),
         *moving,
         "## Factors furthest from where they usually stand\n\nIn units of a typical departure, 5–95 %:\n\n" + "\n".join(standing),
         *(

@@ -15,6 +15,7 @@ from ripeness import names
 from ripeness.report import figures, sentences
 from ripeness.report.attribution import attribution_sections
 from ripeness.report.drawing import strip
+from ripeness.report.ladder import ladder_section
 from ripeness.report.record import ISSUED, OUTCOMES, record_section
 from ripeness.report.scorecard import subjects_of
 from ripeness.report.studies import trust_section
@@ -76,7 +77,7 @@ def render_page(
         "horizons": [r for r in summary["forecasts"] if r["question"] == row["question"] and r["source"] == names.MIXTURE],
         "variants": _variants(summary, row),
         "sustained": [r for r in summary["forecasts"] if r["question"] == names.SUSTAINED],
-        "ladder": _ladder(summary, row),
+        "ladder": ladder_section(summary, row),
         "factor_figures": {factor["id"]: figures.factor_figure(factor, titles, tree) for factor in summary["factors"]},
         "effects": {effect["id"]: effect | {"words": effect_words(effect, summary)} for effect in summary["effects"]},
         "drivers": [driver | {"strip": driver_strip(place, driver)} for place, driver in enumerate(summary["drivers"])],
@@ -98,18 +99,6 @@ def render_failure(summary: Mapping[str, Any]) -> str:
     """The page of a run that failed its gate: what failed, and the outside view; no other probability."""
     outside = [row for row in summary["forecasts"] if row["source"] == names.OUTSIDE]
     return _environment().get_template("failure.html").render(_context(summary) | {"outside": outside, "claims_by_id": {}})
-
-
-def _ladder(summary: Mapping[str, Any], row: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Of every outcome, likeliest first, its label and the mixture's forecast at each horizon; empty where only one is asked for."""
-    if not summary.get("rungs"):
-        return []
-    rungs = [{"id": row["question"], "label": "Round of talks", "text": summary["question"]["text"]}, *summary["rungs"]]
-    found = [
-        {**rung, "rows": [r for r in summary["forecasts"] if (r["question"], r["source"]) == (rung["id"], names.MIXTURE)]} for rung in rungs
-    ]
-    shown = [one | {"headline": next(r for r in one["rows"] if r["horizon_weeks"] == row["horizon_weeks"])} for one in found if one["rows"]]
-    return sorted(shown, key=lambda one: -float(one["headline"]["probability"]))
 
 
 def _headline_question(summary: Mapping[str, Any]) -> str:

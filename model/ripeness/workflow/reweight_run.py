@@ -22,8 +22,8 @@ from ripeness.calendar import to_datetime64
 from ripeness.data.quality import Flag, flag_vintage
 from ripeness.data.vintages import Vintage
 from ripeness.forecast.ahead import Ahead, horizon_shares
-from ripeness.forecast.ladder import base_probabilities, rung_probabilities
 from ripeness.forecast.horizons import Probabilities, sustained_probabilities, without_path_noise
+from ripeness.forecast.ladder import base_probabilities, rung_probabilities
 from ripeness.inference.checks import CHECK, flag_errors
 from ripeness.model.meetings import Announcement
 from ripeness.model.spec import ModelSpec

@@ -190,6 +190,7 @@ def _as_stored(scenario: Scenario, found: ScenarioResult) -> dict[str, Any]:
         "by_week": found.by_week.tolist(),
         "conditions": {name: {"forecast": before, "scenario": after} for name, (before, after) in found.conditions.items()},
         "plausible": found.plausible,
+        "rungs": {name: {"weeks": weeks, "forecast": before, "scenario": after} for name, (weeks, before, after) in found.rungs.items()},
     }
 
 

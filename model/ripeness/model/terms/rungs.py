@@ -60,7 +60,9 @@ def search_prior(spec: ModelSpec, reading: str) -> Scales:
 def needs_of(spec: ModelSpec) -> Index:
     """1 where a rung needs a condition: (rung, condition)."""
     ids = spec.workspace.condition_ids
-    return np.array([[int(one in rung.conditions) for one in ids] for rung in spec.workspace.rated_rungs], dtype=np.int64).reshape(-1, len(ids))
+    return np.array([[int(one in rung.conditions) for one in ids] for rung in spec.workspace.rated_rungs], dtype=np.int64).reshape(
+        -1, len(ids)
+    )
 
 
 def active_rows(spec: ModelSpec) -> Array:
@@ -268,7 +270,11 @@ class Rungs(Likelihood):
             + data["event_active"] * pt.log(scope["rung_active"])[rung] + scope["rung_exponent"][rung] * of_weeks[rung, week - 1] - normaliser[rung]
         )  # fmt: skip
         pm.NegativeBinomial(
-            EVENTS, mu=pt.exp(log_mean), alpha=scope["rung_dispersion"][rung], observed=data["event_count"].astype(int), dims=names.EVENT_WEEK
+            EVENTS,
+            mu=pt.exp(log_mean),
+            alpha=scope["rung_dispersion"][rung],
+            observed=data["event_count"].astype(int),
+            dims=names.EVENT_WEEK,
         )
 
     def simulate(self, spec: ModelSpec, reading: str, variant: str, draws: Draws, rng: np.random.Generator) -> None:
