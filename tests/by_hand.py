@@ -124,9 +124,7 @@ def inside_by_hand(spec: ModelSpec, point: Point, variant: Variant, path: Array)
 def rungs_by_hand(spec: ModelSpec, point: Point, variant: Variant, path: Array) -> float:
     """Log density of the priors and of the events of the rungs: swap needs the South, halt both; peace is part of halt, leaders part of rounds."""
     lose, win, north, south, host = (
-        point["effect_size"]
-        * np.exp(point["log_best_to_worst_log__"])
-        * reading_data(spec, names.AS_WRITTEN, variant)["leverage"]
+        point["effect_size"] * np.exp(point["log_best_to_worst_log__"]) * reading_data(spec, names.AS_WRITTEN, variant)["leverage"]
     )
     a = point["intercept_open"]
 
@@ -141,7 +139,9 @@ def rungs_by_hand(spec: ModelSpec, point: Point, variant: Variant, path: Array) 
     total = 0.0
     for name in ("rate", "exponent", "active", "dispersion"):
         total += normal(point[f"rung_{name}_log__"], *scales(*[f"rung_{name}"] * 2))
-    fitted = [elicit_quantiles(*pair, "logitnormal", "found", Path("ripeness.toml"), None) for pair in ((0.5, 0.7), (0.8, 0.95), (0.8, 0.95))]
+    fitted = [
+        elicit_quantiles(*pair, "logitnormal", "found", Path("ripeness.toml"), None) for pair in ((0.5, 0.7), (0.8, 0.95), (0.8, 0.95))
+    ]
     total += normal(point["logit_rung_searched"], [one.mu for one in fitted], [one.sigma for one in fitted])
     total += normal(point["logit_rung_share"], *scales(*["rung_share"] * 2))
     rate, exponent, active, dispersion = (np.exp(point[f"rung_{name}_log__"]) for name in ("rate", "exponent", "active", "dispersion"))

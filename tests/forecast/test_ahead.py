@@ -63,7 +63,7 @@ def make_spec(
     reference = SimpleNamespace(beyond=lambda weeks: REFERENCE)
     question = SimpleNamespace(horizons_weeks=HORIZONS, active_weeks=8)
     return ModelSpec(
-        cast(Any, SimpleNamespace(question=question, factors=tuple(factors))),
+        cast(Any, SimpleNamespace(question=question, factors=tuple(factors), rungs=())),
         {},
         panel,
         cast(Any, SimpleNamespace(files=files, reference=reference)),

@@ -13,6 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from ripeness import names
+from ripeness.data.panel import NO_EVENTS, NO_NESTED
 from ripeness.model.inside import condition_log_odds, effect_regressors, inside_view, with_inside_view
 from ripeness.model.terms.conditions import (
     InsideStructure,
@@ -235,7 +236,8 @@ def test_prior_draws_follow_their_priors() -> None:
 def test_the_view_of_many_draws_is_put_together_from_the_same_pieces(structure: InsideStructure, size: float) -> None:
     """Draws of two paths each, by both forms, however far the log odds go, and each effect's own regressor."""
     rng = np.random.default_rng(5)
-    spec: Any = SimpleNamespace(structure=structure, priors=SimpleNamespace(files=SimpleNamespace(entries={})))
+    without_rungs = SimpleNamespace(events=NO_EVENTS, nested=NO_NESTED)
+    spec: Any = SimpleNamespace(structure=structure, priors=SimpleNamespace(files=SimpleNamespace(entries={})), panel=without_rungs)
     draws = {
         "weight": rng.normal(0.0, size, (4, len(structure.effects))),
         "intercept_open": rng.normal(size=(4, structure.conditions)),

@@ -11,6 +11,7 @@ from ripeness import names
 from ripeness.model.spec import ModelSpec
 from ripeness.model.terms import terms_of
 from ripeness.model.terms.conditions import Conditions, beside, inside_score, normaliser, regressors
+from ripeness.model.terms.rungs import rung_normalisers
 
 Array = NDArray[np.float64]
 
@@ -70,9 +71,12 @@ def inside_view(spec: ModelSpec, variant: str, draws: Mapping[str, Array], z: Ar
 
 
 def with_inside_view(spec: ModelSpec, variant: str, draws: Mapping[str, Array], z: Array) -> dict[str, Array]:
-    """Draws with all that follows from their weights and intercepts: normaliser, and on factors z (draw, factor, week) log_odds_open and inside."""
-    norm_of = normaliser(log_odds_at_points(spec, draws), draws["intercept_open"], variant == names.CONJUNCTIVE, np)
+    """Draws with all that follows from their weights and intercepts: normalisers, and on factors z (draw, factor, week) log_odds_open and inside."""
+    at_points = log_odds_at_points(spec, draws)
+    norm_of = normaliser(at_points, draws["intercept_open"], variant == names.CONJUNCTIVE, np)
     found = {**draws, "normaliser": norm_of, "log_odds_open": condition_log_odds(spec, draws, z)}
+    if "rung_exponent" in draws:
+        found["rung_normaliser"] = rung_normalisers(spec, draws, at_points)
     return found | {"inside": inside_of_log_odds(variant, found, found["log_odds_open"])}
 
 

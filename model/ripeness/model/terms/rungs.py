@@ -28,7 +28,7 @@ from ripeness import names
 from ripeness.data.panel import EVENTS, NESTED
 from ripeness.elicitation.elicited import elicit_quantiles
 from ripeness.kernels.compilation import compiled, inner
-from ripeness.model.term import Derived, Draws, Kernel, Likelihood, Observed, Parameter, Scales, Scope, elicited
+from ripeness.model.term import Derived, Kernel, Likelihood, Observed, Parameter, Scales, Scope, elicited
 from ripeness.model.terms.conditions import log_mean_exp, log_sigmoid
 from ripeness.model.terms.count_rows import negative_binomial_log_density, summed_rise
 from ripeness.workspace.config import FILE
@@ -277,11 +277,6 @@ class Rungs(Likelihood):
             dims=names.EVENT_WEEK,
         )
 
-    def simulate(self, spec: ModelSpec, reading: str, variant: str, draws: Draws, rng: np.random.Generator) -> None:
-        from ripeness.model.inside import log_odds_at_points
-
-        draws["rung_normaliser"] = normalisers(spec, draws, log_odds_at_points(spec, draws))
-
     def log_likelihood(self, spec: ModelSpec, draws: Mapping[str, Array]) -> Array:
         return events_log_likelihood(spec, draws, draws["log_odds_open"], 0)
 
@@ -361,7 +356,7 @@ def scores(spec: ModelSpec, log_odds: Array) -> Array:
     return np.asarray(np.einsum("rc,...ct->...rt", needs_of(spec).astype(float), log_sigmoid(log_odds, np), optimize=True))
 
 
-def normalisers(spec: ModelSpec, draws: Mapping[str, Array], at_points: Array) -> Array:
+def rung_normalisers(spec: ModelSpec, draws: Mapping[str, Array], at_points: Array) -> Array:
     """N of each rung, (draw, rung), from the conditions' log odds at the points (draw, condition, point)."""
     return np.asarray(log_mean_exp(draws["rung_exponent"][..., None] * scores(spec, at_points), np))
 
