@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import poisson
 
 Array = NDArray[np.float64]
 Toml = Mapping[str, Any]
@@ -41,16 +42,22 @@ def simulate(workspace: Path, truth: Toml) -> tuple[dict[str, str], str]:
     first = began + timedelta(days=6 - began.weekday())
     sundays = [first + t * WEEK for t in range(truth["weeks"])]
     # a stream for each part, so that one more indicator leaves the others as they are
-    seeds = iter(np.random.SeedSequence(truth["seed"]).spawn(3 + len(contracts)))
+    seeds = iter(np.random.SeedSequence(truth["seed"]).spawn(3 + len(contracts) + len(truth.get("rung", {}))))
     factors = document["factor"]
     paths = draw_paths(factors, truth, np.random.default_rng(next(seeds)))
     log_multiplier = inside(paths, document, truth, np.random.default_rng(next(seeds)))
     rounds = draw_rounds(sundays, log_multiplier, truth, np.random.default_rng(next(seeds)))
-    files = {"events.csv": write_events(rounds, truth), "coverage.csv": write_coverage(truth)}
+    files = {"coverage.csv": write_coverage(truth)}
     places = {factor["id"]: k for k, factor in enumerate(factors)}
     for name, contract in ((name, table) for name, table in contracts.items() if isinstance(table, dict)):
         rng = np.random.default_rng(next(seeds))
         files[f"{name}.csv"] = write_rows(contract, truth["indicator"][name], paths[places[contract["factor"]]], sundays, rng)
+    happened = [
+        (day, own["kind"])
+        for name, own in truth.get("rung", {}).items()
+        for day in draw_events(name, own, paths, sundays, rounds, document, truth, np.random.default_rng(next(seeds)))
+    ]
+    files["events.csv"] = write_events(rounds, happened, truth)
     shown = [[day, *(f"{value:.4f}" for value in (*paths[:, t], log_multiplier[t]))] for t, day in enumerate(sundays)]
     return files, as_csv(["week", *places, "inside"], shown)
 
@@ -71,24 +78,59 @@ def draw_paths(factors: Sequence[Toml], truth: Toml, rng: np.random.Generator) -
 
 def inside(paths: Array, document: Toml, truth: Toml, rng: np.random.Generator) -> Array:
     """Log multiplier of the hazard that each week's factors give the week after: sum of log P(condition open), less its stationary mean."""
+    usual = np.log(np.mean(np.exp(log_open(rng.standard_normal((len(paths), STATIONARY_POINTS)), document, truth).sum(axis=0))))
+    return log_open(paths, document, truth).sum(axis=0) - usual
+
+
+def log_open(z: Array, document: Toml, truth: Toml) -> Array:
+    """Log of the chance that each condition is open: (condition, week)."""
+    found = []
+    for condition in document["condition"]:
+        share = truth["share_open"][condition["id"]]
+        odds = np.full(z.shape[1], np.log(share / (1 - share)))
+        for k, factor in enumerate(document["factor"]):
+            weight = truth["weight"][factor["id"]]
+            for side, signed in (("losing_when_plus", z[k]), ("losing_when_minus", -z[k])):
+                if factor.get(side) == condition["id"]:
+                    odds += weight["losing"] * bent(signed) + weight["winning"] * bent(-signed)
+            if condition["id"] in factor.get("effects", {}):
+                odds += weight[condition["id"]] * z[k]
+        found.append(-np.log1p(np.exp(-odds)))
+    return np.stack(found)
+
+
+def draw_events(
+    name: str,
+    own: Toml,
+    paths: Array,
+    sundays: Sequence[date],
+    rounds: Sequence[date],
+    document: Toml,
+    truth: Toml,
+    rng: np.random.Generator,
+) -> list[date]:
+    """Days of the events of a rung that are found: a negative binomial of each week after the first round's."""
+    needed = [
+        condition["id"] in next(rung for rung in document["rung"] if rung["id"] == name)["conditions"]
+        for condition in document["condition"]
+    ]
 
     def score(z: Array) -> Array:
-        total = np.zeros(z.shape[1])
-        for condition in document["condition"]:
-            share = truth["share_open"][condition["id"]]
-            odds = np.full(z.shape[1], np.log(share / (1 - share)))
-            for k, factor in enumerate(document["factor"]):
-                weight = truth["weight"][factor["id"]]
-                for side, signed in (("losing_when_plus", z[k]), ("losing_when_minus", -z[k])):
-                    if factor.get(side) == condition["id"]:
-                        odds += weight["losing"] * bent(signed) + weight["winning"] * bent(-signed)
-                if condition["id"] in factor.get("effects", {}):
-                    odds += weight[condition["id"]] * z[k]
-            total -= np.log1p(np.exp(-odds))
-        return total
+        return own["exponent"] * log_open(z, document, truth)[needed].sum(axis=0)
 
     usual = np.log(np.mean(np.exp(score(rng.standard_normal((len(paths), STATIONARY_POINTS))))))
-    return score(paths) - usual
+    by_week, days = score(paths), []
+    for t, sunday in enumerate(sundays):
+        since = [(sunday - day).days // 7 for day in rounds if day < sunday - timedelta(days=6)]
+        level, number, found, weekdays = rng.standard_gamma(own["dispersion"]), rng.random(), rng.random(7), rng.permutation(7)
+        if not since:
+            continue
+        mean = own["rate"] * (own["active"] if min(since) <= document["question"]["active_weeks"] else 1.0) * np.exp(by_week[t - 1] - usual)
+        events = int(poisson.ppf(number, level * mean / own["dispersion"]))
+        days += [
+            sunday - timedelta(days=int(weekday)) for weekday, seen in zip(weekdays[:events], found, strict=False) if seen < own["searched"]
+        ]
+    return sorted(days)
 
 
 def bent(x: Array) -> Array:
@@ -113,8 +155,9 @@ def draw_rounds(sundays: Sequence[date], log_multiplier: Array, truth: Toml, rng
     return days
 
 
-def write_events(rounds: Sequence[date], truth: Toml) -> str:
+def write_events(rounds: Sequence[date], happened: Sequence[tuple[date, str]], truth: Toml) -> str:
     rows = [[day, day, "round", "yes", day, "Delegations of both governments meet on a ceasefire", SOURCE, GRADE] for day in rounds]
+    rows += [[day, day, kind, "no", day, "Both governments say so", SOURCE, GRADE] for day, kind in happened]
     for event in truth.get("event", []):
         description = event["description"]
         rows.append([event["date"], event["end_date"], event["kind"], "no", event["published_on"], description, SOURCE, GRADE])

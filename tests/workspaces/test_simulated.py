@@ -90,6 +90,10 @@ def true_parameters(truth: dict[str, Any]) -> Iterator[tuple[str, dict[str, str]
             yield "capture", {names.ERA: f"{indicator} {era}"}, share
     for weeks, rate in zip(truth["outside"]["weeks"], truth["outside"]["rate"], strict=True):
         yield "outside_knots", {names.KNOT: weeks}, float(np.log(rate))
+    for rung, of_it in truth["rung"].items():
+        for name in ("rate", "exponent", "active", "dispersion"):
+            yield f"rung_{name}", {names.RUNG: rung}, of_it[name]
+        yield "rung_searched", {names.SEARCH: f"{rung} 0.7-0.95"}, of_it["searched"]
     for stretch in truth["searched"]:
         yield "sensitivity", {names.STRETCH: f"{stretch['q05']}-{stretch['q95']}"}, stretch["sensitivity"]
 
@@ -103,7 +107,7 @@ def test_the_whole_way_runs_and_passes_its_gate(run: Run) -> None:
     assert run.summary["gate"]["passed"] is True
     assert run.summary["flags"] == []
     assert ((run.forecast["probability"] > 0) & (run.forecast["probability"] < 1)).all()
-    assert {"meeting", "sustained"} == set(run.forecast["question"])
+    assert {"meeting", "sustained", "truce", "pact", "crossing"} == set(run.forecast["question"])
     page = (run.folder / PAGE).read_text("utf-8")
     assert "Will the two islands talk?" in page
     assert "The table is set" in page
@@ -119,6 +123,15 @@ def test_what_would_move_it_is_reported_without_any_slow_level(run: Run, truth: 
     scenarios = run_scenarios(Request(root), [], False, 0.5)
     assert scenarios["scenarios"][0]["contrasts"][0]["change"] != 0.0 and len(scenarios["inverse"]["conditions"]) >= 2
     assert run_watch(Request(root))["releases"]
+
+
+def test_the_ladder_is_coherent(run: Run) -> None:
+    of = run.forecast.set_index(["question", "horizon_weeks"])["probability"]
+    for weeks in (4, 13, 26):
+        assert of["pact", weeks] < of["truce", weeks]
+    for question in of.index.unique("question"):
+        assert (np.diff(of[question].sort_index()) > 0).all(), question
+    assert list(of["crossing"].index) == [1, 4]
 
 
 def test_paths_of_factors_are_found_again(posterior: xr.Dataset) -> None:
@@ -148,11 +161,11 @@ def test_the_inside_view_is_found_again(posterior: xr.Dataset) -> None:
 
 def test_parameters_are_found_again(posterior: xr.Dataset, truth: dict[str, Any]) -> None:
     held = {(name, *where.values()): inside(found(posterior, name, where), value) for name, where, value in true_parameters(truth)}
-    assert len(held) == 27
-    assert sum(held.values()) >= bound(27) == 19, [key for key, value in held.items() if not value]
+    assert len(held) == 32
+    assert sum(held.values()) >= bound(32) == 23, [key for key, value in held.items() if not value]
 
 
-@pytest.mark.parametrize("variable", ["half_life", "noise", "capture"])
+@pytest.mark.parametrize("variable", ["half_life", "noise", "capture", "rung_rate"])
 def test_intervals_are_narrower_than_those_of_the_prior(run: Run, posterior: xr.Dataset, variable: str) -> None:
     # else they would hold the truth without any data
     prior = run.fit(READING)["prior"].to_dataset()[variable]
