@@ -9,12 +9,13 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from ripeness.calendar import horizon_span
 from ripeness.ledger import Entry
 from ripeness.ledger.outcomes import SETTLE_DAYS, decided_on, resolve, worst_search
-from ripeness.workspace.question import Question
+from ripeness.workspace.question import Question, Rung
 
 Make = Callable[..., Entry]
 Known = Callable[..., Any]
@@ -155,3 +156,76 @@ def test_sustained_is_resolved_as_it_is_simulated(entry: Make, question: Questio
             assert (decided_on(asked, small, days) is not None) is simulated, counted
             seen.add(simulated)
     assert seen == {True, False}
+
+
+# --- Rungs --------------------------------------------------------------------------------------------------------------------------------------
+
+
+def rung(id: str, **other: Any) -> Rung:
+    words = {"label": "Label", "text": "Will it come about?", "definition": "What counts as it.", "void": "If nobody is left."}
+    return Rung.model_validate({"id": id, **words, **other})
+
+
+TRUCE = rung("truce", kinds=["truce_agreed"], conditions=["a"], searched=[{"from": date(2025, 6, 1), "q05": 0.8, "q95": 0.9}])
+PEACE = rung("peace", kinds=["ceasefire"], part_of="truce")
+LEADERS = rung("leaders", kinds=["leaders_meeting"], part_of="round")
+VISIT = rung("visit", indicator="visits")
+RUNGS = (TRUCE, PEACE, LEADERS, VISIT)
+
+
+def with_events(vintage: Any, *rows: tuple[date, str]) -> Callable[[date], Any]:
+    """The same record on every day, with further events known at once."""
+    more = pd.DataFrame({"date": pd.to_datetime([row[0] for row in rows]), "kind": [row[1] for row in rows], "round": False})
+    return lambda day: replace(vintage(day), events=pd.concat([vintage(day).events, more], ignore_index=True).astype({"round": bool}))
+
+
+@pytest.mark.parametrize(
+    ("question_id", "kind", "expected"),
+    [
+        ("truce", "truce_agreed", "yes"),
+        ("truce", "ceasefire", "yes"),
+        ("truce", "truce", "no"),
+        ("peace", "truce_agreed", "no"),
+        ("peace", "ceasefire", "yes"),
+    ],
+)
+def test_a_rung_is_answered_by_its_kinds_and_those_of_what_is_part_of_it(
+    entry: Make, known: Known, question: Question, question_id: str, kind: str, expected: str
+) -> None:
+    record = with_events(known([]), (ORIGIN + DAY, kind), (ORIGIN, kind), (TARGET + DAY, kind))
+    found = resolve(entry(weeks=4, question=question_id), question, LATER, record, rungs=RUNGS)
+    assert found is not None and found.word == expected and found.sensitivity == (0.8, 0.9)
+
+
+def test_leaders_answer_only_in_the_week_of_a_round(entry: Make, known: Known, question: Question) -> None:
+    alone = with_events(known([]), (ORIGIN + DAY, "leaders_meeting"))
+    assert word(resolve(entry(weeks=4, question="leaders"), question, LATER, alone, rungs=RUNGS)) == "no"
+    at_a_round = with_events(known([ORIGIN + 3 * DAY]), (ORIGIN + DAY, "leaders_meeting"))
+    assert word(resolve(entry(weeks=4, question="leaders"), question, LATER, at_a_round, rungs=RUNGS)) == "yes"
+
+
+def test_a_rung_that_nobody_looked_for_is_void_and_not_a_no(entry: Make, known: Known, question: Question) -> None:
+    late = replace_searched(TRUCE, date(2025, 7, 1))
+    record = with_events(known([]))
+    asked = entry(weeks=4, question="truce")
+    assert resolve(asked, question, DEADLINE, record, rungs=(late,)) is None
+    assert word(resolve(asked, question, LATER, record, rungs=(late,))) == "void"
+    assert resolve(asked, question, LATER, record, rungs=()) is None  # the workspace does not ask it
+
+
+def replace_searched(one: Rung, first: date) -> Rung:
+    return rung(one.id, kinds=one.kinds, conditions=one.conditions, searched=[{"from": first, "q05": 0.8, "q95": 0.9}])
+
+
+def test_what_an_indicator_counts_is_answered_by_whole_weeks(entry: Make, known: Known, question: Question) -> None:
+    def record(counts: dict[date, float]) -> Callable[[date], Any]:
+        rows = pd.DataFrame({"observed_on": pd.to_datetime(list(counts)), "value": list(counts.values())})
+        return lambda day: replace(known([])(day), values={"visits": rows})
+
+    sundays = [ORIGIN + 7 * k * DAY for k in range(6)]
+    asked = entry(weeks=4, question="visit")
+    only_before_and_after = {day: float(day in (sundays[0], sundays[5])) for day in sundays}
+    assert word(resolve(asked, question, LATER, record(only_before_and_after), rungs=RUNGS)) == "no"
+    assert word(resolve(asked, question, LATER, record(only_before_and_after | {sundays[4]: 2.0}), rungs=RUNGS)) == "yes"
+    missing = {day: 0.0 for day in sundays if day != sundays[3]}
+    assert word(resolve(asked, question, LATER, record(missing), rungs=RUNGS)) == "void"

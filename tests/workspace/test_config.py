@@ -128,3 +128,52 @@ def test_the_workspace_of_this_repository_is_sound() -> None:
     workspace = read_workspace(ROOT)
     assert workspace.question.headline_weeks in workspace.question.horizons_weeks
     assert any(factor.one_sided for factor in workspace.factors)
+
+
+RUNG = """
+[[rung]]
+id = "truce"
+label = "Truce"
+text = "Will there be a truce?"
+definition = "A halt by both of them."
+void = "If a valley is no more."
+kinds = ["truce_agreed"]
+conditions = ["upper"]
+searched = [{ from = 2024-01-08, to = 2024-02-04, q05 = 0.5, q95 = 0.8 }, { from = 2024-02-05, q05 = 0.8, q95 = 0.9 }]
+[[rung]]
+id = "peace"
+label = "Peace"
+text = "Will there be peace?"
+definition = "A ceasefire everywhere."
+void = "If a valley is no more."
+kinds = ["ceasefire"]
+part_of = "truce"
+"""
+FIRST = len(SOUND.splitlines()) + 2  # the line of the first [[rung]]
+
+
+def test_rungs_are_read_in_order(tmp_path: Path) -> None:
+    workspace = read_workspace(write(tmp_path, SOUND + RUNG.replace('part_of = "truce"', 'part_of = "truce"\nhorizons_weeks = [1, 4]')))
+    assert workspace.rung_ids == ["truce", "peace"]
+    assert [rung.id for rung in workspace.rated_rungs] == ["truce"] and [rung.id for rung in workspace.nested_rungs] == ["peace"]
+    assert workspace.rung_horizons == [1, 4, 13]
+    assert workspace.rungs[0].searched[1].to is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "message"),
+    [
+        ('conditions = ["upper"]', 'conditions = ["uper"]', FIRST, "did you mean 'upper'"),
+        ('part_of = "truce"', 'part_of = "truse"', FIRST + 9, "did you mean 'truce'"),
+        ('id = "peace"', 'id = "truce"', FIRST + 9, "a second time"),
+        ('id = "peace"', 'id = "sustained"', FIRST + 9, "an id that no other question has"),
+        ('part_of = "truce"', 'part_of = "truce"\nhorizons_weeks = [4, 26]', FIRST + 17, "at most the question's longest, 13"),
+        ('conditions = ["upper"]', 'conditions = ["upper"]\npart_of = "round"', FIRST, "one of 'conditions', 'part_of' and 'indicator'"),
+        ('kinds = ["ceasefire"]', "", FIRST + 9, "'kinds' of events"),
+        ("to = 2024-02-04, ", "", FIRST, "only the last without 'to'"),
+        ("q05 = 0.5", "q05 = 0.9", FIRST + 8, "q05 below q95"),
+    ],
+)
+def test_what_is_wrong_with_a_rung_is_told_with_its_line(tmp_path: Path, old: str, new: str, line: int, message: str) -> None:
+    found = faults_of(tmp_path, SOUND + RUNG.replace(old, new))
+    assert message in found.get(line, ""), found
