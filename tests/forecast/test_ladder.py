@@ -53,7 +53,7 @@ def test_events_come_as_often_as_in_a_plain_simulation(spec: ModelSpec, looked: 
     rungs, shares = looked.rungs, shares_of(spec, looked)
     assert rungs is not None
     rng, r, draw = np.random.default_rng(8), rungs.ids.index("halt"), 7
-    rounds, dormancy = simulate_dormancy(looked, SEED)
+    dormancy = simulate_dormancy(looked, SEED)[1]
     active = dormancy[draw] <= 8
     mean = np.exp(rungs.log_multiplier[draw, :, r] + rungs.log_rate[draw, r] + rungs.log_active[draw, r] * active) * shares[-1]
     alpha = rungs.dispersion[draw, r]
