@@ -12,8 +12,8 @@ Monte Carlo noise in the difference between the two, which is what is asked of i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any, Final
 
@@ -26,10 +26,11 @@ from ripeness import names
 from ripeness.calendar import target_date
 from ripeness.data.vintages import Vintage
 from ripeness.elicitation.elicited import Priors
-from ripeness.evaluation.baselines import baseline_units
+from ripeness.evaluation.baselines import baseline_units, rung_baselines
 from ripeness.evaluation.unit import BLOCK_WEEKS, FAILED, PASSED, SILENT, WEEK, Unit, pattern_probabilities, week_given
-from ripeness.forecast.ahead import build_ahead
+from ripeness.forecast.ahead import Ahead, build_ahead, horizon_shares
 from ripeness.forecast.horizons import forecast_probabilities, without_path_noise
+from ripeness.forecast.ladder import base_probabilities, rung_probabilities
 from ripeness.inference.gate import Verdict, judge_fit
 from ripeness.inference.sample import flatten_draws, sample_posterior
 from ripeness.model.meetings import Announcement
@@ -209,16 +210,24 @@ def forecast_at(task: Task, sampler: Sampler | None = None) -> AtOrigin:
             forecasts[which[0]] = _forecast_fit(task, spec, which, announcements, own, sampler, arrays)
             units += forecasts[which[0]].units(task)
     if all(name in forecasts for name in names.HEADLINE_FITS):
-        units += _mix([forecasts[name] for name in names.HEADLINE_FITS]).units(task)
+        mixed = _mix([forecasts[name] for name in names.HEADLINE_FITS])
+        units += mixed.units(task)
+        # of rungs the outside view is that of the same fits with the conditions as over the long run
+        outside = {rung: (base, base.std(axis=0) / np.sqrt(len(base))) for rung, base in mixed.bases.items()}
+        units += _rung_units(task, outside, {"forecaster": names.OUTSIDE, "vintage": task.kind, "gate": mixed.gate, "inputs": task.inputs})
     longest = max(spec.workspace.question.horizons_weeks)
     units += [_with_inputs(unit, task) for unit in baseline_units(task.vintage, spec.workspace.question, longest, task.kind)]
+    units += [_with_inputs(unit, task) for unit in rung_baselines(spec, task.kind)]
     stored = {name: forecast.kept for name, forecast in forecasts.items() if forecast.kept is not None}
     return AtOrigin(units, arrays, Kept(spec, stored, {name: forecasts[name].gate for name in stored}) if stored else None)
 
 
 @dataclass(frozen=True)
 class _Forecast:
-    """One forecaster's numbers: P_s with its Monte Carlo error, the weekly hazards, and the weeks of the block given every history."""
+    """One forecaster's numbers: P_s with its Monte Carlo error, the weekly hazards, and the weeks of the block given every history.
+
+    Of each rung P_s (draw, time) and its Monte Carlo error (time,), and P_s with the conditions as over the long run.
+    """
 
     name: str
     within: Array
@@ -227,6 +236,8 @@ class _Forecast:
     given: dict[tuple[int, str], float]
     gate: str
     kept: StoredFit | None = None
+    rungs: Mapping[str, tuple[Array, Array]] = field(default_factory=dict)
+    bases: Mapping[str, Array] = field(default_factory=dict)
 
     def units(self, task: Task) -> list[Unit]:
         """As rows, in the order of the table."""
@@ -249,7 +260,38 @@ class _Forecast:
         for ahead in range(BLOCK_WEEKS + 1, len(self.silent) + 1):
             probability = float(self.silent[ahead - 1])
             units.append(Unit(WEEK, origin, ahead, _sunday(origin, ahead), SILENT, probability=probability, **briefly))
-        return units
+        return [*units, *_rung_units(task, self.rungs, common)]
+
+
+def _rung_units(task: Task, rungs: Mapping[str, tuple[Array, Array]], common: Mapping[str, Any]) -> list[Unit]:
+    """Rows of the rungs over their own horizons, from P_s (draw, time) and its error (time,)."""
+    workspace, origin = task.workspace, task.vintage.origin
+    units = []
+    for rung in workspace.rungs if rungs else ():
+        within, mcse = rungs[rung.id]
+        for weeks in rung.horizons_weeks or workspace.question.horizons_weeks:
+            h = workspace.rung_horizons.index(weeks)
+            lower, upper = map(float, np.quantile(within[:, h], [LOWER, UPPER]))
+            numbers: dict[str, Any] = {"probability": float(within[:, h].mean()), "lower": lower, "upper": upper, "mcse": float(mcse[h])}
+            units.append(Unit(rung.id, origin, weeks, target_date(origin, weeks), "", **common, **numbers))
+    return units
+
+
+def _look_at_rungs(
+    spec: ModelSpec, ahead: Ahead, shape: tuple[int, int], seed: np.random.SeedSequence
+) -> tuple[dict[str, tuple[Array, Array]], dict[str, Array]]:
+    """Of each rung P_s (draw, time) with its Monte Carlo error, and P_s with the conditions as over the long run; empty where there are none."""
+    if ahead.rungs is None:
+        return {}, {}
+    ids, shares = spec.workspace.rung_ids, horizon_shares(spec.panel.origin, spec.workspace.rung_horizons, len(ahead.weeks))
+    within, variance = rung_probabilities(ahead, ids, shares, seed)
+    base = base_probabilities(ahead, ids, shares, seed)
+    of_chains = xr.Dataset(
+        {rung: ((names.CHAIN, names.DRAW, names.OUTCOME_HORIZON), within[:, r].reshape(*shape, -1)) for r, rung in enumerate(ids)}
+    )
+    mcse = az.mcse(of_chains)
+    found = {rung: (without_path_noise(within[:, r], variance[:, r]), mcse[rung].to_numpy()) for r, rung in enumerate(ids)}
+    return found, {rung: base[:, r] for r, rung in enumerate(ids)}
 
 
 def _forecast_fit(
@@ -262,7 +304,7 @@ def _forecast_fit(
     arrays: dict[str, NDArray[Any]],
 ) -> _Forecast:
     name, variant, _ = which
-    sampling, forward = sequence.spawn(2)
+    sampling, forward, events = sequence.spawn(3)
     sampled = sampler(spec, which, task.settings, int(sampling.generate_state(1)[0]))
     draws = sampled.draws
     ahead = build_ahead(spec, variant, draws, announcements, task.settings.future_paths, forward, sampled.state)  # type: ignore[arg-type]
@@ -290,7 +332,8 @@ def _forecast_fit(
         place = question.horizons_weeks.index(question.headline_weeks)
         effective = float(az.ess(of_chains)["within"].to_numpy()[place])
         kept = store_fit(spec, task.vintage, variant, which[2], draws, found.within, anchors, effective, place)  # type: ignore[arg-type]
-    return _Forecast(name, within, mcse, silent, week_given(patterns.mean(axis=0)), gate, kept)
+    rungs, bases = _look_at_rungs(spec, ahead, sampled.shape, events)
+    return _Forecast(name, within, mcse, silent, week_given(patterns.mean(axis=0)), gate, kept, rungs, bases)
 
 
 def _by_block(log_likelihood: Array) -> Array:
@@ -313,6 +356,14 @@ def _mix(parts: Sequence[_Forecast]) -> _Forecast:
         silent,
         {unit: float(np.mean([part.given[unit] for part in parts])) for unit in parts[0].given},
         ", ".join(failed) or PASSED,
+        rungs={
+            rung: (
+                np.concatenate([part.rungs[rung][0] for part in parts]),
+                np.sqrt(np.sum([part.rungs[rung][1] ** 2 for part in parts], axis=0)) / number,
+            )
+            for rung in parts[0].rungs
+        },
+        bases={rung: np.concatenate([part.bases[rung] for part in parts]) for rung in parts[0].bases},
     )
 
 

@@ -22,7 +22,8 @@ from ripeness.data.panel import Record, build_record
 from ripeness.data.vintages import Vintage
 from ripeness.evaluation.origins import AS_OF
 from ripeness.evaluation.unit import BLOCK_WEEKS, SILENT, WEEK, Unit, history
-from ripeness.workspace.question import Question
+from ripeness.model.spec import ModelSpec
+from ripeness.workspace.question import Question, Rung
 
 CONSTANT_RATE: Final = "constant_rate"
 PERSISTENCE: Final = "persistence"
@@ -70,6 +71,45 @@ def baseline_units(vintage: Vintage, question: Question, longest: int, kind: str
         for ahead, given, since in _weeks_given(silence, longest):
             units.append(Unit(WEEK, vintage.origin, ahead, _sunday(vintage.origin, ahead), given, name, kind, weekly(since)))
     return units
+
+
+def rung_baselines(spec: ModelSpec, kind: str = AS_OF) -> list[Unit]:
+    """Forecasts of both baselines for each rung, from the weeks at risk in which its events were looked for, as they stand on record."""
+    workspace, panel = spec.workspace, spec.panel
+    question, origin, record = workspace.question, panel.origin, panel.record
+    dormant_weeks = np.zeros(len(panel.weeks), dtype=bool)
+    dormant_weeks[record.start :] = record.dormancy > question.active_weeks
+    dormant_now = question.is_dormant(len(panel.weeks) - record.last_round)
+    units = []
+    for rung in workspace.rungs:
+        weeks, found = rung_weeks(spec, rung)
+        rates = {CONSTANT_RATE: rate(found), PERSISTENCE: rate(found[dormant_weeks[weeks] == dormant_now])}
+        for name, weekly in rates.items():
+            for ahead in rung.horizons_weeks or question.horizons_weeks:
+                probability = 1.0 - (1.0 - weekly) ** ahead
+                units.append(Unit(rung.id, origin, ahead, target_date(origin, ahead), "", name, kind, probability))
+    return units
+
+
+def rung_weeks(spec: ModelSpec, rung: Rung) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Weeks at risk in which the events of a rung were looked for, and 1 for each with one on record: (week,), (week,)."""
+    panel, record = spec.panel, spec.panel.record
+    if rung.indicator:
+        rows = panel.counted
+        own = (rows.indicator == rows.indicators.index(rung.indicator)) & (rows.week >= record.start)
+        return rows.week[own], (rows.count[own] > 0).astype(float)
+    events, nested = panel.events, panel.nested
+    looked_for = rung.part_of or rung.id
+    if looked_for in events.indicators:
+        own = events.indicator == events.indicators.index(looked_for)
+        weeks, found = events.week[own], (events.count[own] > 0).astype(float)
+    else:
+        weeks = np.arange(record.start, len(panel.weeks))
+        found = record.found[weeks]
+    if rung.part_of:
+        mine = nested.week[(nested.indicator == nested.indicators.index(rung.id)) & (nested.count > 0)]
+        found = np.isin(weeks, mine).astype(float)
+    return weeks, found
 
 
 def _weeks_given(silence: int, longest: int) -> Iterator[tuple[int, str, int]]:

@@ -23,7 +23,7 @@ from ripeness.data.vintages import Store, Vintage
 from ripeness.evaluation.unit import BLOCK_WEEKS, WEEK, history
 from ripeness.ledger.entries import Entry
 from ripeness.ledger.outcomes import NO, YES, resolve
-from ripeness.workspace.question import Question
+from ripeness.workspace.question import Question, Rung
 
 WARM_UP_DAYS: Final = 126  # four months of war before the first origin
 RECENT_DAYS: Final = 56  # rows this fresh show whether a vintage was recorded as it happened
@@ -148,7 +148,7 @@ def find_clusters(rounds: Sequence[date], question: Question) -> list[Cluster]:
     return clusters
 
 
-def with_outcomes(frame: pd.DataFrame, question: Question, store: Store) -> pd.DataFrame:
+def with_outcomes(frame: pd.DataFrame, question: Question, store: Store, rungs: Sequence[Rung] = ()) -> pd.DataFrame:
     """The rows whose outcome is known, with it.
 
     A horizon is settled if its target lies within the record and is not void. Of the rows of a week those of the first four are kept
@@ -161,18 +161,20 @@ def with_outcomes(frame: pd.DataFrame, question: Question, store: Store) -> pd.D
     question : Question
     store : Store
         Whose whole record, up to its default origin, answers.
+    rungs : sequence of Rung
+        The workspace's.
 
     Returns
     -------
     DataFrame (row)
         With a column outcome, 1 for a round and 0 for none.
     """
-    known = events_as_of(store)
+    known = events_as_of(store, [rung.indicator for rung in rungs if rung.indicator])
     last = store.default_origin()
 
     @cache
-    def answer(origin: date, weeks: int) -> float | None:
-        outcome = resolve(_asked(question, origin, weeks), question, last, known)
+    def answer(origin: date, weeks: int, asked: str = question.id) -> float | None:
+        outcome = resolve(_asked(asked, origin, weeks), question, last, known, rungs=rungs)
         return None if outcome is None else ANSWERS.get(outcome.word)
 
     @cache
@@ -188,7 +190,7 @@ def with_outcomes(frame: pd.DataFrame, question: Question, store: Store) -> pd.D
     outcomes: list[float | None] = []
     for name, origin, weeks, given in zip(frame["question"], frame["origin"], frame["horizon_weeks"], frame["given"], strict=True):
         if name != WEEK:
-            outcomes.append(answer(origin, weeks))
+            outcomes.append(answer(origin, weeks, name))
             continue
         happened = block(origin)
         seen = weeks <= len(happened) and given == history([int(one) for one in happened[: weeks - 1]])
@@ -197,11 +199,12 @@ def with_outcomes(frame: pd.DataFrame, question: Question, store: Store) -> pd.D
     return resolved_rows[resolved_rows["outcome"].notna()].reset_index(drop=True)
 
 
-def events_as_of(store: Store) -> Callable[[date], Vintage]:
-    """From a day to what was known of events and coverage, which is all that outcomes need."""
-    return cache(replace(store, contracts={}, rows={}).as_of)
+def events_as_of(store: Store, counted: Sequence[str] = ()) -> Callable[[date], Vintage]:
+    """From a day to what was known of events and coverage, which is all that outcomes need besides the indicators that count a rung."""
+    contracts, rows = {name: store.contracts[name] for name in counted}, {name: store.rows[name] for name in counted}
+    return cache(replace(store, contracts=contracts, rows=rows).as_of)
 
 
-def _asked(question: Question, origin: date, weeks: int) -> Entry:
-    """The question as the ledger asks it; its numbers play no part in the answer."""
-    return Entry("backtest", question.id, origin, weeks, target_date(origin, weeks), 0.5, 0.5, 0.5, 0.5, "backtest", "-", "-", "-")
+def _asked(asked: str, origin: date, weeks: int) -> Entry:
+    """A question as the ledger asks it; its numbers play no part in the answer."""
+    return Entry("backtest", asked, origin, weeks, target_date(origin, weeks), 0.5, 0.5, 0.5, 0.5, "backtest", "-", "-", "-")

@@ -38,6 +38,7 @@ from ripeness.evaluation.origins import AS_OF, FINAL, POPULATIONS
 from ripeness.evaluation.unit import WEEK
 
 SCORE_COLUMNS: Final = ("forecaster", "population", "horizon_weeks", "n", "brier", "log_score")
+RUNG_COLUMNS: Final = ("question", "forecaster", "population", "horizon_weeks", "n", "yes", "brier", "log_score")
 WEEKLY_COLUMNS: Final = ("forecaster", "population", "weeks", "rounds", "total_log_score", "brier")
 GAP_COLUMNS: Final = ("forecaster", "question", "horizon_weeks", "n", "brier_gap", "log_score_gap")
 Array = NDArray[np.float64]
@@ -101,6 +102,33 @@ def score_populations(scored: pd.DataFrame, populations: Mapping[date, Sequence[
         for name, rows in weeks.groupby("forecaster", sort=False):
             of_weeks.append((name, population, len(rows), int(rows["outcome"].sum()), rows["log_score"].sum(), rows["brier"].mean()))
     return pd.DataFrame(of_horizons, columns=list(SCORE_COLUMNS)), pd.DataFrame(of_weeks, columns=list(WEEKLY_COLUMNS))
+
+
+def score_rungs(scored: pd.DataFrame, rungs: Sequence[str], populations: Mapping[date, Sequence[str]]) -> pd.DataFrame:
+    """Mean scores of the rungs by forecaster, population and horizon.
+
+    Parameters
+    ----------
+    scored : DataFrame (row)
+        As `score_rows` gives them, of one vintage.
+    rungs : sequence of str
+    populations : mapping
+        From an origin to its populations.
+
+    Returns
+    -------
+    DataFrame (rung × forecaster × population × horizon)
+        RUNG_COLUMNS; yes: how many came; means over origins.
+    """
+    found = []
+    for population in POPULATIONS:
+        inside = np.array([population in populations[origin] for origin in scored["origin"]], dtype=bool)
+        here = scored[scored["question"].isin(list(rungs)) & inside]
+        for (rung, name, horizon), rows in here.groupby(["question", "forecaster", "horizon_weeks"], sort=False):
+            found.append(
+                (rung, name, population, horizon, len(rows), int(rows["outcome"].sum()), rows["brier"].mean(), rows["log_score"].mean())
+            )
+    return pd.DataFrame(found, columns=list(RUNG_COLUMNS))
 
 
 def vintage_gap(scored: pd.DataFrame) -> pd.DataFrame:

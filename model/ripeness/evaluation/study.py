@@ -33,8 +33,8 @@ from ripeness.evaluation.backtest import (
     run_tasks,
 )
 from ripeness.evaluation.origins import AS_OF, FINAL, backtest_origins, is_recorded, populations_of, spread_evenly, with_outcomes
-from ripeness.evaluation.published import ABOUT, FORECASTS, GAP, LFO, SCORES, SKILL, SKILL_POWER, STUDIES, WEEKLY
-from ripeness.evaluation.scores import happened, leave_future_out, score_populations, score_rows, vintage_gap
+from ripeness.evaluation.published import ABOUT, FORECASTS, GAP, LFO, RUNGS, SCORES, SKILL, SKILL_POWER, STUDIES, WEEKLY
+from ripeness.evaluation.scores import happened, leave_future_out, score_populations, score_rows, score_rungs, vintage_gap
 from ripeness.evaluation.skill import measure_skill, power_table
 from ripeness.evaluation.unit import BLOCK_WEEKS, WEEK
 from ripeness.workspace import FitSettings, Workspace
@@ -185,13 +185,18 @@ def assess(study: Study, tasks: Mapping[str, Sequence[Task]]) -> dict[str, pd.Da
     question = study.workspace.question
     everything = read_tables([task for kind in study.vintages for task in tasks[kind]], study.folder)
     left_out = {name for name, _, _ in names.FITS} - {name for name, _, _ in study.fits}
-    forecasts = everything[~everything["forecaster"].isin(left_out)]
+    of_all = everything[~everything["forecaster"].isin(left_out)]
+    rungs = study.workspace.rung_ids
+    forecasts, of_rungs = of_all[~of_all["question"].isin(rungs)], of_all[of_all["question"].isin(rungs)]
     scored = score_rows(with_outcomes(forecasts, question, study.store))
     populations = {task.vintage.origin: _populations(study, task.vintage) for task in tasks[AS_OF]}
     as_of = scored[scored["vintage"] == AS_OF]
     scores, weekly = score_populations(as_of, populations)
     rounds = study.store.as_of(study.store.default_origin()).rounds()
     tables = {FORECASTS: _kept(forecasts, scored, populations), SCORES: scores, WEEKLY: weekly}
+    if rungs:
+        settled = score_rows(with_outcomes(of_rungs[of_rungs["vintage"] == AS_OF], question, study.store, study.workspace.rungs))
+        tables[RUNGS] = score_rungs(settled, rungs, populations)
     if FINAL in study.vintages:
         tables[GAP] = vintage_gap(scored)
     tables[SKILL] = measure_skill(as_of, populations, names.OUTSIDE, question, rounds, study.seed)

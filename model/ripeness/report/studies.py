@@ -58,6 +58,7 @@ EVIDENCE_WORDS = {
 }
 SIZE = 0.05
 RANK = "rank "
+RUNG_FORECASTERS = {names.MIXTURE: "This model", names.OUTSIDE: "At base rates", CONSTANT_RATE: "Constant rate", PERSISTENCE: "Persistence"}
 SHOWN_RANKS = (
     "headline[",
     "hazard now",
@@ -92,6 +93,7 @@ def read_studies(reports: Path, headline_weeks: int) -> dict[str, Any]:
             "forecasts": published.read_rows(folder, published.FORECASTS),
             "scores": published.read_rows(folder, published.SCORES),
             "weekly": published.read_rows(folder, published.WEEKLY),
+            "rungs": published.read_rows(folder, published.RUNGS),
         }
     for study in (SENSITIVITY, SCORECARD, SBC):
         rows, notes = published.read_rows(folder, f"{study}.csv"), published.read_about(folder, f"{study}.json")
@@ -103,6 +105,17 @@ def read_studies(reports: Path, headline_weeks: int) -> dict[str, Any]:
     if SBC in found:
         found[SBC]["simulations"] = published.read_rows(folder, f"{SIMULATIONS}.csv")
     return found
+
+
+def rung_table(rows: Sequence[Mapping[str, str]]) -> list[dict[str, Any]]:
+    """Of each rung and horizon over all origins how many forecasts, how many came, and the Brier score of each forecaster in `RUNG_FORECASTERS`."""
+    found: dict[tuple[str, int], dict[str, Any]] = {}
+    for row in rows:
+        if row["population"] == origins.ALL:
+            key = (row["question"], int(row["horizon_weeks"]))
+            found.setdefault(key, {"question": key[0], "weeks": key[1], "n": row["n"], "yes": row["yes"], "brier": {}})
+            found[key]["brier"][row["forecaster"]] = float(row["brier"])
+    return list(found.values())
 
 
 def trust_section(studies: Mapping[str, Any], headline_weeks: int, subjects: Subjects | None = None) -> dict[str, Any]:
@@ -130,6 +143,8 @@ def trust_section(studies: Mapping[str, Any], headline_weeks: int, subjects: Sub
             "horizons": sorted({int(row["horizon_weeks"]) for row in found["scores"]}),
             "rows": score_table(found["scores"], found["weekly"], origins.ALL),
             "populations": population_table(found["scores"], found["weekly"], headline_weeks),
+            "rungs": rung_table(found["rungs"]),
+            "rung_forecasters": RUNG_FORECASTERS,
         }
     if SENSITIVITY in studies:
         found = studies[SENSITIVITY]
