@@ -28,6 +28,7 @@ from ripeness.attribution.watchlist import (
     watch,
     watch_announcements,
     watch_release,
+    watch_rungs,
 )
 from ripeness.cli.app import app
 from ripeness.data.vintages import Vintage
@@ -90,7 +91,7 @@ def test_a_release_that_says_nothing_moves_nothing(origin: Origin, vintage: Vint
 
 
 def test_values_are_in_the_units_of_their_series(origin: Origin, vintage: Vintage) -> None:
-    today, found, _ = watch(origin, vintage)
+    today, found, *_ = watch(origin, vintage)
     by_name = {one.release.indicator: one for one in found}
     assert [one.expected_points for one in found] == sorted((one.expected_points for one in found), reverse=True)
     last = vintage.values["brent"]["value"].iloc[-1]
@@ -99,6 +100,19 @@ def test_values_are_in_the_units_of_their_series(origin: Origin, vintage: Vintag
     assert by_name["mediated_contacts"].lower >= 0
     for one in found:
         assert one.lower <= one.median <= one.upper and one.bits >= 0 and 0 < one.silent < today + 1e-9
+
+
+def test_an_event_of_a_rung_and_its_absence_average_to_the_headline(origin: Origin, futures: list[Awaited]) -> None:
+    for one in futures:
+        today = float(1.0 - one.until.mean())
+        found = watch_rungs(origin.spec, [one])
+        assert {happened.rung for happened in found} == {rung.id for rung in origin.spec.workspace.rated_rungs}
+        for happened in found:
+            mean = happened.chance * happened.probability + (1 - happened.chance) * happened.if_none
+            assert mean == pytest.approx(today, abs=1e-12)
+            assert (
+                happened.points == pytest.approx(100 * (happened.probability - today)) and happened.points > 0.0
+            )  # what opens one opens the other
 
 
 def test_tripwires_stand_where_the_move_reaches_them() -> None:

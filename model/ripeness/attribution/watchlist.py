@@ -111,6 +111,28 @@ class Announced:
 
 
 @dataclass(frozen=True)
+class Happened:
+    """An event of a rung with conditions, in the seven days from now, and what it would say of the headline.
+
+    Parameters
+    ----------
+    rung : str
+    chance : float
+        That one comes.
+    probability, if_none : float
+        The headline if one comes, and if none does.
+    points : float
+        By how much the first moves it.
+    """
+
+    rung: str
+    chance: float
+    probability: float
+    if_none: float
+    points: float
+
+
+@dataclass(frozen=True)
 class Awaited:
     """Futures of one reading, and how likely each is to stay without a round.
 
@@ -148,13 +170,35 @@ def silences(ahead: Ahead, h: int) -> tuple[Array, Array]:
     return silent[:, :, :-1], silent[:, :, -1]
 
 
-def watch(origin: Origin, vintage: Vintage) -> tuple[float, list[Watched], list[Announced]]:
-    """The headline, every release within its horizon and every kind of announcement, the most moving first."""
+def watch(origin: Origin, vintage: Vintage) -> tuple[float, list[Watched], list[Announced], list[Happened]]:
+    """The headline, every release within its horizon, every kind of announcement and every rung with conditions, the most moving first."""
     futures = look_around(origin)
     today = float(np.mean([1.0 - one.until.mean() for one in futures]))
     releases = next_releases(origin.spec, vintage, futures[0].silent.shape[2])
     found = [watch_release(origin.spec, futures, release) for release in releases]
-    return today, sorted(found, key=lambda one: -one.expected_points), watch_announcements(origin, futures)
+    found.sort(key=lambda one: -one.expected_points)
+    return today, found, watch_announcements(origin, futures), watch_rungs(origin.spec, futures)
+
+
+def watch_rungs(spec: ModelSpec, futures: Sequence[Awaited]) -> list[Happened]:
+    """What an event of each rung with conditions, in the first week ahead, says of the headline: futures count by how likely they make it."""
+    before = float(np.mean([1.0 - one.until.mean() for one in futures]))
+    active = not spec.workspace.question.is_dormant(len(spec.panel.weeks) - spec.panel.record.last_round)
+    found = []
+    for r, rung in enumerate(spec.workspace.rated_rungs):
+        chances, with_one, without = [], [], []
+        for one in futures:
+            rungs = one.futures.ahead.rungs
+            assert rungs is not None
+            alpha, share = rungs.dispersion[:, r, None], one.futures.ahead.horizon_share[-1, 0]
+            log_mean = (rungs.log_rate[:, r] + active * rungs.log_active[:, r])[:, None] + rungs.log_multiplier[:, :, r, 0]
+            none = np.exp(-alpha * np.log1p(share * np.exp(log_mean) / alpha))
+            chances.append(float(1.0 - none.mean()))
+            with_one.append(float(1.0 - ((1.0 - none) * one.until).sum() / (1.0 - none).sum()))
+            without.append(float(1.0 - (none * one.until).sum() / none.sum()))
+        then = float(np.mean(with_one))
+        found.append(Happened(rung.id, float(np.mean(chances)), then, float(np.mean(without)), POINTS * (then - before)))
+    return sorted(found, key=lambda one: -abs(one.points))
 
 
 def watch_announcements(origin: Origin, futures: Sequence[Awaited]) -> list[Announced]:

@@ -33,14 +33,15 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ripeness import names
-from ripeness.data.panel import UNSEARCHED, Panel, Rows
+from ripeness.data.panel import EVENTS, UNSEARCHED, Panel, Rows
 from ripeness.evaluation.left_out import rejoin
 from ripeness.evaluation.stored import Draws
 from ripeness.forecast.ahead import build_ahead
 from ripeness.forecast.dormancy import whole_record
 from ripeness.forecast.horizons import forecast_probabilities
+from ripeness.forecast.ladder import rung_probabilities
 from ripeness.forecast.prior_predictive import sample_prior
-from ripeness.forecast.simulate import SimulatedWar, simulate_events, simulate_rounds, simulate_rows, simulate_war
+from ripeness.forecast.simulate import SimulatedWar, simulate_events, simulate_outcomes, simulate_rounds, simulate_rows, simulate_war
 from ripeness.inference.compiled import build_data, program_of
 from ripeness.inference.coordinates import build_coordinates
 from ripeness.inference.expand import expand_draws
@@ -206,7 +207,7 @@ def quantities(
     seed : SeedSequence
         For futures.
     """
-    ahead_seed, event_seed = seed.spawn(2)
+    ahead_seed, event_seed, rung_seed = seed.spawn(3)
     labels = labels_of(spec)
     found: dict[str, Array] = {}
     for one in ranked(spec):
@@ -226,6 +227,11 @@ def quantities(
     found["hazard now"] = probabilities.hazard[:, 0]
     for place, weeks in enumerate(spec.workspace.question.horizons_weeks):
         found[f"headline[{weeks} weeks]"] = probabilities.within[:, place]
+    if spec.workspace.rungs:
+        question = spec.workspace.question
+        shares = ahead.horizon_share[[question.horizons_weeks.index(question.headline_weeks)]]
+        of_rungs = rung_probabilities(ahead, spec.workspace.rung_ids, shares, rung_seed)[0]
+        found |= {f"ladder[{rung}]": of_rungs[:, place, 0] for place, rung in enumerate(spec.workspace.rung_ids)}
     for name, density in log_likelihoods(spec, "conjunctive", draws).items():
         if density.shape[1] or name not in spec.panel.rows:
             found[f"log-likelihood of the {OBSERVED.get(name, name)}"] = density.sum(axis=1)
@@ -297,7 +303,7 @@ def simulate_future(spec: ModelSpec, theta: Draws, announcements: list[Announcem
     """
     if spec.panel.origin_inside_week:
         raise ValueError(f"an origin on a Sunday, not {spec.panel.origin}: a week that is half on record cannot be gone on from")
-    paths, rows, events = (np.random.default_rng(child) for child in seed.spawn(3))
+    paths, rows, events, outcomes = (np.random.default_rng(child) for child in seed.spawn(4))
     exposure = np.pad(spec.meetings.exposure, ((0, 0), (0, YEAR)))
     longer = replace(spec, panel=_longer_panel(spec.panel), meetings=spec.meetings._replace(exposure=exposure))
     before = len(spec.panel.weeks)
@@ -315,7 +321,16 @@ def simulate_future(spec: ModelSpec, theta: Draws, announcements: list[Announcem
     dormancy = int(events.choice(ahead.dormancy, p=ahead.state[0] / ahead.state[0].sum()))
     found, meetings = simulate_events(longer, truth, before, dormancy, announcements, events)
     panel = replace(longer.panel.with_observed(observed), record=replace(longer.panel.record, found=found))
-    return SimulatedWar(replace(longer, panel=panel, meetings=meetings), truth)
+    held = replace(longer, panel=panel, meetings=meetings)
+    return SimulatedWar(replace(held, panel=_real_until(spec.panel, simulate_outcomes(held, truth, outcomes))), truth)
+
+
+def _real_until(real: Panel, simulated: Panel) -> Panel:
+    """A simulated panel with the real events of rungs in the weeks of the real one."""
+    before, rows = len(real.weeks), {}
+    for name, after in simulated.outcomes.items():
+        rows[name] = real.outcomes[name].join(after.pick(after.first_week >= before))
+    return simulated.with_rows(rows)
 
 
 def calibrate_future(
@@ -368,7 +383,7 @@ def _longer_panel(panel: Panel) -> Panel:
         return rows.join(rows.pick(last_year).later(YEAR))
 
     return replace(
-        panel.with_rows({name: again(rows) for name, rows in panel.rows.items()}),
+        panel.with_rows({name: again(rows) for name, rows in {**panel.rows, EVENTS: panel.events}.items()}),
         origin=weeks[-1],
         weeks=weeks,
         record=replace(

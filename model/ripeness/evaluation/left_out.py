@@ -18,7 +18,7 @@ Claims zeroed: what the headline would be if one effect's weight were zero.
 The model without effect e has the posterior :math:`p(\theta_{-e}\mid y, w_e = 0)`. It is reached from stored draws without a fit: the
 priors of :math:`w_e` and of everything else are independent and no row reads a weight, so that under the importance weights
 
-.. math:: r_s = L(\text{record of rounds}\mid \theta_{-e,s}, 0)\,/\,L(\text{record of rounds}\mid \theta_{-e,s}, w_{e,s})
+.. math:: r_s = L(\text{rounds and events}\mid \theta_{-e,s}, 0)\,/\,L(\text{rounds and events}\mid \theta_{-e,s}, w_{e,s})
 
 the draws of :math:`\theta_{-e}` are draws of that posterior (the weight itself keeps its prior and is not used). Exact but for Monte Carlo
 error, which is stated: the change is a difference over the same draws and the same futures. Pareto's k̂ says whether the weights may be
@@ -43,6 +43,7 @@ from ripeness.inference.sample import flatten_draws, sample_posterior
 from ripeness.model.inside import with_inside_view
 from ripeness.model.spec import ModelSpec
 from ripeness.model.terms.pulses import fading_pulses
+from ripeness.model.terms.rungs import events_log_likelihood
 from ripeness.reweighting.weights import LARGEST_KHAT, smooth_weights
 
 Array = NDArray[np.float64]
@@ -61,11 +62,11 @@ def without_rows(panel: Panel, left_out: set[str]) -> Panel:
 
 
 def without_rounds(panel: Panel) -> Panel:
-    """A panel whose record of rounds says nothing: no week after the first round is searched, and none has a round."""
+    """A panel whose record of rounds says nothing, no week after the first round being searched and none having one; nor does it have events of rungs."""
     record = panel.record
     at_risk = np.arange(len(panel.weeks)) >= record.start
     return replace(
-        panel,
+        panel.with_rows({name: rows.pick(np.zeros(len(rows.indicator), dtype=bool)) for name, rows in panel.outcomes.items()}),
         record=replace(record, found=np.where(at_risk, 0.0, record.found), stretch=np.where(at_risk, UNSEARCHED, record.stretch)),
     )
 
@@ -122,7 +123,7 @@ def leave_out(stored: Stored, draws: Draws, now: Array, likelihood: Array, witho
     draws : dict of ndarray
         Posterior draws of one conjunctive fit.
     now, likelihood : ndarray (draw,)
-        Their headline and their log-likelihood of the record.
+        Their headline and their log-likelihood of all outcomes.
     without : dict of ndarray
         Draws of a fit without the record and without the indicator's rows.
     indicator : str
@@ -130,7 +131,7 @@ def leave_out(stored: Stored, draws: Draws, now: Array, likelihood: Array, witho
     order = np.random.default_rng(stored.seed).permutation(len(without["half_life"]))[np.arange(len(now)) % len(without["half_life"])]
     swapped = factor_swapped(stored.spec, draws, without, stored.spec.contracts[indicator].factor, order)
     then = stored.headline(names.CONJUNCTIVE, swapped)
-    return reweighted_change(now, then, whole_record(stored.spec, swapped).log_likelihood - likelihood, stored.shape)
+    return reweighted_change(now, then, likelihood_of_outcomes(stored.spec, swapped) - likelihood, stored.shape)
 
 
 def change_between(now: Array, then: Array, chains: int) -> Change:
@@ -219,6 +220,14 @@ def rejoin(spec: ModelSpec, draws: Draws) -> Draws:
     )
 
 
+def likelihood_of_outcomes(spec: ModelSpec, draws: Draws) -> Array:
+    """Log-likelihood of all that reads the conditions: rounds, announcements and the rungs' events; (draw,)."""
+    found = whole_record(spec, draws).log_likelihood
+    if "rung_rate" not in draws:
+        return found
+    return np.asarray(found + events_log_likelihood(spec, draws, draws["log_odds_open"], 0).sum(axis=1))
+
+
 def zero_effect(spec: ModelSpec, draws: Draws, effect: int) -> Draws:
     """Draws with one effect's weight at zero, and the inside view that follows."""
     weight = draws["weight"].copy()
@@ -235,10 +244,10 @@ def zeroed_change(stored: Stored, draws: Draws, now: Array, likelihood: Array, e
     draws : dict of ndarray
         Posterior draws of one conjunctive fit.
     now, likelihood : ndarray (draw,)
-        Their headline and their log-likelihood of the record, as they are.
+        Their headline and their log-likelihood of all outcomes, as they are.
     effect : int
         Its place in the model's order.
     """
     zeroed = zero_effect(stored.spec, draws, effect)
     then = stored.headline(names.CONJUNCTIVE, zeroed)
-    return reweighted_change(now, then, whole_record(stored.spec, zeroed).log_likelihood - likelihood, stored.shape)
+    return reweighted_change(now, then, likelihood_of_outcomes(stored.spec, zeroed) - likelihood, stored.shape)

@@ -21,6 +21,7 @@ from ripeness.evaluation.left_out import (
     headline_of_priors,
     leave_out,
     leave_out_plan,
+    likelihood_of_outcomes,
     mix_changes,
     refit,
     without_rounds,
@@ -31,7 +32,6 @@ from ripeness.evaluation.power import POWERS, Scaling, scale_powers
 from ripeness.evaluation.resumed import Progress, ResumedTable
 from ripeness.evaluation.scorecard import claims_of
 from ripeness.evaluation.stored import CONJUNCTIVE_READINGS, POINTS, Draws, Stored, error_of_mean, error_of_mixture
-from ripeness.forecast.dormancy import whole_record
 from ripeness.reweighting.weights import LARGEST_KHAT
 
 Array = NDArray[np.float64]
@@ -142,7 +142,7 @@ def _claims(stored: Stored, headline: Headline, table: ResumedTable) -> Found:
         changes = []
         for fit, _ in CONJUNCTIVE_READINGS:
             if fit not in likelihood:
-                likelihood[fit] = whole_record(stored.spec, headline.draws[fit]).log_likelihood
+                likelihood[fit] = likelihood_of_outcomes(stored.spec, headline.draws[fit])
             changes.append(zeroed_change(stored, headline.draws[fit], headline.now[fit], likelihood[fit], e))
         change = mix_changes(changes)
         how = f"weight of {effect.id} at zero, {REWEIGHTED}"
@@ -203,7 +203,7 @@ def _indicators(stored: Stored, headline: Headline, table: ResumedTable) -> Foun
             for fit, _ in CONJUNCTIVE_READINGS:
                 draws = headline.draws[fit]
                 if fit not in likelihood:
-                    likelihood[fit] = whole_record(stored.spec, draws).log_likelihood
+                    likelihood[fit] = likelihood_of_outcomes(stored.spec, draws)
                 changes.append(leave_out(stored, draws, headline.now[fit], likelihood[fit], found.draws, indicator))
             how = f"its factor {REFITTED} without it, the rest {REWEIGHTED}" + _of_gate(int(not found.verdict.passed))
             yield f"left out: {indicator}", [_row(headline, INDICATOR, indicator, mix_changes(changes), how)]

@@ -427,7 +427,7 @@ def watch_section(watch: Json) -> dict[str, Any]:
     ]
     return {
         "sentences": watch_sentences(watch),
-        "announcements": announcement_sentences(watch),
+        "announcements": [*announcement_sentences(watch), *rung_sentences(watch)],
         "tripwires": tripwire_sentences(watch),
         "crossed": crossed_sentences(watch),
         "far": points(watch["tripwire_points"], 0),
@@ -454,6 +454,15 @@ def announcement_sentences(watch: Json) -> list[str]:
         f"{count(one['lead_days'], 'day')} ahead, the chance would be {percent(one['probability'])} ({signed_points(one['points'])} points)"
         + (f"; one is announced within a week with a chance of {percent(one['chance'])}." if one["chance"] is not None else ".")
         for one in watch.get("announcements", [])
+    ]
+
+
+def rung_sentences(watch: Json) -> list[str]:
+    """What an event of each rung with conditions would say of the headline, the most telling first; empty in lists of before this was stored."""
+    return [
+        f"{sentence(one['label'])}: within a week with a chance of {percent(one['chance'])}; if so, the chance would be {percent(one['probability'])} "
+        f"({signed_points(one['points'])} points), else {percent(one['if_none'])}."
+        for one in watch.get("rungs", [])
     ]
 
 

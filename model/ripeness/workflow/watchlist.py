@@ -33,7 +33,7 @@ def run_watch(request: Request, progress: Progress = quiet) -> dict[str, Any]:
     Returns
     -------
     dict
-        origin, run_id, headline_weeks, target_end_date, probability, releases, announcements; crossed, sentences; since, the origin of the list before, or None.
+        origin, run_id, headline_weeks, target_end_date, probability, releases, announcements, rungs; crossed, sentences; since, the origin of the list before, or None.
 
     Raises
     ------
@@ -62,7 +62,7 @@ def write_watch(inputs: Inputs, run: Run, origin: Origin) -> dict[str, Any]:
     from ripeness.workflow.summary import CLASS_LABELS
 
     question, vintage = inputs.workspace.question, inputs.vintage(run.origin)
-    probability, watched, announced = watch(origin, vintage)
+    probability, watched, announced, happened = watch(origin, vintage)
     releases = []
     for one in watched:
         release, contract = one.release, vintage.contracts[one.release.indicator]
@@ -82,6 +82,7 @@ def write_watch(inputs: Inputs, run: Run, origin: Origin) -> dict[str, Any]:
                 "tripwires": [asdict(wire) for wire in one.tripwires],
             }
         )
+    labels = {rung.id: rung.label for rung in inputs.workspace.rungs}
     earlier = _list_before(run)
     before = json.loads(earlier) if earlier else None
     found = {
@@ -94,6 +95,7 @@ def write_watch(inputs: Inputs, run: Run, origin: Origin) -> dict[str, Any]:
         "made_from": watch_hash(run),
         "releases": releases,
         "announcements": [{"class": one.kept, "class_label": CLASS_LABELS[one.kept], **_numbers(one)} for one in announced],
+        "rungs": [asdict(one) | {"label": labels[one.rung]} for one in happened],
         "since": before["origin"] if before else None,
         "crossed": crossed(before["releases"], vintage, date.fromisoformat(before["origin"])) if before else [],
     }
