@@ -10,7 +10,7 @@ they are draws of the posterior without that indicator: exact but for Monte Carl
 dividing by the likelihoods of the rows fails (k̂ of 1 to 5). One fit without the record serves an indicator of every factor at once, and both
 readings, as they share the priors of the factors.
 
-What the headline is made of is seen in steps: priors alone, rounds only, indicators only, both. How long talks have been dormant at the
+What the headline is made of is seen in steps: priors alone, outcomes only (rounds and events of rungs), indicators only, both. How long talks have been dormant at the
 origin is part of the question, so every step knows it.
 
 Claims zeroed: what the headline would be if one effect's weight were zero.

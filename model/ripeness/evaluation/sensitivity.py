@@ -40,8 +40,8 @@ DETAILS = ("kind", "what", "change_points", "error_points", "probability", "k_ha
 CLAIM, INDICATOR, READING, VARIANT, EVIDENCE_KIND = "claim zeroed", "indicator left out", "reading alone", "variant", "evidence"
 PRIOR, LIKELIHOOD = "prior scaled", "likelihood scaled"
 REWEIGHTED, REFITTED = "reweighted", "fitted anew"
-PRIORS_ALONE, ROUNDS_ONLY, INDICATORS_ONLY = "priors alone", "rounds only", "indicators only"
-EVIDENCE = (PRIORS_ALONE, ROUNDS_ONLY, INDICATORS_ONLY)
+PRIORS_ALONE, OUTCOMES_ONLY, INDICATORS_ONLY = "priors alone", "outcomes only", "indicators only"
+EVIDENCE = (PRIORS_ALONE, OUTCOMES_ONLY, INDICATORS_ONLY)
 
 
 @dataclass
@@ -178,7 +178,7 @@ def _evidence(stored: Stored, headline: Headline, table: ResumedTable) -> Found:
             seen = refit(stored, without_rounds(panel), names.AS_WRITTEN, seed)
             failures, how = int(not seen.verdict.passed), f"{REFITTED}, without the record"
         for fit, reading in CONJUNCTIVE_READINGS:
-            if evidence == ROUNDS_ONLY:
+            if evidence == OUTCOMES_ONLY:
                 found = refit(stored, without_rows(panel, set(panel.indicators)), reading, seed)
                 failures, how = failures + (not found.verdict.passed), REFITTED
                 then = stored.headline(names.CONJUNCTIVE, found.draws)

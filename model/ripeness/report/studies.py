@@ -55,6 +55,7 @@ EVIDENCE_WORDS = {
     "priors alone": "the priors by themselves give",
     "indicators only": "with the indicators alone it would be",
     "rounds only": "with the record of rounds alone",
+    "outcomes only": "with rounds and the other outcomes alone",
 }
 SIZE = 0.05
 RANK = "rank "
