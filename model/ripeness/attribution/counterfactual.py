@@ -22,6 +22,7 @@ from ripeness import names
 from ripeness.attribution.scenario_file import Scenario
 from ripeness.attribution.scenarios import Contrast, change_path, contrast_of, targets_of
 from ripeness.errors import UsageError
+from ripeness.forecast.mixture import mixed_error
 from ripeness.model.build import without_weeks
 from ripeness.model.inside import inside_view
 from ripeness.model.spec import ModelSpec
@@ -45,22 +46,22 @@ def past_draws(posterior: xr.Dataset) -> dict[str, Array]:
     number = posterior.sizes[names.CHAIN] * posterior.sizes[names.DRAW]
     some = posterior.isel({names.DRAW: slice(None, None, max(1, number // DRAWS))})
     found = {}
-    for name in ("path", *without_weeks(names.CONJUNCTIVE)):
+    for name in ("path", *without_weeks()):
         if name in some:
             values = some[name].transpose(names.CHAIN, names.DRAW, ...).values.astype(float)
             found[name] = values.reshape(values.shape[0] * values.shape[1], *values.shape[2:])
     return found
 
 
-def would_have(spec: ModelSpec, fits: Sequence[Draws], scenario: Scenario, start: int, horizons: Sequence[int]) -> list[Contrast]:
+def would_have(spec: ModelSpec, fits: Mapping[str, Draws], scenario: Scenario, start: int, horizons: Sequence[int]) -> list[Contrast]:
     """The chance of a round within each horizon of a past week, as it was and as it would have been.
 
     Parameters
     ----------
     spec : ModelSpec
         Of the fit.
-    fits : sequence of dict of ndarray (draw, …)
-        Draws of each fit of the headline.
+    fits : mapping of str to dict of ndarray (draw, …)
+        Draws of each fit of the headline, by its name.
     scenario : Scenario
     start : int
         Index of the last week before the scenario begins; its week 1 is the next.
@@ -80,26 +81,28 @@ def would_have(spec: ModelSpec, fits: Sequence[Draws], scenario: Scenario, start
         last = panel.weeks[len(panel.weeks) - 1 - max(horizons)]
         raise UsageError(f"the record ends {max(horizons)} weeks after {last}: choose that day or an earlier one")
     arms = []
-    for draws in fits:
+    weights = [spec.workspace.mixture.weights[name] for name in fits]
+    for name, draws in fits.items():
         changed = change_path(
             draws["path"], persistence(draws["half_life"]), scenario.paths, targets_of(spec, draws, scenario.paths, start), start
         )
-        arms.append((_silence(spec, draws, draws["path"], start, int(rounds[-1])), _silence(spec, draws, changed, start, int(rounds[-1]))))
+        variant, last = names.FITS[names.HEADLINE_FITS.index(name)][1], int(rounds[-1])
+        arms.append((_silence(spec, variant, draws, draws["path"], start, last), _silence(spec, variant, draws, changed, start, last)))
     contrasts = []
     for weeks in horizons:
         chances = [(1.0 - was[:, weeks - 1], 1.0 - then[:, weeks - 1]) for was, then in arms]
-        error = np.sqrt(sum((two - one).var() / len(one) for one, two in chances)) / len(chances)
-        contrasts.append(contrast_of(weeks, chances, float(error)))
+        error = mixed_error([np.sqrt((two - one).var() / len(one)) for one, two in chances], weights)
+        contrasts.append(contrast_of(weeks, chances, weights, float(error)))
     return contrasts
 
 
-def _silence(spec: ModelSpec, draws: Draws, path: Array, start: int, last_round: int) -> Array:
+def _silence(spec: ModelSpec, variant: str, draws: Draws, path: Array, start: int, last_round: int) -> Array:
     """Probability of no round until the end of each week after `start`: (draw, week)."""
     panel = spec.panel
     weeks = np.arange(start + 1, len(panel.weeks))
     before = [panel.weeks[t] - timedelta(days=7) for t in weeks]
     factors = path[:, :, weeks - 1] + fading_pulses(spec.workspace.factors, before, panel.origin, draws)
-    inside = inside_view(spec, names.CONJUNCTIVE, draws, factors)
+    inside = inside_view(spec, variant, draws, factors)
     dormancy = weeks - last_round
     outside = (draws["outside_knots"] @ outside_basis(spec, int(dormancy[-1]) + 1).T)[:, dormancy - 1]
     announced = -np.log1p(-draws["kept"]) @ spec.announced[:, weeks]

@@ -156,15 +156,16 @@ def decompose_change(workspace: Workspace, priors: Priors, base: Base, earlier: 
     if reasons:
         raise NotReweighted(list(dict.fromkeys(reasons)))
     causes = find_causes(uninformed, informed, announcements != found)
+    weights = {name: weight for name, weight in workspace.mixture.weights.items() if weight > 0.0}
     own = [
         _FromDraws(
-            old, uninformed, informed, (found, announcements), base.fits[name], headline, causes, np.random.SeedSequence([seed, place])
+            old, uninformed, informed, (found, announcements), base.fits[name], weights[name], headline, causes, np.random.SeedSequence([seed, place])
         )
-        for place, name in enumerate(names.HEADLINE_FITS)
+        for place, name in enumerate(weights)
     ]
     endpoints = [
-        _FromDraws(old, started, started, (found, found), base.fits[name], headline, [], np.random.SeedSequence([seed, place]))
-        for place, name in enumerate(names.HEADLINE_FITS)
+        _FromDraws(old, started, started, (found, found), base.fits[name], weights[name], headline, [], np.random.SeedSequence([seed, place]))
+        for place, name in enumerate(weights)
     ]
     before, nothing = _mean(endpoints, frozenset(), frozenset()), _mean(own, frozenset(), frozenset())
     held = any(day not in earlier.rounds() for day in later.rounds())
@@ -218,6 +219,8 @@ class _FromDraws:
     announcements : tuple of list
         Without and with all causes.
     fit : StoredFit
+    weight : float
+        Of the fit in the headline.
     headline : int
         Place of the headline among the fit's horizons.
     causes : sequence of Cause
@@ -227,10 +230,10 @@ class _FromDraws:
 
     def __init__(
         self, old: ModelSpec, uninformed: ModelSpec, informed: ModelSpec, announcements: tuple[list[Announcement], list[Announcement]],
-        fit: StoredFit, headline: int, causes: Sequence[Cause], seed: np.random.SeedSequence,
+        fit: StoredFit, weight: float, headline: int, causes: Sequence[Cause], seed: np.random.SeedSequence,
     ) -> None:  # fmt: skip
         self.old, self.uninformed, self.informed, self.announcements = old, uninformed, informed, announcements
-        self.fit, self.headline, self.causes = fit, headline, causes
+        self.fit, self.weight, self.headline, self.causes = fit, weight, headline, causes
         paths, self.stretches, self.forward = seed.spawn(3)
         self.seeds = paths.spawn(len(old.workspace.factors))
         self.path = np.asarray(fit.draws["path"], dtype=float)
@@ -279,9 +282,10 @@ class _FromDraws:
 
 
 def _mean(fits: Sequence[_FromDraws], paths: frozenset[int], weights: frozenset[int]) -> Array:
-    """The even mixture of the readings."""
+    """The mixture of the fits, as the headline weighs them."""
     with ThreadPoolExecutor(CORES) as pool:  # kernels let go of Python's lock
-        return np.asarray(np.mean(list(pool.map(lambda fit: fit.probability(paths, weights), fits)), axis=0))
+        found = list(pool.map(lambda fit: fit.probability(paths, weights), fits))
+    return np.asarray(np.average(found, axis=0, weights=[fit.weight for fit in fits]))
 
 
 def _step(fits: Sequence[_FromDraws], causes: frozenset[int], cause: int) -> Array:

@@ -28,7 +28,7 @@ KEPT = ("agreed", "one_side", "third_party", "leaders")  # classes of announced 
 
 # the family in which the model takes each quantity, by the first part of its name
 FAMILY_OF = {
-    **dict.fromkeys(("half_life", "level", "pulse", "loading", "noise", "dispersion", "rhythm", "war_level", "best_to_worst"), "lognormal"),
+    **dict.fromkeys(("half_life", "level", "pulse", "loading", "noise", "dispersion", "rhythm", "war_level", "best_to_worst", "cause_weight"), "lognormal"),
     **dict.fromkeys(("share_open", "kept", "capture"), "logitnormal"),
     **dict.fromkeys(("level_start", "intercept", "interaction"), "normal"),
 }
@@ -206,6 +206,7 @@ def _read_hazard(reader: TableReader, workspace: Workspace) -> tuple[Announced |
     given = [name for name in tables_of(toml, "rhythm") if name in knots] or [knots[0], knots[-1]]
     reader.table(HAZARD, ("rhythm",), given)
     reader.table(HAZARD, ("share_open",), workspace.condition_ids)
+    reader.table(HAZARD, ("cause_weight",), workspace.condition_ids)
     reader.table(HAZARD, ("kept",), KEPT)
     for name in ("war_level", "best_to_worst"):
         if isinstance(toml.data.get(name), dict):
@@ -222,7 +223,7 @@ def _read_hazard(reader: TableReader, workspace: Workspace) -> tuple[Announced |
             reader.faults.append(
                 toml.fault(key, f"[{'.'.join(map(str, key))}]", "an entry of this file", did_you_mean(name, list(reader.entries)))
             )
-    reader.only(HAZARD, ("rhythm", "war_level", "share_open", "best_to_worst", "interaction", "kept", "announced", "tempered"))
+    reader.only(HAZARD, ("rhythm", "war_level", "share_open", "cause_weight", "best_to_worst", "interaction", "kept", "announced", "tempered"))
     weeks = tuple(sorted(int(name.removeprefix("week_")) for name in given))
     return reader.constant(HAZARD, "announced", Announced), weeks, overrides
 

@@ -74,7 +74,7 @@ def build_ahead(
     Parameters
     ----------
     spec : ModelSpec
-    variant : {"conjunctive", "additive", "outside"}
+    variant : {"conjunctive", "substitutable", "outside"}
     posterior : dict of ndarray
         Draws flattened over chains, by variable name: outside_knots (draw, knot), kept (draw, class), sensitivity (draw, stretch) and,
         with an inside view, path (draw, factor, week), half_life, weight, intercept_open, normaliser, inside (draw, week), pulse. Of a path

@@ -20,7 +20,7 @@ from ripeness.model.terms.announcements import CLASSES, Announcement, announced_
 from ripeness.model.terms.conditions import InsideStructure, build_inside
 from ripeness.workspace import Workspace
 
-Variant = Literal["conjunctive", "additive", "outside"]
+Variant = Literal["conjunctive", "substitutable", "outside"]
 Array = NDArray[np.float64]
 
 

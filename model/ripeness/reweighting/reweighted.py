@@ -237,7 +237,7 @@ def rounds_in_window(
     ----------
     spec : ModelSpec
         Of the vintage whose rounds they are.
-    variant : {"conjunctive", "additive", "outside"}
+    variant : {"conjunctive", "substitutable", "outside"}
     draws : mapping of ndarray (draw, …)
         By the names of the posterior; `sensitivity` for every stretch of the vintage's coverage.
     first : int
