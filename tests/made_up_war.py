@@ -50,6 +50,10 @@ label = "North is willing"
 [[condition]]
 id = "south"
 label = "South is willing"
+[mixture]
+substitutable = 0.3
+tempered = 0.4
+rationale = "made up"
 [[factor]]
 id = "front"
 label = "The front"
@@ -347,5 +351,6 @@ def make_origin(spec: ModelSpec, draws: int = 60) -> Origin:
         rng = np.random.default_rng([5, place])
         state = np.zeros((draws, 24))
         state[:, [8, 15, 23]] = rng.dirichlet([1.0, 2.0, 20.0], draws)
-        starts[name] = Start(cast(Variant, variant), make_draws(spec, rng, draws), state, np.random.SeedSequence([9, place]), float(draws))
+        forward, weight = np.random.SeedSequence([9, place]), spec.workspace.mixture.weights[name]
+        starts[name] = Start(cast(Variant, variant), make_draws(spec, rng, draws), state, forward, float(draws), weight)
     return Origin(spec, announced, cast(Base, None), starts, 1)

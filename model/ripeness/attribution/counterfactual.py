@@ -86,8 +86,8 @@ def would_have(spec: ModelSpec, fits: Mapping[str, Draws], scenario: Scenario, s
         changed = change_path(
             draws["path"], persistence(draws["half_life"]), scenario.paths, targets_of(spec, draws, scenario.paths, start), start
         )
-        variant, last = names.FITS[names.HEADLINE_FITS.index(name)][1], int(rounds[-1])
-        arms.append((_silence(spec, variant, draws, draws["path"], start, last), _silence(spec, variant, draws, changed, start, last)))
+        variant, held = names.FITS[names.HEADLINE_FITS.index(name)][1], int(rounds[-1])
+        arms.append((_silence(spec, variant, draws, draws["path"], start, held), _silence(spec, variant, draws, changed, start, held)))
     contrasts = []
     for weeks in horizons:
         chances = [(1.0 - was[:, weeks - 1], 1.0 - then[:, weeks - 1]) for was, then in arms]

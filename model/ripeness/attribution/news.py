@@ -28,7 +28,6 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ripeness import names
 from ripeness.data.vintages import Vintage
 from ripeness.elicitation.elicited import Priors
 from ripeness.model.spec import ModelSpec, build_spec
@@ -159,12 +158,22 @@ def decompose_change(workspace: Workspace, priors: Priors, base: Base, earlier: 
     weights = {name: weight for name, weight in workspace.mixture.weights.items() if weight > 0.0}
     own = [
         _FromDraws(
-            old, uninformed, informed, (found, announcements), base.fits[name], weights[name], headline, causes, np.random.SeedSequence([seed, place])
+            old,
+            uninformed,
+            informed,
+            (found, announcements),
+            base.fits[name],
+            weights[name],
+            headline,
+            causes,
+            np.random.SeedSequence([seed, place]),
         )
         for place, name in enumerate(weights)
     ]
     endpoints = [
-        _FromDraws(old, started, started, (found, found), base.fits[name], weights[name], headline, [], np.random.SeedSequence([seed, place]))
+        _FromDraws(
+            old, started, started, (found, found), base.fits[name], weights[name], headline, [], np.random.SeedSequence([seed, place])
+        )
         for place, name in enumerate(weights)
     ]
     before, nothing = _mean(endpoints, frozenset(), frozenset()), _mean(own, frozenset(), frozenset())

@@ -203,7 +203,7 @@ def read_panel(payload: Payload, moves: Sequence[Move] = (), shifts: Sequence[fl
         return np.asarray(np.average([values for _, values in own], axis=0, weights=[weight for weight, _ in own]))
 
     # only of the conjunctive form may a condition be said to be open
-    return Answer(*(mean(name, *names.VARIANTS) for name in ("within", "by_week")), mean("open", names.CONJUNCTIVE))
+    return Answer(mean("within", *names.FORMS), mean("by_week", *names.FORMS), mean("open", names.CONJUNCTIVE))
 
 
 def _read_fit(payload: Payload, fit: Payload, moves: Sequence[Move], shifts: Array) -> Answer:

@@ -28,7 +28,10 @@ KEPT = ("agreed", "one_side", "third_party", "leaders")  # classes of announced 
 
 # the family in which the model takes each quantity, by the first part of its name
 FAMILY_OF = {
-    **dict.fromkeys(("half_life", "level", "pulse", "loading", "noise", "dispersion", "rhythm", "war_level", "best_to_worst", "cause_weight"), "lognormal"),
+    **dict.fromkeys(
+        ("half_life", "level", "pulse", "loading", "noise", "dispersion", "rhythm", "war_level", "best_to_worst", "cause_weight"),
+        "lognormal",
+    ),
     **dict.fromkeys(("share_open", "kept", "capture"), "logitnormal"),
     **dict.fromkeys(("level_start", "intercept", "interaction"), "normal"),
 }
@@ -223,7 +226,9 @@ def _read_hazard(reader: TableReader, workspace: Workspace) -> tuple[Announced |
             reader.faults.append(
                 toml.fault(key, f"[{'.'.join(map(str, key))}]", "an entry of this file", did_you_mean(name, list(reader.entries)))
             )
-    reader.only(HAZARD, ("rhythm", "war_level", "share_open", "cause_weight", "best_to_worst", "interaction", "kept", "announced", "tempered"))
+    reader.only(
+        HAZARD, ("rhythm", "war_level", "share_open", "cause_weight", "best_to_worst", "interaction", "kept", "announced", "tempered")
+    )
     weeks = tuple(sorted(int(name.removeprefix("week_")) for name in given))
     return reader.constant(HAZARD, "announced", Announced), weeks, overrides
 

@@ -27,9 +27,10 @@ EVERYTHING: Final = "all"
 READABLE: Final = {
     names.MIXTURE: "the model",
     names.OUTSIDE: "the outside view",
-    "conjunctive_as_written": "the reading as written",
-    "conjunctive_tempered": "the tempered reading",
-    "additive_as_written": "the additive variant",
+    "conjunctive_as_written": "all conditions needed, as written",
+    "conjunctive_tempered": "all conditions needed, tempered",
+    "substitutable_as_written": "causes add up, as written",
+    "substitutable_tempered": "causes add up, tempered",
     "constant_rate": "the war's constant rate",
     "persistence": "persistence",
 }

@@ -11,7 +11,7 @@ states of those weeks integrated out (averaged over factor paths, `unit.py`). `l
 are the backtest's. The record before the first origin stands as one observation before the others, since `lfo_cv` begins with what has
 been seen. Its effective number of parameters compares with the last fit, whose states are conditioned on.
 
-Stacking weights are shown and not used: with a couple of resumptions they are noise, and the headline is the even mixture, fixed beforehand.
+Stacking weights are shown and not used: with a couple of resumptions they are noise, and the weights of the headline are fixed beforehand.
 """
 
 from __future__ import annotations

@@ -22,7 +22,6 @@ LARGE = (names.WEEK, names.RISK, names.ROW, names.COUNT_ROW)
 STATS = ("diverging", "energy", "n_steps", "step_size", "tree_accept", "acceptance_rate", "depth", "logp", "lp")
 SAMPLER = ("inference_library", "inference_library_version", "inference_library_settings")
 WITHOUT_ROWS = names.SUBSTITUTABLE  # its factors are hardly other than the conjunctive form's: nothing of its rows is stored
-OF_FACTORS = ("level_path", "log_odds_open")  # large, and of use beside rows
 
 
 def build_groups(
@@ -62,12 +61,14 @@ def build_groups(
     densities = log_prior(spec, variant, reading, flat)
     if variant == WITHOUT_ROWS:
         densities = {}  # with the record alone beside them they would make power-scaling mislead
-        posterior = posterior.drop_vars(OF_FACTORS, errors="ignore")
+        posterior = posterior.drop_vars("log_odds_open")
     coords = {name: posterior.coords[name] for name in posterior.coords if name not in (names.CHAIN, names.DRAW)}
     sample_stats, dims = sampled["sample_stats"].to_dataset(), _dims(spec, variant)
     groups = {
         "posterior": posterior,
-        "prior": _like_posterior({name: values[None] for name, values in prior.items() if name not in OF_FACTORS}, posterior),
+        "prior": _like_posterior(
+            {name: values[None] for name, values in prior.items() if name not in ("path", "level_path", "log_odds_open")}, posterior
+        ),
         "prior_predictive": _by_row(dims, prior_replicated, 1, coords),
         "posterior_predictive": _by_row(dims, replicated, chains, coords),
         "log_likelihood": _by_row(dims, likelihood, chains, coords),

@@ -118,7 +118,7 @@ def store_fit(
     """
     window = choose_window(spec, vintage)
     chosen = choose_evenly(within[:, headline], number)
-    stored = without_weeks(names.CONJUNCTIVE)
+    stored = without_weeks(variant)
     some = {name: np.asarray(values[chosen], dtype=float) for name, values in posterior.items() if name in (*stored, "path", "inside")}
     state = dormancy_in_week(spec, some, window.first)
     draws = {name: values for name, values in some.items() if name in stored}

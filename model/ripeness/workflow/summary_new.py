@@ -281,7 +281,9 @@ def drivers_of(new: NewRun) -> list[dict[str, Any]]:
     def add(
         name: str, label: str, variable: str, index: int | None, reading: str | None, back: Any, link: Any, form: str | None = None
     ) -> None:
-        fits = [one for one, variant, own in names.FITS if one in names.HEADLINE_FITS and form in (None, variant) and reading in (None, own)]
+        fits = [
+            one for one, variant, own in names.FITS if one in names.HEADLINE_FITS and form in (None, variant) and reading in (None, own)
+        ]
         drawn = []
         for group in ("prior", "posterior"):
             values = together(new, group, variable, fits)
@@ -320,9 +322,9 @@ def drivers_of(new: NewRun) -> list[dict[str, Any]]:
             add(f"share_open.{condition}", label, "share_open", i, reading, same, logit, names.CONJUNCTIVE)
         label = priors["best_to_worst"].entry.quantity
         add("best_to_worst", label, "log_best_to_worst", None, reading, np.exp, np.log, names.CONJUNCTIVE)
-    for i, condition in enumerate(spec.workspace.conditions):
-        label = f"share of the hazard that “{condition.label}” brings about, where causes add up"
-        add(f"cause_weight.{condition.id}", label, "cause_share", i, None, same, logit, names.SUBSTITUTABLE)
+    for i, cause in enumerate(spec.workspace.conditions):
+        label = f"share of the hazard that “{cause.label}” brings about, where causes add up"
+        add(f"cause_weight.{cause.id}", label, "cause_share", i, None, same, logit, names.SUBSTITUTABLE)
     coords = model_coords(spec, names.CONJUNCTIVE)
     for one in (one for one in parameters_of(names.CONJUNCTIVE, spec) if one.driver):
         for i, element in enumerate(coords[one.dims[0]]):

@@ -292,7 +292,9 @@ def prior_draws(prior: Mapping[str, Array], draws: int, seed: int = SOBOL_SEED) 
     They are the first of a scrambled Sobol sequence, so that a median over a few hundred is known to 2 or 3 %.
     """
     pairs = [(prior[f"{name}_mu"], prior[f"{name}_sigma"]) for name in ("open", "total", "cause") if f"{name}_mu" in prior]
-    mean, sd = (np.concatenate([np.ravel(side) for side in sides]) for sides in zip((prior["effect_mean"], prior["effect_sd"]), *pairs, strict=True))
+    mean, sd = (
+        np.concatenate([np.ravel(side) for side in sides]) for sides in zip((prior["effect_mean"], prior["effect_sd"]), *pairs, strict=True)
+    )
     points = qmc.Sobol(len(mean), rng=np.random.default_rng(seed)).random_base2(int(np.ceil(np.log2(draws))))[:draws]
     drawn = mean + sd * norm.ppf(np.clip(points, 1e-9, 1 - 1e-9))
     effects, conditions = len(prior["effect_mean"]), len(prior["open_mu"])
