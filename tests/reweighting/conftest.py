@@ -114,6 +114,8 @@ def draws_of(draws: int, knots: int, weeks: int, seed: int = 0) -> dict[str, Arr
         "weight": rng.normal(0.0, 0.7, (draws, len(FACTORS))),
         "intercept_open": rng.normal(0.0, 1.0, (draws, 2)),
         "normaliser": rng.normal(-1.5, 0.3, draws),
+        "cause_share": rng.dirichlet([3.0, 2.0], draws),
+        "cause_normaliser": rng.normal(0.3, 0.3, (draws, 2)),
     }
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from scipy import stats
+from scipy.special import log_expit, logsumexp
 
 from ripeness import names
 from ripeness.model.spec import ModelSpec

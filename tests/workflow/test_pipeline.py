@@ -15,7 +15,7 @@ from ripeness import names, open_run
 from ripeness.errors import GateError, RipenessError, UsageError
 from ripeness.workflow.forecasts import run_forecast
 from ripeness.workflow.issue import run_report
-from ripeness.workflow.request import Request
+from ripeness.workflow.request import Request, open_workspace
 from ripeness.workflow.run import FORECAST_COLUMNS, SCHEMA
 
 

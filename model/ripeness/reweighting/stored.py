@@ -28,7 +28,7 @@ from ripeness.reweighting.window import Window
 
 Array = NDArray[np.float64]
 CORES = 2
-SCHEMA: Final = 2
+SCHEMA: Final = 3
 SINGLE: Final = ("path",)  # in single precision: no state is known to seven digits
 PARTS: Final[dict[str, Any]] = {"record": Record, "measured": Measured, "counted": Counted}
 
