@@ -136,9 +136,9 @@ def lfo_sentence(folder: Path) -> str | None:
     if not rows:
         return None
     differences = ", ".join(
-        f"{READABLE[row['fit']]} {float(row['difference_to_outside']):+.2f} ± {float(row['se_of_difference']):.2f}" for row in rows
+        f"{_readable(row['fit'])} {float(row['difference_to_outside']):+.2f} ± {float(row['se_of_difference']):.2f}" for row in rows
     )
-    weights = ", ".join(f"{READABLE[row['fit']]} {float(row['stacking_weight']):.2f}" for row in read_rows(folder, LFO))
+    weights = ", ".join(f"{_readable(row['fit'])} {float(row['stacking_weight']):.2f}" for row in read_rows(folder, LFO))
     return f"Leave-future-out over {rows[0]['blocks']} blocks of four weeks, log score against the outside view's: {differences}. Stacking would give {weights}; it is not used."
 
 
@@ -169,6 +169,11 @@ def all_sentences(folder: Path, horizon_weeks: int) -> list[str]:
         gate_sentence(folder),
     )
     return [sentence for sentence in sentences if sentence]
+
+
+def _readable(forecaster: str) -> str:
+    """What a reader calls a forecaster, though a table be of a version that had others."""
+    return READABLE.get(forecaster, forecaster.replace("_", " "))
 
 
 def _skill(folder: Path) -> dict[str, str] | None:
