@@ -87,7 +87,7 @@ def test_loo_of_rows_is_below_what_they_say_when_kept(fit: xr.DataTree, name: st
 
 
 def test_two_fits_compare_by_the_record(run: Run) -> None:
-    fits = {name: run.fit(name) for name in (FIT, "additive_as_written", "outside")}
+    fits = {name: run.fit(name) for name in (FIT, "substitutable_as_written", "outside")}
     table = az.compare(fits, var_name="rounds", round_to="none")
     assert set(table.index) == set(fits) and table["weight"].sum() == pytest.approx(1.0)
     best = table.index[0]
@@ -190,7 +190,7 @@ def test_every_fit_has_as_many_predictive_as_likelihood_draws(run: Run) -> None:
         for group in ("posterior_predictive", "log_likelihood"):
             assert fit[group].sizes[names.DRAW] == fit.posterior.sizes[names.DRAW]
             assert set(fit[group].data_vars) == set(fit.observed_data.data_vars)
-    assert "log_prior" not in run.fit("additive_as_written").children  # power-scaling would lack its rows
+    assert "log_prior" not in run.fit("substitutable_as_written").children  # power-scaling would lack its rows
 
 
 def test_predictions_are_the_forecast(run: Run) -> None:

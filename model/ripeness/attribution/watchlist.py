@@ -5,7 +5,7 @@ likely silence is until the release (S_r) and until the headline's target (S_T).
 
 .. math:: P(x) = 1 - \frac{\sum_i p(x \mid i)\,S_T(i)}{\sum_i p(x \mid i)\,S_r(i)}, \qquad P_{\text{silent}} = 1 - \frac{\sum_i S_T(i)}{\sum_i S_r(i)}
 
-over futures i of a reading, and then evenly over readings, as the headline is. What silence takes away by itself, P_silent less today's, is no news of the
+over futures i of a fit, and then over fits as the headline weighs them. What silence takes away by itself, P_silent less today's, is no news of the
 release. Together with the rounds that may come before it this is a martingale: the probability expected after the release is today's.
 
 An announcement may come on any day. What a meeting of a class, announced on the day of the origin, would do: futures count by the rate at which they
@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t as student
 
-from ripeness.attribution.futures import Futures, Origin, simulate
+from ripeness.attribution.futures import Futures, Origin, mean_over_fits, simulate
 from ripeness.attribution.scenarios import levels_of
 from ripeness.calendar import week_of, weeks_between
 from ripeness.data.events import CLASSES, TIED
@@ -112,7 +112,7 @@ class Announced:
 
 @dataclass(frozen=True)
 class Awaited:
-    """Futures of one reading, and how likely each is to stay without a round.
+    """Futures of one fit, and how likely each is to stay without a round.
 
     Parameters
     ----------
@@ -129,7 +129,7 @@ class Awaited:
 
 
 def look_around(origin: Origin) -> list[Awaited]:
-    """Futures of each reading over the headline's horizon."""
+    """Futures of each fit over the headline's horizon."""
     question = origin.spec.workspace.question
     h, found = question.horizons_weeks.index(question.headline_weeks), []
     for start in origin.starts.values():
@@ -151,7 +151,7 @@ def silences(ahead: Ahead, h: int) -> tuple[Array, Array]:
 def watch(origin: Origin, vintage: Vintage) -> tuple[float, list[Watched], list[Announced]]:
     """The headline, every release within its horizon and every kind of announcement, the most moving first."""
     futures = look_around(origin)
-    today = float(np.mean([1.0 - one.until.mean() for one in futures]))
+    today = float(_over_fits([1.0 - one.until.mean() for one in futures], futures))
     releases = next_releases(origin.spec, vintage, futures[0].silent.shape[2])
     found = [watch_release(origin.spec, futures, release) for release in releases]
     return today, sorted(found, key=lambda one: -one.expected_points), watch_announcements(origin, futures)
@@ -229,7 +229,11 @@ def quantile(values: Array, mass: Array, level: float, whole: bool) -> float:
 
 def silent_headline(futures: Sequence[Awaited], week: int) -> float:
     """The headline, its target fixed, once nothing has been found to the end of a week ahead."""
-    return float(np.mean([1.0 - one.until.sum() / one.silent[:, :, week - 1].sum() for one in futures]))
+    return float(_over_fits([1.0 - one.until.sum() / one.silent[:, :, week - 1].sum() for one in futures], futures))
+
+
+def _over_fits(values: Sequence[Any], futures: Sequence[Awaited]) -> Any:
+    return mean_over_fits(values, [one.futures.start for one in futures])
 
 
 def after_release(futures: Sequence[Awaited], week: int, density: Sequence[Array]) -> tuple[Array, Array]:
@@ -250,7 +254,7 @@ def after_release(futures: Sequence[Awaited], week: int, density: Sequence[Array
         kept = np.einsum("sm,smv->v", one.until, likely)
         masses.append(mass / mass.sum())
         chances.append(1.0 - kept / np.maximum(mass, np.finfo(float).tiny))
-    return np.asarray(np.mean(masses, axis=0)), np.asarray(np.mean(chances, axis=0))
+    return np.asarray(_over_fits(masses, futures)), np.asarray(_over_fits(chances, futures))
 
 
 def _moments(spec: ModelSpec, futures: Futures, release: Release) -> tuple[Array, Array]:

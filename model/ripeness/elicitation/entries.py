@@ -32,7 +32,8 @@ ANNOUNCED = ("kept", "recorded", "share_announced", "class_split", "lead")  # ta
 # the family in which the model takes each quantity, by the first part of its name
 FAMILY_OF = {
     **dict.fromkeys(
-        ("half_life", "level", "pulse", "loading", "noise", "dispersion", "rhythm", "war_level", "best_to_worst", "lead"), "lognormal"
+        ("half_life", "level", "pulse", "loading", "noise", "dispersion", "rhythm", "war_level", "best_to_worst", "cause_weight", "lead"),
+        "lognormal",
     ),
     **dict.fromkeys(("share_open", "kept", "recorded", "share_announced", "class_split", "capture"), "logitnormal"),
     **dict.fromkeys(("level_start", "intercept", "interaction"), "normal"),
@@ -211,6 +212,7 @@ def _read_hazard(reader: TableReader, workspace: Workspace) -> tuple[Announced |
     given = [name for name in tables_of(toml, "rhythm") if name in knots] or [knots[0], knots[-1]]
     reader.table(HAZARD, ("rhythm",), given)
     reader.table(HAZARD, ("share_open",), workspace.condition_ids)
+    reader.table(HAZARD, ("cause_weight",), workspace.condition_ids)
     for name, ids in (("kept", CLASSES), ("recorded", TIED), ("class_split", TIED[:-1]), ("lead", LEAD)):
         reader.table(HAZARD, (name,), ids)
     for name in ("war_level", "best_to_worst", "share_announced"):
@@ -228,7 +230,7 @@ def _read_hazard(reader: TableReader, workspace: Workspace) -> tuple[Announced |
             reader.faults.append(
                 toml.fault(key, f"[{'.'.join(map(str, key))}]", "an entry of this file", did_you_mean(name, list(reader.entries)))
             )
-    known = ("rhythm", "war_level", "share_open", "best_to_worst", "interaction", *ANNOUNCED, "announced", "tempered")
+    known = ("rhythm", "war_level", "share_open", "cause_weight", "best_to_worst", "interaction", *ANNOUNCED, "announced", "tempered")
     reader.only(HAZARD, known)
     weeks = tuple(sorted(int(name.removeprefix("week_")) for name in given))
     return reader.constant(HAZARD, "announced", Announced), weeks, overrides

@@ -30,6 +30,7 @@ from ripeness.evaluation.baselines import baseline_units
 from ripeness.evaluation.unit import BLOCK_WEEKS, FAILED, PASSED, SILENT, WEEK, Unit, pattern_probabilities, week_given
 from ripeness.forecast.ahead import build_ahead
 from ripeness.forecast.horizons import forecast_probabilities, without_path_noise
+from ripeness.forecast.mixture import mixed_error, pool_draws
 from ripeness.inference.gate import Verdict, judge_fit
 from ripeness.inference.sample import flatten_draws, sample_posterior
 from ripeness.model.meetings import Announcement
@@ -209,7 +210,8 @@ def forecast_at(task: Task, sampler: Sampler | None = None) -> AtOrigin:
             forecasts[which[0]] = _forecast_fit(task, spec, which, announcements, own, sampler, arrays)
             units += forecasts[which[0]].units(task)
     if all(name in forecasts for name in names.HEADLINE_FITS):
-        units += _mix([forecasts[name] for name in names.HEADLINE_FITS]).units(task)
+        weights = task.workspace.mixture.weights
+        units += _mix([forecasts[name] for name in weights], list(weights.values())).units(task)
     longest = max(spec.workspace.question.horizons_weeks)
     units += [_with_inputs(unit, task) for unit in baseline_units(task.vintage, spec.workspace.question, longest, task.kind)]
     stored = {name: forecast.kept for name, forecast in forecasts.items() if forecast.kept is not None}
@@ -218,9 +220,10 @@ def forecast_at(task: Task, sampler: Sampler | None = None) -> AtOrigin:
 
 @dataclass(frozen=True)
 class _Forecast:
-    """One forecaster's numbers: P_s with its Monte Carlo error, the weekly hazards, and the weeks of the block given every history."""
+    """One forecaster's numbers: P, its draws P_s and its Monte Carlo error, the weekly hazards, and the weeks of the block given every history."""
 
     name: str
+    mean: Array
     within: Array
     mcse: Array
     silent: Array
@@ -238,7 +241,7 @@ class _Forecast:
             probabilities = self.within[:, place]
             lower, upper = map(float, np.quantile(probabilities, [LOWER, UPPER]))
             numbers: dict[str, Any] = {
-                "probability": float(probabilities.mean()),
+                "probability": float(self.mean[place]),
                 "lower": lower,
                 "upper": upper,
                 "mcse": float(self.mcse[place]),
@@ -290,7 +293,7 @@ def _forecast_fit(
         place = question.horizons_weeks.index(question.headline_weeks)
         effective = float(az.ess(of_chains)["within"].to_numpy()[place])
         kept = store_fit(spec, task.vintage, variant, which[2], draws, found.within, anchors, effective, place)  # type: ignore[arg-type]
-    return _Forecast(name, within, mcse, silent, week_given(patterns.mean(axis=0)), gate, kept)
+    return _Forecast(name, within.mean(axis=0), within, mcse, silent, week_given(patterns.mean(axis=0)), gate, kept)
 
 
 def _by_block(log_likelihood: Array) -> Array:
@@ -300,18 +303,18 @@ def _by_block(log_likelihood: Array) -> Array:
     return whole.reshape(draws, -1, BLOCK_WEEKS).sum(axis=2)
 
 
-def _mix(parts: Sequence[_Forecast]) -> _Forecast:
-    """The even mixture: means of probabilities, pooled draws."""
-    number = len(parts)
-    survival = np.mean([np.cumprod(1.0 - part.silent) for part in parts], axis=0)
+def _mix(parts: Sequence[_Forecast], weights: Sequence[float]) -> _Forecast:
+    """The headline's mixture: means of probabilities, pooled draws."""
+    survival = np.average([np.cumprod(1.0 - part.silent) for part in parts], axis=0, weights=weights)
     silent = 1.0 - survival / np.concatenate([[1.0], survival[:-1]])
     failed = [f"{part.name} {part.gate}" for part in parts if part.gate != PASSED]
     return _Forecast(
         names.MIXTURE,
-        np.concatenate([part.within for part in parts]),
-        np.sqrt(np.sum([part.mcse**2 for part in parts], axis=0)) / number,
+        np.average([part.mean for part in parts], axis=0, weights=weights),
+        pool_draws([part.within for part in parts], weights),
+        mixed_error([part.mcse for part in parts], weights),
         silent,
-        {unit: float(np.mean([part.given[unit] for part in parts])) for unit in parts[0].given},
+        {unit: float(np.average([part.given[unit] for part in parts], weights=weights)) for unit in parts[0].given},
         ", ".join(failed) or PASSED,
     )
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ripeness import names
 from ripeness.model.term import Likelihood
-from ripeness.model.terms import terms_of
+from ripeness.model.terms import every_term
 
 POSTERIOR, PRIOR = "posterior", "prior"
 LOG_LIKELIHOOD, LOG_PRIOR = "log_likelihood", "log_prior"
@@ -104,7 +104,7 @@ def _resolution(group: str, name: str) -> float | None:
 @cache
 def _whole() -> set[str]:
     """Observed variables that are whole numbers."""
-    return {term.observed.name for term in terms_of(names.CONJUNCTIVE) if isinstance(term, Likelihood) and term.observed.whole}
+    return {term.observed.name for term in every_term() if isinstance(term, Likelihood) and term.observed.whole}
 
 
 def _compressed(variable: xr.Variable) -> dict[str, Any]:
@@ -121,7 +121,7 @@ def _compressed(variable: xr.Variable) -> dict[str, Any]:
 def _of_terms() -> dict[str, tuple[str, str]]:
     """Label and unit of everything that the terms store or observe."""
     found: dict[str, tuple[str, str]] = {}
-    for term in terms_of(names.CONJUNCTIVE):
+    for term in every_term():
         known = (*term.parameters, *term.derived, *((term.observed,) if isinstance(term, Likelihood) else ()))
         found |= {one.name: (one.label, one.unit) for one in known}
     return found

@@ -80,7 +80,7 @@ def _fit(
 ) -> Fitted:
     name, variant, reading = which
     progress(f"sampling {name.replace('_', ' ')}")
-    settings = spec.workspace.fit
+    settings, weights = spec.workspace.fit, spec.workspace.mixture.weights
     sampling, forward, events, predictive, prior_seed = sequence.spawn(5)
     horizon = spec.workspace.question.horizons_weeks.index(spec.workspace.question.headline_weeks)
     for attempt in range(1, ATTEMPTS + 1):
@@ -94,9 +94,10 @@ def _fit(
         if verdict.passed or attempt == ATTEMPTS:
             break
         progress(f"{name.replace('_', ' ')} failed its gate ({'; '.join(map(str, verdict.failures))}); once more with twice the draws")
-    if attempt > 1:
-        # the verdict is on all draws; an even share of them is kept, so that every fit has as many and weighs as much
-        sampled = sampled.isel({names.DRAW: slice(None, None, attempt)})
+    # the verdict is on all draws; an even share of them is kept, so that every fit has as many, or of one that weighs less in the headline fewer
+    step = attempt * (round(max(weights.values()) / weights[name]) if weights.get(name) else 1)
+    if step > 1:
+        sampled = sampled.isel({names.DRAW: slice(None, None, step)})
         ahead, probabilities = _look_ahead(spec, variant, sampled, announcements, forward)
         shape = (shape[0], sampled["posterior"].sizes[names.DRAW])
     within = without_path_noise(probabilities.within, probabilities.path_variance).reshape(*shape, -1)
