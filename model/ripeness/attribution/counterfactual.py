@@ -66,7 +66,7 @@ def past_draws(posterior: xr.Dataset) -> dict[str, Array]:
 def would_have(
     spec: ModelSpec,
     announcements: Sequence[Announcement],
-    fits: Sequence[Draws],
+    fits: Mapping[str, Draws],
     scenario: Scenario,
     start: int,
     horizons: Sequence[int],
