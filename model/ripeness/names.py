@@ -58,6 +58,8 @@ FITS: Final = (
     ("outside", OUTSIDE, AS_WRITTEN),
 )
 HEADLINE_FITS: Final = tuple(name for name, variant, _ in FITS if variant != OUTSIDE)  # what the headline mixes
+# The fits of each form, by reading
+FITS_OF: Final = {form: {reading: name for name, variant, reading in FITS if variant == form} for form in FORMS}
 PREDICTIONS: Final = "predictions"  # of each fit: what its draws say of the weeks ahead
 REWEIGHTED_GROUP: Final = "reweighted"  # forecasts from an older fit's draws
 DATA_GROUP: Final = "data"

@@ -162,8 +162,9 @@ def watch_announcements(origin: Origin, futures: Sequence[Awaited]) -> list[Anno
     spec, question, found = origin.spec, origin.spec.workspace.question, []
     h, today = question.horizons_weeks.index(question.headline_weeks), spec.panel.origin
     draws = [one.futures.start.draws for one in futures]
-    lead = max(int(np.rint(np.median([own["lead_median"] for own in draws]))), 1)
-    before = float(np.mean([1.0 - one.until.mean() for one in futures]))
+    # of each fit there are as many draws as it weighs
+    lead = max(int(np.rint(np.median(np.concatenate([own["lead_median"] for own in draws])))), 1)
+    before = float(_over_fits([1.0 - one.until.mean() for one in futures], futures))
     for k, name in enumerate(CLASSES):
         day = today + timedelta(days=lead)
         announcements = [*origin.announcements, Announcement(name, day, day, today)]
@@ -177,8 +178,8 @@ def watch_announcements(origin: Origin, futures: Sequence[Awaited]) -> list[Anno
             rate = base[:, None] * np.exp(ahead.inside[:, :, 0]) * arrival_rates(own)[:, k, None] if name in TIED else np.ones_like(until)
             chances.append(float(-np.expm1(-rate).mean()))
             probabilities.append(float(1.0 - (rate * until).sum() / rate.sum()))
-        then = float(np.mean(probabilities))
-        chance = float(np.mean(chances)) if name in TIED else None
+        then = float(_over_fits(probabilities, futures))
+        chance = float(_over_fits(chances, futures)) if name in TIED else None
         found.append(Announced(name, lead, chance, then, POINTS * (then - before)))
     return sorted(found, key=lambda one: -abs(one.points))
 

@@ -36,10 +36,11 @@ FOUR_IN_FIVE: Final = 0.8
 READABLE: Final = {
     names.MIXTURE: "the model",
     names.OUTSIDE: "the outside view",
-    "conjunctive_as_written": "all conditions needed, as written",
-    "conjunctive_tempered": "all conditions needed, tempered",
-    "substitutable_as_written": "causes add up, as written",
-    "substitutable_tempered": "causes add up, tempered",
+    **{
+        fit: f"{names.FORM_LABELS[form]}, {reading.replace('_', ' ')}"
+        for form, fits in names.FITS_OF.items()
+        for reading, fit in fits.items()
+    },
     "constant_rate": "the war's constant rate",
     "persistence": "persistence",
 }

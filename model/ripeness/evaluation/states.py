@@ -34,7 +34,7 @@ from ripeness.calendar import week_of
 from ripeness.essay import Claim
 from ripeness.evaluation.published import CONDITION, ESTIMATES, FILTERED, LATER, NOT_MEASURED, NOW, PRIOR, SMOOTHED
 from ripeness.evaluation.scorecard import factors_read, odds_change, verdict_of
-from ripeness.evaluation.stored import HEADLINE, Draws, Stored, error_of_mean
+from ripeness.evaluation.stored import Draws, Stored, error_of_mean
 from ripeness.forecast.mixture import mixed_error, pool_draws
 from ripeness.forecast.prior_predictive import sample_prior
 from ripeness.model.spec import ModelSpec
@@ -45,7 +45,7 @@ FACTOR: Final = "factor"
 OUTER: Final = NormalDist().inv_cdf(2 / 3)
 CUTS: Final[Mapping[str, tuple[float, float]]] = {FACTOR: (-OUTER, OUTER), CONDITION: (1 / 3, 2 / 3)}
 PRIOR_DRAWS: Final = 4000  # of each reading
-FITS: Final = tuple((name, reading) for name, variant, reading in HEADLINE if variant == names.CONJUNCTIVE)
+FITS: Final = tuple((fit, reading) for reading, fit in names.FITS_OF[names.CONJUNCTIVE].items())
 
 POSTERIOR: Final = (FILTERED, SMOOTHED, NOW)
 YES, NO, INFERRED = "yes", "no", "inferred"

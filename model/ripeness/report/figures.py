@@ -180,14 +180,16 @@ def counts_together(values: Array, scaled: Array, weeks: list[str]) -> tuple[Arr
 def rank_figures(tree: xr.DataTree, headline_weeks: int) -> Markup | None:
     """Rank plots by chain of what the headline rests on."""
     quantities: dict[str, Array] = {}
-    for (_, form, reading), posterior in zip(names.FITS, _fits(tree), strict=False):
-        if form != names.CONJUNCTIVE:
+    conjunctive = names.FITS_OF[names.CONJUNCTIVE].items()
+    for reading, fit in conjunctive:
+        if f"/{fit}/posterior" not in tree.groups:
             continue
+        posterior = tree[f"{fit}/posterior"].to_dataset()
         for variable, label in (("log_war_level", "level of this war"), ("log_best_to_worst", "best to worst weeks")):
             if variable in posterior:
                 quantities[f"{label}, {reading.replace('_', ' ')}"] = posterior[variable].transpose(names.CHAIN, names.DRAW).values
-    for reading in names.READINGS:
-        place = f"{names.CONJUNCTIVE}_{reading}/{names.PREDICTIONS}"
+    for reading, fit in conjunctive:
+        place = f"{fit}/{names.PREDICTIONS}"
         if f"/{place}" in tree.groups:
             within = tree[place].to_dataset()["within"].sel({names.HORIZON: headline_weeks})
             quantities[f"headline, {reading.replace('_', ' ')}"] = within.transpose(names.CHAIN, names.DRAW).values

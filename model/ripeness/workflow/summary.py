@@ -250,7 +250,7 @@ def weeks_ahead(spec: ModelSpec, fits: Mapping[str, WithForecast]) -> dict[str, 
 # who speaks besides the single fits: the headline's mixture, and each form by itself with the readings mixed as there
 MIXED: tuple[tuple[str, tuple[str, ...]], ...] = (
     (names.MIXTURE, names.HEADLINE_FITS),
-    *((form, tuple(name for name, variant, _ in names.FITS if variant == form)) for form in names.FORMS),
+    *((form, tuple(fits.values())) for form, fits in names.FITS_OF.items()),
 )
 
 
