@@ -104,7 +104,7 @@ def test_the_right_model_passes_where_the_wrong_one_fails(war: ModelSpec) -> Non
     assert values[RIGHT] > 0.01 / len(watched)
 
 
-@pytest.mark.parametrize(("form", "own"), zip(FORMS, ("normaliser", "cause_share[north]"), strict=True))
+@pytest.mark.parametrize(("form", "own"), list(zip(FORMS, ("normaliser", "cause_share[north]"), strict=True)))
 def test_a_simulation_says_everything_that_the_forecast_uses(war: ModelSpec, form: Variant, own: str) -> None:
     drawn, fitted = np.random.SeedSequence(6).spawn(2)
     simulated = simulate_from_prior(war, names.AS_WRITTEN, form, drawn)

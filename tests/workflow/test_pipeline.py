@@ -145,8 +145,8 @@ def test_a_fit_sampled_twice_is_recorded_and_weighs_no_more(short_run: Any) -> N
     run = open_run(short_run.folder)
     attempts = {fit["fit"]: fit["attempts"] for fit in run.summary["gate"]["fits"]}
     assert attempts == {name: 2 if name == "conjunctive_tempered" else 1 for name, _, _ in names.FITS}
-    # what weighs less than half as much in the headline keeps half the draws
-    kept = {name: 60 if name.startswith(names.SUBSTITUTABLE) else 120 for name in attempts}
+    # draws are kept in proportion to weights in the headline, 0.15 to 0.35
+    kept = {name: 51 if name.startswith(names.SUBSTITUTABLE) else 120 for name in attempts}
     assert {name: run.fit(name)["posterior"].sizes["draw"] for name in attempts} == kept
     assert {name: run.tree[f"{name}/predictions"].sizes["draw"] for name in attempts} == kept
 

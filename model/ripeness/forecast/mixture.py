@@ -34,6 +34,9 @@ def pool_draws(parts: Sequence[Array], weights: Sequence[float]) -> Array:
     shares = np.asarray(weights) / np.sum(weights)
     most = min(len(part) / share for part, share in zip(parts, shares, strict=True) if share > 0.0)
     numbers = [round(most * share) for share in shares]
-    return np.concatenate(
-        [part[((np.arange(n) + 0.5) * len(part) / max(n, 1)).astype(int)] for part, n in zip(parts, numbers, strict=True)]
-    )
+    return np.concatenate([part[thin(n, len(part))] for part, n in zip(parts, numbers, strict=True)])
+
+
+def thin(number: int, draws: int) -> NDArray[np.intp]:
+    """Indices of `number` of so many draws, evenly over them."""
+    return ((np.arange(number) + 0.5) * draws / max(number, 1)).astype(np.intp)

@@ -24,8 +24,9 @@ LOG_LIKELIHOOD, LOG_PRIOR = "log_likelihood", "log_prior"
 PREDICTIVE: Final = ("posterior_predictive", "prior_predictive")
 OBSERVED = "observed_data"
 
-WHOLE, ROUGH, COARSE, FINE = 1.0, 2.0**-5, 2.0**-8, 2.0**-9  # powers of two: unpacking is exact
-SERIES: Final = ("path", "level_path", "log_odds_open", "inside")  # of weeks, on the real line
+WHOLE, ROUGH, MIDDLE, COARSE, FINE = 1.0, 2.0**-5, 2.0**-6, 2.0**-7, 2.0**-9  # powers of two: unpacking is exact
+SERIES: Final = ("path", "level_path", "log_odds_open")  # of weeks, on the real line: most of what there is
+MULTIPLIER: Final = "inside"  # as well; what is said of the record's weeks is computed from it
 RELATIVE_BITS: Final = 10  # significant bits after the first: a relative error of at most 2^-11
 IN_FULL: Final = ("within", "sustained")  # what is published follows from them
 POSITIVE: Final = ("hazard", "hazard_ahead", "by_week", "multiplier_ahead")
@@ -91,13 +92,15 @@ def _as_written(group: str, name: str, variable: xr.Variable) -> xr.Variable:
 def _resolution(group: str, name: str) -> float | None:
     """What a value is rounded to a multiple of when it is stored as an integer; None if it is not."""
     if group in PREDICTIVE or group == OBSERVED:
-        return WHOLE if name in _whole() else COARSE if group in PREDICTIVE else None
+        return WHOLE if name in _whole() else MIDDLE if group in PREDICTIVE else None
     if group == LOG_LIKELIHOOD:
         return COARSE if name != "rounds" else None  # those of single weeks are small: significant bits count
     if group == LOG_PRIOR:
         return FINE
-    if group in (POSTERIOR, PRIOR) and name in SERIES:
-        return FINE if group == POSTERIOR else ROUGH
+    if group == POSTERIOR and name in (*SERIES, MULTIPLIER):
+        return MIDDLE if name in SERIES else FINE
+    if group == PRIOR and name in (*SERIES, MULTIPLIER):
+        return ROUGH
     return None
 
 

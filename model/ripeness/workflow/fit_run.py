@@ -20,6 +20,7 @@ from ripeness.data.vintages import Vintage
 from ripeness.elicitation.elicited import Priors
 from ripeness.forecast.ahead import Ahead, build_ahead
 from ripeness.forecast.horizons import Probabilities, forecast_probabilities, sustained_probabilities, usual_multiplier, without_path_noise
+from ripeness.forecast.mixture import thin
 from ripeness.forecast.prior_predictive import sample_prior
 from ripeness.inference.gate import judge_fit
 from ripeness.inference.inference_data import build_groups
@@ -94,10 +95,10 @@ def _fit(
         if verdict.passed or attempt == ATTEMPTS:
             break
         progress(f"{name.replace('_', ' ')} failed its gate ({'; '.join(map(str, verdict.failures))}); once more with twice the draws")
-    # the verdict is on all draws; an even share of them is kept, so that every fit has as many, or of one that weighs less in the headline fewer
-    step = attempt * (round(max(weights.values()) / weights[name]) if weights.get(name) else 1)
-    if step > 1:
-        sampled = sampled.isel({names.DRAW: slice(None, None, step)})
+    # the verdict is on all draws; of them so many are kept that a fit has as many as it weighs in the headline, or all if it weighs nothing there
+    kept = round(settings.draws * (weights.get(name) or max(weights.values())) / max(weights.values()))
+    if kept < shape[1]:
+        sampled = sampled.isel({names.DRAW: thin(kept, shape[1])})
         ahead, probabilities = _look_ahead(spec, variant, sampled, announcements, forward)
         shape = (shape[0], sampled["posterior"].sizes[names.DRAW])
     within = without_path_noise(probabilities.within, probabilities.path_variance).reshape(*shape, -1)
