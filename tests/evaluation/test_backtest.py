@@ -267,4 +267,4 @@ def test_the_study_is_scored_to_the_end_and_its_tables_speak(
     shown = Backtest(made.tables, 13)
     assert any("does not beat the outside view" in sentence for sentence in shown.sentences)
     assert published.beats_outside_view(made.tables) is False
-    assert len(shown.scores) == 6 * 4 and json.dumps(shown.as_json(), allow_nan=False)
+    assert len(shown.scores) == (len(names.FITS) + 3) * 4 and json.dumps(shown.as_json(), allow_nan=False)
