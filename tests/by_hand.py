@@ -110,15 +110,18 @@ def inside_by_hand(spec: ModelSpec, point: Point, variant: Variant, path: Array)
     def s(x: Array) -> Array:
         return (np.logaddexp(0, 4 * x) - np.log(2)) / 4
 
-    def score(z: Array) -> Array:
-        u = np.stack(
+    def moved(z: Array) -> Array:
+        return np.stack(
             [lose * s(-z[0]) + win * s(z[0]) + north * z[1], lose * s(z[0]) + win * s(-z[0]) + south * z[1] + host * z[2]],
         )
-        both = log_expit(a[:, None] + u) if variant == names.CONJUNCTIVE else expit(-a)[:, None] * u
-        return np.asarray(both.sum(axis=0))
 
-    fixed = score(spec.structure.points[:3])
-    return total, score(path) - (logsumexp(fixed) - np.log(len(fixed)))
+    fixed = spec.structure.points[:3]
+    if variant == names.CONJUNCTIVE:
+        both = [np.prod(expit(a[:, None] + moved(z)), axis=0) for z in (path, fixed)]
+        return total, np.log(both[0] / both[1].mean())
+    total += normal(point["cause_weight_log__"], *scales("cause_weight", "cause_weight"))
+    share = np.exp(point["cause_weight_log__"]) / np.exp(point["cause_weight_log__"]).sum()
+    return total, np.log(share @ (np.exp(moved(path)) / np.exp(moved(fixed)).mean(axis=1, keepdims=True)))
 
 
 def rungs_by_hand(spec: ModelSpec, point: Point, variant: Variant, path: Array) -> float:

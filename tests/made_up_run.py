@@ -82,7 +82,9 @@ def path_of(middle: Array) -> dict[str, Any]:
 
 def made_up_summary() -> dict[str, Any]:
     chances = {4: 0.061, 13: 0.174, 26: 0.301, 52: 0.487}
-    sources = {"mixture": 1.0, "conjunctive_as_written": 1.1, "conjunctive_tempered": 0.9, "additive_as_written": 1.2, "outside": 1.34}
+    sources = {"mixture": 1.0, "conjunctive": 1.0, "substitutable": 1.2} | dict(
+        zip((name for name, _, _ in names.FITS), (1.1, 0.9, 1.3, 1.1, 1.34), strict=True)
+    )
     rows = [forecast("round", source, weeks, factor * chances[weeks]) for source, factor in sources.items() for weeks in HORIZONS]
     rows += [
         forecast("sustained", source, weeks, 0.2 * factor * chances[weeks]) for source, factor in sources.items() for weeks in HORIZONS
@@ -120,6 +122,10 @@ def made_up_summary() -> dict[str, Any]:
         "essay": {"title": "On talking", "author": "A. Nobody", "date": "2030-01-02"},
         "dormancy": {"last_round": "2030-11-20", "weeks": 18, "active": False, "missed_round_probability": 0.012},
         "headline_weeks": 13,
+        "mixture": {
+            "weights": dict(zip(names.HEADLINE_FITS, (0.375, 0.375, 0.125, 0.125), strict=True)),
+            "rationale": "Even, as nobody knows. " + HOSTILE,
+        },
         "forecasts": rows,
         "hazard_past": {
             "weeks": [w.isoformat() for w in WEEKS[1:]],

@@ -23,7 +23,7 @@ from ripeness.data.vintages import read_store
 from ripeness.elicitation.elicited import Priors
 from ripeness.elicitation.reference import ReferenceCurve
 from ripeness.model.meetings import Announcement, find_announcements, lay_out_meetings
-from ripeness.model.spec import ModelSpec
+from ripeness.model.spec import ModelSpec, Variant
 from ripeness.model.terms.conditions import build_inside
 from ripeness.reweighting.stored import Base
 from ripeness.workspace import read_workspace
@@ -51,6 +51,10 @@ label = "North is willing"
 [[condition]]
 id = "south"
 label = "South is willing"
+[mixture]
+substitutable = 0.3
+tempered = 0.4
+rationale = "made up"
 [[factor]]
 id = "front"
 label = "The front"
@@ -223,6 +227,7 @@ PRIORS = {
     "pulse": (np.log(1.5), 0.4),
     "share_open": (-0.7, 0.6),
     "interaction": (0.3, 0.4),
+    "cause_weight": (0.2, 0.6),
     "best_to_worst": (np.log(np.log(8.0)), 0.3),
     "rhythm.week_1": (np.log(0.4), 0.5),
     "rhythm.week_4": (np.log(0.1), 0.5),
@@ -379,6 +384,8 @@ def make_draws(spec: ModelSpec, rng: np.random.Generator, draws: int) -> dict[st
         "weight": rng.normal(0.4, 0.4, (draws, len(spec.structure.effects))),
         "intercept_open": rng.normal(-0.5, 0.7, (draws, conditions)),
         "normaliser": rng.normal(-2.0, 0.3, draws),
+        "cause_share": rng.dirichlet(np.full(conditions, 4.0), draws),
+        "cause_normaliser": rng.normal(0.3, 0.3, (draws, conditions)),
         "outside_knots": np.linspace(-1.5, -4.0, knots) + rng.normal(0.0, 0.5, (draws, knots)),
         "kept": rng.beta(2.0, 3.0, (draws, len(CLASSES))),
         "recorded": rng.beta(4.0, 2.0, (draws, len(TIED))),
@@ -413,9 +420,10 @@ def make_origin(spec: ModelSpec, draws: int = 60) -> Origin:
     spec = replace(spec, workspace=replace(spec.workspace, question=question, factors=factors))
     announced = [Announcement("agreed", date(2025, 3, 18), date(2025, 3, 21), date(2025, 2, 10), None)]  # across the first target
     starts = {}
-    for place, name in enumerate(names.HEADLINE_FITS):
+    for place, (name, variant, _) in enumerate(names.FITS[: len(names.HEADLINE_FITS)]):
         rng = np.random.default_rng([5, place])
         state = np.zeros((draws, 24))
         state[:, [8, 15, 23]] = rng.dirichlet([1.0, 2.0, 20.0], draws)
-        starts[name] = Start(names.CONJUNCTIVE, make_draws(spec, rng, draws), state, np.random.SeedSequence([9, place]), float(draws))
+        forward, weight = np.random.SeedSequence([9, place]), spec.workspace.mixture.weights[name]
+        starts[name] = Start(cast(Variant, variant), make_draws(spec, rng, draws), state, forward, float(draws), weight)
     return Origin(spec, announced, cast(Base, None), starts, 1)

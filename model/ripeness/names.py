@@ -46,22 +46,27 @@ AS_WRITTEN: Final = "as_written"
 TEMPERED: Final = "tempered"
 READINGS: Final = (AS_WRITTEN, TEMPERED)
 CONJUNCTIVE: Final = "conjunctive"
-ADDITIVE: Final = "additive"
+SUBSTITUTABLE: Final = "substitutable"
 OUTSIDE: Final = "outside"
-VARIANTS: Final = (CONJUNCTIVE, ADDITIVE, OUTSIDE)
-MIXTURE: Final = "mixture"  # the headline: the even mixture of the readings' conjunctive forecasts
+FORMS: Final = (CONJUNCTIVE, SUBSTITUTABLE)  # of the inside view
+VARIANTS: Final = (*FORMS, OUTSIDE)
+MIXTURE: Final = "mixture"  # the headline: forms and readings mixed by the weights of ripeness.toml
 
-# What a person calls the readings on a page
+# What a person calls the readings and the forms on a page
 READING_LABELS: Final = {AS_WRITTEN: "as written", TEMPERED: "tempered by published findings"}
+FORM_LABELS: Final = {CONJUNCTIVE: "all conditions needed", SUBSTITUTABLE: "causes add up"}
 
 # Fits, in the order in which they are stored: name, variant, reading
 FITS: Final = (
     ("conjunctive_as_written", CONJUNCTIVE, AS_WRITTEN),
     ("conjunctive_tempered", CONJUNCTIVE, TEMPERED),
-    ("additive_as_written", ADDITIVE, AS_WRITTEN),
+    ("substitutable_as_written", SUBSTITUTABLE, AS_WRITTEN),
+    ("substitutable_tempered", SUBSTITUTABLE, TEMPERED),
     ("outside", OUTSIDE, AS_WRITTEN),
 )
-HEADLINE_FITS: Final = ("conjunctive_as_written", "conjunctive_tempered")  # mixed evenly
+HEADLINE_FITS: Final = tuple(name for name, variant, _ in FITS if variant != OUTSIDE)  # what the headline mixes
+# The fits of each form, by reading
+FITS_OF: Final = {form: {reading: name for name, variant, reading in FITS if variant == form} for form in FORMS}
 PREDICTIONS: Final = "predictions"  # of each fit: what its draws say of the weeks ahead
 REWEIGHTED_GROUP: Final = "reweighted"  # forecasts from an older fit's draws
 DATA_GROUP: Final = "data"

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
 import pytest
 from made_up_war import ORIGIN, WEEKS, make_draws
 from numpy.typing import NDArray
-from scipy.special import log_expit
+from scipy.special import log_expit, logsumexp
 
+from ripeness import names
 from ripeness.attribution.counterfactual import REPLICATES, would_have
 from ripeness.attribution.scenario_file import Path, Scenario
 from ripeness.data.vintages import read_store
 from ripeness.model.meetings import Announcement, find_announcements
 from ripeness.model.spec import ModelSpec
+from ripeness.workspace.config import Mixture
 
 Array = NDArray[np.float64]
+Fits = Mapping[str, dict[str, Array]]
+FITS = ("conjunctive_as_written", "substitutable_as_written")
 DRAWS = 400
 HORIZONS = (4, 13, 26)
 
@@ -28,8 +33,9 @@ def announcements(spec: ModelSpec) -> list[Announcement]:
 
 
 @pytest.fixture(scope="module")
-def fits(spec: ModelSpec) -> list[dict[str, Array]]:
-    return [make_draws(spec, np.random.default_rng(seed), DRAWS) | {"sensitivity": np.full((DRAWS, 2), 0.9)} for seed in (3, 4)]
+def fits(spec: ModelSpec) -> Fits:
+    searched = {"sensitivity": np.full((DRAWS, 2), 0.9)}
+    return {name: make_draws(spec, np.random.default_rng(seed), DRAWS) | searched for seed, name in enumerate(FITS, start=3)}
 
 
 def scenario_of(*paths: Path) -> Scenario:
@@ -47,9 +53,9 @@ def without_host(weeks: int = 26, units: float = -3.0) -> Scenario:
 
 
 @pytest.fixture(scope="module")
-def open_to_hosts(fits: list[dict[str, Array]]) -> list[dict[str, Array]]:
+def open_to_hosts(fits: Fits) -> Fits:
     """Draws in which the host opens a condition, and never closes one."""
-    return [one | {"weight": np.where(np.arange(5) == 4, np.abs(one["weight"]) + 0.2, one["weight"])} for one in fits]
+    return {name: one | {"weight": np.where(np.arange(5) == 4, np.abs(one["weight"]) + 0.2, one["weight"])} for name, one in fits.items()}
 
 
 def of_record(spec: ModelSpec, horizons: Sequence[int] = HORIZONS) -> list[float]:
@@ -66,12 +72,10 @@ def test_the_made_up_war_has_an_offer_that_was_kept_and_one_that_was_not(spec: M
 @pytest.mark.parametrize(
     "scenario", [scenario_of(), scenario_of(Path(factor="host", units=0.7, from_week=2, to_week=9))], ids=["none", "held"]
 )
-def test_as_it_was_is_the_record_in_every_draw(
-    spec: ModelSpec, announcements: list[Announcement], fits: list[dict[str, Array]], scenario: Scenario
-) -> None:
+def test_as_it_was_is_the_record_in_every_draw(spec: ModelSpec, announcements: list[Announcement], fits: Fits, scenario: Scenario) -> None:
     """Nothing held, and a factor held where it stood: every draw and every replicate has the rounds and the announcements of the record."""
-    stood = [one | {"path": one["path"].copy()} for one in fits]
-    for one in stood:
+    stood = {name: one | {"path": one["path"].copy()} for name, one in fits.items()}
+    for one in stood.values():
         one["path"][:, HOST, START + 2 : START + 10] = 0.7
     contrasts, made = would_have(spec, announcements, stood, scenario, START, HORIZONS, 1)
     assert [one.forecast for one in contrasts] == [one.scenario for one in contrasts] == of_record(spec)
@@ -80,13 +84,13 @@ def test_as_it_was_is_the_record_in_every_draw(
 
 
 @pytest.mark.parametrize("start", [START - 8, START, START + OFFERED, START + HELD])
-def test_every_week_is_as_it_was(spec: ModelSpec, announcements: list[Announcement], fits: list[dict[str, Array]], start: int) -> None:
+def test_every_week_is_as_it_was(spec: ModelSpec, announcements: list[Announcement], fits: Fits, start: int) -> None:
     horizons = range(1, 23)
     found = would_have(spec, announcements, fits, scenario_of(), start, horizons, 2)[0]
     assert [one.scenario for one in found] == np.maximum.accumulate(spec.panel.record.found[start + 1 : start + 23]).tolist()
 
 
-def chances_by_hand(spec: ModelSpec, draws: dict[str, Array], units: float) -> tuple[Array, Array]:
+def chances_by_hand(spec: ModelSpec, variant: str, draws: dict[str, Array], units: float) -> tuple[Array, Array]:
     """P(the offer is made) and P(its round is held) of each draw, where the host is held at so many units from the first week on: nothing came between."""
     phi = 0.5 ** (1 / draws["half_life"][:, HOST])
     shares = np.stack([draws["class_split"][:, 0], 1 - draws["class_split"][:, 0]], axis=1)
@@ -103,10 +107,14 @@ def chances_by_hand(spec: ModelSpec, draws: dict[str, Array], units: float) -> t
         for host in (draws["path"][:, HOST, before], np.full(len(phi), units)):
             north = weight[:, 0] * bent[1] + weight[:, 1] * bent[0] + weight[:, 2] * cost
             south = weight[:, 0] * bent[0] + weight[:, 1] * bent[1] + weight[:, 3] * cost + weight[:, 4] * (host + fading)
-            scores.append(log_expit(draws["intercept_open"][:, 0] + north) + log_expit(draws["intercept_open"][:, 1] + south))
+            odds = draws["intercept_open"] + np.stack([north, south], axis=1)
+            if variant == names.CONJUNCTIVE:
+                scores.append(log_expit(odds).sum(axis=1) - draws["normaliser"])
+            else:
+                scores.append(logsumexp(odds - draws["cause_normaliser"], b=draws["cause_share"], axis=1))
         ratio.append(np.exp(scores[1] - scores[0]))
         places = np.log([1.0, 4.0, 18.0, 60.0])
-        total = np.exp([np.interp(np.log(since), places, own) for own in knots] + scores[0] - draws["normaliser"])
+        total = np.exp([np.interp(np.log(since), places, own) for own in knots] + scores[0])
     added = -np.log1p(-draws["kept"][:, 1]) * spec.meetings.exposure[1, START + HELD]
     was = -np.expm1(-unannounced * total - added)
     made, then = np.minimum(ratio[0], 1.0), -unannounced * total * ratio[1]
@@ -114,22 +122,23 @@ def chances_by_hand(spec: ModelSpec, draws: dict[str, Array], units: float) -> t
 
 
 def test_a_lower_hazard_loses_the_offer_and_with_it_the_round(
-    spec: ModelSpec, announcements: list[Announcement], open_to_hosts: list[dict[str, Array]]
+    spec: ModelSpec, announcements: list[Announcement], open_to_hosts: Fits
 ) -> None:
+    """Of both forms, mixed by the weights of the workspace."""
+    mixture = Mixture(substitutable=0.3, tempered=0.0, rationale="for a test")
+    spec = replace(spec, workspace=replace(spec.workspace, mixture=mixture))
     contrasts, made = would_have(spec, announcements, open_to_hosts, without_host(), START, (HELD - 1, HELD), 3)
     assert (contrasts[0].scenario, contrasts[1].forecast) == (0.0, 1.0), "a lower hazard brings no round that was not held"
-    expected = [chances_by_hand(spec, one, -3.0) for one in open_to_hosts]
-    offer, held = (np.concatenate([one[place] for one in expected]) for place in (0, 1))
-    error = 4 * np.sqrt(0.25 / (len(held) * REPLICATES))
+    expected = [chances_by_hand(spec, form, own, -3.0) for form, own in zip(names.FORMS, open_to_hosts.values(), strict=True)]
+    offer, held = (0.7 * expected[0][place].mean() + 0.3 * expected[1][place].mean() for place in (0, 1))
+    error = 4 * np.sqrt(0.25 * (0.7**2 + 0.3**2) / (DRAWS * REPLICATES))
     ((announcement, probability),) = made
     assert announcement is announcements[0]
-    assert probability == pytest.approx(offer.mean(), abs=error) and probability < 0.9
-    assert contrasts[1].scenario == pytest.approx(held.mean(), abs=error) and contrasts[1].scenario < 0.8
+    assert probability == pytest.approx(offer, abs=error) and probability < 0.9
+    assert contrasts[1].scenario == pytest.approx(held, abs=error) and contrasts[1].scenario < 0.8
 
 
-def test_the_lower_the_hazard_the_less_is_left(
-    spec: ModelSpec, announcements: list[Announcement], open_to_hosts: list[dict[str, Array]]
-) -> None:
+def test_the_lower_the_hazard_the_less_is_left(spec: ModelSpec, announcements: list[Announcement], open_to_hosts: Fits) -> None:
     found = [would_have(spec, announcements, open_to_hosts, without_host(units=units), START, (13,), 4) for units in (-1.0, -3.0, -5.0)]
     rounds = [contrasts[0].scenario for contrasts, _ in found]
     offers = [[chance for _, chance in made] for _, made in found]
@@ -138,9 +147,7 @@ def test_the_lower_the_hazard_the_less_is_left(
         assert list(one) == sorted(one, reverse=True) and one[0] - one[2] > 0.1
 
 
-def test_a_higher_hazard_keeps_what_was_and_brings_more(
-    spec: ModelSpec, announcements: list[Announcement], open_to_hosts: list[dict[str, Array]]
-) -> None:
+def test_a_higher_hazard_keeps_what_was_and_brings_more(spec: ModelSpec, announcements: list[Announcement], open_to_hosts: Fits) -> None:
     """Where the host was busier than in any draw, the round stays and another may come before it."""
     contrasts, made = would_have(spec, announcements, open_to_hosts, without_host(units=5.0), START, (1, HELD - 1, HELD), 5)
     assert contrasts[0].scenario == contrasts[0].forecast == 0.0, "the first week reads the week before it"
@@ -149,8 +156,6 @@ def test_a_higher_hazard_keeps_what_was_and_brings_more(
     assert made[0][1] > 0.85
 
 
-def test_the_same_seed_gives_the_same_answer(
-    spec: ModelSpec, announcements: list[Announcement], open_to_hosts: list[dict[str, Array]]
-) -> None:
+def test_the_same_seed_gives_the_same_answer(spec: ModelSpec, announcements: list[Announcement], open_to_hosts: Fits) -> None:
     one, two, other = (would_have(spec, announcements, open_to_hosts, without_host(), START, HORIZONS, seed) for seed in (6, 6, 7))
     assert one == two and one != other

@@ -15,7 +15,7 @@ from ripeness import names
 from ripeness.elicitation.elicit import elicit_priors
 from ripeness.inference.compiled import data_of
 from ripeness.inference.coordinates import build_coordinates
-from ripeness.model.spec import ModelSpec, Variant, build_spec
+from ripeness.model.spec import ModelSpec, build_spec
 from ripeness.model.terms.outside import outside_basis
 from ripeness.workflow.request import open_workspace
 
@@ -41,9 +41,9 @@ def shipped_spec(root: Path = ROOT) -> ModelSpec:
     return build_spec(checked.workspace, checked.vintage(None), elicit_priors(checked.priors))[0]
 
 
-def lay_out(spec: ModelSpec, variant: Variant = "conjunctive", reading: str = names.AS_WRITTEN) -> Problem:
-    """The posterior of one variant with factors, under one reading, as plain arrays."""
-    coordinates, own = build_coordinates(spec, variant, reading), data_of(spec, variant, reading)
+def lay_out(spec: ModelSpec, reading: str = names.AS_WRITTEN) -> Problem:
+    """The posterior of the conjunctive form, under one reading, as plain arrays."""
+    coordinates, own = build_coordinates(spec, names.CONJUNCTIVE, reading), data_of(spec, names.CONJUNCTIVE, reading)
     structure, record = spec.structure, spec.panel.record
     groups, counts = own["row_groups"], own["count_groups"]
     return Problem(
@@ -81,7 +81,6 @@ def lay_out(spec: ModelSpec, variant: Variant = "conjunctive", reading: str = na
         leverage=own["leverage"],
         sided=own["sided"],
         points=own["points"],
-        conjunctive=own["conjunctive"][0],
         class_log_rate=own["class_log_rate"],
         outside_basis=outside_basis(spec, len(own["outside_knot"])),
         announced=own["announced_share"],

@@ -25,7 +25,7 @@ ONE_BASED = ("indicator_factor", "relative", "first", "last", "middle", "row_gro
 
 @dataclass(frozen=True)
 class Problem:
-    """A posterior of the conjunctive or additive form. Indices count from zero; an indicator is its place, the measured ones first.
+    """A posterior of the conjunctive form. Indices count from zero; an indicator is its place, the measured ones first.
 
     Parameters
     ----------
@@ -69,8 +69,6 @@ class Problem:
     sided : ndarray of int (one-sided factor,)
     points : ndarray (regressor, point)
         Regressors at the Sobol points.
-    conjunctive : ndarray ()
-        1 for the conjunctive form, 0 for the additive one.
     class_log_rate : ndarray (class,)
     outside_basis : ndarray (dormancy, knot)
     announced : ndarray (announcement class, week at risk)
@@ -121,7 +119,6 @@ class Problem:
     leverage: Array
     sided: Index
     points: Array
-    conjunctive: Array
     class_log_rate: Array
     outside_basis: Array
     announced: Array
@@ -169,7 +166,7 @@ class Problem:
             value = getattr(self, field.name)
             if field.name in ("block", "bounds"):
                 continue
-            whole = field.name in ("found", "conjunctive", "searched")
+            whole = field.name in ("found", "searched")
             data[field.name] = (value + 1 if field.name in ONE_BASED else value.astype(int) if whole else value).tolist()
         data |= {f"at_{name}": [first + 1, last] for name, (first, last) in self.bounds_of.items()}
         data |= {

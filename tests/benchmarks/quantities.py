@@ -154,9 +154,7 @@ def _inside(p: Problem, b: dict[str, Array], weight: Array, path: Array, phi: Ar
     intercept = b["intercept_open"][:, :, None]
 
     def score(regressor: Array) -> Array:
-        moved = matrix @ regressor
-        own = log_expit(intercept + moved) if float(p.conjunctive) > 0.5 else expit(-intercept) * moved
-        return np.asarray(own.sum(axis=1))
+        return np.asarray(log_expit(intercept + matrix @ regressor).sum(axis=1))
 
     norm = logsumexp(score(p.points), axis=1) - np.log(p.points.shape[1])
     return np.asarray(score(np.concatenate([z, *sides], axis=1)) - norm[:, None])

@@ -27,7 +27,7 @@ from ripeness.data.panel import Counted, Measured, Panel, Record
 from ripeness.elicitation.elicit import Priors
 from ripeness.model.meetings import Meetings
 from ripeness.model.spec import ModelSpec
-from ripeness.model.terms.conditions import build_inside, inside_score, normaliser, openness, reading_data, regressors, weight_matrix
+from ripeness.model.terms.conditions import build_inside, conjunctive_score, log_mean_exp, openness, reading_data, regressors, weight_matrix
 from ripeness.model.terms.outside import hat_matrix, outside_knots
 from ripeness.model.terms.slow_levels import level_basis
 from ripeness.workspace import read_workspace
@@ -201,8 +201,9 @@ def _rounds(spec: ModelSpec, path: Array, rng: np.random.Generator) -> Array:
     """1 in weeks with a round: the first week, and what the hazard at the prior's centre gives after it."""
     data, files = reading_data(spec, names.AS_WRITTEN, names.CONJUNCTIVE), spec.priors.files
     matrix = weight_matrix(np.exp(data["total_mu"]) * data["leverage"] * data["effect_mean"], spec.structure)
-    inside = inside_score(openness(regressors(path, spec.structure.sided, np), matrix, data["open_mu"]), data["open_mu"], True, np)
-    inside = inside - normaliser(openness(spec.structure.points, matrix, data["open_mu"]), data["open_mu"], True, np)
+    in_weeks, at_points = regressors(path, spec.structure.sided, np), spec.structure.points
+    score, fixed = (conjunctive_score(openness(moving, matrix, data["open_mu"]), np) for moving in (in_weeks, at_points))
+    inside = score - log_mean_exp(fixed, np)
     knots = np.concatenate([[spec.priors[f"rhythm.week_{week}"].mu for week in files.rhythm_weeks], spec.reference.log_rate])
     outside = hat_matrix(outside_knots(spec), np.arange(1.0, path.shape[1] + 1)) @ knots
     found, dormancy = np.zeros(path.shape[1]), 1

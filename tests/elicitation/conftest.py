@@ -244,6 +244,7 @@ FILES["priors/hazard.toml"] = (
         ("share_open.ost_ready", 0.1, 0.3, 0.6, "logitnormal"),
         ("share_open.west_ready", 0.1, 0.3, 0.6, "logitnormal"),
         ("tempered.share_open.ost_ready", 0.2, 0.5, 0.8, "logitnormal"),
+        ("cause_weight.default", 0.25, 1.0, 4.0, "lognormal"),
         ("kept.agreed", 0.5, 0.8, 0.95, "logitnormal"),
         ("kept.one_side", 0.1, 0.3, 0.6, "logitnormal"),
         ("kept.third_party", 0.02, 0.1, 0.35, "logitnormal"),

@@ -22,7 +22,8 @@ def test_small_workspace_is_read(make_workspace, read_files):
     files = read_files(make_workspace())
     assert files.entries["half_life.strain"].entry.asked == (4.0, 10.0, 25.0)
     assert files.entries["capture.clashes.early"].entry.family == "logitnormal"
-    assert files.shared == {"loading.wage": "loading.default", "noise.price": "noise.default", "dispersion.clashes": "dispersion.default"}
+    served = {"loading.wage": "loading.default", "noise.price": "noise.default", "dispersion.clashes": "dispersion.default"}
+    assert files.shared == served | {f"cause_weight.{name}": "cause_weight.default" for name in ("ost_ready", "west_ready")}
     assert list(files.overrides) == ["share_open.ost_ready"]
     assert files.rhythm_weeks == (1, 8)
     assert (files.factor_tails, files.noise_tails, files.named_week_share) == (4, 4, 0.8)

@@ -45,7 +45,7 @@ def short(spec: ModelSpec) -> Any:
 
 @pytest.fixture(scope="session")
 def stored(war: ModelSpec) -> Stored:
-    """A stored run of the made-up war: both readings (which are one here), the additive variant, the outside view."""
+    """A stored run of the made-up war: both forms in both readings (which are one here), and the outside view."""
     content = {}
     for number, (name, variant, reading) in enumerate(names.FITS):
         sampled = sample_posterior(war, variant, reading, war.workspace.fit, 40 + number)

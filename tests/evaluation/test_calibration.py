@@ -30,14 +30,16 @@ from ripeness.forecast.dormancy import whole_record
 from ripeness.forecast.prior_predictive import sample_prior
 from ripeness.forecast.simulate import simulate_war
 from ripeness.inference.gate import Criterion
-from ripeness.model.spec import ModelSpec
+from ripeness.model.spec import ModelSpec, Variant
 from ripeness.model.terms import count_rows, student_t_rows
 from ripeness.model.terms.record import simulate_record
 from ripeness.workspace import FitSettings
 
+FORMS: tuple[Variant, ...] = names.FORMS
+
 
 def test_a_simulated_war_has_the_pattern_of_the_real_one(war: ModelSpec) -> None:
-    drawn = simulate_from_prior(war, names.AS_WRITTEN, np.random.SeedSequence(1)).spec
+    drawn = simulate_from_prior(war, names.AS_WRITTEN, names.CONJUNCTIVE, np.random.SeedSequence(1)).spec
     simulated = drawn.panel
     for name in ("indicator", "first", "last", "widening", "sampling"):
         assert np.array_equal(getattr(simulated.measured, name), getattr(war.panel.measured, name))
@@ -49,7 +51,9 @@ def test_a_simulated_war_has_the_pattern_of_the_real_one(war: ModelSpec) -> None
     assert not simulated.record.found[record.start :][record.stretch[record.start :] == -1].any()  # nobody looked there
     assert not np.array_equal(simulated.measured.value, war.panel.measured.value)
     # which meetings are announced is drawn, where somebody looks; what each week knows of them follows
-    others = [simulate_from_prior(war, names.AS_WRITTEN, np.random.SeedSequence(seed)).spec.meetings for seed in range(1, 9)]
+    others = [
+        simulate_from_prior(war, names.AS_WRITTEN, FORMS[seed % 2], np.random.SeedSequence(seed)).spec.meetings for seed in range(1, 9)
+    ]
     assert len({one.week.tobytes() for one in others}) > 4
     for one in others:
         assert (record.stretch[one.week] != -1).all() and (one.week >= record.start).all() and (one.lead >= 1).all()
@@ -90,7 +94,7 @@ def test_the_right_model_passes_where_the_wrong_one_fails(war: ModelSpec) -> Non
     ranks: dict[str, dict[str, list[int]]] = {model: {name: [] for name in watched} for model in (RIGHT, WRONG)}
     for number in range(13):
         drawn, fitted = np.random.SeedSequence([5, number]).spawn(2)
-        simulated = simulate_from_prior(war, names.AS_WRITTEN, drawn)
+        simulated = simulate_from_prior(war, names.AS_WRITTEN, FORMS[number % 2], drawn)
         for model in (RIGHT, WRONG):
             found = calibrate_once(simulated, names.AS_WRITTEN, [], fitted, model)
             for name in watched:
@@ -100,9 +104,10 @@ def test_the_right_model_passes_where_the_wrong_one_fails(war: ModelSpec) -> Non
     assert values[RIGHT] > 0.01 / len(watched)
 
 
-def test_a_simulation_says_everything_that_the_forecast_uses(war: ModelSpec) -> None:
+@pytest.mark.parametrize(("form", "own"), list(zip(FORMS, ("normaliser", "cause_share[north]"), strict=True)))
+def test_a_simulation_says_everything_that_the_forecast_uses(war: ModelSpec, form: Variant, own: str) -> None:
     drawn, fitted = np.random.SeedSequence(6).spawn(2)
-    simulated = simulate_from_prior(war, names.AS_WRITTEN, drawn)
+    simulated = simulate_from_prior(war, names.AS_WRITTEN, form, drawn)
     found = calibrate_once(simulated, names.AS_WRITTEN, [], fitted)
     asked = [
         "hazard now",
@@ -112,6 +117,7 @@ def test_a_simulation_says_everything_that_the_forecast_uses(war: ModelSpec) -> 
         "inside view now",
         "factor now[front]",
         "half_life[cost]",
+        own,
     ]
     assert {*asked, "share_open[north]", "kept[agreed]", "pulse[host]"} <= found.ranks.keys()
     process = ("recorded[one_side]", "share_announced", "class_split[agreed]", "lead_median", "lead_spread")
@@ -132,7 +138,7 @@ def test_the_wrong_model_reads_silence_as_nothing(war: ModelSpec) -> None:
 
 
 def test_simulations_are_resumed_and_failed_fits_counted(war: ModelSpec, tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
-    drawn = simulate_from_prior(war, names.AS_WRITTEN, np.random.SeedSequence(7))
+    drawn = simulate_from_prior(war, names.AS_WRITTEN, names.CONJUNCTIVE, np.random.SeedSequence(7))
     simulation = calibrate_once(drawn, names.AS_WRITTEN, [], np.random.SeedSequence(8))
     sound = replace(simulation, failures=())
     failed = replace(simulation, failures=(Criterion("rhat", 1.5, 1.05),))
@@ -149,7 +155,7 @@ def test_simulations_are_resumed_and_failed_fits_counted(war: ModelSpec, tmp_pat
     sbc.simulate_wars(war, [], ResumedTable(path, columns, "x"), RIGHT, 3, 1, lambda _: None)
     assert len(calls) == 3
     rows = ResumedTable(path, columns, "x").rows
-    assert [row["reading"] for row in rows] == ["as_written", "tempered", "as_written"]
+    assert [(row["form"], row["reading"]) for row in rows] == [(form, reading) for _, form, reading in names.FITS[:3]]
     assert [row["failed"] for row in rows] == ["", "rhat", ""]
     summary = sbc.summarise(rows, RIGHT)
     assert {(row["simulations"], row["failed_fits"]) for row in summary} == {(3, 1)}

@@ -97,7 +97,7 @@ def test_leave_future_out_has_no_error_of_normal_theory(tmp_path: Path) -> None:
     table = "fit,difference_to_outside,without_best_block,blocks_better,stacking_weight,blocks\nconjunctive_tempered,0.584,0.4045,35,1,52\noutside,0,0,0,0,52\n"
     (tmp_path / published.LFO).write_text(table, "utf-8")
     found = str(published.lfo_sentence(tmp_path))
-    assert "the tempered reading +0.58 (+0.40 without its best block, better in 35)" in found
+    assert "all conditions needed, tempered +0.58 (+0.40 without its best block, better in 35)" in found
     assert "±" not in found and "No standard error is given" in found
 
 

@@ -38,7 +38,7 @@ FIT = names.HEADLINE_FITS[0]
 
 def test_what_is_put_together_again_is_what_was_stored(stored: Stored) -> None:
     draws = stored.draws(FIT)
-    again = rejoin(stored.spec, draws)
+    again = rejoin(stored.spec, names.CONJUNCTIVE, draws)
     for name in ("inside", "log_odds_open", "normaliser"):
         assert np.allclose(again[name], draws[name], atol=1e-4)  # stored in single precision
     rounds = stored.tree[f"{FIT}/log_likelihood"]["rounds"].values.reshape(len(draws["kept"]), -1).sum(axis=1)
@@ -47,12 +47,12 @@ def test_what_is_put_together_again_is_what_was_stored(stored: Stored) -> None:
 
 def test_a_weight_of_zero_is_silent(stored: Stored) -> None:
     draws = stored.draws(FIT)
-    silent = zero_effect(stored.spec, draws, 2)
+    silent = zero_effect(stored.spec, names.CONJUNCTIVE, draws, 2)
     assert np.all(silent["weight"][:, 2] == 0) and np.array_equal(np.delete(silent["weight"], 2, 1), np.delete(draws["weight"], 2, 1))
     loud = draws | {"path": draws["path"] + np.array([0.0, 3.0, 0.0])[None, :, None]}
     only_cost = [e for e, label in enumerate(stored.spec.structure.effects) if label.startswith("cost")]
-    both = zero_effect(stored.spec, zero_effect(stored.spec, loud, only_cost[0]), only_cost[1])
-    calm = zero_effect(stored.spec, zero_effect(stored.spec, draws, only_cost[0]), only_cost[1])
+    both = zero_effect(stored.spec, names.CONJUNCTIVE, zero_effect(stored.spec, names.CONJUNCTIVE, loud, only_cost[0]), only_cost[1])
+    calm = zero_effect(stored.spec, names.CONJUNCTIVE, zero_effect(stored.spec, names.CONJUNCTIVE, draws, only_cost[0]), only_cost[1])
     assert np.allclose(both["inside"], calm["inside"])  # nobody reads that factor any more
 
 
@@ -61,7 +61,7 @@ def test_zeroing_says_what_a_fit_without_the_effect_says(stored: Stored) -> None
     effect = 2
     draws = stored.draws(FIT)
     now, likelihood = stored.headline(names.CONJUNCTIVE, draws), whole_record(stored.spec, draws).log_likelihood
-    change = zeroed_change(stored, draws, now, likelihood, effect)
+    change = zeroed_change(stored, names.CONJUNCTIVE, draws, now, likelihood, effect)
     spiked = [SimpleNamespace(**(vars(one) | ({"mean": 0.0, "sd": 1e-6} if e == effect else {}))) for e, one in enumerate(_effects(stored))]
     leverage_kept = _with_effects(stored, spiked)
     settings = stored.spec.workspace.fit.model_copy(update={"chains": 4, "tune": 300, "draws": 500})
@@ -103,8 +103,9 @@ def test_reweighting_finds_a_known_mean_and_its_error() -> None:
 
 
 def test_a_mixture_has_the_worst_k() -> None:
-    mixed = mix_changes([Change(1.0, 0.3, 0.2), Change(3.0, 0.4, 0.6)])
+    mixed = mix_changes([Change(1.0, 0.3, 0.2), Change(3.0, 0.4, 0.6)], [0.5, 0.5])
     assert (mixed.points, mixed.k) == (2.0, 0.6) and mixed.error == pytest.approx(0.25)
+    assert mix_changes([Change(1.0, 0.3), Change(3.0, 0.4)], [0.9, 0.1]).points == pytest.approx(1.2)
     assert not Change(0, 0, 0.71).sound and Change(0, 0).sound
 
 
@@ -136,12 +137,12 @@ def test_leaving_nothing_out_changes_nothing_and_an_indicator_what_a_fit_without
     draws = stored.draws(FIT)
     now, likelihood = stored.headline(names.CONJUNCTIVE, draws), whole_record(stored.spec, draws).log_likelihood
     panel = stored.spec.panel
-    whole = refit(stored, without_rounds(panel), names.AS_WRITTEN, 3).draws
-    nothing = leave_out(stored, draws, now, likelihood, whole, "losses")
+    whole = refit(stored, without_rounds(panel), names.CONJUNCTIVE, names.AS_WRITTEN, 3).draws
+    nothing = leave_out(stored, names.CONJUNCTIVE, draws, now, likelihood, whole, "losses")
     assert nothing.sound and abs(nothing.points) < 3.5 * nothing.error + 0.1
-    without = refit(stored, without_rounds(without_rows(panel, {"visits"})), names.AS_WRITTEN, 4).draws
-    change = leave_out(stored, draws, now, likelihood, without, "visits")
-    reference = refit(stored, without_rows(panel, {"visits"}), names.AS_WRITTEN, 5).draws
+    without = refit(stored, without_rounds(without_rows(panel, {"visits"})), names.CONJUNCTIVE, names.AS_WRITTEN, 4).draws
+    change = leave_out(stored, names.CONJUNCTIVE, draws, now, likelihood, without, "visits")
+    reference = refit(stored, without_rows(panel, {"visits"}), names.CONJUNCTIVE, names.AS_WRITTEN, 5).draws
     then = stored.headline(names.CONJUNCTIVE, reference)
     error = np.hypot(change.error, 100 * then.std() / np.sqrt(len(then) / 3))
     assert abs(100 * (then.mean() - now.mean()) - change.points) < 3.5 * error
@@ -150,7 +151,7 @@ def test_leaving_nothing_out_changes_nothing_and_an_indicator_what_a_fit_without
 def test_a_swapped_factor_is_that_of_the_other_fit(stored: Stored) -> None:
     draws, other = stored.draws(FIT), stored.draws(names.HEADLINE_FITS[1])
     order = np.arange(len(draws["half_life"]))[::-1].copy()
-    swapped = factor_swapped(stored.spec, draws, other, "host", order)
+    swapped = factor_swapped(stored.spec, names.CONJUNCTIVE, draws, other, "host", order)
     assert np.array_equal(swapped["path"][:, 2], other["path"][order, 2]) and np.array_equal(swapped["path"][:, :2], draws["path"][:, :2])
     assert np.array_equal(swapped["pulse"][:, 0], other["pulse"][order, 0])
 
@@ -158,7 +159,7 @@ def test_a_swapped_factor_is_that_of_the_other_fit(stored: Stored) -> None:
 def test_log_priors_are_normal_where_they_are_scaled(stored: Stored) -> None:
     draws = stored.draws(FIT)
     found = normal_log_density(stored.spec, "conjunctive", names.AS_WRITTEN, draws)
-    named = {name for group in PRIOR_GROUPS.values() for name in group}
+    named = {name for group in PRIOR_GROUPS.values() for name in group} - {"cause_weight"}
     assert named <= {parameter.name for parameter in parameters_of("conjunctive")} and named & found.keys() == named
     z = (np.log(draws["half_life"]) - np.log(10.0)) / 0.4
     assert np.allclose(found["half_life"], -0.5 * z**2 - np.log(0.4 * np.sqrt(2 * np.pi)))
@@ -166,7 +167,9 @@ def test_log_priors_are_normal_where_they_are_scaled(stored: Stored) -> None:
 
 def test_powers_on_a_level_move_the_headline(stored: Stored) -> None:
     draws = stored.draws(FIT)
-    found = {one.what: one for one in scale_powers(stored, FIT, names.AS_WRITTEN, draws, stored.headline(names.CONJUNCTIVE, draws))}
+    found = {
+        one.what: one for one in scale_powers(stored, names.CONJUNCTIVE, names.AS_WRITTEN, draws, stored.headline(names.CONJUNCTIVE, draws))
+    }
     assert {"record of rounds", "rows of the indicators", "level of this war"} <= found.keys()
     assert all(np.isfinite(one.gradient) and one.gradient >= 0 for one in found.values())
     assert found["dated jumps"].gradient < found["record of rounds"].gradient

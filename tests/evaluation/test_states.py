@@ -15,7 +15,17 @@ from scipy.stats import norm
 from ripeness import names
 from ripeness.calendar import week_of
 from ripeness.evaluation.published import FILTERED, NOW, PRIOR, SMOOTHED
-from ripeness.evaluation.states import COLUMNS, ScoredState, in_state, measured_factors, places_on, prior_places, score_states, standing_of
+from ripeness.evaluation.states import (
+    COLUMNS,
+    FITS,
+    ScoredState,
+    in_state,
+    measured_factors,
+    places_on,
+    prior_places,
+    score_states,
+    standing_of,
+)
 from ripeness.evaluation.stored import Draws, Stored
 from ripeness.forecast.prior_predictive import sample_prior
 from ripeness.model.spec import ModelSpec
@@ -59,10 +69,7 @@ class MadeUp(Stored):
 @pytest.fixture(scope="module")
 def drawn(war: ModelSpec) -> MadeUp:
     """Draws of both readings from the priors."""
-    given = {
-        fit: sample_prior(war, reading, names.CONJUNCTIVE, DRAWS, np.random.SeedSequence(5))
-        for fit, reading in zip(names.HEADLINE_FITS, names.READINGS, strict=True)
-    }
+    given = {fit: sample_prior(war, reading, names.CONJUNCTIVE, DRAWS, np.random.SeedSequence(5)) for fit, reading in FITS}
     claims: Any = SimpleNamespace(by_id=CLAIMS)
     nothing: Any = None
     return MadeUp(war, claims, nothing, [], nothing, 7, given)
@@ -71,7 +78,7 @@ def drawn(war: ModelSpec) -> MadeUp:
 def made_up(drawn: MadeUp, week: int, front: tuple[float, float], north: float, **more: Any) -> MadeUp:
     """In one week the front stands at 1 in a share of draws (of each reading) and else at 0, and the north is met by so much; in all others at 9."""
     given = {}
-    for fit, share in zip(names.HEADLINE_FITS, front, strict=True):
+    for (fit, _), share in zip(FITS, front, strict=True):
         draws = drawn.draws(fit)
         path, odds = np.full_like(draws["path"], 9.0), np.full_like(draws["log_odds_open"], 9.0)
         path[:, :, week] = 0.0
@@ -98,24 +105,27 @@ def test_each_place_is_in_one_state() -> None:
         assert found == [[True] * 2 + [False] * 5, [False] * 2 + [True] * 3 + [False] * 2, [False] * 5 + [True] * 2]
 
 
-def test_readings_are_mixed_evenly_and_the_error_is_that_of_the_draws() -> None:
+@pytest.mark.parametrize("tempered", [0.5, 0.2])
+def test_readings_are_mixed_by_weight_and_the_error_is_that_of_the_draws(tempered: float) -> None:
     rng = np.random.default_rng(3)
     readings = [np.where(rng.random((4, 500)) < share, -1.0, 0.0) for share in (0.98, 0.5)]
     shares = [float((one < 0).mean()) for one in readings]
-    standing = standing_of(readings, "factor", "low")
-    assert standing.probability == pytest.approx(np.mean(shares))
-    assert standing.at == pytest.approx(-np.mean(shares)) and (standing.lower, standing.upper) == (-1.0, 0.0)
-    assert standing.error == pytest.approx(np.sqrt(sum(p * (1 - p) / 2000 for p in shares)) / 2, rel=0.2)
+    weights = (1.0 - tempered, tempered)
+    standing, mean = standing_of(readings, weights, "factor", "low"), np.dot(weights, shares)
+    assert standing.probability == pytest.approx(mean)
+    assert standing.at == pytest.approx(-mean) and (standing.lower, standing.upper) == (-1.0, 0.0)
+    own = [weight**2 * p * (1 - p) / 2000 for weight, p in zip(weights, shares, strict=True)]
+    assert standing.error == pytest.approx(np.sqrt(sum(own)), rel=0.2)
 
 
 @pytest.mark.parametrize(("state", "probability"), [("low", 1 - 1 / 800), ("middle", 1 / 800)])
 def test_where_all_draws_agree_half_a_draw_may_differ(state: str, probability: float) -> None:
-    standing = standing_of([np.full((2, 100), 0.1)] * 2, "condition", state)
+    standing = standing_of([np.full((2, 100), 0.1)] * 2, (0.5, 0.5), "condition", state)
     assert standing.probability == pytest.approx(probability) and 0 < standing.error < 0.01
 
 
 def test_what_was_known_then_what_is_known_now_and_now(drawn: MadeUp) -> None:
-    """The same week by either fit; and the last week by the later one."""
+    """The same week by either fit; and the last week by the later one. The tempered reading weighs 0.4."""
     panel = drawn.spec.panel
     essay, week = panel.weeks[40], 40
     then = made_up(drawn, week, (0.8, 0.6), 0.3)
@@ -128,10 +138,10 @@ def test_what_was_known_then_what_is_known_now_and_now(drawn: MadeUp) -> None:
     found = by_claim(score_states(then, replace(now, given=both), essay))
     assert list(found) == ["front-still", "front-lost", "host-idle", "north-unwilling", "south-willing"]
     lost = {name: standing.probability for name, standing in found["front-lost"].standings.items()}
-    assert [lost[name] for name in (FILTERED, SMOOTHED, NOW)] == pytest.approx([0.7, 0.2, 0.95])
+    assert [lost[name] for name in (FILTERED, SMOOTHED, NOW)] == pytest.approx([0.72, 0.18, 0.96])
     still = found["front-still"].standings
-    assert [still[name].probability for name in (FILTERED, SMOOTHED, NOW)] == pytest.approx([0.3, 0.8, 0.05])
-    assert found["front-lost"].standings[SMOOTHED].at == pytest.approx(0.2)
+    assert [still[name].probability for name in (FILTERED, SMOOTHED, NOW)] == pytest.approx([0.28, 0.82, 0.04])
+    assert found["front-lost"].standings[SMOOTHED].at == pytest.approx(0.18)
     north = found["north-unwilling"].standings
     assert [north[name].probability > 0.9 for name in (FILTERED, SMOOTHED, NOW)] == [True, False, False]
     assert [north[name].at for name in (FILTERED, SMOOTHED, NOW)] == pytest.approx([0.3, 0.5, 0.9])
@@ -181,7 +191,8 @@ def test_priors_alone_leave_a_third_but_where_a_pulse_lifts(drawn: MadeUp) -> No
     assert day is not None
     places = prior_places(drawn, week_of(day))
     shares = {
-        name: [standing_of(places["factor", name], "factor", state).probability for state in STATES] for name in spec.workspace.factor_ids
+        name: [standing_of(places["factor", name], (0.5, 0.5), "factor", state).probability for state in STATES]
+        for name in spec.workspace.factor_ids
     }
     assert shares["front"] == pytest.approx([1 / 3] * 3, abs=0.04) and shares["cost"] == pytest.approx([1 / 3] * 3, abs=0.03)
     assert shares["host"][2] > 0.5

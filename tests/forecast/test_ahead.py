@@ -1,7 +1,7 @@
 """The weeks ahead: how factors, pulses, dormancy and announced meetings go on past the origin.
 
-The inside view is additive here, its one condition as often open as shut and its normaliser zero, so that with a weight of two on one
-factor it equals that factor: what it reads can be compared with the paths themselves.
+The inside view is substitutable here, with one cause whose normaliser is zero, so that with a weight of one on one factor it equals that factor: what
+it reads can be compared with the paths themselves.
 """
 
 from __future__ import annotations
@@ -89,20 +89,21 @@ def make_draws(spec: ModelSpec, reads: int | None = CALM, draws: int = 1, sensit
     if reads is None:
         return found
     weight = np.zeros((draws, len(FACTORS)))
-    weight[:, reads] = 2.0
+    weight[:, reads] = 1.0
     return found | {
         "path": rng.normal(size=(draws, len(FACTORS), weeks)),
         "half_life": np.tile(HALF_LIFE, (draws, 1)),
         "weight": weight,
         "intercept_open": np.zeros((draws, 1)),
-        "normaliser": np.zeros(draws),
+        "cause_share": np.ones((draws, 1)),
+        "cause_normaliser": np.zeros((draws, 1)),
         "inside": np.zeros((draws, weeks)),
         "pulse": np.zeros((draws, 1)),
     }
 
 
 def ahead_of(spec: ModelSpec, posterior: dict[str, Array], paths: int = 2, seed: int = 3, announced: Sequence[Announcement] = ()) -> Ahead:
-    variant = names.ADDITIVE if "path" in posterior else names.OUTSIDE
+    variant = names.SUBSTITUTABLE if "path" in posterior else names.OUTSIDE
     return build_ahead(spec, cast(Any, variant), posterior, list(announced), paths, np.random.SeedSequence(seed))
 
 

@@ -91,9 +91,10 @@ def test_a_density_that_is_no_number_is_reported(spec: ModelSpec) -> None:
     assert not known and np.isnan(value)
 
 
-def test_one_source_serves_every_form_and_every_war(spec: ModelSpec) -> None:
-    """What differs between forms, readings and wars is data."""
-    assert lay_out(spec, "conjunctive")[1].source == lay_out(spec, "additive")[1].source
+def test_forms_differ_in_one_term(spec: ModelSpec) -> None:
+    """What differs between readings and wars is data; between the forms, one term."""
+    both = [set(terms_of(form, spec)) for form in (names.CONJUNCTIVE, names.SUBSTITUTABLE)]
+    assert [type(term).__name__ for own in (both[0] - both[1], both[1] - both[0]) for term in own] == ["Conjunctive", "Substitutable"]
 
 
 def test_a_quantity_given_by_several_kernels_is_their_sum(spec: ModelSpec) -> None:

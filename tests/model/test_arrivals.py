@@ -11,6 +11,7 @@ from made_up_war import make_draws
 from numpy.typing import NDArray
 from scipy import stats
 
+from ripeness.forecast.dormancy import whole_record
 from ripeness.model.spec import ModelSpec
 from ripeness.model.term import Kernel
 from ripeness.model.terms.announcements import (
@@ -131,3 +132,13 @@ def test_rounds_alone_are_scored_given_what_was_announced(spec: ModelSpec) -> No
         whole, rounds = record.log_likelihood(spec, draws), record.of_rounds(spec, draws)
         assert np.allclose(whole[:, quiet], rounds[:, quiet], rtol=1e-6, atol=1e-9) == same
         assert (whole[:, quiet] <= rounds[:, quiet] + 1e-9).all(), "no arrival is no news of rounds only where none could be"
+
+
+def test_a_hazard_beyond_reason_leaves_a_dormancy(spec: ModelSpec) -> None:
+    """A draw whose factor strays far has hazards at which no silence is likely; its record is unlikely, and what it says of d is a distribution."""
+    rng, number = np.random.default_rng(10), len(spec.panel.weeks)
+    draws = make_draws(spec, rng, 3) | {"inside": rng.normal(0.0, 0.5, (3, number))}
+    draws["inside"][1], draws["sensitivity"] = 14.0, np.full((3, len(spec.panel.record.sensitivities)), 0.9)
+    found = whole_record(spec, draws)
+    np.testing.assert_allclose(found.state.sum(axis=1), 1.0, rtol=1e-12)
+    assert np.isfinite(found.by_week).all() and found.log_likelihood[1] < -500.0 < found.log_likelihood[0]

@@ -89,17 +89,20 @@ def test_dims_and_coords(spec: ModelSpec, variant: Variant) -> None:
             assert tuple(variable.shape.eval(mode="FAST_COMPILE")) == sizes, name
 
 
-def test_one_model_serves_both_forms(spec: ModelSpec) -> None:
-    """The additive form is the conjunctive model with other data."""
-    model = build_model(spec, "conjunctive", form="whitened")
+@pytest.mark.parametrize("form", [names.CONJUNCTIVE, names.SUBSTITUTABLE])
+def test_one_model_of_a_form_serves_every_reading(spec: ModelSpec, form: Variant) -> None:
+    """Another reading is other data; here one whose total is larger."""
+    model = build_model(spec, form, form="whitened")
     point = model.initial_point()
-    point["effect_size"] = point["effect_size"] + 0.3
     own = density_of(model)(point)
-    for name, value in reading_data(spec, names.AS_WRITTEN, "additive").items():
-        model[name].set_value(value)
-    found = density_of(model)(point)
-    assert found == pytest.approx(by_hand(spec, point, "additive"), rel=1e-8)
-    assert found != pytest.approx(own, rel=1e-8)
+    assert own == pytest.approx(by_hand(spec, point, form), rel=1e-8)
+    data = reading_data(spec, names.AS_WRITTEN, form)
+    assert data.keys() <= model.named_vars.keys()
+    model["total_mu"].set_value(data["total_mu"] + 1.0)
+    moved = density_of(model)(point)
+    sigma = float(data["total_sigma"])
+    away = float(point["log_best_to_worst_log__"] - data["total_mu"])
+    assert moved - own == pytest.approx((away**2 - (away - 1.0) ** 2) / (2 * sigma**2), rel=1e-8)
 
 
 def test_the_curve_beyond_the_active_weeks_is_the_reference_class(spec: ModelSpec) -> None:

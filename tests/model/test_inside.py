@@ -11,6 +11,7 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 from numpy.typing import NDArray
+from scipy.special import log_expit, logsumexp
 
 from ripeness import names
 from ripeness.data.panel import NO_EVENTS, NO_NESTED
@@ -20,14 +21,16 @@ from ripeness.model.terms.conditions import (
     best_to_worst,
     build_inside,
     calibrated_leverage,
-    inside_score,
+    conjunctive_score,
+    log_mean_exp,
     log_sigmoid,
-    normaliser,
     one_sided,
     openness,
     prior_draws,
     regressors,
+    shares_of_causes,
     softplus,
+    substitutable_inside,
     weight_matrix,
 )
 
@@ -64,6 +67,8 @@ EFFECTS = [
 ]
 WEIGHTS = np.array([1.2, -0.4, 0.8, 0.9, -0.3])
 INTERCEPT = np.array([-0.8, 0.2, -1.5])
+CAUSES = np.array([0.5, 2.0, 1.5])
+FORMS = pytest.mark.parametrize("form", [names.CONJUNCTIVE, names.SUBSTITUTABLE])
 PRIOR = {
     "effect_mean": np.array([0.3, -0.2, 0.3, 0.4, 0.0]),
     "effect_sd": np.array([0.3, 0.3, 0.3, 0.3, 0.3]),
@@ -71,6 +76,8 @@ PRIOR = {
     "open_sigma": np.array([0.6, 0.6, 0.5]),
     "total_mu": np.array(np.log(np.log(8.0))),
     "total_sigma": np.array(0.25),
+    "cause_mu": np.array([0.3, -0.2, 0.0]),
+    "cause_sigma": np.array([0.6, 0.5, 0.6]),
 }
 
 
@@ -79,29 +86,43 @@ def structure() -> InsideStructure:
     return build_inside(EFFECTS, FACTORS, CONDITIONS)
 
 
-def score_at(z: Array, structure: InsideStructure, conjunctive: bool, weights: Array = WEIGHTS) -> Array:
-    """Inside view at factor values (point, factor), before normalisation."""
+def inside_at(z: Array, structure: InsideStructure, form: str, xp: Any = np) -> Any:
+    """Inside view at factor values (point, factor), and its normaliser."""
+    weights, intercept, causes = (xp.as_tensor(given) if xp is pt else given for given in (WEIGHTS, INTERCEPT, CAUSES))
     matrix = weight_matrix(weights, structure)
-    log_odds = openness(regressors(z.T, structure.sided, np), matrix, INTERCEPT)
-    return np.asarray(inside_score(log_odds, INTERCEPT, conjunctive, np))
+    log_odds = openness(regressors(xp.as_tensor(z.T) if xp is pt else z.T, structure.sided, xp), matrix, intercept)
+    at_points = openness(structure.points, matrix, intercept)
+    if form == names.CONJUNCTIVE:
+        norm = log_mean_exp(conjunctive_score(at_points, xp), xp)
+        return conjunctive_score(log_odds, xp) - norm, norm
+    norm = log_mean_exp(at_points, xp)
+    return substitutable_inside(log_odds, shares_of_causes(causes), norm, xp), norm
 
 
-def by_hand(z: Array, conjunctive: bool) -> Array:
+def by_hand(z: Array, structure: InsideStructure, form: str) -> Array:
     """The docstring's formulas, written out for this workspace."""
 
     def s(x: Array) -> Array:
         return (np.log1p(np.exp(4 * x)) - np.log(2)) / 4
 
     lose, win, cost, host, against = WEIGHTS
-    front = z[:, FRONT]
-    u = [
-        lose * s(-front) + win * s(front) + cost * z[:, COST],  # north loses when the front is low
-        lose * s(front) + win * s(-front) + against * z[:, HOST],
-        host * z[:, HOST],
-    ]
-    if conjunctive:
-        return sum((-np.log1p(np.exp(-(a + moved))) for a, moved in zip(INTERCEPT, u, strict=True)), np.zeros(len(z)))
-    return sum(((1 - 1 / (1 + np.exp(-a))) * moved for a, moved in zip(INTERCEPT, u, strict=True)), np.zeros(len(z)))
+
+    def moved(z: Array) -> Array:
+        front = z[:, FRONT]
+        return np.array(
+            [
+                lose * s(-front) + win * s(front) + cost * z[:, COST],  # north loses when the front is low
+                lose * s(front) + win * s(-front) + against * z[:, HOST],
+                host * z[:, HOST],
+            ]
+        )
+
+    u, fixed = moved(z), moved(structure.points[:3].T)
+    if form == names.CONJUNCTIVE:
+        a = INTERCEPT[:, None]
+        return np.asarray(np.log(np.prod(1 / (1 + np.exp(-a - u)), axis=0) / np.prod(1 / (1 + np.exp(-a - fixed)), axis=0).mean()))
+    multipliers = np.exp(u) / np.exp(fixed).mean(axis=1, keepdims=True)
+    return np.asarray(np.log((CAUSES[:, None] / CAUSES.sum() * multipliers).sum(axis=0)))
 
 
 def test_softplus_and_log_sigmoid_do_not_overflow() -> None:
@@ -138,43 +159,49 @@ def test_regressors_are_the_factors_and_their_two_sides(structure: InsideStructu
     assert regressors(z, np.array([], dtype=np.intp), np) is z
 
 
-@pytest.mark.parametrize("conjunctive", [True, False])
-def test_the_score_is_the_formula(structure: InsideStructure, conjunctive: bool) -> None:
+@FORMS
+def test_the_inside_view_is_the_formula(structure: InsideStructure, form: str) -> None:
     z = np.random.default_rng(2).normal(size=(50, 3)) * 2
-    np.testing.assert_allclose(score_at(z, structure, conjunctive), by_hand(z, conjunctive), atol=1e-12)
+    np.testing.assert_allclose(inside_at(z, structure, form)[0], by_hand(z, structure, form), atol=1e-12)
 
 
-def test_both_forms_have_the_same_slope_at_the_intercepts(structure: InsideStructure) -> None:
+def test_one_open_cause_is_enough_where_hazards_add(structure: InsideStructure) -> None:
+    """Where one condition is shut for good, a product is nothing and a sum what the others make of it."""
+    z = np.zeros((1, 3))
+    shut = np.array([1e-9, 1.0, 1.0])  # σ(x_c), or e^(u_c − N_c), of each cause
+    log_odds = np.log(shut)[:, None]
+    assert np.exp(conjunctive_score(log_odds, np))[0] < 1e-9
+    share = shares_of_causes(CAUSES)
+    found = np.exp(substitutable_inside(log_odds, share, np.zeros(3), np))[0]
+    assert found == pytest.approx(share[1] + share[2])
+    assert np.isfinite(inside_at(z, structure, names.SUBSTITUTABLE)[0]).all()
+
+
+def test_a_cause_by_itself_multiplies_its_own_share(structure: InsideStructure) -> None:
+    """The slope of the log hazard in a factor of one cause is the weight times the cause's share of the hazard there."""
     step = 1e-6
-    for k in (COST, HOST):
-        moved = np.zeros((2, 3))
-        moved[:, k] = (step, -step)
-        slopes = [np.ptp(score_at(moved, structure, form)) / (2 * step) for form in (True, False)]
-        assert slopes[0] == pytest.approx(slopes[1], rel=1e-5)
+    moved = np.zeros((2, 3))
+    moved[:, COST] = (step, -step)
+    slope = np.ptp(inside_at(moved, structure, names.SUBSTITUTABLE)[0]) / (2 * step)
+    norm = inside_at(moved, structure, names.SUBSTITUTABLE)[1] - INTERCEPT
+    hazards = CAUSES * np.exp(-norm)  # all factors at their usual value
+    assert slope == pytest.approx(WEIGHTS[2] * hazards[0] / hazards.sum(), rel=1e-6)
 
 
-@pytest.mark.parametrize("conjunctive", [True, False])
-def test_the_inside_view_never_lifts_the_base_rate(structure: InsideStructure, conjunctive: bool) -> None:
+@FORMS
+def test_the_inside_view_never_lifts_the_base_rate(structure: InsideStructure, form: str) -> None:
     """Over fresh draws of the stationary factors exp(inside) has mean one."""
-    norm = normaliser(openness(structure.points, weight_matrix(WEIGHTS, structure), INTERCEPT), INTERCEPT, conjunctive, np)
-    multiplier = np.exp(by_hand(np.random.default_rng(3).normal(size=(400_000, 3)), conjunctive) - norm)
+    multiplier = np.exp(by_hand(np.random.default_rng(3).normal(size=(400_000, 3)), structure, form))
     # the fixed set has an error of its own, about as large as that of a few thousand draws
     assert multiplier.mean() == pytest.approx(1.0, abs=5 * multiplier.std() / np.sqrt(5_000))
 
 
-@pytest.mark.parametrize("conjunctive", [True, False])
-def test_model_and_forecast_use_one_formula(structure: InsideStructure, conjunctive: bool) -> None:
-    z = np.random.default_rng(4).normal(size=(3, 6))
-    matrix = weight_matrix(pt.as_tensor(WEIGHTS), structure)
-    intercept = pt.as_tensor(INTERCEPT)
-    flag = pt.as_tensor(float(conjunctive)) > 0.5
-    log_odds = openness(regressors(pt.as_tensor(z), structure.sided, pt), matrix, intercept)
-    graph = [inside_score(log_odds, intercept, flag, pt), normaliser(openness(structure.points, matrix, intercept), intercept, flag, pt)]
-    score, norm = pytensor.function([], graph, mode="FAST_COMPILE")()
-    np.testing.assert_allclose(score, score_at(z.T, structure, conjunctive))
-    assert norm == pytest.approx(
-        float(normaliser(openness(structure.points, weight_matrix(WEIGHTS, structure), INTERCEPT), INTERCEPT, conjunctive, np))
-    )
+@FORMS
+def test_model_and_forecast_use_one_formula(structure: InsideStructure, form: str) -> None:
+    z = np.random.default_rng(4).normal(size=(6, 3))
+    found = pytensor.function([], list(inside_at(z, structure, form, pt)), mode="FAST_COMPILE")()
+    for one, other in zip(found, inside_at(z, structure, form), strict=True):
+        np.testing.assert_allclose(one, other)
 
 
 def test_draws_broadcast_over_paths(structure: InsideStructure) -> None:
@@ -182,47 +209,48 @@ def test_draws_broadcast_over_paths(structure: InsideStructure) -> None:
     weights, intercepts, z = rng.normal(size=(4, 5)), rng.normal(size=(4, 3)), rng.normal(size=(4, 7, 3))
     matrix = weight_matrix(weights, structure)[:, None]
     log_odds = openness(regressors(z[..., None], structure.sided, np), matrix, intercepts[:, None])
-    score = inside_score(log_odds, intercepts[:, None], True, np)[..., 0]
+    score = conjunctive_score(log_odds, np)[..., 0]
     one = openness(regressors(z[2, 5][:, None], structure.sided, np), weight_matrix(weights[2], structure), intercepts[2])
-    assert score[2, 5] == pytest.approx(inside_score(one, intercepts[2], True, np)[0])
+    assert score[2, 5] == pytest.approx(conjunctive_score(one, np)[0])
 
 
-def quantities(structure: InsideStructure, leverage: Array, conjunctive: bool, draws: int, seed: int) -> tuple[Any, Any]:
-    drawn = prior_draws(PRIOR, draws, seed)
-    return weight_matrix(drawn["effect"] * drawn["total"][:, None] * leverage, structure), drawn["intercept"]
-
-
-@pytest.mark.parametrize("conjunctive", [True, False])
-def test_the_elicited_total_comes_out(structure: InsideStructure, conjunctive: bool) -> None:
+@FORMS
+def test_the_elicited_total_comes_out(structure: InsideStructure, form: str) -> None:
     """With fresh prior draws, ranked on fresh weeks, the median of best to worst is the elicited eight."""
-    leverage = calibrated_leverage(PRIOR, structure, conjunctive)
-    matrix, intercept = quantities(structure, leverage, conjunctive, 2000, seed=99)
+    leverage = calibrated_leverage(PRIOR, structure, form)
+    drawn = prior_draws(PRIOR, 2000, seed=99)
+    matrix = weight_matrix(drawn["effect"] * drawn["total"][:, None] * leverage, structure)
     z = np.random.default_rng(6).normal(size=(4000, 3)).T
     ratios = []
-    for weights, own in zip(matrix, intercept, strict=True):
-        multiplier = np.sort(np.exp(inside_score(openness(regressors(z, structure.sided, np), weights, own), own, conjunctive, np)))
+    for weights, own, causes in zip(matrix, drawn["intercept"], drawn["cause_weight"], strict=True):
+        u = weights @ regressors(z, structure.sided, np)
+        if form == names.CONJUNCTIVE:
+            multiplier = np.prod(1 / (1 + np.exp(-own[:, None] - u)), axis=0)
+        else:
+            multiplier = causes @ (np.exp(u) / np.exp(u).mean(axis=1, keepdims=True))
+        multiplier = np.sort(multiplier)
         ratios.append(multiplier[-400:].mean() / multiplier[:400].mean())
     assert np.median(ratios) == pytest.approx(8.0, rel=0.12)
-    assert np.median(best_to_worst(openness(structure.points, matrix, intercept), intercept, conjunctive)) == pytest.approx(
-        np.median(ratios), rel=0.05
-    )
+    own = best_to_worst(form, drawn, openness(structure.points, matrix, drawn["intercept"]))
+    assert np.median(own) == pytest.approx(np.median(ratios), rel=0.05)
 
 
 def test_a_larger_total_needs_more_leverage(structure: InsideStructure) -> None:
     more = PRIOR | {"total_mu": np.array(np.log(np.log(16.0)))}
-    small, large = (calibrated_leverage(prior, structure, True) for prior in (PRIOR, more))
+    small, large = (calibrated_leverage(prior, structure, names.CONJUNCTIVE) for prior in (PRIOR, more))
     # the weights are leverage × total, so the leverage itself hardly moves
     assert np.all((large / small > 0.6) & (large / small < 1.6))
     assert np.all(small > 0)
 
 
 def test_best_to_worst_of_one_linear_factor() -> None:
-    """In the additive form with one factor it is the ratio of the means of exp(slope·z) in the two tenths."""
+    """In the substitutable form with one cause and one factor it is the ratio of the means of exp(slope·z) in the two tenths."""
     single = build_inside([Effect("cost", "north")], [Factor("cost")], ["north"])
-    matrix, intercept = weight_matrix(np.array([[2.0]]), single), np.array([[0.0]])
+    matrix, intercept = weight_matrix(np.array([[1.0]]), single), np.array([[0.0]])
     z = np.sort(np.random.default_rng(7).normal(size=400_000))
     expected = np.exp(z[-40_000:]).mean() / np.exp(z[:40_000]).mean()
-    assert best_to_worst(openness(single.points, matrix, intercept), intercept, conjunctive=False)[0] == pytest.approx(expected, rel=0.05)
+    found = best_to_worst(names.SUBSTITUTABLE, {"cause_weight": np.array([[3.0]])}, openness(single.points, matrix, intercept))
+    assert found[0] == pytest.approx(expected, rel=0.05)
 
 
 def test_prior_draws_follow_their_priors() -> None:
@@ -242,24 +270,32 @@ def test_the_view_of_many_draws_is_put_together_from_the_same_pieces(structure: 
         "weight": rng.normal(0.0, size, (4, len(structure.effects))),
         "intercept_open": rng.normal(size=(4, structure.conditions)),
         "normaliser": rng.normal(size=4),
+        "cause_weight": rng.lognormal(size=(4, structure.conditions)),
+        "cause_normaliser": rng.normal(size=(4, structure.conditions)),
     }
+    draws["cause_share"] = shares_of_causes(draws["cause_weight"])
     z = rng.normal(size=(4, 2, structure.factors, 5))
     odds = condition_log_odds(spec, draws, z)
-    for variant in (names.CONJUNCTIVE, names.ADDITIVE):
+    for variant, norm_of in ((names.CONJUNCTIVE, "normaliser"), (names.SUBSTITUTABLE, "cause_normaliser")):
         found = inside_view(spec, variant, draws, z)
         rejoined = with_inside_view(spec, variant, draws, z[:, 1])
         for s in range(4):
             matrix, intercept = weight_matrix(draws["weight"][s], structure), draws["intercept_open"][s]
+            own = {name: draws[name][s] for name in ("normaliser", "cause_share", "cause_normaliser")}
             for m in range(2):
-                own = openness(regressors(z[s, m], structure.sided, np), matrix, intercept)
-                np.testing.assert_allclose(odds[s, m], own, rtol=1e-12)
-                score = inside_score(own, intercept, variant == names.CONJUNCTIVE, np)
-                np.testing.assert_allclose(found[s, m], score - draws["normaliser"][s], rtol=1e-12)
-            norm = normaliser(openness(structure.points, matrix, intercept), intercept, variant == names.CONJUNCTIVE, np)
-            assert rejoined["normaliser"][s] == pytest.approx(norm)
-        np.testing.assert_allclose(
-            rejoined["inside"], found[:, 1] + (draws["normaliser"] - rejoined["normaliser"])[:, None], rtol=1e-10, atol=1e-12
-        )
+                x = openness(regressors(z[s, m], structure.sided, np), matrix, intercept)
+                np.testing.assert_allclose(odds[s, m], x, rtol=1e-12)
+                if variant == names.CONJUNCTIVE:
+                    expected = log_expit(x).sum(axis=0) - own["normaliser"]
+                else:
+                    expected = logsumexp(np.log(own["cause_share"])[:, None] + x - own["cause_normaliser"][:, None], axis=0)
+                np.testing.assert_allclose(found[s, m], expected, rtol=1e-12)
+            at_points = openness(structure.points, matrix, intercept)
+            by_point = log_expit(at_points).sum(axis=0) if variant == names.CONJUNCTIVE else at_points
+            norm = logsumexp(by_point, axis=-1) - np.log(at_points.shape[1])
+            np.testing.assert_allclose(rejoined[norm_of][s], norm)
+        again = inside_view(spec, variant, draws | {norm_of: rejoined[norm_of]}, z)
+        np.testing.assert_allclose(rejoined["inside"], again[:, 1], rtol=1e-10, atol=1e-12)
     acts = effect_regressors(spec, z)
     for e in range(len(structure.effects)):
         own = np.flatnonzero(structure.placement.reshape(len(structure.effects), structure.conditions, -1)[e].any(axis=0))

@@ -17,37 +17,52 @@ from scipy.special import log_expit, logsumexp
 from ripeness.model.ops import op_of
 from ripeness.model.terms.conditions import (
     Conditions,
-    inside_score,
+    conjunctive_score,
     lay_out_regressors,
     lay_weights,
-    normaliser,
+    log_mean_exp,
     one_sided,
     openness,
     regressors,
+    shares_of_causes,
+    substitutable_inside,
 )
-from ripeness.model.terms.inside_view import InsideView
+from ripeness.model.terms.inside_view import Conjunctive, Substitutable
 
 Array = NDArray[np.float64]
-FORMS = pytest.mark.parametrize("conjunctive", [1.0, 0.0], ids=["conjunctive", "additive"])
+FORMS = pytest.mark.parametrize("form", [Conjunctive, Substitutable])
 SIDED = pytest.mark.parametrize("sided", [[], [1], [3, 0]], ids=["none one-sided", "one", "two"])
 
 
 class Case(NamedTuple):
+    form: Any
     z: Array
     matrix: Array
     intercept: Array
-    conjunctive: Array
+    weight: Array
     points: Array
     sided: NDArray[np.int64]
 
+    @property
+    def kernel(self) -> Any:
+        """Of the inside view."""
+        (found,) = self.form.kernels
+        return found
 
-def case(conjunctive: float, sided: list[int], conditions: int = 3, weeks: int = 21, points: int = 35, seed: int = 0) -> Case:
+    @property
+    def norm(self) -> str:
+        """What the form calls its normaliser."""
+        return "normaliser" if self.form is Conjunctive else "cause_normaliser"
+
+
+def case(form: Any, sided: list[int], conditions: int = 3, weeks: int = 21, points: int = 35, seed: int = 0) -> Case:
     """Four factors; a third of the weights is zero."""
     rng = np.random.default_rng(seed)
     indices = np.array(sided, dtype=np.int64)
     at_points = regressors(rng.normal(size=(4, points)), indices, np)
     matrix = rng.normal(size=(conditions, len(at_points))) * (rng.random((conditions, len(at_points))) < 0.67)
-    return Case(1.5 * rng.normal(size=(4, weeks)), matrix, rng.normal(size=conditions), np.array([conjunctive]), at_points, indices)
+    z, intercept, weight = 1.5 * rng.normal(size=(4, weeks)), rng.normal(size=conditions), rng.lognormal(size=conditions)
+    return Case(form, z, matrix, intercept, weight, at_points, indices)
 
 
 def cotangents(given: Case, seed: int = 1) -> tuple[Array, Array]:
@@ -58,7 +73,6 @@ def cotangents(given: Case, seed: int = 1) -> tuple[Array, Array]:
 
 
 WEIGHTS, LOG_ODDS = Conditions.kernels
-(INSIDE,) = InsideView.kernels
 
 
 def values(given: Case) -> dict[str, Any]:
@@ -67,65 +81,68 @@ def values(given: Case) -> dict[str, Any]:
         "factor": given.z,
         "weight_matrix": given.matrix,
         "intercept_open": given.intercept,
-        "conjunctive": given.conjunctive,
+        "cause_weight": given.weight,
         "points": given.points,
         "sided": given.sided,
     }
 
 
 def view_inside(given: Case) -> tuple[Array, Array, Array]:
-    """Inside view, log odds and N by the kernels."""
+    """Inside view, log odds and normaliser by the kernels."""
     log_odds = forward(LOG_ODDS, values(given))
-    inside = forward(INSIDE, values(given) | log_odds)
-    return inside["inside"], log_odds["log_odds_open"], inside["normaliser"]
+    inside = forward(given.kernel, values(given) | log_odds)
+    return inside["inside"], log_odds["log_odds_open"], inside[given.norm]
 
 
-def pull_back_view(given: Case, bars: tuple[Array, Array]) -> tuple[Array, Array, Array]:
-    """Cotangents of z, of the weights and of the intercepts by the kernels' adjoints."""
-    own = pull_back(INSIDE, values(given) | forward(LOG_ODDS, values(given)), {"inside": bars[0]})
+def pull_back_view(given: Case, bars: tuple[Array, Array]) -> tuple[Array, Array, Array, Array]:
+    """Cotangents of z, of the weights, of the intercepts and of the causes by the kernels' adjoints."""
+    own = pull_back(given.kernel, values(given) | forward(LOG_ODDS, values(given)), {"inside": bars[0]})
     further = {"log_odds_open": own["log_odds_open"] + bars[1], "log_odds_at_points": own["log_odds_at_points"]}
     found = pull_back(LOG_ODDS, values(given), further)
-    return found["factor"], found["weight_matrix"], own["intercept_open"] + found["intercept_open"]
+    return found["factor"], found["weight_matrix"], found["intercept_open"], own.get("cause_weight", np.zeros_like(given.weight))
 
 
 def formula(given: Case) -> tuple[Array, Array, Array]:
-    """Inside view, log odds and N, by NumPy and SciPy in their most careful forms."""
+    """Inside view, log odds and normaliser, by NumPy and SciPy in their most careful forms."""
     log_odds = openness(regressors(given.z, given.sided, np), given.matrix, given.intercept)
     at_points = openness(given.points, given.matrix, given.intercept)
-
-    def score(x: Array) -> Array:
-        if given.conjunctive[0]:
-            return np.asarray(log_expit(x).sum(axis=0))
-        slope = np.exp(log_expit(-given.intercept))
-        return np.asarray(slope @ (x - given.intercept[:, None]))
-
-    norm = logsumexp(score(at_points)) - np.log(at_points.shape[1])
-    return score(log_odds) - norm, log_odds, np.array([norm])
+    if given.form is Conjunctive:
+        norm = logsumexp(log_expit(at_points).sum(axis=0)) - np.log(at_points.shape[1])
+        return log_expit(log_odds).sum(axis=0) - norm, log_odds, np.array([norm])
+    norms = logsumexp(at_points, axis=1) - np.log(at_points.shape[1])
+    by_cause = np.log(given.weight)[:, None] + log_odds - norms[:, None]
+    return np.asarray(logsumexp(by_cause, axis=0) - np.log(given.weight.sum())), log_odds, norms
 
 
 @cache
-def formula_with_gradient(sided: tuple[int, ...]) -> Any:
+def formula_with_gradient(form: Any, sided: tuple[int, ...]) -> Any:
     """Value and gradient of the formula as PyTensor finds them, compiled."""
-    z, matrix, intercept, flag, points = pt.dmatrix(), pt.dmatrix(), pt.dvector(), pt.dvector(), pt.dmatrix()
+    z, matrix, intercept, weight, points = pt.dmatrix(), pt.dmatrix(), pt.dvector(), pt.dvector(), pt.dmatrix()
     inside_bar, log_odds_bar = pt.dvector(), pt.dmatrix()
     log_odds = openness(regressors(z, np.array(sided, dtype=np.intp), pt), matrix, intercept)
-    norm = normaliser(openness(points, matrix, intercept), intercept, flag[0] > 0.5, pt)
-    inside = inside_score(log_odds, intercept, flag[0] > 0.5, pt) - norm
+    at_points = openness(points, matrix, intercept)
+    if form is Conjunctive:
+        norm = log_mean_exp(conjunctive_score(at_points, pt), pt)
+        inside = conjunctive_score(log_odds, pt) - norm
+    else:
+        norm = log_mean_exp(at_points, pt)
+        inside = substitutable_inside(log_odds, shares_of_causes(weight), norm, pt)
     cost = (inside * inside_bar).sum() + (log_odds * log_odds_bar).sum()
-    inputs = [z, matrix, intercept, flag, points, inside_bar, log_odds_bar]
-    return pytensor.function(inputs, [inside, log_odds, norm, *pytensor.grad(cost, [z, matrix, intercept])], mode="FAST_COMPILE")
+    inputs, free = [z, matrix, intercept, weight, points, inside_bar, log_odds_bar], [z, matrix, intercept, weight]
+    gradient = pytensor.grad(cost, free, disconnected_inputs="ignore")
+    return pytensor.function(inputs, [inside, log_odds, norm, *gradient], mode="FAST_COMPILE", on_unused_input="ignore")
 
 
 def graph(given: Case) -> tuple[list[Any], list[Any]]:
     """Values, and gradient for random cotangents."""
-    found = formula_with_gradient(tuple(given.sided.tolist()))(*given[:5], *cotangents(given))
+    found = formula_with_gradient(given.form, tuple(given.sided.tolist()))(*given[1:6], *cotangents(given))
     return found[:3], found[3:]
 
 
 @FORMS
 @SIDED
-def test_value_and_adjoint_are_those_of_the_formula(conjunctive: float, sided: list[int]) -> None:
-    given = case(conjunctive, sided)
+def test_value_and_adjoint_are_those_of_the_formula(form: Any, sided: list[int]) -> None:
+    given = case(form, sided)
     expected_values, gradients = graph(given)
     for found, expected in zip(view_inside(given), expected_values, strict=True):
         np.testing.assert_allclose(found, np.reshape(expected, found.shape), rtol=1e-13, atol=1e-13)
@@ -135,17 +152,18 @@ def test_value_and_adjoint_are_those_of_the_formula(conjunctive: float, sided: l
 
 @FORMS
 @pytest.mark.parametrize("conditions", [1, 2, 5])
-def test_any_number_of_conditions(conjunctive: float, conditions: int) -> None:
-    given = case(conjunctive, [2], conditions, weeks=3, points=8)
+def test_any_number_of_conditions(form: Any, conditions: int) -> None:
+    given = case(form, [2], conditions, weeks=3, points=8)
     for found, expected in zip(view_inside(given), formula(given), strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-13, atol=1e-13)
 
 
 @FORMS
-@pytest.mark.parametrize(("kernel", "wrt"), [(kernel, wrt) for kernel in (LOG_ODDS, INSIDE) for wrt in kernel.wrt])
-def test_adjoints_by_central_differences(conjunctive: float, kernel: Any, wrt: str) -> None:
-    given = values(case(conjunctive, [1], weeks=5, seed=2))
-    check_adjoint(kernel, given | forward(LOG_ODDS, given), wrt, step=1e-6, rtol=1e-6, atol=1e-7)
+def test_adjoints_by_central_differences(form: Any) -> None:
+    given = values(case(form, [1], weeks=5, seed=2))
+    for kernel in (LOG_ODDS, *form.kernels):
+        for wrt in kernel.wrt:
+            check_adjoint(kernel, given | forward(LOG_ODDS, given), wrt, step=1e-6, rtol=1e-6, atol=1e-7)
 
 
 @pytest.mark.parametrize("wrt", WEIGHTS.wrt)
@@ -165,38 +183,39 @@ def by_op(given: Case, z: Any, matrix: Any, intercept: Any) -> list[Any]:
     """Inside view and log odds as tensors, through the kernels' Ops."""
     inputs = values(given) | {"factor": z, "weight_matrix": matrix, "intercept_open": intercept}
     log_odds = op_of(LOG_ODDS)(inputs)
-    return [op_of(INSIDE)(inputs | log_odds)["inside"], log_odds["log_odds_open"]]
+    return [op_of(given.kernel)(inputs | log_odds)["inside"], log_odds["log_odds_open"]]
 
 
 @FORMS
-def test_the_gradient_check(conjunctive: float) -> None:
-    given = case(conjunctive, [1], weeks=4, points=8, seed=3)
+def test_the_gradient_check(form: Any) -> None:
+    given = case(form, [1], weeks=4, points=8, seed=3)
 
     def everything(*inputs: Any) -> Any:
         return pt.concatenate([out.flatten() for out in by_op(given, *inputs)])
 
-    verify_grad(everything, list(given[:3]), rng=np.random.default_rng(1), mode="FAST_COMPILE")
+    verify_grad(everything, list(given[1:4]), rng=np.random.default_rng(1), mode="FAST_COMPILE")
 
 
+@FORMS
 @pytest.mark.parametrize("mode", ["FAST_COMPILE", "NUMBA"])
-def test_the_op_evaluates_to_the_function(mode: str) -> None:
-    given = case(1.0, [1])
+def test_the_op_evaluates_to_the_function(mode: str, form: Any) -> None:
+    given = case(form, [1])
     inputs = [pt.dmatrix("z"), pt.dmatrix("matrix"), pt.dvector("intercept")]
     outputs = by_op(given, *inputs)
     bars = cotangents(given)
     gradient = pytensor.grad((outputs[0] * bars[0]).sum(), inputs)
-    found = pytensor.function(inputs, [*outputs, *gradient], mode=mode)(*given[:3])
-    expected = [*view_inside(given)[:2], *pull_back_view(given, (bars[0], 0 * bars[1]))]
+    found = pytensor.function(inputs, [*outputs, *gradient], mode=mode)(*given[1:4])
+    expected = [*view_inside(given)[:2], *pull_back_view(given, (bars[0], 0 * bars[1]))[:3]]
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-14, atol=1e-15)
 
 
 @pytest.mark.parametrize("scale", [30.0, 130.0, 250.0, 900.0])
 @FORMS
-def test_extreme_log_odds(conjunctive: float, scale: float) -> None:
+def test_extreme_log_odds(form: Any, scale: float) -> None:
     """Weights that throw log odds to hundreds either way, at the points, in the weeks or in both."""
     for at_weeks, at_points in ((scale, 1.0), (1.0, scale), (scale, scale)):
-        given = case(conjunctive, [], weeks=40, seed=4)
+        given = case(form, [], weeks=40, seed=4)
         given = given._replace(z=given.z * at_weeks, points=given.points * at_points)
         with np.errstate(under="ignore"):
             expected = formula(given)
@@ -209,7 +228,7 @@ def test_extreme_log_odds(conjunctive: float, scale: float) -> None:
 
 def test_all_conditions_shut_everywhere() -> None:
     """Then each point's share comes from differences of numbers whose exponentials are zero."""
-    given = case(1.0, [], seed=5)._replace(intercept=np.array([-400.0, -500.0, -600.0]))
+    given = case(Conjunctive, [], seed=5)._replace(intercept=np.array([-400.0, -500.0, -600.0]))
     inside, _, norm = view_inside(given)
     expected = formula(given)
     assert norm[0] == pytest.approx(expected[2][0], rel=1e-14) and norm[0] < -1000
@@ -228,13 +247,13 @@ def test_regressors_are_those_of_the_formula() -> None:
 
 
 @FORMS
-def test_the_same_inputs_give_the_same_bits_wherever_they_lie(conjunctive: float) -> None:
-    given = case(conjunctive, [1], weeks=226, points=512, seed=6)
+def test_the_same_inputs_give_the_same_bits_wherever_they_lie(form: Any) -> None:
+    given = case(form, [1], weeks=226, points=512, seed=6)
     names = values(given)
     names |= forward(LOG_ODDS, names)
     bars = dict(zip(("inside", "log_odds_open"), cotangents(given), strict=True))
     for places in range(1, 8):
-        for kernel in (LOG_ODDS, INSIDE):
+        for kernel in (LOG_ODDS, *form.kernels):
             moved = {name: shifted(array, places) for name, array in names.items()}
             moved_bars = {name: shifted(bar, places) for name, bar in bars.items()}
             for found, expected in (

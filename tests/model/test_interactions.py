@@ -119,7 +119,8 @@ def test_scenarios_know_it(interacting: ModelSpec) -> None:
             number = len(start.draws["half_life"])
             draws = dict(start.draws) | {"interaction_weight": np.tile([weight, 0.0], (number, 1))}
             z = np.zeros((number, len(interacting.workspace.factors), len(interacting.panel.weeks)))
-            normaliser = with_inside_view(interacting, start.variant, draws, z)["normaliser"]
-            starts[name] = replace(start, draws=draws | {"normaliser": normaliser})
+            followed = with_inside_view(interacting, start.variant, draws | {"cause_weight": draws["cause_share"]}, z)
+            norms = {key: followed[key] for key in ("normaliser", "cause_normaliser")}
+            starts[name] = replace(start, draws=draws | norms)
         found.append(run_scenario(replace(origin, starts=starts), scenario).conditions[interacting.workspace.condition_ids[0]])
     assert found[1][1] - found[1][0] > found[0][1] - found[0][0] + 0.05

@@ -140,3 +140,25 @@ def test_limits_speak_of_this_run(summary: dict[str, Any]) -> None:
     assert limits["Slow trends"].startswith("Supply:")
     assert "Coal" in limits["Late data"]
     assert "Contacts are a sample" not in limits  # this war has no indicator of contacts
+
+
+def test_whether_the_forms_agree_is_computed(summary: dict[str, Any]) -> None:
+    row = say.forecast_of(summary, "round", "mixture", 13)
+    assert row is not None
+    told = f"where all conditions are needed the chance is 17.4{SPACE}%, where causes add up 20.9{SPACE}%"
+    assert say.forms(summary, row) == f"The forms disagree: {told}, 3.5 points higher; Monte Carlo error is 0.3 points."
+    close = [
+        one | ({"probability": 0.1785} if (one["source"], one["question"], one["horizon_weeks"]) == ("substitutable", "round", 13) else {})
+        for one in summary["forecasts"]
+    ]
+    text = say.forms(summary | {"forecasts": close}, row)
+    assert text.startswith("The forms agree: ") and f"17.8{SPACE}%, no further apart than Monte Carlo error (0.3 points)" in text
+    failed = summary | {"forecasts": [one for one in summary["forecasts"] if one["source"] != "substitutable"]}
+    assert say.forms(failed, row) == ""
+
+
+def test_the_weights_of_forms_and_readings_are_told(summary: dict[str, Any]) -> None:
+    assert say.mixing(summary) == (
+        f"The headline gives 75{SPACE}% to “all conditions needed” and 25{SPACE}% to “causes add up”, and in each form "
+        f"50{SPACE}% to the essay as written and 50{SPACE}% to the essay tempered by published findings; these weights were fixed before anything was scored."
+    )

@@ -124,6 +124,8 @@ def draws_of(draws: int, knots: int, weeks: int, seed: int = 0) -> dict[str, Arr
         "class_split": rng.uniform(0.3, 0.8, (draws, len(TIED) - 1)),
         "lead_median": rng.uniform(2.0, 9.0, draws),
         "lead_spread": rng.uniform(0.5, 1.5, draws),
+        "cause_share": rng.dirichlet([3.0, 2.0], draws),
+        "cause_normaliser": rng.normal(0.3, 0.3, (draws, 2)),
     }
 
 

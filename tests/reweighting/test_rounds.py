@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from scipy import stats
+from scipy.special import log_expit, logsumexp
 
 from ripeness import names
 from ripeness.forecast.dormancy import dormancy_in_week
@@ -81,15 +82,23 @@ def test_begun_in_the_middle_it_is_the_whole_recursion(found: list[int], first: 
     np.testing.assert_allclose(np.log(seen), log_likelihood, rtol=1e-11)
 
 
+def inside_by_hand(spec: ModelSpec, draws: dict[str, Array], path: Array, variant: str) -> Array:
+    """Log multiplier of the inside view on paths without one-sided factors: (draw, week)."""
+    log_odds = inner.openness(path, inner.weight_matrix(draws["weight"], spec.structure), draws["intercept_open"])
+    if variant == names.CONJUNCTIVE:
+        return np.asarray(log_expit(log_odds).sum(axis=1) - draws["normaliser"][:, None])
+    if variant == names.SUBSTITUTABLE:
+        return np.asarray(logsumexp(log_odds + (np.log(draws["cause_share"]) - draws["cause_normaliser"])[:, :, None], axis=1))
+    return np.zeros((len(log_odds), log_odds.shape[2]))
+
+
 def by_hand(spec: ModelSpec, draws: dict[str, Array], path: Array, variant: str, sensitivity: Array) -> Array:
     """Log-likelihood of each week at risk, from the kernel of the model, one draw after another."""
     record = spec.panel.record
     weeks = slice(record.start, len(spec.panel.weeks))
     outside = draws["outside_knots"] @ outside_basis(spec, len(spec.panel.weeks) + 1).T
-    matrix = inner.weight_matrix(draws["weight"], spec.structure)
-    log_odds = inner.openness(path[:, :, record.start - 1 : -1], matrix, draws["intercept_open"])
-    inside = inner.inside_score(log_odds, draws["intercept_open"], variant == names.CONJUNCTIVE, np) - draws["normaliser"][:, None]
-    multiplier = np.log(record.share[weeks]) + (inside if variant != names.OUTSIDE else 0.0)
+    inside = inside_by_hand(spec, draws, path[:, :, record.start - 1 : -1], variant)
+    multiplier = np.log(record.share[weeks]) + inside
     multiplier = np.broadcast_to(multiplier, inside.shape)
     announced = -np.log1p(-draws["kept"]) @ spec.meetings.exposure[:, weeks]
     searched = searched_weeks(spec)
@@ -116,11 +125,7 @@ def test_the_rounds_of_a_window_are_the_last_ones_of_the_record(
     whole = by_hand(spec, draws, draws["path"], variant, by_week)
     outside = draws["outside_knots"] @ outside_basis(spec, 12).T
     # the state in week 5, from the weeks before it
-    inside = np.zeros((DRAWS, 9))
-    if variant != names.OUTSIDE:
-        matrix = inner.weight_matrix(draws["weight"], spec.structure)
-        log_odds = inner.openness(draws["path"][:, :, :9], matrix, draws["intercept_open"])
-        inside = inner.inside_score(log_odds, draws["intercept_open"], variant == names.CONJUNCTIVE, np) - draws["normaliser"][:, None]
+    inside = inside_by_hand(spec, draws, draws["path"][:, :, :9], variant)
     weekly = (
         -np.log1p(-draws["kept"]) @ announced,
         1.0 - share_on_record(draws)[:, None] * np.ones(10),

@@ -15,7 +15,7 @@ from ripeness import names, open_run
 from ripeness.errors import GateError, RipenessError, UsageError
 from ripeness.workflow.forecasts import run_forecast
 from ripeness.workflow.issue import run_report
-from ripeness.workflow.request import Request
+from ripeness.workflow.request import Request, open_workspace
 from ripeness.workflow.run import FORECAST_COLUMNS, SCHEMA
 
 
@@ -34,17 +34,21 @@ def test_forecast_table_has_the_headline_question_first(short_run: Any) -> None:
     pd.testing.assert_frame_equal(open_run(short_run.folder).forecast, pd.read_csv(short_run.folder / "forecast.csv"), check_exact=True)
 
 
-def test_headline_is_the_even_mixture_of_the_readings(short_run: Any) -> None:
+def test_headline_mixes_forms_and_readings_by_the_weights_of_the_workspace(short_run: Any) -> None:
     summary = json.loads((short_run.folder / "forecast.json").read_text("utf-8"))
     by_source = {
         row["source"]: row["probability"] for row in summary["forecasts"] if row["question"] == "round" and row["horizon_weeks"] == 13
     }
-    mean = np.mean([by_source[name] for name in names.HEADLINE_FITS])
-    assert by_source[names.MIXTURE] == pytest.approx(mean, abs=1e-9)
+    weights = open_workspace(short_run.root).workspace.mixture.weights
+    assert summary["mixture"]["weights"] == pytest.approx(weights) and sum(weights.values()) == pytest.approx(1.0)
+    assert weights == pytest.approx(dict(zip(names.HEADLINE_FITS, (0.35, 0.35, 0.15, 0.15), strict=True)))
+    assert by_source[names.MIXTURE] == pytest.approx(sum(weight * by_source[name] for name, weight in weights.items()), abs=1e-9)
     assert by_source["conjunctive_as_written"] != by_source["conjunctive_tempered"]
+    for form in names.FORMS:
+        assert by_source[form] == pytest.approx(np.mean([by_source[f"{form}_{reading}"] for reading in names.READINGS]), abs=1e-9)
     tree = open_run(short_run.folder).tree
-    drawn = [float(tree[f"{name}/predictions/within"].sel(horizon=13).mean()) for name in names.HEADLINE_FITS]
-    assert by_source[names.MIXTURE] == pytest.approx(np.mean(drawn), abs=1e-9)
+    drawn = [float(tree[f"{name}/predictions/within"].sel(horizon=13).mean()) for name in weights]
+    assert by_source[names.MIXTURE] == pytest.approx(np.average(drawn, weights=list(weights.values())), abs=1e-9)
 
 
 def test_what_the_inside_view_does_is_split_into_always_and_now(short_run: Any) -> None:
@@ -99,7 +103,7 @@ def test_stored_groups_and_variables_are_those_of_the_schema(short_run: Any) -> 
     }
     assert set(run.fit("conjunctive_tempered").children) == groups
     assert set(run.fit("outside").children) == groups  # its lead times can be replicated from the prior
-    assert set(run.fit("additive_as_written").children) == groups - {"prior_predictive", "log_prior"}
+    assert set(run.fit("substitutable_as_written").children) == groups - {"prior_predictive", "log_prior"}
     documented = open_schema()
     posterior = run.fit("conjunctive_as_written")["posterior"].to_dataset()
     for variable, dims in documented.items():
@@ -140,10 +144,11 @@ def test_same_inputs_reuse_the_fit_and_add_nothing_to_the_ledger(short_run: Any)
 def test_a_fit_sampled_twice_is_recorded_and_weighs_no_more(short_run: Any) -> None:
     run = open_run(short_run.folder)
     attempts = {fit["fit"]: fit["attempts"] for fit in run.summary["gate"]["fits"]}
-    assert attempts == {"conjunctive_as_written": 1, "conjunctive_tempered": 2, "additive_as_written": 1, "outside": 1}
-    draws = {name: run.fit(name)["posterior"].sizes["draw"] for name in attempts}
-    assert set(draws.values()) == {120}
-    assert {run.tree[f"{name}/predictions"].sizes["draw"] for name in attempts} == {120}
+    assert attempts == {name: 2 if name == "conjunctive_tempered" else 1 for name, _, _ in names.FITS}
+    # draws are kept in proportion to weights in the headline, 0.15 to 0.35
+    kept = {name: 51 if name.startswith(names.SUBSTITUTABLE) else 120 for name in attempts}
+    assert {name: run.fit(name)["posterior"].sizes["draw"] for name in attempts} == kept
+    assert {name: run.tree[f"{name}/predictions"].sizes["draw"] for name in attempts} == kept
 
 
 def test_page_shows_what_the_table_says(short_run: Any) -> None:

@@ -165,7 +165,8 @@ def test_counts_that_are_given_keep_up_with_their_rate(origin: Origin) -> None:
 
 def test_the_inverse_scenario_reaches_its_level(origin: Origin) -> None:
     h = origin.spec.workspace.question.horizons_weeks.index(26)
-    now = float(np.mean([one.probabilities.within[:, h].mean() for one in origin.futures.values()]))
+    weights = [one.start.weight for one in origin.futures.values()]
+    now = float(np.average([one.probabilities.within[:, h].mean() for one in origin.futures.values()], weights=weights))
     level = now + 0.5 * (1.0 - now) * 0.4
     needed = inverse_scenario(origin, level, 26)
     assert [one.condition for one in needed] == list(origin.spec.workspace.condition_ids)
@@ -180,7 +181,7 @@ def test_the_inverse_scenario_reaches_its_level(origin: Origin) -> None:
             draws["intercept_open"] = draws["intercept_open"] + np.log(one.odds) * (np.arange(len(needed)) == place)
             opened = replace(futures, start=replace(futures.start, draws=draws))
             moved.append(simulated.with_factors(origin.spec, opened, futures.factors).probabilities.within[:, h].mean())
-        assert float(np.mean(moved)) == pytest.approx(one.reached, abs=1e-9)  # by the whole way, instead of by log odds
+        assert float(np.average(moved, weights=weights)) == pytest.approx(one.reached, abs=1e-9)  # by the whole way, instead of by log odds
     assert all((a.odds or 1e9) <= (b.odds or 1e9) for a, b in zip(inverse_scenario(origin, 0.5 * (now + level), 26), needed, strict=True))
 
 

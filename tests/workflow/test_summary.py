@@ -12,6 +12,7 @@ import xarray as xr
 from ripeness import names
 from ripeness.workflow.summary_new import factor_paths
 from ripeness.workspace import Factor
+from ripeness.workspace.config import Mixture
 
 ORIGIN = date(2025, 6, 22)
 WEEKS = tuple(ORIGIN - timedelta(days=7 * back) for back in range(3, -1, -1))
@@ -33,8 +34,9 @@ def posterior(draws: int, height: float) -> xr.Dataset:
 
 
 def made(first: xr.Dataset, second: xr.Dataset) -> Any:
-    groups = zip(names.HEADLINE_FITS, (first, second), strict=True)
-    spec = SimpleNamespace(workspace=SimpleNamespace(factors=FACTORS), panel=SimpleNamespace(weeks=WEEKS, origin=ORIGIN))
+    mixture = Mixture(substitutable=0.0, rationale="the conjunctive form alone")
+    groups = zip(names.HEADLINE_FITS, (first, second, first, first), strict=True)
+    spec = SimpleNamespace(workspace=SimpleNamespace(factors=FACTORS, mixture=mixture), panel=SimpleNamespace(weeks=WEEKS, origin=ORIGIN))
     return cast(Any, SimpleNamespace(spec=spec, fits={name: SimpleNamespace(groups={"posterior": one}) for name, one in groups}))
 
 

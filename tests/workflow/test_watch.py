@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -45,6 +46,11 @@ def futures(origin: Origin) -> list[Awaited]:
     return look_around(origin)
 
 
+def mixed(values: Sequence[float], futures: Sequence[Awaited]) -> float:
+    """As the headline weighs forms and readings."""
+    return float(np.average(values, weights=[one.futures.start.weight for one in futures]))
+
+
 def release_of(origin: Origin, vintage: Vintage, name: str) -> Release:
     return next(one for one in next_releases(origin.spec, vintage, 12) if one.indicator == name)
 
@@ -71,13 +77,13 @@ def test_the_forecast_is_a_martingale_under_the_release(origin: Origin, vintage:
     probabilities = []
     for one, likely in zip(futures, density, strict=True):
         alive = one.silent[:, :, release.week - 1].ravel()
-        for place in rng.integers(0, len(alive), 3000):
+        for place in rng.integers(0, len(alive), round(12_000 * one.futures.start.weight)):
             if rng.random() > alive[place]:
                 probabilities.append(1.0)
                 continue
             share = likely.reshape(len(alive), -1)[place]
             probabilities.append(after[rng.choice(len(values), p=share / share.sum())])
-    today = float(np.mean([1.0 - one.until.mean() for one in futures]))
+    today = mixed([1.0 - one.until.mean() for one in futures], futures)
     error = float(np.std(probabilities) / np.sqrt(len(probabilities)))
     assert np.mean(probabilities) == pytest.approx(today, abs=4 * error) and error < 0.01
 
@@ -161,7 +167,7 @@ def test_today_is_the_forecast_and_weeks_are_the_calendars(origin: Origin, vinta
     question = origin.spec.workspace.question
     h = question.horizons_weeks.index(question.headline_weeks)
     today, *_ = watch(origin, vintage)
-    assert today == pytest.approx(np.mean([one.futures.probabilities.within[:, h].mean() for one in futures]), abs=1e-12)
+    assert today == pytest.approx(mixed([one.futures.probabilities.within[:, h].mean() for one in futures], futures), abs=1e-12)
     for one in next_releases(origin.spec, vintage, 13):
         sunday = futures[0].futures.ahead.weeks[one.week - 1]
         assert sunday - timedelta(days=7) < one.expected <= sunday
@@ -220,7 +226,7 @@ def test_the_command_ends_with_three_where_a_tripwire_was_crossed(workspace: Pat
 def test_an_announcement_moves_the_headline_as_its_odds_say(origin: Origin, vintage: Vintage, futures: list[Awaited]) -> None:
     found = {one.kept: one for one in watch_announcements(origin, futures)}
     assert list(found) == sorted(found, key=lambda name: -abs(found[name].points)) and next(iter(found)) == "agreed"
-    before = float(np.mean([1.0 - one.until.mean() for one in futures]))
+    before = mixed([1.0 - one.until.mean() for one in futures], futures)
     assert all(one.points == pytest.approx(100 * (one.probability - before)) for one in found.values())
     assert {name for name, one in found.items() if one.chance is not None} == {"agreed", "one_side"}  # the others follow no hazard
     assert all(0.0 < one.chance < 1.0 for one in found.values() if one.chance is not None)
@@ -237,4 +243,5 @@ def test_an_announcement_moves_the_headline_as_its_odds_say(origin: Origin, vint
         rate = (ahead.state * np.exp(ahead.outside[:, ahead.dormancy - 1])).sum(axis=1)[:, None] * np.exp(ahead.inside[:, :, 0])
         own = rate * arrival_rates(one.futures.start.draws)[:, :1]
         chances.append(1.0 - (own * one.until).sum() / own.sum())
-    assert {one.kept: one for one in watch_announcements(origin, never)}["agreed"].probability == pytest.approx(np.mean(chances), abs=1e-9)
+    agreed = {one.kept: one for one in watch_announcements(origin, never)}["agreed"]
+    assert agreed.probability == pytest.approx(mixed(chances, futures), abs=1e-9) != np.mean(chances)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ripeness import names
 from ripeness.errors import ContentError, UsageError
 from ripeness.workspace import find_workspace, read_workspace
 
@@ -177,3 +178,31 @@ def test_rungs_are_read_in_order(tmp_path: Path) -> None:
 def test_what_is_wrong_with_a_rung_is_told_with_its_line(tmp_path: Path, old: str, new: str, line: int, message: str) -> None:
     found = faults_of(tmp_path, SOUND + RUNG.replace(old, new))
     assert message in found.get(line, ""), found
+
+
+def test_the_mixture_weighs_every_fit_of_the_headline(tmp_path: Path) -> None:
+    even = read_workspace(write(tmp_path)).mixture.weights
+    assert even == dict.fromkeys(names.HEADLINE_FITS, 0.25)
+    said = SOUND + '[mixture]\nsubstitutable = 0.2\ntempered = 0.4\nrationale = "by plain judgement"\n'
+    found = read_workspace(write(tmp_path, said)).mixture
+    assert found.weights == pytest.approx(dict(zip(names.HEADLINE_FITS, (0.48, 0.32, 0.12, 0.08), strict=True)))
+    assert found.readings == pytest.approx({names.AS_WRITTEN: 0.6, names.TEMPERED: 0.4})
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("substitutable = 1.0", "less than 1"),  # the page says how far conditions are open, which only the other form knows
+        ("tempered = 1.2", "less than or equal to 1"),
+        ("additive = 0.5", "additive"),
+    ],
+)
+def test_weights_that_cannot_be_are_refused(tmp_path: Path, line: str, words: str) -> None:
+    number = SOUND.count("\n") + 3
+    faults = faults_of(tmp_path, SOUND + f'[mixture]\nrationale = "a judgement"\n{line}\n')
+    assert list(faults) == [number] and words in faults[number]
+
+
+def test_weights_without_a_reason_are_refused(tmp_path: Path) -> None:
+    (message,) = faults_of(tmp_path, SOUND + "[mixture]\nsubstitutable = 0.2\n").values()
+    assert "rationale" in message

@@ -28,6 +28,7 @@ from ripeness.attribution.scenarios import Contrast, change_path, contrast_of, t
 from ripeness.calendar import week_of
 from ripeness.data.events import TIED
 from ripeness.errors import UsageError
+from ripeness.forecast.mixture import mixed_error
 from ripeness.model.build import without_weeks
 from ripeness.model.inside import inside_view
 from ripeness.model.meetings import Announcement, announced_weeks, roots_of
@@ -55,7 +56,7 @@ def past_draws(posterior: xr.Dataset) -> dict[str, Array]:
     number = posterior.sizes[names.CHAIN] * posterior.sizes[names.DRAW]
     some = posterior.isel({names.DRAW: slice(None, None, max(1, number // DRAWS))})
     found = {}
-    for name in ("path", *without_weeks(names.CONJUNCTIVE)):
+    for name in ("path", *without_weeks()):
         if name in some:
             values = some[name].transpose(names.CHAIN, names.DRAW, ...).values.astype(float)
             found[name] = values.reshape(values.shape[0] * values.shape[1], *values.shape[2:])
@@ -65,7 +66,7 @@ def past_draws(posterior: xr.Dataset) -> dict[str, Array]:
 def would_have(
     spec: ModelSpec,
     announcements: Sequence[Announcement],
-    fits: Sequence[Draws],
+    fits: Mapping[str, Draws],
     scenario: Scenario,
     start: int,
     horizons: Sequence[int],
@@ -79,8 +80,8 @@ def would_have(
         Of the fit.
     announcements : sequence of Announcement
         All of its record.
-    fits : sequence of dict of ndarray (draw, …)
-        Draws of each fit of the headline.
+    fits : mapping of str to dict of ndarray (draw, …)
+        Draws of each fit of the headline, by its name.
     scenario : Scenario
     start : int
         Index of the last week before the scenario begins; its week 1 is the next.
@@ -109,21 +110,24 @@ def would_have(
         raise UsageError(f"the record ends {max(horizons)} weeks after {last}: choose that day or an earlier one")
     weeks = np.arange(start + 1, start + 1 + max(horizons))
     calendar = _lay_out(spec, announcements, weeks)
+    weights = [spec.workspace.mixture.weights[name] for name in fits]
+    variants = {name: variant for name, variant, _ in names.FITS}
     arms, made = [], []
-    for draws, own in zip(fits, np.random.SeedSequence(seed).spawn(len(fits)), strict=True):
+    for (name, draws), own in zip(fits.items(), np.random.SeedSequence(seed).spawn(len(fits)), strict=True):
         changed = change_path(
             draws["path"], persistence(draws["half_life"]), scenario.paths, targets_of(spec, draws, scenario.paths, start), start
         )
-        held, kept = _events(spec, calendar, draws, changed, weeks, int(rounds[-1]), np.random.default_rng(own))
+        rng, last_round = np.random.default_rng(own), int(rounds[-1])
+        held, kept = _events(spec, variants[name], calendar, draws, changed, weeks, last_round, rng)
         arms.append(held)
         made.append(kept)
     was = np.maximum.accumulate(panel.record.found[weeks])
     contrasts = []
     for number in horizons:
         chances = [(np.full(len(held), was[number - 1]), held[:, :, :number].any(axis=2).mean(axis=1)) for held in arms]
-        error = np.sqrt(sum(then.var() / len(then) for _, then in chances)) / len(chances)
-        contrasts.append(contrast_of(number, chances, float(error)))
-    return contrasts, [(announcements[one], float(np.mean([kept[one] for kept in made]))) for one in calendar.arrivals]
+        error = mixed_error([np.sqrt(then.var() / len(then)) for _, then in chances], weights)
+        contrasts.append(contrast_of(number, chances, weights, float(error)))
+    return contrasts, [(announcements[one], float(np.average([kept[one] for kept in made], weights=weights))) for one in calendar.arrivals]
 
 
 @dataclass(frozen=True)
@@ -163,12 +167,19 @@ def _lay_out(spec: ModelSpec, announcements: Sequence[Announcement], weeks: NDAr
 
 
 def _events(
-    spec: ModelSpec, calendar: _Calendar, draws: Draws, changed: Array, weeks: NDArray[np.intp], last_round: int, rng: np.random.Generator
+    spec: ModelSpec,
+    variant: str,
+    calendar: _Calendar,
+    draws: Draws,
+    changed: Array,
+    weeks: NDArray[np.intp],
+    last_round: int,
+    rng: np.random.Generator,
 ) -> tuple[NDArray[np.bool_], dict[int, float]]:
     """Weeks in which a round would have been held (draw, replicate, week), and the probability that each arrival would have been announced."""
     record, number = spec.panel.record, len(draws["outside_knots"])
     first, stop = int(weeks[0]), int(weeks[-1]) + 1
-    inside, other = (_inside_before(spec, draws, path, weeks) for path in (draws["path"], changed))
+    inside, other = (_inside_before(spec, variant, draws, path, weeks) for path in (draws["path"], changed))
     terms = record_terms(spec, draws, first, stop, inside, first - last_round)
     on_record, hazards = share_on_record(draws)[:, None] * searched_weeks(spec, first, stop), standing_hazards(draws)
     longest = len(weeks) + first - last_round
@@ -199,8 +210,8 @@ def _events(
     return held, {one: float(stands[one].mean()) for one in calendar.arrivals}
 
 
-def _inside_before(spec: ModelSpec, draws: Draws, path: Array, weeks: NDArray[np.intp]) -> Array:
+def _inside_before(spec: ModelSpec, variant: str, draws: Draws, path: Array, weeks: NDArray[np.intp]) -> Array:
     """Inside view as the hazards of these weeks read it: (draw, week)."""
     before = [spec.panel.weeks[t] - timedelta(days=7) for t in weeks]
     factors = path[:, :, weeks - 1] + fading_pulses(spec.workspace.factors, before, spec.panel.origin, draws)
-    return inside_view(spec, names.CONJUNCTIVE, draws, factors)
+    return inside_view(spec, variant, draws, factors)

@@ -1,16 +1,17 @@
 """What scenarios, the watch list and the panel start from: the headline's fits at an origin, and futures simulated from their draws.
 
 A scenario's arms differ by what is done alone, so futures are simulated once and then changed. There are fewer of them than draws are stored, so that
-a page can hold the same ones: of each fit the middle draw of each of as many stretches, in the order of what the draws say of the headline.
+a page can hold the same ones: of each fit as many as it weighs in the headline, the middle draw of each of as many stretches, in the order of what the
+draws say of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cached_property
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,14 +28,15 @@ from ripeness.model.spec import ModelSpec, Variant, build_spec
 from ripeness.model.terms.factor_paths import Hold
 from ripeness.model.terms.pulses import fading_pulses
 from ripeness.model.terms.rungs import log_multipliers
-from ripeness.reweighting.reweighted import update_fit
+from ripeness.reweighting.reweighted import StoredFit, Updated, update_fit
 from ripeness.reweighting.stored import Base, base_spec
-from ripeness.reweighting.weights import Weights, choose_by_weight, choose_evenly
+from ripeness.reweighting.weights import choose_by_weight, choose_evenly
 from ripeness.workspace import Workspace
 
 Array = NDArray[np.float64]
 Draws = Mapping[str, Array]
-DRAWS: Final = 600  # of each fit
+DRAWS: Final = 1200  # of all fits together
+TOGETHER: Final = 2  # draws of all starts together, in those of one stored fit
 PATHS: Final = 2  # from each draw, an antithetic pair: draws differ far more than the paths of one
 
 
@@ -52,6 +54,8 @@ class Start:
         Of the weeks ahead: the same in every arm.
     effective : float
         Number of independent draws that they are worth.
+    weight : float
+        Of the fit in the headline.
     """
 
     variant: Variant
@@ -59,6 +63,7 @@ class Start:
     state: Array
     forward: np.random.SeedSequence
     effective: float
+    weight: float
 
 
 @dataclass(frozen=True)
@@ -101,7 +106,7 @@ class Origin:
     announcements : list of Announcement
     base : Base
     starts : dict of Start
-        By the fits of the headline.
+        By the fits that weigh anything in the headline.
     seed : int
     """
 
@@ -118,7 +123,7 @@ class Origin:
         found = {}
         for name, start in self.starts.items():
             every = simulate(self.spec, self.announcements, start, PATHS)
-            found[name] = take(every, choose_evenly(every.probabilities.within[:, headline], DRAWS))
+            found[name] = take(every, choose_evenly(every.probabilities.within[:, headline], round(DRAWS * start.weight)))
         return found
 
 
@@ -126,11 +131,10 @@ def open_origin(workspace: Workspace, priors: Priors, base: Base, vintage: Vinta
     """The fits of the headline reweighted for a vintage, with their draws chosen by weight."""
     spec, announcements = build_spec(workspace, vintage, priors)
     old, starts = base_spec(spec, base), {}
-    for name in names.HEADLINE_FITS:
-        fit = base.fits[name]
-        redraw, choice, forward = seeds_of(spec, name, seed)
-        updated = update_fit(old, spec, fit, redraw)
-        starts[name] = start_from(fit.variant, fit.within[:, -1], updated.draws, updated.state, updated.weights, choice, forward)
+    for name, weight in workspace.mixture.weights.items():
+        if weight > 0.0:
+            redraw, choice, forward = seeds_of(spec, name, seed)
+            starts[name] = start_from(base.fits[name], update_fit(old, spec, base.fits[name], redraw), choice, forward, weight)
     return Origin(spec, announcements, base, starts, seed)
 
 
@@ -140,11 +144,18 @@ def seeds_of(spec: ModelSpec, name: str, seed: int) -> list[np.random.SeedSequen
 
 
 def start_from(
-    variant: Variant, order: Array, draws: Draws, state: Array, weights: Weights, choice: np.random.SeedSequence, forward: np.random.SeedSequence
+    fit: StoredFit, updated: Updated, choice: np.random.SeedSequence, forward: np.random.SeedSequence, weight: float
 ) -> Start:  # fmt: skip
-    """Draws chosen by weight, evenly over `order` (draw,)."""
-    some = choose_by_weight(weights.values, order, np.random.default_rng(choice).random())
-    return Start(variant, {name: values[some] for name, values in draws.items()}, state[some], forward, weights.effective)
+    """Draws of an updated fit in proportion to their weights, evenly over what they say of the longest horizon; as many as the fit weighs in the headline."""
+    order, uniform = fit.within[:, -1], np.random.default_rng(choice).random()
+    some = choose_by_weight(updated.weights.values, order, uniform, min(len(order), round(TOGETHER * weight * len(order))))
+    draws = {name: values[some] for name, values in updated.draws.items()}
+    return Start(fit.variant, draws, updated.state[some], forward, updated.weights.effective, weight)
+
+
+def mean_over_fits(values: Sequence[Any], starts: Iterable[Start]) -> Any:
+    """Mean of what the fits of some starts say, of any one shape, as the headline weighs them."""
+    return np.average(np.asarray(values), axis=0, weights=[start.weight for start in starts])
 
 
 def simulate(spec: ModelSpec, announcements: list[Announcement], start: Start, paths: int, hold: Hold | None = None) -> Futures:

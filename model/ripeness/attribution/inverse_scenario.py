@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from ripeness.attribution.futures import Futures, Origin, log_odds, with_log_odds, within_horizon
+from ripeness import names
+from ripeness.attribution.futures import Futures, Origin, log_odds, mean_over_fits, with_log_odds, within_horizon
 from ripeness.forecast.horizons import Probabilities
 from ripeness.model.spec import ModelSpec
 
@@ -53,13 +54,21 @@ def inverse_scenario(origin: Origin, level: float, weeks: int) -> list[Needed]:
     h = spec.workspace.question.horizons_weeks.index(weeks)
     looked = [within_horizon(futures, h) for futures in origin.futures.values()]
     parts = [(futures, log_odds(spec, futures)) for futures in looked]
+    starts = [futures.start for futures in looked]
+    # only of the conjunctive form may a condition be said to be open
+    needed = [(futures, odds) for futures, odds in parts if futures.start.variant == names.CONJUNCTIVE]
+
+    def chance_open(c: int, shift: float = 0.0) -> float:
+        chances = [_mean_chance(odds[:, :, c] + shift) for _, odds in needed]
+        return float(mean_over_fits(chances, [futures.start for futures, _ in needed]))
+
     found = []
     for c, condition in enumerate(spec.workspace.condition_ids):
 
         def probability_at(shift: float, c: int = c) -> float:
-            return float(np.mean([_shifted(spec, futures, odds, c, shift).within[:, 0].mean() for futures, odds in parts]))
+            return float(mean_over_fits([_shifted(spec, futures, odds, c, shift).within[:, 0].mean() for futures, odds in parts], starts))
 
-        now = float(np.mean([_mean_chance(odds[:, :, c]) for _, odds in parts]))
+        now = chance_open(c)
         sign = 1.0 if probability_at(0.0) < level else -1.0
         if sign * (level - probability_at(sign * WIDEST)) > 0:
             found.append(Needed(condition, None, now, float(sign > 0), probability_at(sign * WIDEST)))
@@ -69,8 +78,7 @@ def inverse_scenario(origin: Origin, level: float, weeks: int) -> list[Needed]:
             middle = 0.5 * (low + high)
             low, high = (middle, high) if sign * (level - probability_at(sign * middle)) > 0 else (low, middle)
         shift = sign * high
-        then = float(np.mean([_mean_chance(odds[:, :, c] + shift) for _, odds in parts]))
-        found.append(Needed(condition, float(np.exp(shift)), now, then, probability_at(shift)))
+        found.append(Needed(condition, float(np.exp(shift)), now, chance_open(c, shift), probability_at(shift)))
     return found
 
 

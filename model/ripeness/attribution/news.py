@@ -35,7 +35,6 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ripeness import names
 from ripeness.data.vintages import Vintage
 from ripeness.elicitation.elicited import Priors
 from ripeness.model.meetings import Announcement
@@ -184,17 +183,18 @@ def decompose_change(workspace: Workspace, priors: Priors, base: Base, earlier: 
     causes = [Cause(time_label(days, bool(rounds)), TIME, {}), *find_causes(silent[0], now[0])]
     if rounds or silent[1] != now[1]:
         causes.append(Cause(_events_label(rounds, silent[1] != now[1]), ROUNDS if rounds else EVENTS, {}))
+    weights = {name: weight for name, weight in workspace.mixture.weights.items() if weight > 0.0}
     fits = [
         _FromDraws(old, (then, silent, now), base.fits[name], headline, causes, np.random.SeedSequence([seed, place]))
-        for place, name in enumerate(names.HEADLINE_FITS)
+        for place, name in enumerate(weights)
     ]
     everything = frozenset(range(len(causes)))
     constraint = (0, len(causes) - 1) if causes[-1].kind in (EVENTS, ROUNDS) else None
     with ThreadPoolExecutor(CORES) as pool:  # kernels let go of Python's lock
 
         def mean(ask: Callable[[_FromDraws], Array]) -> Array:
-            """The even mixture of the readings."""
-            return np.asarray(np.mean(list(pool.map(ask, fits)), axis=0))
+            """The mixture of the fits, as the headline weighs them."""
+            return np.asarray(np.average(list(pool.map(ask, fits)), axis=0, weights=list(weights.values())))
 
         after = mean(lambda fit: fit.probability(everything, everything))
         uneven = [reason for fit in fits for reason in untrustworthy(fit.at(everything)[1], 0.0)]
@@ -249,6 +249,8 @@ class _FromDraws:
     days : sequence of (ModelSpec, list of Announcement)
         The earlier day; the later one, where nothing had become known; the later one.
     fit : StoredFit
+    weight : float
+        Of the fit in the headline.
     headline : int
         Place of the headline among the fit's horizons.
     causes : sequence of Cause

@@ -28,12 +28,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from ripeness.attribution.futures import Futures, Origin, log_odds, seeds_of, simulate, start_from, with_factors
+from ripeness import names
+from ripeness.attribution.futures import Futures, Origin, log_odds, mean_over_fits, seeds_of, simulate, start_from, with_factors
 from ripeness.attribution.scenario_file import Path, Scenario
 from ripeness.data.indicators import Contract
 from ripeness.data.panel import OBSERVED_AS
 from ripeness.forecast.ahead import horizon_shares
 from ripeness.forecast.ladder import rung_probabilities
+from ripeness.forecast.mixture import mixed_error, pool_draws
 from ripeness.forecast.simulate import keep_shocks
 from ripeness.model.spec import ModelSpec
 from ripeness.model.terms.factor_paths import persistence
@@ -123,12 +125,15 @@ def run_scenario(origin: Origin, scenario: Scenario, given: bool = False) -> Sce
         other = _given(origin, name, scenario) if given else with_factors(spec, as_is, hold_factors(as_is, scenario.paths, targets))
         arms.append((as_is, other))
         tails.append(tail_probability(as_is, scenario.paths, targets))
-        opened.append([mean_chances(spec, one, last) for one in (as_is, other)])
+        if as_is.start.variant == names.CONJUNCTIVE:
+            opened.append([mean_chances(spec, one, last) for one in (as_is, other)])
     contrasts = [_contrast(spec, arms, h, not given) for h in range(len(spec.workspace.question.horizons_weeks))]
-    by_week = np.array([np.mean([pair[arm].probabilities.by_week.mean(axis=0) for pair in arms], axis=0) for arm in range(2)])
-    before, after = np.mean(opened, axis=0)
+    starts = [as_is.start for as_is, _ in arms]
+    by_week = np.array([mean_over_fits([pair[arm].probabilities.by_week.mean(axis=0) for pair in arms], starts) for arm in range(2)])
+    # only of the conjunctive form may a condition be said to be open
+    before, after = mean_over_fits(opened, [start for start in starts if start.variant == names.CONJUNCTIVE])
     conditions = {name: (float(before[c]), float(after[c])) for c, name in enumerate(spec.workspace.condition_ids)}
-    return ScenarioResult(contrasts, by_week, conditions, float(np.mean(tails)), _of_rungs(origin, arms))
+    return ScenarioResult(contrasts, by_week, conditions, float(mean_over_fits(tails, starts)), _of_rungs(origin, arms))
 
 
 def _of_rungs(origin: Origin, arms: Sequence[tuple[Futures, Futures]]) -> dict[str, tuple[int, float, float]]:
@@ -141,8 +146,10 @@ def _of_rungs(origin: Origin, arms: Sequence[tuple[Futures, Futures]]) -> dict[s
     seed = np.random.SeedSequence([origin.seed, origin_day.toordinal()])
     shares = horizon_shares(origin_day, workspace.rung_horizons, len(arms[0][0].ahead.weeks))
     ids = list(asked)
+    starts = [as_is.start for as_is, _ in arms]
     before, after = (
-        np.mean([rung_probabilities(pair[arm].ahead, ids, shares, seed)[0].mean(axis=0) for pair in arms], axis=0) for arm in range(2)
+        mean_over_fits([rung_probabilities(pair[arm].ahead, ids, shares, seed)[0].mean(axis=0) for pair in arms], starts)
+        for arm in range(2)
     )
     found = {}
     for place, (rung, horizons) in enumerate(asked.items()):
@@ -253,7 +260,7 @@ def error_of_mean(values: Array, order: Array, effective: float) -> float:
     return float(np.sqrt(values.var() / effective + 0.5 * (steps**2).mean() / len(values)))
 
 
-def contrast_of(weeks: int, arms: Sequence[tuple[Array, Array]], error: float, paired: bool = True) -> Contrast:
+def contrast_of(weeks: int, arms: Sequence[tuple[Array, Array]], fits: Sequence[float], error: float, paired: bool = True) -> Contrast:
     """Both arms of one horizon, draw by draw; where draws were chosen anew they are no pairs, and no range is given.
 
     Parameters
@@ -261,13 +268,15 @@ def contrast_of(weeks: int, arms: Sequence[tuple[Array, Array]], error: float, p
     weeks : int
     arms : sequence of (ndarray (draw,), ndarray (draw,))
         Of each fit.
+    fits : sequence of float
+        Weights of the fits in the headline.
     error : float
         Monte Carlo error of the change, a probability.
     paired : bool
     """
-    before, after = (float(np.mean([arm[place].mean() for arm in arms])) for place in range(2))
+    before, after = (float(np.average([arm[place].mean() for arm in arms], weights=fits)) for place in range(2))
     low, high = (
-        (float(end) for end in np.quantile(np.concatenate([POINTS * (two - one) for one, two in arms]), [LOWER, UPPER]))
+        (float(end) for end in np.quantile(pool_draws([POINTS * (two - one) for one, two in arms], fits), [LOWER, UPPER]))
         if paired
         else (None, None)
     )
@@ -282,9 +291,11 @@ def _contrast(spec: ModelSpec, arms: Sequence[tuple[Futures, Futures]], h: int, 
         if paired:
             errors.append(error_of_mean(within[1][:, h] - within[0][:, h], within[0][:, headline], effective[0]))
         else:
-            errors += [error_of_mean(one[:, h], one[:, headline], worth) for one, worth in zip(within, effective, strict=True)]
+            own = [error_of_mean(one[:, h], one[:, headline], worth) for one, worth in zip(within, effective, strict=True)]
+            errors.append(float(np.linalg.norm(own)))
     chances = [(one.probabilities.within[:, h], other.probabilities.within[:, h]) for one, other in arms]
-    return contrast_of(question.horizons_weeks[h], chances, float(np.linalg.norm(errors)) / len(arms), paired)
+    fits = [one.start.weight for one, _ in arms]
+    return contrast_of(question.horizons_weeks[h], chances, fits, float(mixed_error(errors, fits)), paired)
 
 
 def _given(origin: Origin, name: str, scenario: Scenario) -> Futures:
@@ -293,7 +304,7 @@ def _given(origin: Origin, name: str, scenario: Scenario) -> Futures:
     redrawn, choice, forward = seeds_of(spec, name, origin.seed)
     updated, held = update_given(base_spec(spec, origin.base), spec, fit, scenario.paths, redrawn)
     draws = dict(updated.draws) | {f"held {k}": states for k, states in held.items()}
-    start = start_from(fit.variant, fit.within[:, -1], draws, updated.state, updated.weights, choice, forward)
+    start = start_from(fit, replace(updated, draws=draws), choice, forward, origin.starts[name].weight)
 
     def hold(week: int, factors: Array) -> None:
         for k in held:

@@ -5,7 +5,7 @@ likely silence is until the release (S_r) and until the headline's target (S_T).
 
 .. math:: P(x) = 1 - \frac{\sum_i p(x \mid i)\,S_T(i)}{\sum_i p(x \mid i)\,S_r(i)}, \qquad P_{\text{silent}} = 1 - \frac{\sum_i S_T(i)}{\sum_i S_r(i)}
 
-over futures i of a reading, and then evenly over readings, as the headline is. What silence takes away by itself, P_silent less today's, is no news of the
+over futures i of a fit, and then over fits as the headline weighs them. What silence takes away by itself, P_silent less today's, is no news of the
 release. Together with the rounds that may come before it this is a martingale: the probability expected after the release is today's.
 
 An announcement may come on any day. What a meeting of a class, announced on the day of the origin, would do: futures count by the rate at which they
@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t as student
 
-from ripeness.attribution.futures import Futures, Origin, simulate
+from ripeness.attribution.futures import Futures, Origin, mean_over_fits, simulate
 from ripeness.attribution.scenarios import levels_of
 from ripeness.calendar import week_of, weeks_between
 from ripeness.data.events import CLASSES, TIED
@@ -134,7 +134,7 @@ class Happened:
 
 @dataclass(frozen=True)
 class Awaited:
-    """Futures of one reading, and how likely each is to stay without a round.
+    """Futures of one fit, and how likely each is to stay without a round.
 
     Parameters
     ----------
@@ -151,7 +151,7 @@ class Awaited:
 
 
 def look_around(origin: Origin) -> list[Awaited]:
-    """Futures of each reading over the headline's horizon."""
+    """Futures of each fit over the headline's horizon."""
     question = origin.spec.workspace.question
     h, found = question.horizons_weeks.index(question.headline_weeks), []
     for start in origin.starts.values():
@@ -173,7 +173,7 @@ def silences(ahead: Ahead, h: int) -> tuple[Array, Array]:
 def watch(origin: Origin, vintage: Vintage) -> tuple[float, list[Watched], list[Announced], list[Happened]]:
     """The headline, every release within its horizon, every kind of announcement and every rung with conditions, the most moving first."""
     futures = look_around(origin)
-    today = float(np.mean([1.0 - one.until.mean() for one in futures]))
+    today = float(_over_fits([1.0 - one.until.mean() for one in futures], futures))
     releases = next_releases(origin.spec, vintage, futures[0].silent.shape[2])
     found = [watch_release(origin.spec, futures, release) for release in releases]
     found.sort(key=lambda one: -one.expected_points)
@@ -182,7 +182,7 @@ def watch(origin: Origin, vintage: Vintage) -> tuple[float, list[Watched], list[
 
 def watch_rungs(spec: ModelSpec, futures: Sequence[Awaited]) -> list[Happened]:
     """What an event of each rung with conditions, in the first week ahead, says of the headline: futures count by how likely they make it."""
-    before = float(np.mean([1.0 - one.until.mean() for one in futures]))
+    before = float(_over_fits([1.0 - one.until.mean() for one in futures], futures))
     active = not spec.workspace.question.is_dormant(len(spec.panel.weeks) - spec.panel.record.last_round)
     found = []
     for r, rung in enumerate(spec.workspace.rated_rungs):
@@ -196,8 +196,10 @@ def watch_rungs(spec: ModelSpec, futures: Sequence[Awaited]) -> list[Happened]:
             chances.append(float(1.0 - none.mean()))
             with_one.append(float(1.0 - ((1.0 - none) * one.until).sum() / (1.0 - none).sum()))
             without.append(float(1.0 - (none * one.until).sum() / none.sum()))
-        then = float(np.mean(with_one))
-        found.append(Happened(rung.id, float(np.mean(chances)), then, float(np.mean(without)), POINTS * (then - before)))
+        then = float(_over_fits(with_one, futures))
+        found.append(
+            Happened(rung.id, float(_over_fits(chances)), then, float(_over_fits(without, futures)), POINTS * (then - before), futures)
+        )
     return sorted(found, key=lambda one: -abs(one.points))
 
 
@@ -206,8 +208,9 @@ def watch_announcements(origin: Origin, futures: Sequence[Awaited]) -> list[Anno
     spec, question, found = origin.spec, origin.spec.workspace.question, []
     h, today = question.horizons_weeks.index(question.headline_weeks), spec.panel.origin
     draws = [one.futures.start.draws for one in futures]
-    lead = max(int(np.rint(np.median([own["lead_median"] for own in draws]))), 1)
-    before = float(np.mean([1.0 - one.until.mean() for one in futures]))
+    # of each fit there are as many draws as it weighs
+    lead = max(int(np.rint(np.median(np.concatenate([own["lead_median"] for own in draws])))), 1)
+    before = float(_over_fits([1.0 - one.until.mean() for one in futures], futures))
     for k, name in enumerate(CLASSES):
         day = today + timedelta(days=lead)
         announcements = [*origin.announcements, Announcement(name, day, day, today)]
@@ -221,8 +224,8 @@ def watch_announcements(origin: Origin, futures: Sequence[Awaited]) -> list[Anno
             rate = base[:, None] * np.exp(ahead.inside[:, :, 0]) * arrival_rates(own)[:, k, None] if name in TIED else np.ones_like(until)
             chances.append(float(-np.expm1(-rate).mean()))
             probabilities.append(float(1.0 - (rate * until).sum() / rate.sum()))
-        then = float(np.mean(probabilities))
-        chance = float(np.mean(chances)) if name in TIED else None
+        then = float(_over_fits(probabilities, futures))
+        chance = float(_over_fits(chances, futures)) if name in TIED else None
         found.append(Announced(name, lead, chance, then, POINTS * (then - before)))
     return sorted(found, key=lambda one: -abs(one.points))
 
@@ -273,7 +276,11 @@ def quantile(values: Array, mass: Array, level: float, whole: bool) -> float:
 
 def silent_headline(futures: Sequence[Awaited], week: int) -> float:
     """The headline, its target fixed, once nothing has been found to the end of a week ahead."""
-    return float(np.mean([1.0 - one.until.sum() / one.silent[:, :, week - 1].sum() for one in futures]))
+    return float(_over_fits([1.0 - one.until.sum() / one.silent[:, :, week - 1].sum() for one in futures], futures))
+
+
+def _over_fits(values: Sequence[Any], futures: Sequence[Awaited]) -> Any:
+    return mean_over_fits(values, [one.futures.start for one in futures])
 
 
 def after_release(futures: Sequence[Awaited], week: int, density: Sequence[Array]) -> tuple[Array, Array]:
@@ -294,7 +301,7 @@ def after_release(futures: Sequence[Awaited], week: int, density: Sequence[Array
         kept = np.einsum("sm,smv->v", one.until, likely)
         masses.append(mass / mass.sum())
         chances.append(1.0 - kept / np.maximum(mass, np.finfo(float).tiny))
-    return np.asarray(np.mean(masses, axis=0)), np.asarray(np.mean(chances, axis=0))
+    return np.asarray(_over_fits(masses, futures)), np.asarray(_over_fits(chances, futures))
 
 
 def _moments(spec: ModelSpec, futures: Futures, release: Release) -> tuple[Array, Array]:

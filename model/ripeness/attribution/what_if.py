@@ -23,6 +23,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from ripeness import names
 from ripeness.attribution.futures import Futures, Origin
 from ripeness.attribution.scenario_file import Path, Scenario
 from ripeness.attribution.scenarios import in_units, levels_of, references_of
@@ -80,7 +81,7 @@ def build_panel(origin: Origin, scenarios: Sequence[Scenario]) -> dict[str, Any]
         origin; horizons, the headline's and the next longer one; horizon_share and announced_share (horizon, ahead) and whole (ahead,), shares of weeks;
         first, how many of the weeks that hazards read lie in the record; dormancy (state,); outside (dormancy, knot); exposure (class, ahead);
         sided; pulsed and levels, places of factors; placement, of condition, regressor and effect; conditions; factors with their sliders;
-        scenarios with their moves; and of each fit its draws, packed.
+        scenarios with their moves; and of each fit its form, its weight in the headline and its draws, packed.
     """
     spec, question, workspace = origin.spec, origin.spec.workspace.question, origin.spec.workspace
     fits = list(origin.futures.values())
@@ -148,7 +149,7 @@ def _pack_fit(spec: ModelSpec, futures: Futures, weeks: int, states: NDArray[np.
         "level": levels_of(spec, draws)[:, [k for k, factor in enumerate(factors) if factor.level]],
         "weight": draws["weight"],
         "intercept": draws["intercept_open"],
-        "normaliser": draws["normaliser"][:, None],
+        "offset": _offset(futures),
         "outside": draws["outside_knots"],
         "state": state,
         "kept": draws["kept"],
@@ -163,6 +164,8 @@ def _pack_fit(spec: ModelSpec, futures: Futures, weeks: int, states: NDArray[np.
     scale = np.abs(departure).max(axis=(0, 1, 3)) / COARSE
     coarse = np.rint(departure / np.where(scale > 0.0, scale, 1.0)[:, None]).astype("i1")
     return {
+        "variant": futures.start.variant,
+        "weight": futures.start.weight,
         "draws": len(phi),
         "pairs": departure.shape[1],
         "columns": {name: values.shape[1] for name, values in numbers.items()},
@@ -172,6 +175,14 @@ def _pack_fit(spec: ModelSpec, futures: Futures, weeks: int, states: NDArray[np.
         "scale": scale.tolist(),
         "departures": b64encode(coarse.tobytes()).decode(),
     }
+
+
+def _offset(futures: Futures) -> Array:
+    """What is added to the log odds of each cause, (draw, condition), or in the conjunctive form to their score, (draw, 1)."""
+    draws = futures.start.draws
+    if futures.start.variant == names.CONJUNCTIVE:
+        return -draws["normaliser"][:, None]
+    return np.asarray(np.log(draws["cause_share"]) - draws["cause_normaliser"])
 
 
 def read_panel(payload: Payload, moves: Sequence[Move] = (), shifts: Sequence[float] | None = None) -> Answer:
@@ -187,8 +198,14 @@ def read_panel(payload: Payload, moves: Sequence[Move] = (), shifts: Sequence[fl
         By condition what is added to its log odds in all weeks ahead.
     """
     more = np.zeros(len(payload["conditions"])) if shifts is None else np.asarray(shifts, dtype=float)
-    parts = [_read_fit(payload, fit, moves, more) for fit in payload["fits"]]
-    return Answer(*(np.mean([getattr(part, name) for part in parts], axis=0) for name in ("within", "by_week", "open")))
+    parts = [(fit, _read_fit(payload, fit, moves, more)) for fit in payload["fits"]]
+
+    def mean(name: str, *variants: str) -> Array:
+        own = [(fit["weight"], getattr(part, name)) for fit, part in parts if fit["variant"] in variants]
+        return np.asarray(np.average([values for _, values in own], axis=0, weights=[weight for weight, _ in own]))
+
+    # only of the conjunctive form may a condition be said to be open
+    return Answer(mean("within", *names.FORMS), mean("by_week", *names.FORMS), mean("open", names.CONJUNCTIVE))
 
 
 def _read_fit(payload: Payload, fit: Payload, moves: Sequence[Move], shifts: Array) -> Answer:
@@ -204,7 +221,10 @@ def _read_fit(payload: Payload, fit: Payload, moves: Sequence[Move], shifts: Arr
     for condition, regressor, effect in payload["placement"]:
         matrix[:, condition, regressor] = numbers["weight"][:, effect]
     odds = inner.openness(inner.regressors(z, sided, np), matrix[:, None], numbers["intercept"][:, None]) + shifts[:, None]
-    lift = np.exp(inner.log_sigmoid(odds, np).sum(axis=2) - numbers["normaliser"][:, None])
+    if fit["variant"] == names.CONJUNCTIVE:
+        lift = np.exp(inner.conjunctive_score(odds, np) + numbers["offset"][:, None])
+    else:
+        lift = np.exp(odds + numbers["offset"][:, None, :, None]).sum(axis=2)
     base = np.exp(numbers["outside"] @ np.array(payload["outside"]).T)
     horizon_share, whole = np.array(payload["horizon_share"]), np.array(payload["whole"])
     within, by_week = np.zeros((*lift.shape[:2], len(horizon_share))), np.zeros(lift.shape)

@@ -303,7 +303,7 @@ def resolve(as_of: AsOf = None, workspace: Workspace = None, json: Json = False)
 @app.command(epilog=example("ripeness backtest --quick", "ripeness backtest --scheduler tcp://127.0.0.1:8786"))
 def backtest(
     quick: Annotated[
-        bool, typer.Option("--quick", help="Twelve origins, no gap and no additive form instead of all; tables go to reports/backtest.")
+        bool, typer.Option("--quick", help="Twelve origins instead of all, and no gap; tables go to reports/backtest.")
     ] = False,
     gap: Annotated[
         bool | None, typer.Option("--gap/--no-gap", help="Also with final data, to see what late and revised rows are worth.")

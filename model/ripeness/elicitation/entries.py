@@ -37,7 +37,8 @@ ANNOUNCED = ("kept", "recorded", "share_announced", "class_split", "lead")  # ta
 # the family in which the model takes each quantity, by the first part of its name
 FAMILY_OF = {
     **dict.fromkeys(
-        ("half_life", "level", "pulse", "loading", "noise", "dispersion", "rhythm", "war_level", "best_to_worst", "lead"), "lognormal"
+        ("half_life", "level", "pulse", "loading", "noise", "dispersion", "rhythm", "war_level", "best_to_worst", "cause_weight", "lead"),
+        "lognormal",
     ),
     **dict.fromkeys(RATED, "lognormal"),
     **dict.fromkeys(("share_open", "kept", "recorded", "share_announced", "class_split", "capture", "rung_share"), "logitnormal"),
@@ -217,6 +218,7 @@ def _read_hazard(reader: TableReader, workspace: Workspace) -> tuple[Announced |
     given = [name for name in tables_of(toml, "rhythm") if name in knots] or [knots[0], knots[-1]]
     reader.table(HAZARD, ("rhythm",), given)
     reader.table(HAZARD, ("share_open",), workspace.condition_ids)
+    reader.table(HAZARD, ("cause_weight",), workspace.condition_ids)
     rated, nested = [[rung.id for rung in rungs] for rungs in (workspace.rated_rungs, workspace.nested_rungs)]
     announced = (("kept", CLASSES), ("recorded", TIED), ("class_split", TIED[:-1]), ("lead", LEAD))
     for name, ids in (*announced, *((name, rated) for name in RATED), ("rung_share", nested)):
@@ -236,7 +238,8 @@ def _read_hazard(reader: TableReader, workspace: Workspace) -> tuple[Announced |
             reader.faults.append(
                 toml.fault(key, f"[{'.'.join(map(str, key))}]", "an entry of this file", did_you_mean(name, list(reader.entries)))
             )
-    known = ("rhythm", "war_level", "share_open", "best_to_worst", "interaction", *ANNOUNCED, *RATED, "rung_share", "announced", "tempered")
+    of_conditions = ("share_open", "cause_weight", "best_to_worst", "interaction")
+    known = ("rhythm", "war_level", *of_conditions, *ANNOUNCED, *RATED, "rung_share", "announced", "tempered")
     reader.only(HAZARD, known)
     weeks = tuple(sorted(int(name.removeprefix("week_")) for name in given))
     return reader.constant(HAZARD, "announced", Announced), weeks, overrides

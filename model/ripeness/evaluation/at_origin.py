@@ -31,6 +31,7 @@ from ripeness.evaluation.unit import BLOCK_WEEKS, FAILED, PASSED, SILENT, WEEK, 
 from ripeness.forecast.ahead import Ahead, build_ahead, horizon_shares
 from ripeness.forecast.horizons import forecast_probabilities, without_path_noise
 from ripeness.forecast.ladder import base_probabilities, rung_probabilities
+from ripeness.forecast.mixture import mixed_error, pool_draws
 from ripeness.inference.gate import Verdict, judge_fit
 from ripeness.inference.sample import flatten_draws, sample_posterior
 from ripeness.model.meetings import Announcement
@@ -210,10 +211,11 @@ def forecast_at(task: Task, sampler: Sampler | None = None) -> AtOrigin:
             forecasts[which[0]] = _forecast_fit(task, spec, which, announcements, own, sampler, arrays)
             units += forecasts[which[0]].units(task)
     if all(name in forecasts for name in names.HEADLINE_FITS):
-        mixed = _mix([forecasts[name] for name in names.HEADLINE_FITS])
+        weights = task.workspace.mixture.weights
+        mixed = _mix([forecasts[name] for name in weights], list(weights.values()))
         units += mixed.units(task)
         # of rungs the outside view is that of the same fits with the conditions as over the long run
-        outside = {rung: (base, base.std(axis=0) / np.sqrt(len(base))) for rung, base in mixed.bases.items()}
+        outside = {rung: (*base, mixed.rungs[rung][2]) for rung, base in mixed.bases.items()}
         units += _rung_units(task, outside, {"forecaster": names.OUTSIDE, "vintage": task.kind, "gate": mixed.gate, "inputs": task.inputs})
     longest = max(spec.workspace.question.horizons_weeks)
     units += [_with_inputs(unit, task) for unit in baseline_units(task.vintage, spec.workspace.question, longest, task.kind)]
@@ -224,20 +226,21 @@ def forecast_at(task: Task, sampler: Sampler | None = None) -> AtOrigin:
 
 @dataclass(frozen=True)
 class _Forecast:
-    """One forecaster's numbers: P_s with its Monte Carlo error, the weekly hazards, and the weeks of the block given every history.
+    """One forecaster's numbers: P, its draws P_s and its Monte Carlo error, the weekly hazards, and the weeks of the block given every history.
 
-    Of each rung P_s (draw, time) and its Monte Carlo error (time,), and P_s with the conditions as over the long run.
+    Of each rung P (time,), P_s (draw, time) and the Monte Carlo error (time,); and P and P_s with the conditions as over the long run.
     """
 
     name: str
+    mean: Array
     within: Array
     mcse: Array
     silent: Array
     given: dict[tuple[int, str], float]
     gate: str
     kept: StoredFit | None = None
-    rungs: Mapping[str, tuple[Array, Array]] = field(default_factory=dict)
-    bases: Mapping[str, Array] = field(default_factory=dict)
+    rungs: Mapping[str, tuple[Array, Array, Array]] = field(default_factory=dict)
+    bases: Mapping[str, tuple[Array, Array]] = field(default_factory=dict)
 
     def units(self, task: Task) -> list[Unit]:
         """As rows, in the order of the table."""
@@ -249,7 +252,7 @@ class _Forecast:
             probabilities = self.within[:, place]
             lower, upper = map(float, np.quantile(probabilities, [LOWER, UPPER]))
             numbers: dict[str, Any] = {
-                "probability": float(probabilities.mean()),
+                "probability": float(self.mean[place]),
                 "lower": lower,
                 "upper": upper,
                 "mcse": float(self.mcse[place]),
@@ -263,24 +266,24 @@ class _Forecast:
         return [*units, *_rung_units(task, self.rungs, common)]
 
 
-def _rung_units(task: Task, rungs: Mapping[str, tuple[Array, Array]], common: Mapping[str, Any]) -> list[Unit]:
-    """Rows of the rungs over their own horizons, from P_s (draw, time) and its error (time,)."""
+def _rung_units(task: Task, rungs: Mapping[str, tuple[Array, Array, Array]], common: Mapping[str, Any]) -> list[Unit]:
+    """Rows of the rungs over their own horizons, from P (time,), P_s (draw, time) and the error (time,)."""
     workspace, origin = task.workspace, task.vintage.origin
     units = []
     for rung in workspace.rungs if rungs else ():
-        within, mcse = rungs[rung.id]
+        mean, within, mcse = rungs[rung.id]
         for weeks in rung.horizons_weeks or workspace.question.horizons_weeks:
             h = workspace.rung_horizons.index(weeks)
             lower, upper = map(float, np.quantile(within[:, h], [LOWER, UPPER]))
-            numbers: dict[str, Any] = {"probability": float(within[:, h].mean()), "lower": lower, "upper": upper, "mcse": float(mcse[h])}
+            numbers: dict[str, Any] = {"probability": float(mean[h]), "lower": lower, "upper": upper, "mcse": float(mcse[h])}
             units.append(Unit(rung.id, origin, weeks, target_date(origin, weeks), "", **common, **numbers))
     return units
 
 
 def _look_at_rungs(
     spec: ModelSpec, ahead: Ahead, shape: tuple[int, int], seed: np.random.SeedSequence
-) -> tuple[dict[str, tuple[Array, Array]], dict[str, Array]]:
-    """Of each rung P_s (draw, time) with its Monte Carlo error, and P_s with the conditions as over the long run; empty where there are none."""
+) -> tuple[dict[str, tuple[Array, Array, Array]], dict[str, tuple[Array, Array]]]:
+    """What `_Forecast` has of rungs; empty where there are none."""
     if ahead.rungs is None:
         return {}, {}
     ids, shares = spec.workspace.rung_ids, horizon_shares(spec.panel.origin, spec.workspace.rung_horizons, len(ahead.weeks))
@@ -290,8 +293,9 @@ def _look_at_rungs(
         {rung: ((names.CHAIN, names.DRAW, names.OUTCOME_HORIZON), within[:, r].reshape(*shape, -1)) for r, rung in enumerate(ids)}
     )
     mcse = az.mcse(of_chains)
-    found = {rung: (without_path_noise(within[:, r], variance[:, r]), mcse[rung].to_numpy()) for r, rung in enumerate(ids)}
-    return found, {rung: base[:, r] for r, rung in enumerate(ids)}
+    mean, base_mean = within.mean(axis=0), base.mean(axis=0)
+    found = {rung: (mean[r], without_path_noise(within[:, r], variance[:, r]), mcse[rung].to_numpy()) for r, rung in enumerate(ids)}
+    return found, {rung: (base_mean[r], base[:, r]) for r, rung in enumerate(ids)}
 
 
 def _forecast_fit(
@@ -333,7 +337,8 @@ def _forecast_fit(
         effective = float(az.ess(of_chains)["within"].to_numpy()[place])
         kept = store_fit(spec, task.vintage, variant, which[2], draws, found.within, anchors, effective, place)  # type: ignore[arg-type]
     rungs, bases = _look_at_rungs(spec, ahead, sampled.shape, events)
-    return _Forecast(name, within, mcse, silent, week_given(patterns.mean(axis=0)), gate, kept, rungs, bases)
+    given = week_given(patterns.mean(axis=0))
+    return _Forecast(name, within.mean(axis=0), within, mcse, silent, given, gate, kept, rungs, bases)
 
 
 def _by_block(log_likelihood: Array) -> Array:
@@ -343,27 +348,34 @@ def _by_block(log_likelihood: Array) -> Array:
     return whole.reshape(draws, -1, BLOCK_WEEKS).sum(axis=2)
 
 
-def _mix(parts: Sequence[_Forecast]) -> _Forecast:
-    """The even mixture: means of probabilities, pooled draws."""
-    number = len(parts)
-    survival = np.mean([np.cumprod(1.0 - part.silent) for part in parts], axis=0)
+def _mix(parts: Sequence[_Forecast], weights: Sequence[float]) -> _Forecast:
+    """The headline's mixture: means of probabilities, pooled draws."""
+    survival = np.average([np.cumprod(1.0 - part.silent) for part in parts], axis=0, weights=weights)
     silent = 1.0 - survival / np.concatenate([[1.0], survival[:-1]])
     failed = [f"{part.name} {part.gate}" for part in parts if part.gate != PASSED]
     return _Forecast(
         names.MIXTURE,
-        np.concatenate([part.within for part in parts]),
-        np.sqrt(np.sum([part.mcse**2 for part in parts], axis=0)) / number,
+        np.average([part.mean for part in parts], axis=0, weights=weights),
+        pool_draws([part.within for part in parts], weights),
+        mixed_error([part.mcse for part in parts], weights),
         silent,
-        {unit: float(np.mean([part.given[unit] for part in parts])) for unit in parts[0].given},
+        {unit: float(np.average([part.given[unit] for part in parts], weights=weights)) for unit in parts[0].given},
         ", ".join(failed) or PASSED,
         rungs={
             rung: (
-                np.concatenate([part.rungs[rung][0] for part in parts]),
-                np.sqrt(np.sum([part.rungs[rung][1] ** 2 for part in parts], axis=0)) / number,
+                np.average([part.rungs[rung][0] for part in parts], axis=0, weights=weights),
+                pool_draws([part.rungs[rung][1] for part in parts], weights),
+                mixed_error([part.rungs[rung][2] for part in parts], weights),
             )
             for rung in parts[0].rungs
         },
-        bases={rung: np.concatenate([part.bases[rung] for part in parts]) for rung in parts[0].bases},
+        bases={
+            rung: (
+                np.average([part.bases[rung][0] for part in parts], axis=0, weights=weights),
+                pool_draws([part.bases[rung][1] for part in parts], weights),
+            )
+            for rung in parts[0].bases
+        },
     )
 
 

@@ -40,7 +40,6 @@ DRAWS, FUTURE_PATHS = 800, 8  # of each chain, and from each draw; the workspace
 CORES: Final = 2
 AT_ONCE: Final = 32  # tasks handed out and not done yet: each may hold stored draws
 VINTAGES: Final = (AS_OF, FINAL)
-FINAL_FITS: Final = (*names.HEADLINE_FITS, names.OUTSIDE)  # the headline and its rival: what the vintage gap and a quick look are about
 OriginDone = Callable[[int, int, date, str], None]
 Opener = Callable[[], AbstractContextManager[Executor]]
 
@@ -68,12 +67,11 @@ def plan(
     code_hash : str
         Names the code, its libraries and the files that are not data: whatever else a number may depend on.
     """
-    fits = [which for which in names.FITS if kind == AS_OF or which[0] in FINAL_FITS]
     tasks = []
     for origin in origins:
         vintage = store.as_of(origin) if kind == AS_OF else final_vintage(store, origin, store.default_origin())
-        inputs = _hash_inputs(vintage, store, kind, fits, settings, seed, code_hash)
-        tasks.append(Task(workspace, vintage, kind, priors, settings, seed, fits, inputs))
+        inputs = _hash_inputs(vintage, store, kind, names.FITS, settings, seed, code_hash)
+        tasks.append(Task(workspace, vintage, kind, priors, settings, seed, names.FITS, inputs))
     return tasks
 
 

@@ -50,7 +50,7 @@ from ripeness.inference.predictive import log_likelihoods
 from ripeness.inference.sample import CORES, TARGET_ACCEPT, VECTOR, as_nutpie_model, flatten_draws, sample_posterior
 from ripeness.model.build import model_coords
 from ripeness.model.meetings import Announcement
-from ripeness.model.spec import ModelSpec
+from ripeness.model.spec import ModelSpec, Variant
 from ripeness.model.term import Derived, Parameter
 from ripeness.model.terms import terms_of
 from ripeness.model.terms.factor_paths import heavy_tailed, persistence, simulate_ar1
@@ -94,10 +94,15 @@ class Simulation:
     came: NDArray[np.int64]
 
 
-def simulate_from_prior(spec: ModelSpec, reading: str, seed: np.random.SeedSequence) -> SimulatedWar:
-    """A war drawn from one reading's prior under the real panel's pattern."""
+def form_of(draws: Draws) -> Variant:
+    """The form of the inside view that draws, or a truth, are of."""
+    return names.SUBSTITUTABLE if "cause_weight" in draws else names.CONJUNCTIVE
+
+
+def simulate_from_prior(spec: ModelSpec, reading: str, form: Variant, seed: np.random.SeedSequence) -> SimulatedWar:
+    """A war drawn from one reading's prior in one form under the real panel's pattern."""
     drawn, rows = seed.spawn(2)
-    truth = sample_prior(spec, reading, "conjunctive", 1, drawn)
+    truth = sample_prior(spec, reading, form, 1, drawn)
     return simulate_war(spec, truth, np.random.default_rng(rows))
 
 
@@ -122,7 +127,7 @@ def calibrate_once(
     number = int(sampling.generate_state(1)[0])
 
     def attempt(target_accept: float, settings: FitSettings) -> xr.DataTree:
-        return sample_posterior(fitted, "conjunctive", reading, settings, number, target_accept=target_accept)
+        return sample_posterior(fitted, form_of(war.truth), reading, settings, number, target_accept=target_accept)
 
     return rank_truth(war, fitted, *without_divergences(fitted, attempt), announcements, rest)
 
@@ -208,9 +213,10 @@ def quantities(
         For futures.
     """
     ahead_seed, event_seed, rung_seed = seed.spawn(3)
-    labels = labels_of(spec)
+    form = form_of(draws)
+    labels = labels_of(spec, form)
     found: dict[str, Array] = {}
-    for one in ranked(spec):
+    for one in ranked(spec, form):
         if one.name not in draws:
             continue
         if not one.dims:
@@ -222,7 +228,7 @@ def quantities(
     for place, condition in enumerate(labels[names.CONDITION]):
         found[f"log odds now[{condition}]"] = draws["log_odds_open"][:, place, -1]
     found["inside view now"] = draws["inside"][:, -1]
-    ahead = build_ahead(spec, "conjunctive", draws, announcements, spec.workspace.fit.future_paths, ahead_seed)
+    ahead = build_ahead(spec, form, draws, announcements, spec.workspace.fit.future_paths, ahead_seed)
     probabilities = forecast_probabilities(ahead)
     found["hazard now"] = probabilities.hazard[:, 0]
     for place, weeks in enumerate(spec.workspace.question.horizons_weeks):
@@ -232,7 +238,7 @@ def quantities(
         shares = ahead.horizon_share[[question.horizons_weeks.index(question.headline_weeks)]]
         of_rungs = rung_probabilities(ahead, spec.workspace.rung_ids, shares, rung_seed)[0]
         found |= {f"ladder[{rung}]": of_rungs[:, place, 0] for place, rung in enumerate(spec.workspace.rung_ids)}
-    for name, density in log_likelihoods(spec, "conjunctive", draws).items():
+    for name, density in log_likelihoods(spec, form, draws).items():
         if density.shape[1] or name not in spec.panel.rows:
             found[f"log-likelihood of the {OBSERVED.get(name, name)}"] = density.sum(axis=1)
     rounds = simulate_rounds(ahead, event_seed)[0, 0]
@@ -241,17 +247,17 @@ def quantities(
     return found, probabilities.within[1:].mean(axis=0), came
 
 
-def ranked(spec: ModelSpec) -> list[Parameter | Derived]:
+def ranked(spec: ModelSpec, form: Variant) -> list[Parameter | Derived]:
     """The quantities of the terms whose elements are ranked; of one dimension at most."""
     found: list[Parameter | Derived] = []
-    for term in terms_of(names.CONJUNCTIVE, spec):
+    for term in terms_of(form, spec):
         found += [*term.parameters, *term.derived]
     return [one for one in found if one.ranked]
 
 
-def labels_of(spec: ModelSpec) -> dict[str, list[str]]:
+def labels_of(spec: ModelSpec, form: Variant) -> dict[str, list[str]]:
     """Names of the elements of each dim of what is ranked."""
-    coords, dims = model_coords(spec, "conjunctive"), {dim for one in ranked(spec) for dim in one.dims}
+    coords, dims = model_coords(spec, form), {dim for one in ranked(spec, form) for dim in one.dims}
     return {dim: [str(label) for label in coords[dim]] for dim in dims | {names.FACTOR, names.CONDITION}}
 
 
@@ -311,13 +317,13 @@ def simulate_future(spec: ModelSpec, theta: Draws, announcements: list[Announcem
     truth["path"] = _longer_paths(longer, theta, paths)
     if "level_path" in theta:
         truth["level_path"] = np.concatenate([theta["level_path"], np.repeat(theta["level_path"][..., -1:], YEAR, axis=-1)], axis=-1)
-    truth = rejoin(longer, truth)
+    truth = rejoin(longer, form_of(truth), truth)
 
     simulated, real = simulate_rows(longer, truth, rows).observed, spec.panel.observed
     observed = {name: np.concatenate([real[name], values[len(real[name]) :]]) for name, values in simulated.items()}
 
     # dormancy at the origin is not known where rounds may have been missed: drawn from what this draw says of it
-    ahead = build_ahead(spec, "conjunctive", theta, announcements, 2, seed.spawn(1)[0])
+    ahead = build_ahead(spec, form_of(theta), theta, announcements, 2, seed.spawn(1)[0])
     dormancy = int(events.choice(ahead.dormancy, p=ahead.state[0] / ahead.state[0].sum()))
     found, meetings = simulate_events(longer, truth, before, dormancy, announcements, events)
     panel = replace(longer.panel.with_observed(observed), record=replace(longer.panel.record, found=found))
@@ -342,17 +348,17 @@ def calibrate_future(
     number = int(sampling.generate_state(1)[0])
 
     def attempt(target_accept: float, settings: FitSettings) -> xr.DataTree:
-        return sample_with_flat_levels(war.spec, len(spec.panel.weeks), reading, number, target_accept, settings)
+        return sample_with_flat_levels(war.spec, len(spec.panel.weeks), form_of(theta), reading, number, target_accept, settings)
 
     return rank_truth(war, war.spec, *without_divergences(war.spec, attempt), [], rest)
 
 
 def sample_with_flat_levels(
-    spec: ModelSpec, weeks: int, reading: str, seed: int, target_accept: float, settings: FitSettings
+    spec: ModelSpec, weeks: int, form: Variant, reading: str, seed: int, target_accept: float, settings: FitSettings
 ) -> xr.DataTree:
     """A fit whose slow levels have their knots in the first weeks alone and stay where they are from then on."""
-    coordinates = build_coordinates(spec, "conjunctive", reading)
-    program, data = program_of(spec, "conjunctive", reading), build_data(spec, "conjunctive", reading, coordinates)
+    coordinates = build_coordinates(spec, form, reading)
+    program, data = program_of(spec, form, reading), build_data(spec, form, reading, coordinates)
     basis = np.zeros_like(data.arrays["level_basis"])
     own = level_basis(weeks)
     basis[: len(own), :weeks], basis[: len(own), weeks:] = own, own[:, -1:]
@@ -368,7 +374,7 @@ def sample_with_flat_levels(
         save_warmup=False,
         progress_bar=False,
     )
-    posterior = expand_draws(spec, "conjunctive", coordinates, program, data, np.asarray(sampled["posterior"].to_dataset()[VECTOR]))
+    posterior = expand_draws(spec, form, coordinates, program, data, np.asarray(sampled["posterior"].to_dataset()[VECTOR]))
     return xr.DataTree.from_dict({"posterior": posterior, "sample_stats": sampled["sample_stats"].to_dataset()})
 
 

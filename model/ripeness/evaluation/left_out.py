@@ -27,6 +27,7 @@ used (at most 0.7; Vehtari, Simpson, Gelman, Yao and Gabry 2024).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -37,11 +38,12 @@ from ripeness import names
 from ripeness.data.panel import UNSEARCHED, Panel
 from ripeness.evaluation.stored import POINTS, Draws, Stored, error_of_mean
 from ripeness.forecast.dormancy import whole_record
+from ripeness.forecast.mixture import mixed_error
 from ripeness.forecast.prior_predictive import sample_prior
 from ripeness.inference.gate import Verdict, judge_fit
 from ripeness.inference.sample import flatten_draws, sample_posterior
 from ripeness.model.inside import with_inside_view
-from ripeness.model.spec import ModelSpec
+from ripeness.model.spec import ModelSpec, Variant
 from ripeness.model.terms.pulses import fading_pulses
 from ripeness.model.terms.rungs import events_log_likelihood
 from ripeness.reweighting.weights import LARGEST_KHAT, smooth_weights
@@ -79,14 +81,14 @@ class Refit:
     verdict: Verdict
 
 
-def refit(stored: Stored, panel: Panel, reading: str, seed: int) -> Refit:
-    """Sample the conjunctive posterior of another panel, with the workspace's settings; the gate looks at its headline at the real origin."""
+def refit(stored: Stored, panel: Panel, variant: Variant, reading: str, seed: int) -> Refit:
+    """Sample the posterior of another panel, with the workspace's settings; the gate looks at its headline at the real origin."""
     spec: ModelSpec = replace(stored.spec, panel=panel)
-    sampled = sample_posterior(spec, "conjunctive", reading, spec.workspace.fit, seed)
+    sampled = sample_posterior(spec, variant, reading, spec.workspace.fit, seed)
     posterior = sampled["posterior"].to_dataset()
     draws = flatten_draws(posterior)
     shape = (posterior.sizes[names.CHAIN], posterior.sizes[names.DRAW])
-    headline = xr.DataArray(stored.headline(names.CONJUNCTIVE, draws).reshape(shape), dims=(names.CHAIN, names.DRAW))
+    headline = xr.DataArray(stored.headline(variant, draws).reshape(shape), dims=(names.CHAIN, names.DRAW))
     looked_at = posterior.drop_vars("hazard")  # of a week that nobody searched they are the same in every draw, or of no use
     return Refit(draws, judge_fit("refit", looked_at, sampled["sample_stats"].to_dataset(), headline))
 
@@ -101,7 +103,7 @@ def leave_out_plan(spec: ModelSpec) -> list[list[str]]:
     ]
 
 
-def factor_swapped(spec: ModelSpec, draws: Draws, other: Draws, factor: str, order: NDArray[np.intp]) -> Draws:
+def factor_swapped(spec: ModelSpec, variant: str, draws: Draws, other: Draws, factor: str, order: NDArray[np.intp]) -> Draws:
     """Draws with one factor's path, half-life and jump taken from draws of another fit, in a given order; the inside view follows."""
     k = spec.workspace.factor_ids.index(factor)
     changed = {name: draws[name].copy() for name in READ_BY_HAZARD}
@@ -111,17 +113,18 @@ def factor_swapped(spec: ModelSpec, draws: Draws, other: Draws, factor: str, ord
     if factor in pulsed:
         changed["pulse"] = draws["pulse"].copy()
         changed["pulse"][:, pulsed.index(factor)] = other["pulse"][order, pulsed.index(factor)]
-    return rejoin(spec, draws | changed)
+    return rejoin(spec, variant, draws | changed)
 
 
-def leave_out(stored: Stored, draws: Draws, now: Array, likelihood: Array, without: Draws, indicator: str) -> Change:
-    """Change of one reading's headline without an indicator.
+def leave_out(stored: Stored, variant: str, draws: Draws, now: Array, likelihood: Array, without: Draws, indicator: str) -> Change:
+    """Change of one fit's headline without an indicator.
 
     Parameters
     ----------
     stored : Stored
+    variant : str
     draws : dict of ndarray
-        Posterior draws of one conjunctive fit.
+        Posterior draws of the fit.
     now, likelihood : ndarray (draw,)
         Their headline and their log-likelihood of all outcomes.
     without : dict of ndarray
@@ -129,8 +132,8 @@ def leave_out(stored: Stored, draws: Draws, now: Array, likelihood: Array, witho
     indicator : str
     """
     order = np.random.default_rng(stored.seed).permutation(len(without["half_life"]))[np.arange(len(now)) % len(without["half_life"])]
-    swapped = factor_swapped(stored.spec, draws, without, stored.spec.contracts[indicator].factor, order)
-    then = stored.headline(names.CONJUNCTIVE, swapped)
+    swapped = factor_swapped(stored.spec, variant, draws, without, stored.spec.contracts[indicator].factor, order)
+    then = stored.headline(variant, swapped)
     return reweighted_change(now, then, likelihood_of_outcomes(stored.spec, swapped) - likelihood, stored.shape)
 
 
@@ -140,24 +143,24 @@ def change_between(now: Array, then: Array, chains: int) -> Change:
     return Change(POINTS * float(then.mean() - now.mean()), POINTS * float(np.hypot(error_now, error_then)))
 
 
-def headline_of_priors(stored: Stored, reading: str, seed: int, seen: Draws | None = None) -> Array:
-    """Headline (draw,) that one reading's priors imply, dormancy at the origin being known.
+def headline_of_priors(stored: Stored, variant: Variant, reading: str, seed: int, seen: Draws | None = None) -> Array:
+    """Headline (draw,) that one reading's priors imply in one form, dormancy at the origin being known.
 
     Parameters
     ----------
     stored : Stored
-    reading : str
+    variant, reading : str
     seed : int
     seen : dict of ndarray, optional
         Draws of a fit without the record: then the factors are what their indicators make of them, and the rest stays at its prior.
     """
     spec, parts = stored.spec, []
     for place, sequence in enumerate(np.random.SeedSequence(seed).spawn(PRIOR_DRAWS // AT_ONCE)):
-        draws = sample_prior(spec, reading, "conjunctive", AT_ONCE, sequence)
+        draws = sample_prior(spec, reading, variant, AT_ONCE, sequence)
         if seen is not None:
             order = (place * AT_ONCE + np.arange(AT_ONCE)) % len(seen["half_life"])
-            draws = rejoin(spec, draws | {name: seen[name][order] for name in (*READ_BY_HAZARD, "pulse") if name in seen})
-        parts.append(stored.headline(names.CONJUNCTIVE, draws))
+            draws = rejoin(spec, variant, draws | {name: seen[name][order] for name in (*READ_BY_HAZARD, "pulse") if name in seen})
+        parts.append(stored.headline(variant, draws))
     return np.concatenate(parts)
 
 
@@ -205,19 +208,17 @@ def reweighted_change(now: Array, then: Array, log_ratio: Array, shape: tuple[in
     return Change(POINTS * (mean_then - mean_now), POINTS * error_of_mean(influence.reshape(shape)), weights.khat)
 
 
-def mix_changes(changes: list[Change]) -> Change:
-    """The change of the even mixture from those of its parts; k̂ is the worst of them."""
-    error = float(np.sqrt(np.sum([change.error**2 for change in changes])) / len(changes))
+def mix_changes(changes: Sequence[Change], weights: Sequence[float]) -> Change:
+    """The change of the mixture from those of its parts and their weights; k̂ is the worst of them."""
+    error = float(mixed_error([change.error for change in changes], weights))
     used = [change.k for change in changes if not np.isnan(change.k)]
-    return Change(float(np.mean([change.points for change in changes])), error, max(used, default=float("nan")))
+    return Change(float(np.average([change.points for change in changes], weights=weights)), error, max(used, default=float("nan")))
 
 
-def rejoin(spec: ModelSpec, draws: Draws) -> Draws:
-    """Draws whose inside view follows anew, in its conjunctive form, from their paths, pulses, weights and intercepts."""
+def rejoin(spec: ModelSpec, variant: str, draws: Draws) -> Draws:
+    """Draws whose inside view follows anew from their paths, pulses, weights, intercepts and causes."""
     panel = spec.panel
-    return with_inside_view(
-        spec, names.CONJUNCTIVE, draws, draws["path"] + fading_pulses(spec.workspace.factors, panel.weeks, panel.origin, draws)
-    )
+    return with_inside_view(spec, variant, draws, draws["path"] + fading_pulses(spec.workspace.factors, panel.weeks, panel.origin, draws))
 
 
 def likelihood_of_outcomes(spec: ModelSpec, draws: Draws) -> Array:
@@ -228,26 +229,27 @@ def likelihood_of_outcomes(spec: ModelSpec, draws: Draws) -> Array:
     return np.asarray(found + events_log_likelihood(spec, draws, draws["log_odds_open"], 0).sum(axis=1))
 
 
-def zero_effect(spec: ModelSpec, draws: Draws, effect: int) -> Draws:
+def zero_effect(spec: ModelSpec, variant: str, draws: Draws, effect: int) -> Draws:
     """Draws with one effect's weight at zero, and the inside view that follows."""
     weight = draws["weight"].copy()
     weight[:, effect] = 0.0
-    return rejoin(spec, draws | {"weight": weight})
+    return rejoin(spec, variant, draws | {"weight": weight})
 
 
-def zeroed_change(stored: Stored, draws: Draws, now: Array, likelihood: Array, effect: int) -> Change:
-    """Change of one reading's headline if an effect's weight were zero.
+def zeroed_change(stored: Stored, variant: str, draws: Draws, now: Array, likelihood: Array, effect: int) -> Change:
+    """Change of one fit's headline if an effect's weight were zero.
 
     Parameters
     ----------
     stored : Stored
+    variant : str
     draws : dict of ndarray
-        Posterior draws of one conjunctive fit.
+        Posterior draws of the fit.
     now, likelihood : ndarray (draw,)
         Their headline and their log-likelihood of all outcomes, as they are.
     effect : int
         Its place in the model's order.
     """
-    zeroed = zero_effect(stored.spec, draws, effect)
-    then = stored.headline(names.CONJUNCTIVE, zeroed)
+    zeroed = zero_effect(stored.spec, variant, draws, effect)
+    then = stored.headline(variant, zeroed)
     return reweighted_change(now, then, likelihood_of_outcomes(stored.spec, zeroed) - likelihood, stored.shape)

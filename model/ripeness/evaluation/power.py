@@ -22,6 +22,8 @@ from ripeness import names
 from ripeness.evaluation.left_out import Change, reweighted_change
 from ripeness.evaluation.stored import Draws, Stored
 from ripeness.inference.log_prior import elicited_parameters, normal_log_density
+from ripeness.inference.predictive import log_likelihoods
+from ripeness.model.spec import Variant
 
 Array = NDArray[np.float64]
 POWERS = (0.8, 1.25)
@@ -38,6 +40,7 @@ PRIOR_GROUPS = {
     "half-lives of the factors": ("half_life",),
     "measurement of the indicators": ("loading", "intercept", "noise", "dispersion", "capture"),
     "dated jumps": ("pulse",),
+    "shares of the causes": ("cause_weight",),
 }
 RECORD, ROWS = "record of rounds", "rows of the indicators"
 OF_RECORD = ("rounds", "lead")
@@ -64,27 +67,23 @@ class Scaling:
     stronger: Change
 
 
-def scale_powers(stored: Stored, fit: str, reading: str, draws: Draws, headline: Array) -> list[Scaling]:
-    """Power-scale each group of priors and each part of the likelihood, on the headline of one conjunctive fit.
+def scale_powers(stored: Stored, variant: Variant, reading: str, draws: Draws, headline: Array) -> list[Scaling]:
+    """Power-scale each group of priors and each part of the likelihood, on the headline of one fit.
 
     Parameters
     ----------
     stored : Stored
-    fit, reading : str
+    variant, reading : str
     draws : dict of ndarray
     headline : ndarray (draw,)
         P_s of the headline horizon.
     """
-    elements = normal_log_density(stored.spec, names.CONJUNCTIVE, reading, draws)
+    elements = normal_log_density(stored.spec, variant, reading, draws)
     priors = {name: density.reshape(len(headline), -1).sum(axis=1) for name, density in elements.items()}
-    rows = stored.tree[f"{fit}/log_likelihood"].to_dataset()
-    likelihoods = {
-        str(name): np.asarray(rows[name], dtype=float).reshape(len(headline), -1).sum(axis=1) for name in rows.data_vars if rows[name].size
-    }
+    rows = log_likelihoods(stored.spec, variant, draws)
+    likelihoods = {name: density.reshape(len(headline), -1).sum(axis=1) for name, density in rows.items() if density.size}
     grouped = {name for parts in PRIOR_GROUPS.values() for name in parts}
-    prior_groups = PRIOR_GROUPS | {
-        one.label: (name,) for name, one in elicited_parameters(names.CONJUNCTIVE).items() if name not in grouped
-    }
+    prior_groups = PRIOR_GROUPS | {one.label: (name,) for name, one in elicited_parameters(variant).items() if name not in grouped}
     found, likelihood_groups = [], {RECORD: OF_RECORD, ROWS: tuple(name for name in likelihoods if name not in OF_RECORD)}
     for component, groups, densities in (("prior", prior_groups, priors), ("likelihood", likelihood_groups, likelihoods)):
         for what, parts in groups.items():

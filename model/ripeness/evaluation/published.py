@@ -37,9 +37,11 @@ FOUR_IN_FIVE: Final = 0.8
 READABLE: Final = {
     names.MIXTURE: "the model",
     names.OUTSIDE: "the outside view",
-    "conjunctive_as_written": "the reading as written",
-    "conjunctive_tempered": "the tempered reading",
-    "additive_as_written": "the additive variant",
+    **{
+        fit: f"{names.FORM_LABELS[form]}, {reading.replace('_', ' ')}"
+        for form, fits in names.FITS_OF.items()
+        for reading, fit in fits.items()
+    },
     "constant_rate": "the war's constant rate",
     "persistence": "persistence",
 }
@@ -178,11 +180,11 @@ def lfo_sentence(folder: Path) -> str | None:
     if not rows:
         return None
     differences = ", ".join(
-        f"{READABLE[row['fit']]} {float(row['difference_to_outside']):+.2f} ({float(row['without_best_block']):+.2f} without its best block, better in "
+        f"{_readable(row['fit'])} {float(row['difference_to_outside']):+.2f} ({float(row['without_best_block']):+.2f} without its best block, better in "
         f"{row['blocks_better']})"
         for row in rows
     )
-    weights = ", ".join(f"{READABLE[row['fit']]} {float(row['stacking_weight']):.2f}" for row in read_rows(folder, LFO))
+    weights = ", ".join(f"{_readable(row['fit'])} {float(row['stacking_weight']):.2f}" for row in read_rows(folder, LFO))
     return (
         f"Leave-future-out over {rows[0]['blocks']} blocks of four weeks, log score against the outside view's: {differences}. No standard error is "
         f"given: blocks with and without a round are unlike, so normal theory does not hold. Stacking would give {weights}; it is not used."
@@ -218,6 +220,11 @@ def all_sentences(folder: Path, horizon_weeks: int) -> list[str]:
         gate_sentence(folder),
     )
     return [sentence for sentence in sentences if sentence]
+
+
+def _readable(forecaster: str) -> str:
+    """What a reader calls a forecaster, though a table be of a version that had others."""
+    return READABLE.get(forecaster, forecaster.replace("_", " "))
 
 
 def _skill(folder: Path) -> dict[str, str] | None:

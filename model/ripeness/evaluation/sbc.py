@@ -55,7 +55,7 @@ from ripeness.model.spec import ModelSpec
 Array = NDArray[np.float64]
 FUTURE = "future"
 COLUMNS = ("quantity", "simulations", "p_value", "failed_fits")
-HEAD = ("simulation", "model", "reading", "failed", "target_accept")
+HEAD = ("simulation", "model", "reading", "form", "failed", "target_accept")
 COVERAGE = ("hazards", "factors with indicators", "factors without")
 RANK = "rank "
 STREAMS = {RIGHT: 0, WRONG: 0, FUTURE: 1}  # right and wrong see the same wars
@@ -73,7 +73,7 @@ def simulation_columns(quantities: Sequence[str], horizons: Sequence[int]) -> tu
     return (*HEAD, *covered, *columns, *(RANK + name for name in quantities))
 
 
-def row_of(number: int, model: str, reading: str, simulation: Simulation, horizons: Sequence[int]) -> dict[str, Any]:
+def row_of(number: int, model: str, form: str, reading: str, simulation: Simulation, horizons: Sequence[int]) -> dict[str, Any]:
     """One simulation as a row of that table."""
     by_horizon = {f"forecast {weeks}": float(simulation.forecast[h]) for h, weeks in enumerate(horizons)}
     by_horizon |= {f"came {weeks}": int(simulation.came[h]) for h, weeks in enumerate(horizons)}
@@ -81,6 +81,7 @@ def row_of(number: int, model: str, reading: str, simulation: Simulation, horizo
         "simulation": number,
         "model": model,
         "reading": reading,
+        "form": form,
         "failed": "; ".join(criterion.name for criterion in simulation.failures),
         "target_accept": simulation.target_accept,
         **simulation.coverage,
@@ -102,11 +103,11 @@ def simulate_wars(
     for number in range(wanted):
         if table.has(simulation=str(number), model=model):
             continue
-        reading = names.READINGS[number % len(names.READINGS)]
+        _, form, reading = names.FITS[number % len(names.HEADLINE_FITS)]
         drawn, fitted = seed_of(seed, model, number).spawn(2)
-        war = simulate_from_prior(spec, reading, drawn)
+        war = simulate_from_prior(spec, reading, form, drawn)  # type: ignore[arg-type]
         simulation = calibrate_once(war, reading, announcements, fitted, model)
-        table.add(row_of(number, model, reading, simulation, horizons))
+        table.add(row_of(number, model, form, reading, simulation, horizons))
         progress(f"simulated wars, {model} model: {number + 1} of {wanted}")
 
 
@@ -124,19 +125,19 @@ def simulate_futures(
     Parameters
     ----------
     posterior : mapping
-        Draws of the stored conjunctive fit of each reading.
+        Draws of each stored fit of the headline.
     """
     horizons = spec.workspace.question.horizons_weeks
     for number in range(wanted):
         if table.has(simulation=str(number), model=FUTURE):
             continue
-        reading = names.READINGS[number % len(names.READINGS)]
+        fit, form, reading = names.FITS[number % len(names.HEADLINE_FITS)]
         chosen, rest = seed_of(seed, FUTURE, number).spawn(2)
-        draws = posterior[reading]
+        draws = posterior[fit]
         place = int(np.random.default_rng(chosen).integers(len(draws["outside_knots"])))
         theta = {name: values[[place]] for name, values in draws.items()}
         simulation = calibrate_future(spec, theta, reading, announcements, rest)
-        table.add(row_of(number, FUTURE, reading, simulation, horizons))
+        table.add(row_of(number, FUTURE, form, reading, simulation, horizons))
         progress(f"futures from the posterior: {number + 1} of {wanted}")
 
 
@@ -164,16 +165,16 @@ def ranks_of(rows: Sequence[Mapping[str, str]], quantity: str) -> NDArray[np.int
 def summarise(rows: Sequence[Mapping[str, str]], model: str) -> list[dict[str, Any]]:
     """The test of every quantity, in the order of the table; `COLUMNS`, and Holm's adjusted p-value.
 
-    Failed fits are counted and stay among the ranks.
+    Failed fits are counted and stay among the ranks. A quantity of one form alone has fewer simulations.
     """
     own = [row for row in rows if row["model"] == model]
     if not own:
         return []
     failed = sum(row["failed"] != "" for row in own)
     tested = [
-        {"quantity": name, "simulations": len(own), "p_value": p_value(ranks_of(own, name), RANKED), "failed_fits": failed}
-        for name in quantities_of(own)
-        if len(ranks_of(own, name)) == len(own)
+        {"quantity": name, "simulations": len(ranks), "p_value": p_value(ranks, RANKED), "failed_fits": failed}
+        for name, ranks in ((name, ranks_of(own, name)) for name in quantities_of(own))
+        if len(ranks)
     ]
     adjusted = holm(np.array([row["p_value"] for row in tested]))
     return [row | {"p_holm": float(value)} for row, value in zip(tested, adjusted, strict=True)]

@@ -15,7 +15,7 @@ No standard error of a difference is given. ArviZ's is that of normal theory, fo
 blocks have a round and the others have none, and a bootstrap of so few is no better. Instead the table says in how many blocks a fit did better
 than the outside view, and what is left of the difference without the block that speaks most for it; `skill.py` holds the sum against luck.
 
-Stacking weights are shown and not used: with a couple of resumptions they are noise, and the headline is the even mixture, fixed beforehand.
+Stacking weights are shown and not used: with a couple of resumptions they are noise, and the weights of the headline are fixed beforehand.
 """
 
 from __future__ import annotations

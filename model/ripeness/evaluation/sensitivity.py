@@ -1,13 +1,13 @@
 """Sensitivity of the headline: by how many percentage points it would differ if one thing were otherwise.
 
-One row each for every claim zeroed, every indicator left out, every reading and variant by itself, every kind of evidence by itself, and
+One row each for every claim zeroed, every indicator left out, every reading, form and variant by itself, every kind of evidence by itself, and
 every group of priors and part of the data weakened or strengthened by power-scaling. Rows are written as they are found; the table ranks
 them by the size of the change.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,13 +31,21 @@ from ripeness.evaluation.left_out import (
 from ripeness.evaluation.power import POWERS, Scaling, scale_powers
 from ripeness.evaluation.resumed import Progress, ResumedTable
 from ripeness.evaluation.scorecard import claims_of
-from ripeness.evaluation.stored import CONJUNCTIVE_READINGS, POINTS, Draws, Stored, error_of_mean, error_of_mixture
+from ripeness.evaluation.stored import HEADLINE, POINTS, Draws, Stored, error_of_mean
+from ripeness.forecast.mixture import mixed_error
 from ripeness.reweighting.weights import LARGEST_KHAT
 
 Array = NDArray[np.float64]
 COLUMNS = ("kind", "what", "change_points")
 DETAILS = ("kind", "what", "change_points", "error_points", "probability", "k_hat", "gradient", "how")
-CLAIM, INDICATOR, READING, VARIANT, EVIDENCE_KIND = "claim zeroed", "indicator left out", "reading alone", "variant", "evidence"
+CLAIM, INDICATOR, READING, FORM, VARIANT, EVIDENCE_KIND = (
+    "claim zeroed",
+    "indicator left out",
+    "reading alone",
+    "form alone",
+    "variant",
+    "evidence",
+)
 PRIOR, LIKELIHOOD = "prior scaled", "likelihood scaled"
 REWEIGHTED, REFITTED = "reweighted", "fitted anew"
 PRIORS_ALONE, OUTCOMES_ONLY, INDICATORS_ONLY = "priors alone", "outcomes only", "indicators only"
@@ -46,31 +54,42 @@ EVIDENCE = (PRIORS_ALONE, OUTCOMES_ONLY, INDICATORS_ONLY)
 
 @dataclass
 class Headline:
-    """The headline as it is, reading by reading.
+    """The headline as it is, fit by fit.
 
     Parameters
     ----------
     draws : dict
-        Posterior draws of each conjunctive fit.
+        Posterior draws of each fit.
     now : dict
         P_s of each, (draw,).
+    weights : dict
+        Of each in the mixture.
     """
 
+    weights: Mapping[str, float]
     draws: dict[str, Draws] = field(default_factory=dict)
     now: dict[str, Array] = field(default_factory=dict)
 
     @property
     def mean(self) -> float:
-        """The even mixture."""
-        return float(np.mean([values.mean() for values in self.now.values()]))
+        """The mixture."""
+        return self.mix([float(values.mean()) for values in self.now.values()])
+
+    def mix(self, values: Sequence[float]) -> float:
+        """What the fits say, in their order, mixed."""
+        return float(np.average(values, weights=list(self.weights.values())))
+
+    def mix_changes(self, changes: Sequence[Change]) -> Change:
+        """The change of the mixture from those of all fits, in their order."""
+        return mix_changes(changes, list(self.weights.values()))
 
 
 def open_headline(stored: Stored) -> Headline:
-    """Draws and headline of both readings."""
-    found = Headline()
-    for fit, _ in CONJUNCTIVE_READINGS:
+    """Draws and headline of every fit that it mixes."""
+    found = Headline(stored.spec.workspace.mixture.weights)
+    for fit, variant, _ in HEADLINE:
         found.draws[fit] = stored.draws(fit)
-        found.now[fit] = stored.headline(names.CONJUNCTIVE, found.draws[fit])
+        found.now[fit] = stored.headline(variant, found.draws[fit])
     return found
 
 
@@ -115,20 +134,22 @@ def _row(headline: Headline, kind: str, what: str, change: Change, how: str, gra
 
 
 def _readings(stored: Stored, headline: Headline, table: ResumedTable) -> Found:
-    """Each reading by itself, and the variants beside the headline."""
+    """Each reading and each form by itself, and the outside view."""
     errors = {fit: error_of_mean(now.reshape(stored.shape)) for fit, now in headline.now.items()}
-    error = POINTS * error_of_mixture(list(errors.values()))
-    for fit, reading in CONJUNCTIVE_READINGS:
-        what = f"the essay {names.READING_LABELS[reading]}"
-        if not table.has(kind=READING, what=what):
-            change = Change(POINTS * (float(headline.now[fit].mean()) - headline.mean), error)
-            yield f"reading: {what}", [_row(headline, READING, what, change, "read off")]
+    error = POINTS * float(mixed_error(list(errors.values()), list(headline.weights.values())))
+    alone = [(READING, f"the essay {names.READING_LABELS[reading]}", 2, reading) for reading in names.READINGS]
+    alone += [(FORM, names.FORM_LABELS[form], 1, form) for form in names.FORMS]
+    for kind, what, place, wanted in alone:
+        own = {which[0]: headline.weights[which[0]] for which in HEADLINE if which[place] == wanted}
+        if not table.has(kind=kind, what=what) and any(own.values()):
+            mean = float(np.average([headline.now[fit].mean() for fit in own], weights=list(own.values())))
+            yield f"{kind}: {what}", [_row(headline, kind, what, Change(POINTS * (mean - headline.mean), error), "read off")]
     for name, _, _ in names.FITS:
         if name in names.HEADLINE_FITS or table.has(kind=VARIANT, what=name):
             continue
         then = stored.forecast(name)
-        own = POINTS * error_of_mean(then.reshape(stored.shape))
-        change = Change(POINTS * (float(then.mean()) - headline.mean), float(np.hypot(own, error)))
+        alone_error = POINTS * error_of_mean(then.reshape(stored.shape))
+        change = Change(POINTS * (float(then.mean()) - headline.mean), float(np.hypot(alone_error, error)))
         yield f"variant: {name}", [_row(headline, VARIANT, name, change, "read off")]
 
 
@@ -140,29 +161,30 @@ def _claims(stored: Stored, headline: Headline, table: ResumedTable) -> Found:
         if all(table.has(kind=CLAIM, what=claim.id) for claim in claims):
             continue
         changes = []
-        for fit, _ in CONJUNCTIVE_READINGS:
+        for fit, variant, _ in HEADLINE:
             if fit not in likelihood:
                 likelihood[fit] = likelihood_of_outcomes(stored.spec, headline.draws[fit])
-            changes.append(zeroed_change(stored, headline.draws[fit], headline.now[fit], likelihood[fit], e))
-        change = mix_changes(changes)
+            changes.append(zeroed_change(stored, variant, headline.draws[fit], headline.now[fit], likelihood[fit], e))
+        change = headline.mix_changes(changes)
         how = f"weight of {effect.id} at zero, {REWEIGHTED}"
         yield f"zeroed: {effect.id}", [_row(headline, CLAIM, claim.id, change, how) for claim in claims]
 
 
 def _scalings(stored: Stored, headline: Headline, table: ResumedTable) -> Found:
     """Priors and likelihoods raised to powers."""
-    parts: dict[tuple[str, str], list[Scaling]] = {}
+    parts: dict[tuple[str, str], dict[str, Scaling]] = {}
     if table.has(kind=PRIOR):
         return
-    for fit, reading in CONJUNCTIVE_READINGS:
-        for scaling in scale_powers(stored, fit, reading, headline.draws[fit], headline.now[fit]):
-            parts.setdefault((scaling.component, scaling.what), []).append(scaling)
+    for fit, variant, reading in HEADLINE:
+        for scaling in scale_powers(stored, variant, reading, headline.draws[fit], headline.now[fit]):  # type: ignore[arg-type]
+            parts.setdefault((scaling.component, scaling.what), {})[fit] = scaling
+    unmoved = Change(0.0, 0.0)  # a fit that does not read a group of priors
     rows = []
     for (component, what), found in parts.items():
         kind = PRIOR if component == "prior" else LIKELIHOOD
-        gradient = max(scaling.gradient for scaling in found)
+        gradient = max(scaling.gradient for scaling in found.values())
         for power, side in zip(POWERS, ("weaker", "stronger"), strict=True):
-            change = mix_changes([getattr(scaling, side) for scaling in found])
+            change = headline.mix_changes([getattr(found[fit], side) if fit in found else unmoved for fit in headline.weights])
             rows.append(_row(headline, kind, f"{what}, power {power:g}", change, REWEIGHTED, gradient))
     yield "priors and likelihoods scaled", rows
 
@@ -175,17 +197,17 @@ def _evidence(stored: Stored, headline: Headline, table: ResumedTable) -> Found:
             continue
         seed, changes, failures, how = stored.seed + 1000 * (number + 1), [], 0, "drawn from the priors"
         if evidence == INDICATORS_ONLY:
-            seen = refit(stored, without_rounds(panel), names.AS_WRITTEN, seed)
+            seen = refit(stored, without_rounds(panel), names.CONJUNCTIVE, names.AS_WRITTEN, seed)
             failures, how = int(not seen.verdict.passed), f"{REFITTED}, without the record"
-        for fit, reading in CONJUNCTIVE_READINGS:
+        for fit, variant, reading in HEADLINE:
             if evidence == OUTCOMES_ONLY:
-                found = refit(stored, without_rows(panel, set(panel.indicators)), reading, seed)
+                found = refit(stored, without_rows(panel, set(panel.indicators)), variant, reading, seed)  # type: ignore[arg-type]
                 failures, how = failures + (not found.verdict.passed), REFITTED
-                then = stored.headline(names.CONJUNCTIVE, found.draws)
+                then = stored.headline(variant, found.draws)
             else:
-                then = headline_of_priors(stored, reading, seed, seen.draws if seen else None)
+                then = headline_of_priors(stored, variant, reading, seed, seen.draws if seen else None)  # type: ignore[arg-type]
             changes.append(change_between(headline.now[fit], then, stored.shape[0]))
-        yield f"evidence: {evidence}", [_row(headline, EVIDENCE_KIND, evidence, mix_changes(changes), how + _of_gate(failures))]
+        yield f"evidence: {evidence}", [_row(headline, EVIDENCE_KIND, evidence, headline.mix_changes(changes), how + _of_gate(failures))]
 
 
 def _indicators(stored: Stored, headline: Headline, table: ResumedTable) -> Found:
@@ -195,18 +217,18 @@ def _indicators(stored: Stored, headline: Headline, table: ResumedTable) -> Foun
         if all(table.has(kind=INDICATOR, what=indicator) for indicator in left_out):
             continue
         panel = without_rounds(without_rows(stored.spec.panel, set(left_out)))
-        found = refit(stored, panel, names.AS_WRITTEN, stored.seed + 10 * (turn + 1))
+        found = refit(stored, panel, names.CONJUNCTIVE, names.AS_WRITTEN, stored.seed + 10 * (turn + 1))
         for indicator in left_out:
             if table.has(kind=INDICATOR, what=indicator):
                 continue
             changes = []
-            for fit, _ in CONJUNCTIVE_READINGS:
+            for fit, variant, _ in HEADLINE:
                 draws = headline.draws[fit]
                 if fit not in likelihood:
                     likelihood[fit] = likelihood_of_outcomes(stored.spec, draws)
-                changes.append(leave_out(stored, draws, headline.now[fit], likelihood[fit], found.draws, indicator))
+                changes.append(leave_out(stored, variant, draws, headline.now[fit], likelihood[fit], found.draws, indicator))
             how = f"its factor {REFITTED} without it, the rest {REWEIGHTED}" + _of_gate(int(not found.verdict.passed))
-            yield f"left out: {indicator}", [_row(headline, INDICATOR, indicator, mix_changes(changes), how)]
+            yield f"left out: {indicator}", [_row(headline, INDICATOR, indicator, headline.mix_changes(changes), how)]
 
 
 def _of_gate(failures: int) -> str:

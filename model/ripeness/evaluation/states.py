@@ -11,9 +11,10 @@ condition it is a range of the probability that it is met, σ(log odds):
     high      from Φ⁻¹(2/3) ≈ 0.43 on            met: probability from 2/3 on
     ========  =================================  ======================================
 
-The probability that the essay was right is the share of draws in that range, mean over the readings as in the headline; its odds before and after
-the data make the verdict of :mod:`ripeness.evaluation.scorecard`. Heavy-tailed innovations make a factor's stationary thirds slightly narrower than
-a normal's; the prior is simulated and has that. Whether a factor's slow level counts is for the hazards to say: what they read is scored.
+The probability that the essay was right is the share of draws in that range, mean over the readings by their weights in the headline; its odds before and
+after the data make the verdict of :mod:`ripeness.evaluation.scorecard`. Draws are of the conjunctive form, in which alone a condition is met or not.
+Heavy-tailed innovations make a factor's stationary thirds slightly narrower than a normal's; the prior is simulated and has that. Whether a factor's
+slow level counts is for the hazards to say: what they read is scored.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ from ripeness.calendar import week_of
 from ripeness.essay import Claim
 from ripeness.evaluation.published import CONDITION, ESTIMATES, FILTERED, LATER, NOT_MEASURED, NOW, PRIOR, SMOOTHED
 from ripeness.evaluation.scorecard import factors_read, odds_change, verdict_of
-from ripeness.evaluation.stored import CONJUNCTIVE_READINGS, Draws, Stored, error_of_mean, error_of_mixture, mixture
+from ripeness.evaluation.stored import Draws, Stored, error_of_mean
+from ripeness.forecast.mixture import mixed_error, pool_draws
 from ripeness.forecast.prior_predictive import sample_prior
 from ripeness.model.spec import ModelSpec
 
@@ -43,6 +45,7 @@ FACTOR: Final = "factor"
 OUTER: Final = NormalDist().inv_cdf(2 / 3)
 CUTS: Final[Mapping[str, tuple[float, float]]] = {FACTOR: (-OUTER, OUTER), CONDITION: (1 / 3, 2 / 3)}
 PRIOR_DRAWS: Final = 4000  # of each reading
+FITS: Final = tuple((fit, reading) for reading, fit in names.FITS_OF[names.CONJUNCTIVE].items())
 
 POSTERIOR: Final = (FILTERED, SMOOTHED, NOW)
 YES, NO, INFERRED = "yes", "no", "inferred"
@@ -113,14 +116,15 @@ def in_state(places: Array, kind: str, state: str) -> NDArray[np.bool_]:
     return np.asarray(np.digitize(places, CUTS[kind]) == STATES.index(state))
 
 
-def standing_of(by_reading: Sequence[Array], kind: str, state: str) -> Standing:
-    """Where something stood, by draws of its place (chain, draw) of each reading, which are mixed evenly."""
+def standing_of(by_reading: Sequence[Array], weights: Sequence[float], kind: str, state: str) -> Standing:
+    """Where something stood, by draws of its place (chain, draw) of each reading and the weights of these."""
     held = [in_state(places, kind, state) for places in by_reading]
     errors = [error_of_mean(one.astype(float)) if one.any() and not one.all() else 0.5 / one.size for one in held]
     half = 0.5 / sum(one.size for one in held)
-    probability = float(np.clip(mixture([float(one.mean()) for one in held]), half, 1.0 - half))
-    pooled = np.concatenate([places.ravel() for places in by_reading])
-    return Standing(probability, error_of_mixture(errors), float(pooled.mean()), *(float(end) for end in np.quantile(pooled, [0.05, 0.95])))
+    probability, at = (float(np.average([one.mean() for one in some], weights=weights)) for some in (held, by_reading))
+    pooled = pool_draws([places.ravel() for places in by_reading], weights)
+    lower, upper = (float(end) for end in np.quantile(pooled, [0.05, 0.95]))
+    return Standing(float(np.clip(probability, half, 1.0 - half)), float(mixed_error(errors, weights)), at, lower, upper)
 
 
 def places_on(spec: ModelSpec, draws: Draws, day: date) -> dict[tuple[str, str], Array]:
@@ -134,8 +138,7 @@ def places_on(spec: ModelSpec, draws: Draws, day: date) -> dict[tuple[str, str],
 def posterior_places(stored: Stored, day: date) -> dict[tuple[str, str], list[Array]]:
     """By kind and id: where it stood in a day's week, (chain, draw) of each reading."""
     return _by_subject(
-        {name: places.reshape(stored.shape) for name, places in places_on(stored.spec, stored.draws(fit), day).items()}
-        for fit, _ in CONJUNCTIVE_READINGS
+        {name: places.reshape(stored.shape) for name, places in places_on(stored.spec, stored.draws(fit), day).items()} for fit, _ in FITS
     )
 
 
@@ -147,7 +150,7 @@ def prior_places(stored: Stored, day: date) -> dict[tuple[str, str], list[Array]
             name: places[None]
             for name, places in places_on(spec, sample_prior(spec, reading, names.CONJUNCTIVE, PRIOR_DRAWS, seed), day).items()
         }
-        for _, reading in CONJUNCTIVE_READINGS
+        for _, reading in FITS
     )
 
 
@@ -174,6 +177,7 @@ def score_states(then: Stored | None, now: Stored, essay: date) -> list[ScoredSt
         Its day.
     """
     first, today = then or now, now.spec.panel.origin
+    weights = list(now.spec.workspace.mixture.readings.values())
     places = {PRIOR: prior_places(first, essay if then else today), NOW: posterior_places(now, today)}
     if then is not None:
         places |= {FILTERED: posterior_places(then, essay), SMOOTHED: posterior_places(now, essay)}
@@ -185,7 +189,9 @@ def score_states(then: Stored | None, now: Stored, essay: date) -> list[ScoredSt
         kind, of = subject_of(claim)
         measured = INFERRED if kind == CONDITION else YES if of in known_then else LATER if of in known_now else NO
         standings = {
-            estimate: standing_of(places[estimate][kind, of], kind, str(claim.state)) for estimate in ESTIMATES if estimate in places
+            estimate: standing_of(places[estimate][kind, of], weights, kind, str(claim.state))
+            for estimate in ESTIMATES
+            if estimate in places
         }
         before, after = standings[PRIOR].probability, standings.get(SMOOTHED, standings[NOW]).probability
         verdict = NOT_MEASURED if measured == NO else verdict_of(odds_change(before, after))

@@ -1,13 +1,12 @@
 """What a study of one origin starts from: the spec, the announcements and the stored draws of its run.
 
 Studies ask what else the same draws say (a claim zeroed, a prior narrowed, an indicator left out), so they read stored fits and sample
-anew only where reweighting cannot answer. The headline is always that of the method: the even mixture of the readings' conjunctive
-forecasts for the headline horizon.
+anew only where reweighting cannot answer. The headline is always that of the method: the mixture of forms and readings, for the
+headline horizon.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import arviz as az
@@ -28,7 +27,7 @@ from ripeness.workspace import Workspace
 
 Array = NDArray[np.float64]
 Draws = dict[str, Array]
-CONJUNCTIVE_READINGS = tuple((name, reading) for name, variant, reading in names.FITS if name in names.HEADLINE_FITS)
+HEADLINE = tuple(which for which in names.FITS if which[0] in names.HEADLINE_FITS)  # name, variant, reading
 POINTS = 100.0  # percentage points in a probability of one
 
 
@@ -63,9 +62,8 @@ class Stored:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Chains and draws of each stored fit."""
-        sizes = self.tree[f"{names.HEADLINE_FITS[0]}/posterior"].sizes
-        return sizes[names.CHAIN], sizes[names.DRAW]
+        """Into which an array over the draws of any stored fit is parted by chain, as `reshape` takes it."""
+        return self.tree[f"{names.HEADLINE_FITS[0]}/posterior"].sizes[names.CHAIN], -1
 
     def draws(self, fit: str) -> Draws:
         """Posterior draws of a fit, flattened over chains: (draw, …) by variable."""
@@ -94,13 +92,3 @@ def open_stored(workspace: Workspace, claims: Claims, vintage: Vintage, priors: 
 def error_of_mean(values: Array) -> float:
     """Monte Carlo standard error of the mean of draws (chain, draw)."""
     return float(az.mcse(xr.Dataset({"value": ((names.CHAIN, names.DRAW), values)}))["value"])
-
-
-def mixture(values: Sequence[float]) -> float:
-    """The even mixture of the readings."""
-    return float(np.mean(values))
-
-
-def error_of_mixture(errors: Sequence[float]) -> float:
-    """Monte Carlo standard error of the even mixture, from those of the readings."""
-    return float(np.sqrt(np.sum(np.square(errors))) / len(errors))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
@@ -18,9 +18,8 @@ from ripeness.calendar import weeks_between
 from ripeness.data.vintages import Store, Vintage
 from ripeness.elicitation.elicited import Priors
 from ripeness.evaluation import at_origin, baselines, origins, unit
-from ripeness.evaluation.at_origin import KHAT, PATTERNS, RECORD, AtOrigin, Task, Which
+from ripeness.evaluation.at_origin import KHAT, PATTERNS, RECORD, AtOrigin, Task
 from ripeness.evaluation.backtest import (
-    FINAL_FITS,
     FOLDER,
     VINTAGES,
     Opener,
@@ -80,7 +79,7 @@ class Study:
     settings : FitSettings
     seed : int
     quick : bool
-        Twelve origins instead of all, without the additive form; tables go to reports/backtest instead of reports/studies.
+        Twelve origins instead of all; tables go to reports/backtest instead of reports/studies.
     vintages : tuple of str
         "as_of", and "final" where the vintage gap is to be measured.
     """
@@ -111,11 +110,6 @@ class Study:
         all_of_them = backtest_origins(self.workspace.question, self.store.default_origin())
         return spread_evenly(all_of_them, QUICK) if self.quick else all_of_them
 
-    @property
-    def fits(self) -> list[Which]:
-        """What is fitted to what was known: all, or the headline and its rival."""
-        return [which for which in names.FITS if not self.quick or which[0] in FINAL_FITS]
-
     def plan(self) -> dict[str, list[Task]]:
         """The tasks of each vintage."""
         sources = [Path(str(module.__file__)).read_text("utf-8") for module in MAKERS]
@@ -124,8 +118,6 @@ class Study:
             kind: plan(self.workspace, self.store, self.priors, self.origins, kind, self.settings, self.seed, code_hash)
             for kind in self.vintages
         }
-        if self.quick:  # a table with more than is asked for will do, so a whole backtest leaves nothing to make
-            tasks[AS_OF] = [replace(task, fits=self.fits) for task in tasks[AS_OF]]
         if FINAL in tasks:
             tasks[AS_OF], tasks[FINAL] = joined(tasks[AS_OF], tasks[FINAL])
         return tasks
@@ -184,10 +176,8 @@ def assess(study: Study, tasks: Mapping[str, Sequence[Task]]) -> dict[str, pd.Da
     """Score what has been forecast; by file name."""
     question = study.workspace.question
     everything = read_tables([task for kind in study.vintages for task in tasks[kind]], study.folder)
-    left_out = {name for name, _, _ in names.FITS} - {name for name, _, _ in study.fits}
-    of_all = everything[~everything["forecaster"].isin(left_out)]
     rungs = study.workspace.rung_ids
-    forecasts, of_rungs = of_all[~of_all["question"].isin(rungs)], of_all[of_all["question"].isin(rungs)]
+    forecasts, of_rungs = everything[~everything["question"].isin(rungs)], everything[everything["question"].isin(rungs)]
     scored = score_rows(with_outcomes(forecasts, question, study.store))
     populations = {task.vintage.origin: _populations(study, task.vintage) for task in tasks[AS_OF]}
     as_of = scored[scored["vintage"] == AS_OF]
@@ -229,7 +219,7 @@ def _leave_future_out(study: Study, tasks: Sequence[Task], scored: pd.DataFrame)
         if len(rows) == BLOCK_WEEKS
     }
     scored_origins = [task.vintage.origin for task in tasks if task.vintage.origin in blocks]
-    fits = [name for name, _, _ in study.fits]
+    fits = [name for name, _, _ in names.FITS]
     likelihoods: dict[str, list[Array]] = {name: [] for name in fits}
     for origin in scored_origins:
         arrays = read_arrays(study.folder, AS_OF, origin)

@@ -83,7 +83,7 @@ def build_ahead(
     Parameters
     ----------
     spec : ModelSpec
-    variant : {"conjunctive", "additive", "outside"}
+    variant : {"conjunctive", "substitutable", "outside"}
     posterior : dict of ndarray
         Draws flattened over chains, by variable name: outside_knots (draw, knot), sensitivity (draw, stretch), those of announced meetings and,
         with an inside view, path (draw, factor, week), half_life, weight, intercept_open, normaliser, inside (draw, week), pulse. Of a path

@@ -28,7 +28,7 @@ def sample_prior(spec: ModelSpec, reading: str, variant: Variant, draws: int, se
     ----------
     spec : ModelSpec
     reading : str
-    variant : {"conjunctive", "additive", "outside"}
+    variant : {"conjunctive", "substitutable", "outside"}
     draws : int
     seed : SeedSequence
 

@@ -29,14 +29,14 @@ def flag_fits(fits: Sequence[Mapping[str, xr.Dataset]]) -> list[Flag]:
     Parameters
     ----------
     fits : sequence of mapping of Dataset
-        Of each fit behind the headline: posterior_predictive, observed_data and constant_data, as ArviZ names them. Their replications are
-        pooled, as their forecasts are mixed.
+        Of each fit behind the headline: posterior_predictive, observed_data and constant_data, as ArviZ names them; all of the first, of others what is
+        stored. Their replications are pooled.
     """
     first = fits[0]
     observed, constant = first["observed_data"], first["constant_data"]
 
     def replicated(name: str) -> Array:
-        return np.concatenate([_flat(fit["posterior_predictive"][name]) for fit in fits])
+        return np.concatenate([_flat(fit["posterior_predictive"][name]) for fit in fits if name in fit["posterior_predictive"]])
 
     flags = [*_record(replicated("rounds"), observed["rounds"].values)]
     for name in observed.data_vars:

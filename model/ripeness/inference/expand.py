@@ -35,7 +35,7 @@ def expand_draws(spec: ModelSpec, variant: str, coordinates: Coordinates, progra
     Parameters
     ----------
     spec : ModelSpec
-    variant : {"conjunctive", "additive", "outside"}
+    variant : {"conjunctive", "substitutable", "outside"}
     coordinates : Coordinates
     program : Program
     data : ModelData

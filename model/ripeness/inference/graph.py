@@ -33,7 +33,7 @@ def sample_graph(
     Parameters
     ----------
     spec : ModelSpec
-    variant : {"conjunctive", "additive", "outside"}
+    variant : {"conjunctive", "substitutable", "outside"}
     reading : str
     sampler : {"nutpie", "pymc"}
         Whose NUTS.

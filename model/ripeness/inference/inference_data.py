@@ -21,8 +21,7 @@ PRIOR_PREDICTIVE_DRAWS = 400
 LARGE = (names.WEEK, names.RISK, names.ROW, names.COUNT_ROW)
 STATS = ("diverging", "energy", "n_steps", "step_size", "tree_accept", "acceptance_rate", "depth", "logp", "lp")
 SAMPLER = ("inference_library", "inference_library_version", "inference_library_settings")
-COMPARED = names.ADDITIVE  # a variant beside the headline, stored for comparison
-OF_FACTORS = ("path", "level_path", "log_odds_open")  # large, and of use in a posterior that is asked about its factors
+WITHOUT_ROWS = names.SUBSTITUTABLE  # its factors are hardly other than the conjunctive form's: nothing of its rows is stored
 
 
 def build_groups(
@@ -33,8 +32,8 @@ def build_groups(
     Parameters
     ----------
     spec : ModelSpec
-    variant : {"conjunctive", "additive", "outside"}
-        The additive form stands beside the headline for comparison of their hazards: nothing of its rows is stored, nor log prior.
+    variant : {"conjunctive", "substitutable", "outside"}
+        Of the substitutable form's rows nothing is stored, nor log prior: those of the conjunctive form say the same of the factors.
     reading : str
     sampled : DataTree
         posterior and sample_stats as they were sampled.
@@ -52,22 +51,24 @@ def build_groups(
     chains, draws = posterior.sizes[names.CHAIN], posterior.sizes[names.DRAW]
     rng = np.random.default_rng(seed)
     flat = flatten_draws(posterior)
-    if variant == COMPARED:
+    if variant == WITHOUT_ROWS:
         flat = {name: values for name, values in flat.items() if name not in ("path", "level_path")}  # of its rows nothing is stored
     of = {observed.name: term for observed, term in likelihoods(spec, variant) if flat.keys() >= term.replicated_from}
     likelihood = {name: term.log_likelihood(spec, flat) for name, term in of.items()}
     replicated = replicates(spec, variant, flat, rng)
-    some = {name: values[:PRIOR_PREDICTIVE_DRAWS] for name, values in prior.items()} if variant != COMPARED else {}
+    some = {name: values[:PRIOR_PREDICTIVE_DRAWS] for name, values in prior.items()} if variant != WITHOUT_ROWS else {}
     prior_replicated = replicates(spec, variant, some, rng)
     densities = log_prior(spec, variant, reading, flat)
-    if variant == COMPARED:
+    if variant == WITHOUT_ROWS:
         densities = {}  # with the record alone beside them they would make power-scaling mislead
-        posterior = posterior.drop_vars(OF_FACTORS, errors="ignore")
+        posterior = posterior.drop_vars("log_odds_open")
     coords = {name: posterior.coords[name] for name in posterior.coords if name not in (names.CHAIN, names.DRAW)}
     sample_stats, dims = sampled["sample_stats"].to_dataset(), _dims(spec, variant)
     groups = {
         "posterior": posterior,
-        "prior": _like_posterior({name: values[None] for name, values in prior.items() if name not in OF_FACTORS}, posterior),
+        "prior": _like_posterior(
+            {name: values[None] for name, values in prior.items() if name not in ("path", "level_path", "log_odds_open")}, posterior
+        ),
         "prior_predictive": _by_row(dims, prior_replicated, 1, coords),
         "posterior_predictive": _by_row(dims, replicated, chains, coords),
         "log_likelihood": _by_row(dims, likelihood, chains, coords),

@@ -28,7 +28,7 @@ def normal_log_density(spec: ModelSpec, variant: Variant, reading: str, draws: M
     Parameters
     ----------
     spec : ModelSpec
-    variant : {"conjunctive", "additive", "outside"}
+    variant : {"conjunctive", "substitutable", "outside"}
     reading : str
     draws : mapping of ndarray (draw, …)
         In natural units, by the names of the posterior's variables.

@@ -45,7 +45,7 @@ def sample_posterior(
     Parameters
     ----------
     spec : ModelSpec
-    variant : {"conjunctive", "additive", "outside"}
+    variant : {"conjunctive", "substitutable", "outside"}
     reading : str
     settings : FitSettings
         Chains, warm-up and draws.

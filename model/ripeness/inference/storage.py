@@ -17,15 +17,16 @@ from numpy.typing import NDArray
 
 from ripeness import names
 from ripeness.model.term import Likelihood
-from ripeness.model.terms import terms_of
+from ripeness.model.terms import every_term
 
 POSTERIOR, PRIOR = "posterior", "prior"
 LOG_LIKELIHOOD, LOG_PRIOR = "log_likelihood", "log_prior"
 PREDICTIVE: Final = ("posterior_predictive", "prior_predictive")
 OBSERVED = "observed_data"
 
-WHOLE, ROUGH, COARSE, FINE = 1.0, 2.0**-5, 2.0**-8, 2.0**-9  # powers of two: unpacking is exact
-SERIES: Final = ("path", "level_path", "log_odds_open", "inside")  # of weeks, on the real line
+WHOLE, ROUGH, MIDDLE, COARSE, FINE = 1.0, 2.0**-5, 2.0**-6, 2.0**-7, 2.0**-9  # powers of two: unpacking is exact
+SERIES: Final = ("path", "level_path", "log_odds_open")  # of weeks, on the real line: most of what there is
+MULTIPLIER: Final = "inside"  # as well; what is said of the record's weeks is computed from it
 RELATIVE_BITS: Final = 10  # significant bits after the first: a relative error of at most 2^-11
 IN_FULL: Final = ("within", "sustained", "rungs")  # what is published follows from them
 POSITIVE: Final = ("hazard", "hazard_ahead", "by_week", "multiplier_ahead")
@@ -92,20 +93,22 @@ def _as_written(group: str, name: str, variable: xr.Variable) -> xr.Variable:
 def _resolution(group: str, name: str) -> float | None:
     """What a value is rounded to a multiple of when it is stored as an integer; None if it is not."""
     if group in PREDICTIVE or group == OBSERVED:
-        return WHOLE if name in _whole() else COARSE if group in PREDICTIVE else None
+        return WHOLE if name in _whole() else MIDDLE if group in PREDICTIVE else None
     if group == LOG_LIKELIHOOD:
         return COARSE if name != "rounds" else None  # those of single weeks are small: significant bits count
     if group == LOG_PRIOR:
         return FINE
-    if group in (POSTERIOR, PRIOR) and name in SERIES:
-        return FINE if group == POSTERIOR else ROUGH
+    if group == POSTERIOR and name in (*SERIES, MULTIPLIER):
+        return MIDDLE if name in SERIES else FINE
+    if group == PRIOR and name in (*SERIES, MULTIPLIER):
+        return ROUGH
     return None
 
 
 @cache
 def _whole() -> set[str]:
     """Observed variables that are whole numbers."""
-    return {term.observed.name for term in terms_of(names.CONJUNCTIVE) if isinstance(term, Likelihood) and term.observed.whole}
+    return {term.observed.name for term in every_term() if isinstance(term, Likelihood) and term.observed.whole}
 
 
 def _compressed(variable: xr.Variable) -> dict[str, Any]:
@@ -122,7 +125,7 @@ def _compressed(variable: xr.Variable) -> dict[str, Any]:
 def _of_terms() -> dict[str, tuple[str, str]]:
     """Label and unit of everything that the terms store or observe."""
     found: dict[str, tuple[str, str]] = {}
-    for term in terms_of(names.CONJUNCTIVE):
+    for term in every_term():
         known = (*term.parameters, *term.derived, *((term.observed,) if isinstance(term, Likelihood) else ()))
         found |= {one.name: (one.label, one.unit) for one in known}
     return found

@@ -7,7 +7,7 @@ r"""The model in PyMC, joined from its terms.
 outside: :mod:`ripeness.model.terms.outside`; inside: :mod:`ripeness.model.terms.inside_view`; announced: :mod:`ripeness.model.terms.announcements`; d_t is not
 known where rounds may have been missed: :mod:`ripeness.model.terms.record`; z: :mod:`ripeness.model.terms.factor_paths`.
 
-Variants "conjunctive" and "additive" differ in the inside view, "outside" has none and no factors. The compiled density
+Variants "conjunctive" and "substitutable" differ in the inside view, "outside" has none and no factors. The compiled density
 (:mod:`ripeness.inference.compiled`) follows from the same terms; tests hold both to a density written by hand.
 """
 
@@ -30,9 +30,9 @@ def build_model(spec: ModelSpec, variant: Variant = "conjunctive", reading: str 
     Parameters
     ----------
     spec : ModelSpec
-    variant : {"conjunctive", "additive", "outside"}
+    variant : {"conjunctive", "substitutable", "outside"}
     reading : str
-        Whose priors the model starts with; those of conditions and effects are `pm.Data` and may be set to another's.
+        Whose priors the model starts with; those of conditions, effects and causes are `pm.Data` and may be set to another's.
     form : {"centred", "non-centred", "whitened"}
         What the factor paths are made of; the posterior is the same. "centred" has random variables only, so that it can be simulated from
         (`pm.sample_prior_predictive`, `pm.do`, `pm.observe`); "whitened" is the one to sample.
@@ -74,6 +74,7 @@ def stored(variant: str) -> list[Parameter | Derived]:
     return found + [one for term in terms_of(variant) for one in term.derived]
 
 
-def without_weeks(variant: str) -> list[str]:
-    """Names of what is stored of every draw and has no dim of weeks: what the rows and the weeks ahead read besides paths."""
-    return [one.name for one in stored(variant) if not {names.WEEK, names.RISK} & set(one.dims)]
+def without_weeks(*variants: str) -> list[str]:
+    """Names of what is stored of every draw and has no dim of weeks: what the rows and the weeks ahead read besides paths; of all variants unless given."""
+    found = [one.name for own in variants or names.VARIANTS for one in stored(own) if not {names.WEEK, names.RISK} & set(one.dims)]
+    return list(dict.fromkeys(found))

@@ -10,7 +10,15 @@ from numpy.typing import NDArray
 from ripeness import names
 from ripeness.model.spec import ModelSpec
 from ripeness.model.terms import terms_of
-from ripeness.model.terms.conditions import Conditions, beside, inside_score, normaliser, regressors
+from ripeness.model.terms.conditions import (
+    Conditions,
+    beside,
+    conjunctive_score,
+    log_mean_exp,
+    regressors,
+    shares_of_causes,
+    substitutable_inside,
+)
 from ripeness.model.terms.rungs import rung_normalisers
 
 Array = NDArray[np.float64]
@@ -51,9 +59,9 @@ def inside_of_log_odds(variant: str, draws: Mapping[str, Array], log_odds: Array
 
     Parameters
     ----------
-    variant : {"conjunctive", "additive"}
+    variant : {"conjunctive", "substitutable"}
     draws : mapping of ndarray (draw, …)
-        By the names of the posterior: intercept_open (draw, condition) and normaliser (draw,).
+        By the names of the posterior: normaliser (draw,), or cause_share and cause_normaliser (draw, condition).
     log_odds : ndarray (draw, …, condition, week)
 
     Returns
@@ -61,8 +69,10 @@ def inside_of_log_odds(variant: str, draws: Mapping[str, Array], log_odds: Array
     ndarray (draw, …, week)
         Log of what multiplies the hazard.
     """
-    score = inside_score(log_odds, beside(draws["intercept_open"], log_odds.ndim - 1, 1), variant == names.CONJUNCTIVE, np)
-    return np.asarray(score - beside(draws["normaliser"], log_odds.ndim - 1, 0))
+    if variant == names.CONJUNCTIVE:
+        return np.asarray(conjunctive_score(log_odds, np) - beside(draws["normaliser"], log_odds.ndim - 1, 0))
+    share, norm_of = (beside(draws[name], log_odds.ndim - 1, 1) for name in ("cause_share", "cause_normaliser"))
+    return np.asarray(substitutable_inside(log_odds, share, norm_of, np))
 
 
 def inside_view(spec: ModelSpec, variant: str, draws: Mapping[str, Array], z: Array) -> Array:
@@ -71,12 +81,15 @@ def inside_view(spec: ModelSpec, variant: str, draws: Mapping[str, Array], z: Ar
 
 
 def with_inside_view(spec: ModelSpec, variant: str, draws: Mapping[str, Array], z: Array) -> dict[str, Array]:
-    """Draws with all that follows from their weights and intercepts: normalisers, and on factors z (draw, factor, week) log_odds_open and inside."""
+    """Draws with all that follows from weights, intercepts and causes: normalisers, and on factors z (draw, factor, week) log_odds_open and inside."""
     at_points = log_odds_at_points(spec, draws)
-    norm_of = normaliser(at_points, draws["intercept_open"], variant == names.CONJUNCTIVE, np)
-    found = {**draws, "normaliser": norm_of, "log_odds_open": condition_log_odds(spec, draws, z)}
+    if variant == names.CONJUNCTIVE:
+        follows = {"normaliser": log_mean_exp(conjunctive_score(at_points, np), np)}
+    else:
+        follows = {"cause_share": shares_of_causes(draws["cause_weight"]), "cause_normaliser": log_mean_exp(at_points, np)}
     if "rung_exponent" in draws:
-        found["rung_normaliser"] = rung_normalisers(spec, draws, at_points)
+        follows["rung_normaliser"] = rung_normalisers(spec, draws, at_points)
+    found = {**draws, **follows, "log_odds_open": condition_log_odds(spec, draws, z)}
     return found | {"inside": inside_of_log_odds(variant, found, found["log_odds_open"])}
 
 

@@ -16,7 +16,7 @@ from ripeness.model.meetings import Announcement, Meetings, find_announcements, 
 from ripeness.model.terms.conditions import InsideStructure, build_inside
 from ripeness.workspace import Workspace
 
-Variant = Literal["conjunctive", "additive", "outside"]
+Variant = Literal["conjunctive", "substitutable", "outside"]
 
 
 @dataclass(frozen=True, eq=False)

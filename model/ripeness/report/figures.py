@@ -79,13 +79,11 @@ def steps_of(summary: Mapping[str, Any], row: Mapping[str, Any]) -> list[tuple[s
         steps.append(("Outside view alone", outside["probability"], outside["lower"], outside["upper"]))
     if row.get("level_only") is not None:
         steps.append(("Base rate of the fits\nwith factors", row["level_only"], None, None))
-    for reading in names.READINGS:
-        own = forecast_of(summary, row["question"], f"{names.CONJUNCTIVE}_{reading}", weeks)
+    for form, label in names.FORM_LABELS.items():
+        own = forecast_of(summary, row["question"], form, weeks)
         if own:
-            steps.append(
-                (f"Essay {names.READING_LABELS[reading]}".replace(" by ", "\nby "), own["probability"], own["lower"], own["upper"])
-            )
-    steps.append(("Forecast: their even mixture", row["probability"], row["lower"], row["upper"]))
+            steps.append((sentence(label), own["probability"], own["lower"], own["upper"]))
+    steps.append(("Forecast: their mixture", row["probability"], row["lower"], row["upper"]))
     return steps
 
 
@@ -182,12 +180,16 @@ def counts_together(values: Array, scaled: Array, weeks: list[str]) -> tuple[Arr
 def rank_figures(tree: xr.DataTree, headline_weeks: int) -> Markup | None:
     """Rank plots by chain of what the headline rests on."""
     quantities: dict[str, Array] = {}
-    for reading, posterior in zip(names.READINGS, _fits(tree), strict=False):
+    conjunctive = names.FITS_OF[names.CONJUNCTIVE].items()
+    for reading, fit in conjunctive:
+        if f"/{fit}/posterior" not in tree.groups:
+            continue
+        posterior = tree[f"{fit}/posterior"].to_dataset()
         for variable, label in (("log_war_level", "level of this war"), ("log_best_to_worst", "best to worst weeks")):
             if variable in posterior:
                 quantities[f"{label}, {reading.replace('_', ' ')}"] = posterior[variable].transpose(names.CHAIN, names.DRAW).values
-    for reading in names.READINGS:
-        place = f"{names.CONJUNCTIVE}_{reading}/{names.PREDICTIONS}"
+    for reading, fit in conjunctive:
+        place = f"{fit}/{names.PREDICTIONS}"
         if f"/{place}" in tree.groups:
             within = tree[place].to_dataset()["within"].sel({names.HORIZON: headline_weeks})
             quantities[f"headline, {reading.replace('_', ' ')}"] = within.transpose(names.CHAIN, names.DRAW).values

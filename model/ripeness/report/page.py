@@ -23,9 +23,13 @@ from ripeness.report.what_if import what_if_section
 
 TEMPLATES = Path(__file__).parent / "templates"
 SOURCES = {
-    names.MIXTURE: "Forecast: even mixture of the two readings",
-    **{f"{names.CONJUNCTIVE}_{reading}": f"All conditions needed, essay {names.READING_LABELS[reading]}" for reading in names.READINGS},
-    **{f"{names.ADDITIVE}_{reading}": f"Conditions add up, essay {names.READING_LABELS[reading]}" for reading in names.READINGS},
+    names.MIXTURE: "Forecast: forms and readings mixed",
+    **{form: sentences.sentence(f"{label}, both readings") for form, label in names.FORM_LABELS.items()},
+    **{
+        name: sentences.sentence(f"{names.FORM_LABELS[variant]}, essay {names.READING_LABELS[reading]}")
+        for name, variant, reading in names.FITS
+        if name in names.HEADLINE_FITS
+    },
     names.OUTSIDE: "Outside view alone (a fit of its own)",
 }
 DIRECTIONS = {"+": "opens it", "-": "closes it", "both": "argued both ways"}
@@ -123,7 +127,20 @@ def _environment() -> jinja2.Environment:
     environment.globals.update(
         {
             name: getattr(sentences, name)
-            for name in ("answer", "why", "change", "state_of_talks", "count", "join", "interval", "spread", "observed_value", "chances")
+            for name in (
+                "answer",
+                "why",
+                "change",
+                "state_of_talks",
+                "count",
+                "join",
+                "interval",
+                "spread",
+                "observed_value",
+                "chances",
+                "forms",
+                "mixing",
+            )
         }
     )
     environment.globals["css"] = Markup((TEMPLATES / "page.css").read_text(encoding="utf-8"))  # our own file, not a reader's

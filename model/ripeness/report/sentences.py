@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date
-from math import isfinite, log10
+from math import hypot, isfinite, log10
 from typing import Any
 
+from ripeness import names
 from ripeness.calendar import weeks_between
 
 MONTHS = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"]
@@ -16,6 +17,7 @@ FRACTIONS = (
 )
 PER_CENT = "\u00a0%"  # number and sign stay on one line
 RARE = 0.001  # a share below which no finer number is given
+TOLD_APART = 2.0  # Monte Carlo errors of a difference, beyond which two forms disagree
 LEAST_POINTS = 0.05  # of a change that is worth a number
 NUMBERS = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
 
@@ -229,6 +231,34 @@ def why(row: Mapping[str, Any]) -> str:
         text
         + f"{verb} (× {number(inside)}): × {number(usual)} as they have been in this war on average, × {number(now)} as they stand now."
     )
+
+
+def forms(summary: Mapping[str, Any], row: Mapping[str, Any]) -> str:
+    """Whether the two forms of the inside view agree on the headline, with what each says, by the Monte Carlo error of their difference; empty without both."""
+    found = [forecast_of(summary, row["question"], form, row["horizon_weeks"]) for form in names.FORMS]
+    needed, added = found
+    if needed is None or added is None:
+        return ""
+    apart = 100 * (added["probability"] - needed["probability"])
+    error = 100 * hypot(needed["mc_error"], added["mc_error"])
+    told = (
+        f"where all conditions are needed the chance is {tenths(needed['probability'])}, where causes add up {tenths(added['probability'])}"
+    )
+    if abs(apart) <= TOLD_APART * error:
+        return f"The forms agree: {told}, no further apart than Monte Carlo error ({least_points(error)} points) may put them."
+    return f"The forms disagree: {told}, {points(apart)} {'higher' if apart > 0 else 'lower'}; Monte Carlo error is {least_points(error)} points."
+
+
+def mixing(summary: Mapping[str, Any]) -> str:
+    """How the headline weighs forms and readings."""
+    weights = summary["mixture"]["weights"]
+
+    def weight(label: str, *own: str) -> str:
+        return f"{percent(sum(weights[name] for name, *which in names.FITS if set(own) <= set(which) and name in weights))} to {label}"
+
+    form = [weight(f"“{label}”", one) for one, label in names.FORM_LABELS.items()]
+    reading = [weight(f"the essay {label}", one) for one, label in names.READING_LABELS.items()]
+    return f"The headline gives {join(form)}, and in each form {join(reading)}; these weights were fixed before anything was scored."
 
 
 def change(summary: Mapping[str, Any], row: Mapping[str, Any]) -> str:

@@ -123,7 +123,7 @@ def store_fit(
     """
     window = choose_window(spec, vintage)
     chosen = choose_evenly(within[:, headline], number)
-    stored = without_weeks(names.CONJUNCTIVE)
+    stored = without_weeks(variant)
     some = {name: np.asarray(values[chosen], dtype=float) for name, values in posterior.items() if name in (*stored, "path", "inside")}
     state = dormancy_in_week(spec, some, window.first)
     draws = {name: values for name, values in some.items() if name in stored}
@@ -267,7 +267,7 @@ def rounds_in_window(
     ----------
     spec : ModelSpec
         Of the vintage whose rounds they are.
-    variant : {"conjunctive", "additive", "outside"}
+    variant : {"conjunctive", "substitutable", "outside"}
     draws : mapping of ndarray (draw, …)
         By the names of the posterior; `sensitivity` for every stretch of the vintage's coverage.
     first : int

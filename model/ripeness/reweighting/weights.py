@@ -129,10 +129,10 @@ def resample_evenly(weights: Array, number: int, uniform: float) -> NDArray[np.i
     return np.minimum(np.searchsorted(np.cumsum(weights), steps, side="right"), len(weights) - 1)
 
 
-def choose_by_weight(weights: Array, values: Array, uniform: float) -> NDArray[np.intp]:
-    """Indices of as many draws as there are, in proportion to their weights (draw,), evenly over `values` (draw,), in order."""
+def choose_by_weight(weights: Array, values: Array, uniform: float, number: int | None = None) -> NDArray[np.intp]:
+    """Indices of `number` draws, as many as there are unless given, in proportion to their weights (draw,), evenly over `values` (draw,), in order."""
     order = np.argsort(values, kind="stable")
-    return np.sort(order[resample_evenly(weights[order], len(order), uniform)])
+    return np.sort(order[resample_evenly(weights[order], len(order) if number is None else number, uniform)])
 
 
 def choose_evenly(values: Array, number: int) -> NDArray[np.intp]:

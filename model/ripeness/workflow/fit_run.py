@@ -21,6 +21,7 @@ from ripeness.elicitation.elicited import Priors
 from ripeness.forecast.ahead import Ahead, build_ahead, horizon_shares
 from ripeness.forecast.horizons import Probabilities, forecast_probabilities, sustained_probabilities, usual_multiplier, without_path_noise
 from ripeness.forecast.ladder import base_probabilities, rung_probabilities
+from ripeness.forecast.mixture import thin
 from ripeness.forecast.prior_predictive import sample_prior
 from ripeness.inference.gate import judge_fit
 from ripeness.inference.inference_data import build_groups
@@ -81,7 +82,7 @@ def _fit(
 ) -> Fitted:
     name, variant, reading = which
     progress(f"sampling {name.replace('_', ' ')}")
-    settings = spec.workspace.fit
+    settings, weights = spec.workspace.fit, spec.workspace.mixture.weights
     sampling, forward, events, predictive, prior_seed = sequence.spawn(5)
     horizon = spec.workspace.question.horizons_weeks.index(spec.workspace.question.headline_weeks)
     for attempt in range(1, ATTEMPTS + 1):
@@ -95,9 +96,10 @@ def _fit(
         if verdict.passed or attempt == ATTEMPTS:
             break
         progress(f"{name.replace('_', ' ')} failed its gate ({'; '.join(map(str, verdict.failures))}); once more with twice the draws")
-    if attempt > 1:
-        # the verdict is on all draws; an even share of them is kept, so that every fit has as many and weighs as much
-        sampled = sampled.isel({names.DRAW: slice(None, None, attempt)})
+    # the verdict is on all draws; of them so many are kept that a fit has as many as it weighs in the headline, or all if it weighs nothing there
+    kept = round(settings.draws * (weights.get(name) or max(weights.values())) / max(weights.values()))
+    if kept < shape[1]:
+        sampled = sampled.isel({names.DRAW: thin(kept, shape[1])})
         ahead, probabilities = _look_ahead(spec, variant, sampled, announcements, forward)
         shape = (shape[0], sampled["posterior"].sizes[names.DRAW])
     within = without_path_noise(probabilities.within, probabilities.path_variance).reshape(*shape, -1)

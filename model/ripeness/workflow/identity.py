@@ -28,7 +28,6 @@ from ripeness.workspace import Workspace
 VERSIONED = ("pymc", "pytensor", "nutpie", "numba", "arviz", "preliz", "numpy", "scipy", "pandas", "xarray")
 RUN_ID_DIGITS = 12
 REMEMBERED = ".code.json"
-METHOD = "mixture of conjunctive readings, NUTS"
 PACKAGE = Path(__file__).parents[1]
 # where the numbers of a run are made; what these import is found, not listed
 MAKES_RUNS = (
@@ -212,7 +211,8 @@ def identify(inputs: Inputs, vintage: Vintage, seed: int, sampler: Sampler) -> d
     versions = library_versions()
     origin, hashes = vintage.origin.isoformat(), (inputs.priors.hash, workspace_hash(workspace), code_version(workspace.reports))
     run_id = hash_text(origin, data_hash, *hashes, str(seed), sampler, str(versions))
-    other = "" if sampler == COMPILED else sampler
+    other, mixture = "" if sampler == COMPILED else sampler, workspace.mixture
+    method = f"mixture of forms and readings, substitutable {mixture.substitutable:g}, tempered {mixture.tempered:g}, NUTS"
     return {
         "run_id": run_id[:RUN_ID_DIGITS],
         "code_version": code_version(workspace.reports),
@@ -224,7 +224,7 @@ def identify(inputs: Inputs, vintage: Vintage, seed: int, sampler: Sampler) -> d
         "workspace_hash": workspace_hash(workspace),
         "contracts_hash": contracts,
         "versions": versions,
-        "method": f"{METHOD} ({other})" if other else METHOD,
+        "method": f"{method} ({other})" if other else method,
         "command": f"ripeness report --as-of {origin} --seed {seed}" + (f" --sampler {other}" if other else ""),
     }
 

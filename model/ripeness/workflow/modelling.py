@@ -55,7 +55,7 @@ def build_model(
         From :func:`ripeness.open_workspace`.
     as_of : date, optional
         The origin; by default the last Sunday that was searched.
-    variant : {"conjunctive", "additive", "outside"}
+    variant : {"conjunctive", "substitutable", "outside"}
         How open conditions multiply the hazard; "outside" has no factors.
     reading : {"as_written", "tempered"}
         Whose priors of effects and conditions.
@@ -107,7 +107,7 @@ def sample(
         From :func:`ripeness.open_workspace`.
     as_of : date, optional
         The origin; by default the last Sunday that was searched.
-    variant : {"conjunctive", "additive", "outside"}
+    variant : {"conjunctive", "substitutable", "outside"}
     reading : {"as_written", "tempered"}
     sampler : {"compiled", "nutpie", "pymc"}
         NUTS on the compiled density, or of nutpie or PyMC on the PyMC graph.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
@@ -19,11 +19,13 @@ from ripeness.data.quality import Flag, flag_vintage
 from ripeness.data.vintages import Vintage
 from ripeness.forecast.ahead import Ahead
 from ripeness.forecast.horizons import Probabilities
+from ripeness.forecast.mixture import mixed_error
 from ripeness.inference.checks import flag_errors, flag_fits
 from ripeness.inference.storage import as_stored
 from ripeness.model.meetings import Announcement
 from ripeness.model.spec import ModelSpec
 from ripeness.reweighting.reweighted import StoredFit
+from ripeness.workspace import Workspace
 
 if TYPE_CHECKING:
     from ripeness.inference.gate import Verdict
@@ -123,14 +125,15 @@ class NewRun:
     def flags(self) -> list[Flag]:
         """What a reader must know besides: of the data, of the fits behind the headline, of the error of its probabilities."""
         headline = [self.fits[name] for name in names.HEADLINE_FITS]
-        errors = mixture_errors([fit.answer("within") for fit in headline], self.spec.workspace.question.horizons_weeks)
+        errors = headline_errors(self.spec.workspace, {fit.name: fit.answer("within") for fit in headline})
         return [*flag_vintage(self.vintage), *flag_fits([fit.groups for fit in headline]), *flag_errors(errors)]
 
 
-def mixture_errors(parts: Sequence[Answer], horizons_weeks: Sequence[int]) -> dict[str, float]:
-    """Monte Carlo error of the even mixture of fits, by what its probability is of."""
-    errors = np.sqrt(np.sum([part.error**2 for part in parts], axis=0)) / len(parts)
-    return {f"of {weeks} weeks": float(error) for weeks, error in zip(horizons_weeks, errors, strict=True)}
+def headline_errors(workspace: Workspace, answers: Mapping[str, Answer]) -> dict[str, float]:
+    """Monte Carlo error of the headline's mixture, by what its probability is of; from what its fits say of a round within each horizon."""
+    weights = workspace.mixture.weights
+    errors = mixed_error([answers[name].error for name in weights], list(weights.values()))
+    return {f"of {weeks} weeks": float(error) for weeks, error in zip(workspace.question.horizons_weeks, errors, strict=True)}
 
 
 def build_tree(new: NewRun, attributes: Mapping[str, Any]) -> xr.DataTree:

@@ -77,7 +77,7 @@ def run_priors(request: Request) -> PriorReport:
         for dormancy in DORMANCIES:
             weekly = 1 - np.exp(-np.exp(outside[:, dormancy - 1] + drawn["inside"][:, -1]))
             report.hazards.append({"reading": reading, "dormancy_weeks": dormancy, **quantiles(weekly, "lowest", "median", "highest")})
-        achieved = best_to_worst(log_odds_at_points(spec, drawn), drawn["intercept_open"], True)
+        achieved = best_to_worst(names.CONJUNCTIVE, drawn, log_odds_at_points(spec, drawn))
         report.totals.append({"reading": reading, **quantiles(achieved, "lower", "median", "upper")})
         for one in check_directions(spec, reading, PREDICTIVE_DRAWS, third):
             report.directions.append({"reading": reading, "effect": one.effect, "claimed": one.claimed, "share": one.share})

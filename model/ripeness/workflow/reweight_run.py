@@ -32,7 +32,7 @@ from ripeness.reweighting.reweighted import USUAL, StoredFit, look_ahead, update
 from ripeness.reweighting.stored import CORES, Base, base_spec
 from ripeness.reweighting.weights import Weights, choose_by_weight, weighted_mean
 from ripeness.reweighting.window import Window, rows_by_factor
-from ripeness.workflow.new_run import Answer, data_table, mixture_errors
+from ripeness.workflow.new_run import Answer, data_table, headline_errors
 
 Array = NDArray[np.float64]
 PATHS = 4  # simulated from each draw: a pair and another; what they leave of noise is taken out
@@ -113,9 +113,7 @@ class ReweightedRun:
     @cached_property
     def flags(self) -> list[Flag]:
         """What a reader must know besides: of the data and of the error of the probabilities as they are now; what the fit could not reproduce."""
-        errors = mixture_errors(
-            [self.fits[name].answer("within") for name in names.HEADLINE_FITS], self.spec.workspace.question.horizons_weeks
-        )
+        errors = headline_errors(self.spec.workspace, {name: self.fits[name].answer("within") for name in names.HEADLINE_FITS})
         checks = [Flag(**flag) for flag in self.base.summary["flags"] if flag["name"] == CHECK]
         return [*self.data_flags, *checks, *flag_errors(errors)]
 

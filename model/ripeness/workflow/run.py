@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-SCHEMA: Final = 2
+SCHEMA: Final = 3
 POSTERIOR: Final = "posterior.nc"
 BASE: Final = "base.npz"  # what an update of a fit needs of it
 REWEIGHTED: Final = "reweighted.nc"  # draws of an update

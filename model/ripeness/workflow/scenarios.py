@@ -249,7 +249,7 @@ def run_would_have(request: Request, wanted: Sequence[str], start: date, progres
     from ripeness.model.spec import build_spec
 
     spec, announcements = build_spec(workspace, vintage, unfitted_priors(inputs))
-    fits = [past_draws(run.tree[f"{name}/posterior"].to_dataset()) for name in names.HEADLINE_FITS]
+    fits = {name: past_draws(run.tree[f"{name}/posterior"].to_dataset()) for name in names.HEADLINE_FITS}
     found = []
     for one in chosen:
         progress(one.title)

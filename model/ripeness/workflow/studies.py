@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ripeness import names
 from ripeness.errors import UsageError
 from ripeness.evaluation import published
 from ripeness.files import hash_text, write_json
@@ -135,11 +136,13 @@ def run_sbc(request: Request, simulations: int, wrong: int, futures: int, day: d
     stored = _open(inputs, request, progress) if futures else None
     spec, announcements = (stored.spec, stored.announcements) if stored else _spec(inputs, request.as_of)
     seed = _seed(inputs, request)
-    first = sample_prior(spec, "as_written", "conjunctive", 2, np.random.SeedSequence(seed))
-    quantities = list(calibration.quantities(spec, first, announcements, np.random.SeedSequence(seed))[0])
+    quantities = dict[str, Any]()
+    for form in names.FORMS:
+        first = sample_prior(spec, names.AS_WRITTEN, form, 2, np.random.SeedSequence(seed))
+        quantities |= calibration.quantities(spec, first, announcements, np.random.SeedSequence(seed))[0]
     horizons = spec.workspace.question.horizons_weeks
     folder = inputs.workspace.reports / published.STUDIES
-    columns = sbc.simulation_columns(quantities, horizons)
+    columns = sbc.simulation_columns(list(quantities), horizons)
     table = ResumedTable(folder / f"{SIMULATED}.csv", columns, sbc.inputs_hash(spec, seed))
 
     def summarise() -> None:
@@ -150,7 +153,7 @@ def run_sbc(request: Request, simulations: int, wrong: int, futures: int, day: d
             return
         write_rows(folder / f"{studies.SBC}.csv", sbc.COLUMNS, found[calibration.RIGHT])
         notes = _sbc_notes(found, rows, spec, seed)
-        lower, upper = simultaneous_band(int(found[calibration.RIGHT][0]["simulations"]), calibration.RANKED)
+        lower, upper = simultaneous_band(max(int(row["simulations"]) for row in found[calibration.RIGHT]), calibration.RANKED)
         notes["band"] = {"lower": lower.tolist(), "upper": upper.tolist()}
         command = (
             f"ripeness study {studies.SBC} --as-of {spec.panel.origin} --simulations {simulations} --wrong {wrong} --futures {futures}"
@@ -161,7 +164,7 @@ def run_sbc(request: Request, simulations: int, wrong: int, futures: int, day: d
         sbc.simulate_wars(spec, announcements, table, calibration.RIGHT, simulations, seed, progress)
         sbc.simulate_wars(spec, announcements, table, calibration.WRONG, wrong, seed, progress)
         if stored:
-            posterior = {reading: stored.draws(f"conjunctive_{reading}") for reading in spec.priors.effects}
+            posterior = {fit: stored.draws(fit) for fit in names.HEADLINE_FITS}
             sbc.simulate_futures(spec, posterior, announcements, table, futures, seed, progress)
     finally:
         summarise()
@@ -179,7 +182,7 @@ def _sbc_notes(found: dict[str, list[dict[str, Any]]], rows: list[dict[str, str]
         if tested:
             rejected = [row["quantity"] for row in tested if row["p_holm"] <= SIZE]
             notes[model] = {
-                "simulations": tested[0]["simulations"],
+                "simulations": max(row["simulations"] for row in tested),
                 "failed_fits": tested[0]["failed_fits"],
                 "diverged": published.count_failures(rows, model).get("divergences", 0),
                 "quantities": len(tested),

@@ -16,6 +16,7 @@ from ripeness.data.vintages import Vintage
 from ripeness.essay import Claims
 from ripeness.forecast.ahead import Ahead
 from ripeness.forecast.horizons import Probabilities, within_at
+from ripeness.forecast.mixture import mixed_error, pool_draws
 from ripeness.model.meetings import Announcement
 from ripeness.model.spec import ModelSpec
 from ripeness.workflow.new_run import Answer
@@ -68,6 +69,7 @@ def head_of(
             "missed_round_probability": missed,
         },
         "headline_weeks": question.headline_weeks,
+        "mixture": {"weights": workspace.mixture.weights, "rationale": workspace.mixture.rationale.strip()},
         "previous": None
         if previous is None
         else {
@@ -174,10 +176,18 @@ class WithForecast(Protocol):
         """Of each draw the probability of a rung within each time with the conditions as over the long run: (draw, time)."""
 
 
-def missed_round(fits: Sequence[WithForecast]) -> float:
-    """Probability that a round was held after the last one on record and not found, by some fits together."""
-    longest = max(int(fit.ahead.dormancy[-1]) for fit in fits)
-    return float(np.mean([1.0 - fit.ahead.state[:, fit.ahead.dormancy == longest].sum(axis=1).mean() for fit in fits]))
+def weights_of(spec: ModelSpec, mixed: Sequence[str]) -> list[float]:
+    """How much each of some fits weighs: as in the headline, or, of a form that weighs nothing there and of a fit by itself, as its reading does."""
+    mixture = spec.workspace.mixture
+    weights = [mixture.weights.get(name, 0.0) for name in mixed]
+    return weights if any(weights) else [mixture.readings[reading] or 1.0 for name, _, reading in names.FITS if name in mixed]
+
+
+def missed_round(spec: ModelSpec, fits: Mapping[str, WithForecast], mixed: Sequence[str]) -> float:
+    """Probability that a round was held after the last one on record and not found, by some of the fits together."""
+    longest = max(int(fits[name].ahead.dormancy[-1]) for name in mixed)
+    missed = [1.0 - fits[name].ahead.state[:, fits[name].ahead.dormancy == longest].sum(axis=1).mean() for name in mixed]
+    return float(np.average(missed, weights=weights_of(spec, mixed)))
 
 
 def forecast_rows(spec: ModelSpec, fits: Mapping[str, WithForecast], sources: Sequence[tuple[str, Sequence[str]]]) -> list[dict[str, Any]]:
@@ -192,7 +202,7 @@ def forecast_rows(spec: ModelSpec, fits: Mapping[str, WithForecast], sources: Se
     fits : mapping
         By name; "outside" among them.
     sources : sequence of (str, sequence of str)
-        What forecasts, and the fits that it mixes evenly, in the order of the rows.
+        What forecasts, and the fits that it mixes, as the headline weighs them, in the order of the rows.
     """
     question, origin = spec.workspace.question, spec.panel.origin
     rows = []
@@ -200,12 +210,13 @@ def forecast_rows(spec: ModelSpec, fits: Mapping[str, WithForecast], sources: Se
     for asked, attribute in ((question.id, "within"), (names.SUSTAINED, "sustained")):
         answers = {name: fit.answer(attribute) for name, fit in fits.items()}
         for source, mixed in sources:
-            own = [answers[name] for name in mixed]
+            own, weights = [answers[name] for name in mixed], weights_of(spec, mixed)
             for h, (horizon, target) in enumerate(zip(question.horizons_weeks, question.targets(origin), strict=True)):
-                draws = np.concatenate([answer.draws[:, h] for answer in own])
-                mean = float(np.mean([answer.mean[h] for answer in own]))
-                level = np.mean([fits[name].probabilities.level_only[:, h].mean() for name in mixed])
-                usual = float(np.mean([held[name][h] for name in mixed])) if all(name in held for name in mixed) else None
+                draws = pool_draws([answer.draws[:, h] for answer in own], weights)
+                mean = float(np.average([answer.mean[h] for answer in own], weights=weights))
+                level = np.average([fits[name].probabilities.level_only[:, h].mean() for name in mixed], weights=weights)
+                known = all(name in held for name in mixed)
+                usual = float(np.average([held[name][h] for name in mixed], weights=weights)) if known else None
                 inside = source != names.OUTSIDE and attribute == "within"
                 rows.append(
                     {
@@ -216,7 +227,7 @@ def forecast_rows(spec: ModelSpec, fits: Mapping[str, WithForecast], sources: Se
                         "probability": mean,
                         "lower": float(np.quantile(draws, LOWER)),
                         "upper": float(np.quantile(draws, UPPER)),
-                        "mc_error": float(np.sqrt(np.mean([answer.error[h] ** 2 for answer in own]) / len(own))),
+                        "mc_error": float(mixed_error([answer.error[h] for answer in own], weights)),
                         "outside_view": float(answers[names.OUTSIDE].mean[h]),
                         "level_only": float(level) if inside else None,
                         "inside_multiplier": mean / float(level) if inside else None,
@@ -231,26 +242,31 @@ def rung_rows(spec: ModelSpec, fits: Mapping[str, WithForecast], sources: Sequen
     """A row for each rung, source and horizon; the outside view is that of the headline's fits with the conditions as over the long run."""
     workspace, origin = spec.workspace, spec.panel.origin
     rows = []
+    of_base = weights_of(spec, names.HEADLINE_FITS)
     for rung in workspace.rungs:
-        base = np.concatenate([fits[name].rung_base(rung.id) for name in names.HEADLINE_FITS])
+        bases = [fits[name].rung_base(rung.id) for name in names.HEADLINE_FITS]
+        outside = np.average([base.mean(axis=0) for base in bases], axis=0, weights=of_base)
         for source, mixed in sources:
-            own = [fits[name].answer(rung.id) for name in mixed] if source != names.OUTSIDE else []
+            at_base = source == names.OUTSIDE
+            own, weights = [fits[name].answer(rung.id) for name in names.HEADLINE_FITS if at_base or name in mixed], of_base
+            if not at_base:
+                weights = weights_of(spec, mixed)
             for weeks in rung.horizons_weeks or workspace.question.horizons_weeks:
                 h = workspace.rung_horizons.index(weeks)
-                draws = np.concatenate([answer.draws[:, h] for answer in own]) if own else base[:, h]
-                mean, outside = float(np.mean([answer.mean[h] for answer in own])) if own else float(draws.mean()), float(base[:, h].mean())
-                error = np.sqrt(np.mean([answer.error[h] ** 2 for answer in own]) / len(own)) if own else draws.std() / np.sqrt(len(draws))
+                draws = pool_draws([base[:, h] for base in bases] if at_base else [answer.draws[:, h] for answer in own], weights)
+                mean = outside[h] if at_base else np.average([answer.mean[h] for answer in own], weights=weights)
+                error = mixed_error([answer.error[h] for answer in own], weights)
                 rows.append(
                     {
                         "question": rung.id,
                         "source": source,
                         "horizon_weeks": weeks,
                         "target_end_date": target_date(origin, weeks).isoformat(),
-                        "probability": mean,
+                        "probability": float(mean),
                         "lower": float(np.quantile(draws, LOWER)),
                         "upper": float(np.quantile(draws, UPPER)),
                         "mc_error": float(error),
-                        "outside_view": outside,
+                        "outside_view": float(outside[h]),
                         "level_only": None,
                         "inside_multiplier": None,
                         "usual_multiplier": None,
@@ -260,22 +276,25 @@ def rung_rows(spec: ModelSpec, fits: Mapping[str, WithForecast], sources: Sequen
     return rows
 
 
-def weeks_ahead(fits: Mapping[str, WithForecast]) -> dict[str, Any]:
+def weeks_ahead(spec: ModelSpec, fits: Mapping[str, WithForecast]) -> dict[str, Any]:
     """Hazard, probability and multiplier by week ahead, of the mixture and of the outside view."""
-    headline = [fits[name] for name in names.HEADLINE_FITS]
-    return {"weeks": [week.isoformat() for week in headline[0].ahead.weeks]} | {
-        names.MIXTURE: _ahead(headline),
-        names.OUTSIDE: _ahead([fits[names.OUTSIDE]]),
+    return {"weeks": [week.isoformat() for week in fits[names.OUTSIDE].ahead.weeks]} | {
+        source: {
+            key: values
+            for what in ("hazard", "by_week", "multiplier")
+            for key, values in curves(
+                pool_draws([getattr(fits[name].probabilities, what) for name in mixed], weights_of(spec, mixed)), f"{what}_"
+            ).items()
+        }
+        for source, mixed in ((names.MIXTURE, names.HEADLINE_FITS), (names.OUTSIDE, (names.OUTSIDE,)))
     }
 
 
-def _ahead(fits: Sequence[WithForecast]) -> dict[str, list[float]]:
-    found = [fit.probabilities for fit in fits]
-    return {
-        **curves(np.concatenate([one.hazard for one in found]), "hazard_"),
-        **curves(np.concatenate([one.by_week for one in found]), "by_week_"),
-        **curves(np.concatenate([one.multiplier for one in found]), "multiplier_"),
-    }
+# who speaks besides the single fits: the headline's mixture, and each form by itself with the readings mixed as there
+MIXED: tuple[tuple[str, tuple[str, ...]], ...] = (
+    (names.MIXTURE, names.HEADLINE_FITS),
+    *((form, tuple(fits.values())) for form, fits in names.FITS_OF.items()),
+)
 
 
 def hazard_past(weeks: Sequence[str], hazard: Array, outside: Array) -> dict[str, Any]:

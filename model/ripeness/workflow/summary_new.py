@@ -16,12 +16,14 @@ from scipy.special import expit
 
 from ripeness import names
 from ripeness.essay import Claims
+from ripeness.forecast.mixture import pool_draws
 from ripeness.inference.gate import AT_MOST, WORDS, Verdict
 from ripeness.model.build import model_coords, parameters_of
 from ripeness.model.terms.pulses import fading_pulses
 from ripeness.workflow.new_run import Fitted, NewRun
 from ripeness.workflow.summary import (
     LOWER,
+    MIXED,
     UPPER,
     forecast_rows,
     hazard_past,
@@ -32,12 +34,14 @@ from ripeness.workflow.summary import (
     pending,
     record_of,
     weeks_ahead,
+    weights_of,
 )
 
 if TYPE_CHECKING:
     from ripeness.ledger import Entry
 
 Array = NDArray[np.float64]
+CONJUNCTIVE = dict(MIXED)[names.CONJUNCTIVE]  # the fits by which a condition may be said to be open
 # the data moved a quantity if its posterior mean lies half a prior standard deviation off, or its spread shrank by a fifth
 MOVED_BY_MEAN, MOVED_BY_SPREAD = 0.5, 0.2
 
@@ -61,7 +65,7 @@ def build_summary(new: NewRun, claims: Claims, meta: Mapping[str, Any], previous
         Of plain values only, ready for JSON.
     """
     spec = new.spec
-    missed = missed_round(headline_fits(new) if new.passed else [new.fits[names.OUTSIDE]])
+    missed = missed_round(spec, new.fits, names.HEADLINE_FITS if new.passed else (names.OUTSIDE,))
     head = {
         **head_of(spec, new.vintage, claims, meta, previous, missed),
         "reweighted": None,
@@ -74,8 +78,8 @@ def build_summary(new: NewRun, claims: Claims, meta: Mapping[str, Any], previous
         return head
     return head | {
         "hazard_past": _hazard_past(new),
-        "ahead": weeks_ahead(new.fits),
-        "announcements": pending(spec, new.announcements, _together(new, "kept")),
+        "ahead": weeks_ahead(spec, new.fits),
+        "announcements": pending(spec, new.announcements, together(new, "posterior", "kept")),
         "conditions": conditions_of(new),
         "factors": factors_of(new),
         "effects": effects_of(new),
@@ -90,22 +94,29 @@ def build_summary(new: NewRun, claims: Claims, meta: Mapping[str, Any], previous
 
 
 def _sources(new: NewRun) -> list[tuple[str, Sequence[str]]]:
-    """Who speaks: the mixture first; only the outside view if the headline has failed."""
+    """Who speaks: the mixture first, then each form, then each fit; only the outside view if the headline has failed."""
     single: list[tuple[str, Sequence[str]]] = [
         (name, (name,)) for name, fit in new.fits.items() if fit.verdict.passed and (new.passed or name == names.OUTSIDE)
     ]
-    return [(names.MIXTURE, names.HEADLINE_FITS), *single] if new.passed else single
+    return [*MIXED, *single] if new.passed else single
 
 
-def _together(new: NewRun, variable: str) -> np.ndarray[Any, Any]:
-    return np.concatenate([fit.groups["posterior"][variable].values for fit in headline_fits(new)], axis=0)
+def flat(fit: Fitted, group: str, variable: str) -> Array:
+    """Draws of a variable, flattened over chains: (draw, …)."""
+    values = fit.groups[group][variable].values
+    return np.asarray(values.reshape(-1, *values.shape[2:]))
+
+
+def together(new: NewRun, group: str, variable: str, fits: Sequence[str] = names.HEADLINE_FITS) -> Array:
+    """The same of some fits, all of the headline unless given, pooled by their weights."""
+    return pool_draws([flat(new.fits[name], group, variable) for name in fits], weights_of(new.spec, fits))
 
 
 def _hazard_past(new: NewRun) -> dict[str, Any]:
     outside = new.fits[names.OUTSIDE].groups["posterior"]
     weeks = outside[names.RISK].values.astype("datetime64[D]").astype(str).tolist()
     alone = outside["hazard"].values
-    return hazard_past(weeks, _together(new, "hazard"), alone.reshape(-1, alone.shape[-1]).astype(float))
+    return hazard_past(weeks, together(new, "posterior", "hazard"), alone.reshape(-1, alone.shape[-1]).astype(float))
 
 
 def _verdict(verdict: Verdict, attempts: int) -> dict[str, Any]:
@@ -147,25 +158,20 @@ def _claim(claim: Any) -> dict[str, Any]:
     return {key: getattr(claim, key) for key in keys}
 
 
-def headline_fits(new: NewRun) -> list[Fitted]:
-    """The fits that the headline mixes."""
-    return [new.fits[name] for name in names.HEADLINE_FITS]
-
-
 def conditions_of(new: NewRun) -> list[dict[str, Any]]:
-    """How far each condition is open, now and usually."""
+    """How far each condition is open, now and usually, where all are needed."""
     result = []
+    weights, usual = weights_of(new.spec, CONJUNCTIVE), together(new, "posterior", "share_open", CONJUNCTIVE)
+    prior = together(new, "prior", "share_open", CONJUNCTIVE)
     for c, condition in enumerate(new.spec.workspace.conditions):
-        now = {fit.reading: expit(fit.groups["posterior"]["log_odds_open"].values[..., c, -1]) for fit in headline_fits(new)}
-        usual = [fit.groups["posterior"]["share_open"].values[..., c] for fit in headline_fits(new)]
-        prior = [fit.groups["prior"]["share_open"].values[..., c] for fit in headline_fits(new)]
+        now = {fit.reading: expit(flat(fit, "posterior", "log_odds_open")[:, c, -1]) for fit in (new.fits[name] for name in CONJUNCTIVE)}
         result.append(
             {
                 "id": condition.id,
                 "label": condition.label,
-                "open_now": interval(np.concatenate(list(now.values()))),
-                "usual_prior": interval(np.concatenate(prior)),
-                "usual_posterior": interval(np.concatenate(usual)),
+                "open_now": interval(pool_draws(list(now.values()), weights)),
+                "usual_prior": interval(prior[:, c]),
+                "usual_posterior": interval(usual[:, c]),
                 "by_reading": {reading: interval(values) for reading, values in now.items()},
             }
         )
@@ -176,12 +182,11 @@ def factor_paths(new: NewRun) -> Array:
     """Draws of the factors as the hazard reads them, pulses included, pooled over the headline's fits: (draw, factor, week)."""
     factors, panel = new.spec.workspace.factors, new.spec.panel
     parts = []
-    for fit in headline_fits(new):
-        draws = {name: fit.groups["posterior"][name].values for name in ("path", "half_life", "pulse") if name in fit.groups["posterior"]}
-        path = draws["path"] + fading_pulses(factors, panel.weeks, panel.origin, draws)
-        parts.append(path.reshape(-1, *path.shape[-2:]).astype("float32"))  # as stored
-    longest = max(len(part) for part in parts)
-    return np.concatenate([np.repeat(part, longest // len(part), axis=0) for part in parts])
+    for name in names.HEADLINE_FITS:
+        fit = new.fits[name]
+        draws = {one: flat(fit, "posterior", one) for one in ("path", "half_life", "pulse") if one in fit.groups["posterior"]}
+        parts.append((draws["path"] + fading_pulses(factors, panel.weeks, panel.origin, draws)).astype("float32"))  # as stored
+    return pool_draws(parts, weights_of(new.spec, names.HEADLINE_FITS))
 
 
 def quantile_paths(paths: Array) -> dict[str, list[float]]:
@@ -193,8 +198,7 @@ def factors_of(new: NewRun) -> list[dict[str, Any]]:
     """Each factor: its path, its indicators, how fast it fades, what it acts on."""
     spec = new.spec
     paths, weeks = factor_paths(new), [week.isoformat() for week in spec.panel.weeks]
-    posterior = headline_fits(new)[0].groups["posterior"]
-    prior = headline_fits(new)[0].groups["prior"]
+    posterior, prior = (new.fits[names.HEADLINE_FITS[0]].groups[group] for group in ("posterior", "prior"))
     result = []
     for k, factor in enumerate(spec.workspace.factors):
         indicators = [name for name in spec.panel.indicators if spec.contracts[name].factor == factor.id]
@@ -235,13 +239,13 @@ def moved(prior: Array, posterior: Array) -> tuple[bool, float]:
 
 
 def effects_of(new: NewRun) -> list[dict[str, Any]]:
-    """Weights of the effects, prior and posterior, by reading."""
+    """Weights of the effects, prior and posterior, by reading, where all conditions are needed."""
     result = []
     effects = new.spec.priors.effects
     for e, effect in enumerate(effects[names.AS_WRITTEN]):
         readings, changed = {}, []
         sign = -1.0 if effect.direction == "-" else 1.0
-        for fit in headline_fits(new):
+        for fit in (new.fits[name] for name in CONJUNCTIVE):
             prior, posterior = (fit.groups[group]["weight"].values[..., e] for group in ("prior", "posterior"))
             readings[fit.reading] = {
                 "prior": interval(prior) | {"p_claimed": float(np.mean(sign * prior > 0))},
@@ -269,18 +273,21 @@ def effects_of(new: NewRun) -> list[dict[str, Any]]:
 
 
 def drivers_of(new: NewRun) -> list[dict[str, Any]]:
-    """Prior against posterior for what moves the answer besides the effects: level, rhythm, conditions, total size, odds, half-lives."""
+    """Prior against posterior for what moves the answer besides the effects: level, rhythm, conditions, causes, total size, odds, half-lives."""
     spec = new.spec
     priors = spec.priors
-    headline = headline_fits(new)
     rows = []
 
-    def add(name: str, label: str, variable: str, index: int | None, reading: str | None, back: Any, link: Any) -> None:
-        fits = headline if reading is None else [fit for fit in headline if fit.reading == reading]
+    def add(
+        name: str, label: str, variable: str, index: int | None, reading: str | None, back: Any, link: Any, form: str | None = None
+    ) -> None:
+        fits = [
+            one for one, variant, own in names.FITS if one in names.HEADLINE_FITS and form in (None, variant) and reading in (None, own)
+        ]
         drawn = []
         for group in ("prior", "posterior"):
-            arrays = [fit.groups[group][variable].values for fit in fits]
-            drawn.append(np.concatenate([(values if index is None else values[..., index]).ravel() for values in arrays]))
+            values = together(new, group, variable, fits)
+            drawn.append(values if index is None else values[:, index])
         fitted = (priors.for_reading(reading) if reading else priors)[name]
         changed, shift = moved(link(drawn[0]), link(drawn[1]))
         entry = fitted.entry
@@ -311,8 +318,13 @@ def drivers_of(new: NewRun) -> list[dict[str, Any]]:
         add(f"rhythm.week_{week}", priors[f"rhythm.week_{week}"].entry.quantity, "log_rhythm", i, None, np.exp, same)
     for reading in names.READINGS:
         for i, condition in enumerate(spec.workspace.condition_ids):
-            add(f"share_open.{condition}", priors[f"share_open.{condition}"].entry.quantity, "share_open", i, reading, same, logit)
-        add("best_to_worst", priors["best_to_worst"].entry.quantity, "log_best_to_worst", None, reading, np.exp, np.log)
+            label = priors[f"share_open.{condition}"].entry.quantity
+            add(f"share_open.{condition}", label, "share_open", i, reading, same, logit, names.CONJUNCTIVE)
+        label = priors["best_to_worst"].entry.quantity
+        add("best_to_worst", label, "log_best_to_worst", None, reading, np.exp, np.log, names.CONJUNCTIVE)
+    for i, cause in enumerate(spec.workspace.conditions):
+        label = f"share of the hazard that “{cause.label}” brings about, where causes add up"
+        add(f"cause_weight.{cause.id}", label, "cause_share", i, None, same, logit, names.SUBSTITUTABLE)
     coords = model_coords(spec, names.CONJUNCTIVE)
     for one in (one for one in parameters_of(names.CONJUNCTIVE, spec) if one.driver):
         elements: list[tuple[int | None, Any]] = list(enumerate(coords[one.dims[0]])) if one.dims else [(None, None)]

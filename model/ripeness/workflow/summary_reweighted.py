@@ -16,10 +16,12 @@ from scipy.special import expit
 
 from ripeness import names
 from ripeness.essay import Claims
+from ripeness.forecast.mixture import pool_draws
 from ripeness.model.inside import condition_log_odds
 from ripeness.model.terms.pulses import fading_pulses
 from ripeness.workflow.reweight_run import Reweighted, ReweightedRun
 from ripeness.workflow.summary import (
+    MIXED,
     forecast_rows,
     hazard_past,
     head_of,
@@ -28,6 +30,7 @@ from ripeness.workflow.summary import (
     pending,
     record_of,
     weeks_ahead,
+    weights_of,
 )
 
 if TYPE_CHECKING:
@@ -58,20 +61,17 @@ def build_reweighted_summary(new: ReweightedRun, claims: Claims, meta: Mapping[s
     """
     spec, base = new.spec, new.base.summary
     passed = [one["fit"] for one in base["gate"]["fits"] if one["passed"]]
-    sources: list[tuple[str, Sequence[str]]] = [
-        (names.MIXTURE, names.HEADLINE_FITS),
-        *((name, (name,)) for name in new.fits if name in passed),
-    ]
+    sources: list[tuple[str, Sequence[str]]] = [*MIXED, *((name, (name,)) for name in new.fits if name in passed)]
     return {
-        **head_of(spec, new.vintage, claims, meta, previous, missed_round(_headline(new))),
+        **head_of(spec, new.vintage, claims, meta, previous, missed_round(spec, new.fits, names.HEADLINE_FITS)),
         "reweighted": _update(new),
         "forecasts": forecast_rows(spec, new.fits, sources),
         "gate": base["gate"],
         "flags": [asdict(flag) for flag in new.flags],
         **record_of(spec, new.vintage),
         "hazard_past": _hazard_past(new),
-        "ahead": weeks_ahead(new.fits),
-        "announcements": pending(spec, new.announcements, np.concatenate([fit.draws["kept"] for fit in _headline(new)])),
+        "ahead": weeks_ahead(spec, new.fits),
+        "announcements": pending(spec, new.announcements, _pool(new, [fit.draws["kept"] for fit in _headline(new)])),
         "conditions": _conditions(new),
         "factors": _factors(new),
         **{key: base[key] for key in FROM_BASE},
@@ -80,6 +80,10 @@ def build_reweighted_summary(new: ReweightedRun, claims: Claims, meta: Mapping[s
 
 def _headline(new: ReweightedRun) -> list[Reweighted]:
     return [new.fits[name] for name in names.HEADLINE_FITS]
+
+
+def _pool(new: ReweightedRun, parts: Sequence[Array], fits: Sequence[str] = names.HEADLINE_FITS) -> Array:
+    return pool_draws(parts, weights_of(new.spec, fits))
 
 
 def _update(new: ReweightedRun) -> dict[str, Any]:
@@ -110,7 +114,7 @@ def _hazard_past(new: ReweightedRun) -> dict[str, Any]:
     weeks = [week.isoformat() for week in panel.weeks[panel.record.start :]]
     kept = first - panel.record.start
     # the outside view has no window of factors, but the same first week
-    later = hazard_past(weeks[kept:], np.concatenate([fit.chance for fit in _headline(new)]), new.fits[names.OUTSIDE].chance)
+    later = hazard_past(weeks[kept:], _pool(new, [fit.chance for fit in _headline(new)]), new.fits[names.OUTSIDE].chance)
     return {key: [*base[key][:kept], *later[key]] for key in base}
 
 
@@ -124,13 +128,13 @@ def _effective_paths(new: ReweightedRun, fit: Reweighted) -> Array:
 
 def _conditions(new: ReweightedRun) -> list[dict[str, Any]]:
     now = {}
-    for fit in _headline(new):
+    for fit in (new.fits[name] for name in dict(MIXED)[names.CONJUNCTIVE]):
         log_odds = condition_log_odds(new.spec, fit.draws, _effective_paths(new, fit)[:, :, -1:])
         now[fit.reading] = expit(log_odds[..., 0])
     return [
         condition
         | {
-            "open_now": interval(np.concatenate([shares[:, c] for shares in now.values()])),
+            "open_now": interval(_pool(new, [shares[:, c] for shares in now.values()], dict(MIXED)[names.CONJUNCTIVE])),
             "by_reading": {reading: interval(shares[:, c]) for reading, shares in now.items()},
         }
         for c, condition in enumerate(new.base.summary["conditions"])
@@ -139,7 +143,7 @@ def _conditions(new: ReweightedRun) -> list[dict[str, Any]]:
 
 def _factors(new: ReweightedRun) -> list[dict[str, Any]]:
     panel, stored = new.spec.panel, _headline(new)[0].window.stored
-    paths = np.concatenate([_effective_paths(new, fit) for fit in _headline(new)])
+    paths = _pool(new, [_effective_paths(new, fit) for fit in _headline(new)])
     # all weeks of all factors at once
     lower, median, upper = np.quantile(paths, (0.05, 0.5, 0.95), axis=0)
     weeks = [week.isoformat() for week in panel.weeks]

@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from ripeness import names
 from ripeness.errors import ContentError, Fault, UsageError, did_you_mean
 from ripeness.names import SUSTAINED
 from ripeness.workspace.question import Question, Rung
@@ -110,12 +111,42 @@ class FitSettings(_Table):
     future_paths: int = Field(ge=2, le=256, default=16)
 
 
+class Mixture(_Table):
+    """How much each form of the inside view and each reading of the essay counts in the headline, fixed before anything is scored.
+
+    Attributes
+    ----------
+    substitutable : float
+        Weight of the form in which causes add up; the rest is that of the conjunctive form.
+    tempered : float
+        Weight of the tempered reading, in either form; the rest is that of the essay as written.
+    rationale : str
+        Why.
+    """
+
+    substitutable: float = Field(ge=0.0, lt=1.0, default=0.5)
+    tempered: float = Field(ge=0.0, le=1.0, default=0.5)
+    rationale: str
+
+    @property
+    def readings(self) -> dict[str, float]:
+        """Weight of each reading; they add up to one."""
+        return {names.AS_WRITTEN: 1.0 - self.tempered, names.TEMPERED: self.tempered}
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """Weight of each fit of the headline, in the order of `names.HEADLINE_FITS`; they add up to one."""
+        forms = {names.CONJUNCTIVE: 1.0 - self.substitutable, names.SUBSTITUTABLE: self.substitutable}
+        return {name: forms[variant] * self.readings[reading] for name, variant, reading in names.FITS if name in names.HEADLINE_FITS}
+
+
 class _Document(_Table):
     schema_: Literal[1] = Field(alias="schema")
     title: str
     question: Question
     paths: Paths = Paths()
     fit: FitSettings = FitSettings()
+    mixture: Mixture = Mixture(rationale="even, as nothing was said")
     condition: list[Condition] = Field(min_length=1)
     factor: list[Factor] = Field(min_length=1)
     rung: list[Rung] = Field(default_factory=list)
@@ -143,6 +174,7 @@ class Workspace:
     conditions: tuple[Condition, ...]
     factors: tuple[Factor, ...]
     fit: FitSettings
+    mixture: Mixture
     paths: Paths
     toml: TomlFile
     rungs: tuple[Rung, ...] = ()
@@ -302,6 +334,7 @@ def read_workspace(root: Path) -> Workspace:
         conditions=tuple(document.condition),
         factors=tuple(document.factor),
         fit=document.fit,
+        mixture=document.mixture,
         paths=document.paths,
         toml=toml,
         rungs=tuple(document.rung),

@@ -216,10 +216,7 @@ def inside_view(p: Problem, b: Blocks, path: Any) -> Any:
     intercept = b["intercept_open"][:, None]
 
     def score(regressor: Any) -> Any:
-        moved = weight @ regressor
-        if float(p.conjunctive) > 0.5:
-            return jnp.sum(jax.nn.log_sigmoid(intercept + moved), axis=0)
-        return jnp.sum(jax.nn.sigmoid(-intercept) * moved, axis=0)
+        return jnp.sum(jax.nn.log_sigmoid(intercept + weight @ regressor), axis=0)
 
     return score(jnp.concatenate([z, *sides])) - jax.nn.logsumexp(score(p.points)) + np.log(p.points.shape[1])
 

@@ -34,7 +34,6 @@ data {
   vector[n_effect] leverage;
   array[n_sided] int sided;
   matrix[n_regressor, n_point] points;
-  int conjunctive;
   vector[n_class] class_log_rate;
   matrix[n_dormancy, n_curve] outside_basis;
   matrix[n_kept, n_risk] announced;
@@ -257,13 +256,8 @@ model {
     }
     moved = weight * regressor;
     for (c in 1 : n_condition) {
-      if (conjunctive == 1) {
-        inside += log_inv_logit(intercept_open[c] + moved[c]);
-        score += log_inv_logit(intercept_open[c] + at_points[c]);
-      } else {
-        inside += inv_logit(-intercept_open[c]) * moved[c];
-        score += inv_logit(-intercept_open[c]) * at_points[c];
-      }
+      inside += log_inv_logit(intercept_open[c] + moved[c]);
+      score += log_inv_logit(intercept_open[c] + at_points[c]);
     }
     inside -= log_sum_exp(score) - log(n_point);
 

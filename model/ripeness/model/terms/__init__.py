@@ -14,7 +14,7 @@ from ripeness.model.terms.announcements import Announcements, Arrivals
 from ripeness.model.terms.conditions import Conditions
 from ripeness.model.terms.count_rows import CountRows
 from ripeness.model.terms.factor_paths import FactorPaths
-from ripeness.model.terms.inside_view import InsideView
+from ripeness.model.terms.inside_view import Conjunctive, Substitutable
 from ripeness.model.terms.interactions import Interactions
 from ripeness.model.terms.loadings import Loadings
 from ripeness.model.terms.outside import OutsideCurve
@@ -28,8 +28,19 @@ if TYPE_CHECKING:
     from ripeness.model.spec import ModelSpec
 
 FACTORS: tuple[Term, ...] = (SlowLevels(), Loadings(), StudentTRows(), CountRows(), FactorPaths(), Pulses())
-INSIDE: tuple[Term, ...] = (Conditions(), Interactions(), InsideView(), Rungs(), NestedRungs())
+CONDITIONS: tuple[Term, ...] = (Conditions(), Interactions())
+RUNGS: tuple[Term, ...] = (Rungs(), NestedRungs())
 HAZARD: tuple[Term, ...] = (OutsideCurve(), Announcements(), Arrivals(), Record())
+OF_VARIANT: dict[str, tuple[Term, ...]] = {
+    names.CONJUNCTIVE: (*FACTORS, *CONDITIONS, Conjunctive(), *RUNGS, *HAZARD),
+    names.SUBSTITUTABLE: (*FACTORS, *CONDITIONS, Substitutable(), *RUNGS, *HAZARD),
+    names.OUTSIDE: HAZARD,
+}
+
+
+def every_term() -> tuple[Term, ...]:
+    """The terms of all variants."""
+    return tuple(dict.fromkeys(term for terms in OF_VARIANT.values() for term in terms))
 
 
 def terms_of(variant: str, spec: ModelSpec | None = None) -> tuple[Term, ...]:
@@ -37,9 +48,9 @@ def terms_of(variant: str, spec: ModelSpec | None = None) -> tuple[Term, ...]:
 
     Parameters
     ----------
-    variant : {"conjunctive", "additive", "outside"}
+    variant : {"conjunctive", "substitutable", "outside"}
     spec : ModelSpec, optional
         Then without the terms of which it has nothing.
     """
-    terms = HAZARD if variant == names.OUTSIDE else FACTORS + INSIDE + HAZARD
+    terms = OF_VARIANT[variant]
     return terms if spec is None else tuple(term for term in terms if term.present(spec))

@@ -1,19 +1,21 @@
-r"""Conditions: how the factors open or close them, and how open conditions multiply the hazard: the inside view.
+r"""Conditions: how the factors open or close them, and by how much that multiplies the hazard: the inside view, in two forms.
 
 The log odds of condition c are :math:`x_c = a_c + u_c(z)`, with :math:`u_c` linear in the factors, but for a one-sided factor: with
 s(x) = (softplus(4x) − log 2)/4, the side that loses ground gains w₁ s(·) and the side that wins loses w₂ s(·). Other terms may add to the log odds.
 
-Conjunctive, as the essay argues, all conditions being needed, and additive, each condition helping by itself, with the slopes that the conjunctive form
-has at its intercepts:
+Conjunctive, as the essay argues, all conditions being needed; and substitutable, each condition being a cause of rounds by itself, the hazards of the
+causes adding up (cause-specific hazards, as of competing risks: Prentice et al. 1978, "The analysis of failure times in the presence of competing risks"):
 
-.. math:: \text{conjunctive: } \text{inside}(z) = \sum_c \log\sigma(x_c) - N, \qquad
-    \text{additive: } \text{inside}(z) = \sum_c (1 - \sigma(a_c))\,(x_c - a_c) - N
+.. math:: \text{conjunctive: } e^{\text{inside}(z)} = \prod_c \sigma(x_c)\, e^{-N}, \qquad
+    \text{substitutable: } e^{\text{inside}(z)} = \sum_c s_c\, e^{u_c(z) - N_c}, \qquad s_c = w_c / \textstyle\sum_b w_b
 
-N is the log of the mean of exp(·) over the stationary distribution of the factors, taken on a fixed Sobol set, so that the inside view
-moves hazard between weeks and never lifts the base rate.
+N is the log of the mean of the product, and N_c that of :math:`e^{u_c}`, over the stationary distribution of the factors, taken on a fixed Sobol set, so
+that the inside view moves hazard between weeks and never lifts the base rate, and s_c is the long-run share of the hazard that cause c brings about. The
+w_c are LogNormal, so that the shares are logistic-normal on the simplex.
 
 Identification. σ(a_c) and the weights of one condition share a scale; the elicited total (how much likelier a round is in the best tenth of weeks than
-in the worst) fixes it, and with few events the prior leads. Weights are Normal, so the data may reverse a claim.
+in the worst) fixes it, and with few events the prior leads. Weights are Normal, so the data may reverse a claim. In the substitutable form a_c cancels and
+keeps its prior, and so does the sum of the w_c.
 """
 
 from __future__ import annotations
@@ -42,7 +44,7 @@ Indices = NDArray[np.int64]
 LOG_2 = 0.6931471805599453
 SOBOL_POINTS = 512
 SOBOL_SEED = 7
-CALIBRATION_DRAWS = 400
+CALIBRATION_DRAWS = 512
 CALIBRATION_STEPS = 16
 # E[z | top tenth] - E[z | bottom tenth] of a standard normal, 2·φ(z₉₀)/0.1: turns the log of best-to-worst into a standard deviation
 TENTHS_APART = 2 * norm.pdf(norm.ppf(0.9)) / 0.1
@@ -189,28 +191,31 @@ def openness(regressor: Any, matrix: Any, intercept: Any) -> Any:
     return intercept[:, None] + (matrix[:, :, None] * regressor[None, :, :]).sum(axis=1)
 
 
-def inside_score(log_odds: Any, intercept: Any, conjunctive: Any, xp: Any) -> Any:
-    """The inside view before normalisation: (..., week).
+def conjunctive_score(log_odds: Any, xp: Any) -> Any:
+    """Σ_c log σ(x_c), (..., week), the conjunctive inside view before N is taken off, from log odds (..., condition, week)."""
+    return log_sigmoid(log_odds, xp).sum(axis=-2)
+
+
+def substitutable_inside(log_odds: Any, share: Any, norm: Any, xp: Any) -> Any:
+    """The substitutable inside view: (..., week).
 
     Parameters
     ----------
     log_odds : array (..., condition, week)
-    intercept : array (..., condition)
-    conjunctive : bool or tensor ()
-        Which form; as a tensor, one compiled model serves both.
+        With any intercept, if `norm` is of the same.
+    share : array (..., condition)
+        Long-run share of the hazard by cause, on the simplex.
+    norm : array (..., condition)
+        Log of the stationary mean of e^x_c.
     """
-    if conjunctive is True:
-        return log_sigmoid(log_odds, xp).sum(axis=-2)
-    slope = xp.exp(log_sigmoid(-intercept, xp))[..., :, None]
-    additive = slope * (log_odds - intercept[..., :, None])
-    if conjunctive is False:
-        return additive.sum(axis=-2)
-    return xp.where(conjunctive, log_sigmoid(log_odds, xp), additive).sum(axis=-2)
+    by_cause = log_odds + (xp.log(share) - norm)[..., :, None]
+    peak = xp.max(by_cause, axis=-2, keepdims=True)
+    return xp.log(xp.exp(by_cause - peak).sum(axis=-2)) + peak[..., 0, :]
 
 
-def normaliser(log_odds: Any, intercept: Any, conjunctive: Any, xp: Any) -> Any:
-    """N: log of the stationary mean of exp(score), from log odds at the fixed Sobol set (..., condition, point)."""
-    return log_mean_exp(inside_score(log_odds, intercept, conjunctive, xp), xp)
+def shares_of_causes(weight: Any) -> Any:
+    """Long-run shares of the hazard by cause, (..., condition), from relative weights (..., condition)."""
+    return weight / weight.sum(axis=-1, keepdims=True)
 
 
 def beside(values: Array, ndim: int, own: int) -> Array:
@@ -224,40 +229,47 @@ def log_mean_exp(values: Any, xp: Any) -> Any:
     return xp.log(xp.exp(values - peak).mean(axis=-1)) + peak[..., 0]
 
 
-def best_to_worst(log_odds: Array, intercept: Array, conjunctive: bool) -> Array:
+def best_to_worst(variant: str, drawn: Mapping[str, Array], log_odds: Array) -> Array:
     """How many times likelier a round is in the best tenth of weeks than in the worst: (draw,).
 
     Parameters
     ----------
+    variant : {"conjunctive", "substitutable"}
+    drawn : mapping
+        Of the substitutable form its cause_weight (draw, condition).
     log_odds : ndarray (draw, condition, point)
         At the fixed Sobol set.
-    intercept : ndarray (draw, condition)
     """
-    score = np.sort(inside_score(log_odds, intercept, conjunctive, np), axis=-1)
+    if variant == names.CONJUNCTIVE:
+        score = conjunctive_score(log_odds, np)
+    else:
+        score = substitutable_inside(log_odds, shares_of_causes(drawn["cause_weight"]), log_mean_exp(log_odds, np), np)
+    score = np.sort(score, axis=-1)
     tenth = score.shape[-1] // 10
     ratio: Array = np.exp(score[..., -tenth:]).mean(axis=-1) / np.exp(score[..., :tenth]).mean(axis=-1)
     return ratio
 
 
-def calibrated_leverage(prior: Mapping[str, Array], structure: InsideStructure, conjunctive: bool) -> Array:
+def calibrated_leverage(prior: Mapping[str, Array], structure: InsideStructure, variant: str) -> Array:
     """Weight that an effect of size one has on its conditions, so that the elicited total comes out as elicited.
 
-    An effect's own share of the inside view's spread is size × total; to first order its weight is that over the slope 1 − σ(a_c) and
-    the spread of its regressor. The curvature of log σ and the prior spread of the effects change the total, so one common factor
+    An effect's own share of the inside view's spread is size × total; to first order its weight is that over the spread of its regressor and the slope
+    of the inside view in x_c: 1 − σ(a_c), or s_c. Curvature and the prior spread of the effects change the total, so one common factor
     is found by bisection on fixed prior draws: the median of best-to-worst is then the elicited one.
 
     Parameters
     ----------
     prior : mapping
-        effect_mean, effect_sd (effect,); open_mu, open_sigma (condition,); total_mu, total_sigma ().
+        effect_mean, effect_sd (effect,); open_mu, open_sigma (condition,); total_mu, total_sigma (); of the substitutable form cause_mu,
+        cause_sigma (condition,).
     structure : InsideStructure
-    conjunctive : bool
+    variant : {"conjunctive", "substitutable"}
 
     Returns
     -------
     ndarray (effect,)
     """
-    slope = 1.0 / (1.0 + np.exp(prior["open_mu"]))
+    slope = 1.0 / (1.0 + np.exp(prior["open_mu"])) if variant == names.CONJUNCTIVE else shares_of_causes(np.exp(prior["cause_mu"]))
     touched = structure.placement.reshape(len(structure.effects), structure.conditions, -1).any(axis=2)
     leverage = 1.0 / (TENTHS_APART * structure.unit * (touched * slope).sum(axis=1) / touched.sum(axis=1))
     draws = prior_draws(prior, CALIBRATION_DRAWS)
@@ -267,7 +279,7 @@ def calibrated_leverage(prior: Mapping[str, Array], structure: InsideStructure, 
         middle = 0.5 * (low + high)
         matrix = weight_matrix(draws["effect"] * draws["total"][:, None] * leverage * np.exp(middle), structure)
         log_odds = openness(structure.points, matrix, draws["intercept"])
-        if np.median(np.log(best_to_worst(log_odds, draws["intercept"], conjunctive))) < elicited:
+        if np.median(np.log(best_to_worst(variant, draws, log_odds))) < elicited:
             low = middle
         else:
             high = middle
@@ -275,13 +287,20 @@ def calibrated_leverage(prior: Mapping[str, Array], structure: InsideStructure, 
 
 
 def prior_draws(prior: Mapping[str, Array], draws: int, seed: int = SOBOL_SEED) -> dict[str, Array]:
-    """Prior draws of intercept (draw, condition), effect (draw, effect) and total (draw,), the log of best-to-worst."""
-    rng = np.random.default_rng(seed)
-    return {
-        "intercept": rng.normal(prior["open_mu"], prior["open_sigma"], (draws, len(prior["open_mu"]))),
-        "effect": rng.normal(prior["effect_mean"], prior["effect_sd"], (draws, len(prior["effect_mean"]))),
-        "total": np.exp(rng.normal(prior["total_mu"], prior["total_sigma"], draws)),
-    }
+    """Prior draws of intercept (draw, condition), effect (draw, effect) and total (draw,), the log of best-to-worst; of causes cause_weight (draw, condition).
+
+    They are the first of a scrambled Sobol sequence, so that a median over a few hundred is known to 2 or 3 %.
+    """
+    pairs = [(prior[f"{name}_mu"], prior[f"{name}_sigma"]) for name in ("open", "total", "cause") if f"{name}_mu" in prior]
+    mean, sd = (
+        np.concatenate([np.ravel(side) for side in sides]) for sides in zip((prior["effect_mean"], prior["effect_sd"]), *pairs, strict=True)
+    )
+    points = qmc.Sobol(len(mean), rng=np.random.default_rng(seed)).random_base2(int(np.ceil(np.log2(draws))))[:draws]
+    drawn = mean + sd * norm.ppf(np.clip(points, 1e-9, 1 - 1e-9))
+    effects, conditions = len(prior["effect_mean"]), len(prior["open_mu"])
+    effect, intercept, total, cause = np.split(drawn, np.cumsum([effects, conditions, 1]), axis=1)
+    found = {"intercept": intercept, "effect": effect, "total": np.exp(total[:, 0])}
+    return found | ({"cause_weight": np.exp(cause)} if "cause_mu" in prior else {})
 
 
 @inner
@@ -392,23 +411,29 @@ def effect_prior(spec: ModelSpec, reading: str) -> Scales:
     return np.array([effect.mean for effect in effects]), np.array([effect.sd for effect in effects])
 
 
+# of the logs of the causes' relative weights: (condition,)
+cause_prior = elicited("cause_weight", condition_ids)
+
+
 @lru_cache(maxsize=16)
 def reading_data(spec: ModelSpec, reading: str, variant: str) -> Mapping[str, Array]:
-    """What differs between readings and forms, as the model's data: so that one compiled model serves them all.
+    """What differs between readings of one form, as the model's data: so that one compiled model serves them all.
 
     Returns
     -------
     mapping
         effect_mean, effect_sd (effect,): Normal priors of the effects in units of the total; open_mu, open_sigma (condition,);
-        total_mu, total_sigma (): log of the log of best-to-worst; leverage (effect,): weight of an effect of size one; conjunctive (): 1 or 0.
+        total_mu, total_sigma (): log of the log of best-to-worst; leverage (effect,): weight of an effect of size one; of the substitutable form
+        cause_mu, cause_sigma (condition,).
     """
     intercept, total, effect = (parameter.prior(spec, reading) for parameter in Conditions.parameters)
     data = {
         "effect_mean": effect[0], "effect_sd": effect[1], "open_mu": intercept[0], "open_sigma": intercept[1],
         "total_mu": total[0], "total_sigma": total[1],
     }  # fmt: skip
-    conjunctive = variant == names.CONJUNCTIVE
-    return data | {"leverage": calibrated_leverage(data, spec.structure, conjunctive), "conjunctive": np.array(float(conjunctive))}
+    if variant == names.SUBSTITUTABLE:
+        data["cause_mu"], data["cause_sigma"] = cause_prior(spec, reading)
+    return data | {"leverage": calibrated_leverage(data, spec.structure, variant)}
 
 
 class Conditions(Term):
@@ -489,7 +514,7 @@ class Conditions(Term):
         effect = scope.free(effect_size, (data["effect_mean"], data["effect_sd"]))
         weight = pm.Deterministic("weight", total * data["leverage"] * effect, dims=names.EFFECT)
         matrix = weight_matrix(weight, structure)
-        scope["conjunctive"] = data["conjunctive"]
+        scope.quantities |= {name: data[name] for name in ("cause_mu", "cause_sigma") if name in data}
         scope.add("log_odds", openness(regressors(scope["factor"], structure.sided, pt), matrix, intercept))
         scope.add("log_odds_at_points", openness(structure.points, matrix, intercept))
 

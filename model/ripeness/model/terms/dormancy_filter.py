@@ -42,6 +42,8 @@ Array = NDArray[np.float64]
 BATCH = 8
 # hazard of the states that fill a row up: none of them stays silent, so nothing builds up there
 FILLED = 1e300
+# no probability of arrivals is taken to be below e to this: a row that sums to zero says nothing of the dormancy
+LEAST_POWER = -700.0
 
 
 @inner
@@ -96,10 +98,10 @@ def count_arrivals(
     if number > 0.0:
         log_rate = np.log(rate) + multiplier
         for i in range(size):
-            raised[i] = exponential(number * (log_hazard[i] + log_rate) - exposure * hazard[i])
+            raised[i] = exponential(max(number * (log_hazard[i] + log_rate) - exposure * hazard[i], LEAST_POWER))
     else:
         for i in range(size):
-            raised[i] = exponential(-exposure * hazard[i])
+            raised[i] = exponential(max(-exposure * hazard[i], LEAST_POWER))
     for i in range(size):
         row[i] *= raised[i]
     total = sum_of_first(row, size)

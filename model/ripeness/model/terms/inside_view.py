@@ -1,18 +1,20 @@
-r"""The inside view: how open conditions multiply the hazard, by one of the two forms of :mod:`ripeness.model.terms.conditions`.
+r"""The inside view: by how much the conditions multiply the hazard, in one of the two forms of :mod:`ripeness.model.terms.conditions`, a term each.
 
 In the kernels, with σ̄(x) = 1 − σ(x) = u/(1 + u), u = e^−x:
 
     conjunctive      score = Σ_c log σ(x_c) = −log Π_c (1 + u_c)      ∂score/∂x_c = σ̄(x_c)
-    additive         score = Σ_c σ̄(a_c) (x_c − a_c)                   ∂score/∂x_c = σ̄(a_c), and ∂σ̄(a_c)/∂a_c = −σ(a_c) σ̄(a_c)
-    N = log mean_i e^score_i over the points                          ∂N/∂score_i = share_i = e^score_i / Σ_j e^score_j
+                     N = log mean_i e^score_i over the points         ∂N/∂score_i = e^score_i / Σ_j e^score_j
+    substitutable    inside = log Σ_c s_c e^(x_c − N_c)               ∂inside/∂x_c = r_c = s_c e^(x_c − N_c) / Σ_b s_b e^(x_b − N_b)
+                     N_c = log mean_i e^x_ci over the points          ∂N_c/∂x_ci = e^x_ci / Σ_j e^x_cj
 
-The conjunctive mean needs no logarithm and a week needs one for all its conditions, as long as the product cannot overflow; where log odds are extreme
-each condition has its own. Loops run over weeks or points, so that they run on whole vectors.
+r_c is the share of the week's hazard that cause c brings about. The conjunctive mean needs no logarithm and a week needs one for all its conditions, as
+long as the product cannot overflow; where log odds are extreme each condition has its own. Loops run over weeks or points, so that they run on whole
+vectors.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,9 +22,9 @@ from numpy.typing import NDArray
 from ripeness import names
 from ripeness.kernels.compilation import compiled, inner
 from ripeness.kernels.exponential import exponential
-from ripeness.kernels.reductions import dot, sum_of
-from ripeness.model.term import Derived, Draws, Kernel, Scope, Term
-from ripeness.model.terms.conditions import inside_score, normaliser, reading_data
+from ripeness.kernels.reductions import sum_of
+from ripeness.model.term import Derived, Draws, Kernel, Parameter, Scope, Term
+from ripeness.model.terms.conditions import cause_prior, conjunctive_score, log_mean_exp, shares_of_causes, substitutable_inside
 from ripeness.model.terms.pulses import fading_pulses
 
 if TYPE_CHECKING:
@@ -92,15 +94,12 @@ def normalise(values: Array) -> float:
 
 
 @compiled
-def form_inside(log_odds: Array, at_points: Array, intercept: Array, conjunctive: Array) -> tuple[Array, Array, Array, Array]:
-    """The normalised inside view of every week.
+def view_conjunctive(log_odds: Array, at_points: Array) -> tuple[Array, Array, Array, Array]:
+    """The conjunctive inside view of every week.
 
     Parameters
     ----------
     log_odds, at_points : ndarray (condition, week), (condition, point)
-    intercept : ndarray (condition,)
-    conjunctive : ndarray (1,)
-        1 for the conjunctive form, 0 for the additive one.
 
     Returns
     -------
@@ -112,31 +111,18 @@ def form_inside(log_odds: Array, at_points: Array, intercept: Array, conjunctive
     """
     conditions, weeks, number = log_odds.shape[0], log_odds.shape[1], at_points.shape[1]
     inside, share, normaliser = np.empty(weeks), np.empty(number), np.empty(1)
-    if conjunctive[0] > 0.5:
-        product, smallest, slope = close_conjunctive(log_odds)
-        lowest = -LARGEST_POWER / conditions
-        for t in range(weeks):
-            inside[t] = -np.log(product[t]) if smallest[t] > lowest else log_sigmoids(log_odds, t)
-        product, smallest, pulled = close_conjunctive(at_points)
-        if all_above(smallest, lowest):
-            for i in range(number):
-                share[i] = 1.0 / product[i]
-            normaliser[0] = np.log(normalise(share))
-        else:
-            for i in range(number):
-                share[i] = log_sigmoids(at_points, i)
-            normaliser[0] = shares_of(share)
+    product, smallest, slope = close_conjunctive(log_odds)
+    lowest = -LARGEST_POWER / conditions
+    for t in range(weeks):
+        inside[t] = -np.log(product[t]) if smallest[t] > lowest else log_sigmoids(log_odds, t)
+    product, smallest, pulled = close_conjunctive(at_points)
+    if all_above(smallest, lowest):
+        for i in range(number):
+            share[i] = 1.0 / product[i]
+        normaliser[0] = np.log(normalise(share))
     else:
-        slope, pulled = np.empty((conditions, weeks)), np.empty((conditions, number))
-        inside, share = np.zeros(weeks), np.zeros(number)
-        for c in range(conditions):
-            closed = 1.0 / (1.0 + np.exp(intercept[c]))
-            for t in range(weeks):
-                slope[c, t] = closed
-                inside[t] += closed * (log_odds[c, t] - intercept[c])
-            for i in range(number):
-                pulled[c, i] = closed
-                share[i] += closed * (at_points[c, i] - intercept[c])
+        for i in range(number):
+            share[i] = log_sigmoids(at_points, i)
         normaliser[0] = shares_of(share)
     for t in range(weeks):
         inside[t] -= normaliser[0]
@@ -147,13 +133,12 @@ def form_inside(log_odds: Array, at_points: Array, intercept: Array, conjunctive
 
 
 @compiled
-def adjoint_inside(
-    log_odds: Array, at_points: Array, intercept: Array, conjunctive: Array, inside: Array, normaliser: Array, slope: Array, pulled: Array,
-    inside_bar: Array,
-) -> tuple[Array, Array, Array]:  # fmt: skip
-    """Cotangents of the log odds in weeks and at points, and of the intercepts."""
+def adjoint_conjunctive(
+    log_odds: Array, at_points: Array, inside: Array, normaliser: Array, slope: Array, pulled: Array, inside_bar: Array
+) -> tuple[Array, Array]:
+    """Cotangents of the log odds in weeks and at points."""
     conditions, weeks, number = log_odds.shape[0], log_odds.shape[1], at_points.shape[1]
-    log_odds_bar, at_points_bar, intercept_bar = np.empty((conditions, weeks)), np.empty((conditions, number)), np.zeros(conditions)
+    log_odds_bar, at_points_bar = np.empty((conditions, weeks)), np.empty((conditions, number))
     norm_bar = -sum_of(inside_bar)
     for c in range(conditions):
         by_week, by_point = log_odds_bar[c], at_points_bar[c]
@@ -161,24 +146,93 @@ def adjoint_inside(
             by_week[t] = slope[c, t] * inside_bar[t]
         for i in range(number):
             by_point[i] = norm_bar * pulled[c, i]
-        if conjunctive[0] < 0.5:
-            moved = dot(by_week, log_odds[c]) + dot(by_point, at_points[c])
-            whole = sum_of(by_week) + sum_of(by_point)
-            intercept_bar[c] = -(moved - intercept[c] * whole) / (1.0 + np.exp(-intercept[c])) - whole
-    return log_odds_bar, at_points_bar, intercept_bar
+    return log_odds_bar, at_points_bar
+
+
+@compiled
+def view_substitutable(log_odds: Array, at_points: Array, weight: Array) -> tuple[Array, Array, Array, Array]:
+    """The substitutable inside view of every week.
+
+    Parameters
+    ----------
+    log_odds, at_points : ndarray (condition, week), (condition, point)
+    weight : ndarray (condition,)
+        Relative weights of the causes.
+
+    Returns
+    -------
+    inside : ndarray (week,)
+    normaliser : ndarray (condition,)
+        Saved: N_c.
+    by_cause, pulled : ndarray (condition, week), (condition, point)
+        Saved: r_c of the weeks, and ∂N_c/∂x_c at each point.
+    """
+    conditions, weeks = log_odds.shape
+    inside, normaliser = np.empty(weeks), np.empty(conditions)
+    peak, total = np.full(weeks, -np.inf), np.zeros(weeks)
+    by_cause, pulled = np.empty((conditions, weeks)), at_points.copy()
+    log_weight = np.log(sum_of(weight))
+    for c in range(conditions):
+        normaliser[c] = shares_of(pulled[c])
+        own, offset = by_cause[c], np.log(weight[c]) - log_weight - normaliser[c]
+        for t in range(weeks):
+            own[t] = log_odds[c, t] + offset
+            peak[t] = max(peak[t], own[t])
+    for c in range(conditions):
+        own = by_cause[c]
+        for t in range(weeks):
+            own[t] = exponential(own[t] - peak[t])
+            total[t] += own[t]
+    for t in range(weeks):
+        inside[t] = peak[t] + np.log(total[t])
+        total[t] = 1.0 / total[t]
+    for c in range(conditions):
+        own = by_cause[c]
+        for t in range(weeks):
+            own[t] *= total[t]
+    return inside, normaliser, by_cause, pulled
+
+
+@compiled
+def adjoint_substitutable(
+    log_odds: Array, at_points: Array, weight: Array, inside: Array, normaliser: Array, by_cause: Array, pulled: Array, inside_bar: Array
+) -> tuple[Array, Array, Array]:
+    """Cotangents of the log odds in weeks and at points, and of the weights of the causes."""
+    conditions, weeks, number = log_odds.shape[0], log_odds.shape[1], at_points.shape[1]
+    log_odds_bar, at_points_bar, weight_bar = np.empty((conditions, weeks)), np.empty((conditions, number)), np.empty(conditions)
+    together = sum_of(inside_bar) / sum_of(weight)
+    for c in range(conditions):
+        by_week, by_point = log_odds_bar[c], at_points_bar[c]
+        for t in range(weeks):
+            by_week[t] = by_cause[c, t] * inside_bar[t]
+        moved = sum_of(by_week)
+        for i in range(number):
+            by_point[i] = -moved * pulled[c, i]
+        weight_bar[c] = moved / weight[c] - together
+    return log_odds_bar, at_points_bar, weight_bar
 
 
 class InsideView(Term):
-    """How open conditions multiply the hazard, by one of two forms."""
+    """What the conditions multiply the hazard by."""
+
+    def simulate(self, spec: ModelSpec, reading: str, variant: str, draws: Draws, rng: np.random.Generator) -> None:
+        from ripeness.model.inside import with_inside_view
+
+        z = draws["path"] + fading_pulses(spec.workspace.factors, spec.panel.weeks, spec.panel.origin, draws)
+        draws |= with_inside_view(spec, variant, draws, z)
+
+
+class Conjunctive(InsideView):
+    """All conditions are needed: their odds multiply."""
 
     kernels = (
         Kernel(
-            form_inside,
-            adjoint_inside,
-            inputs=("log_odds_open", "log_odds_at_points", "intercept_open", "conjunctive"),
+            view_conjunctive,
+            adjoint_conjunctive,
+            inputs=("log_odds_open", "log_odds_at_points"),
             outputs={"inside": "vector"},
             saved={"normaliser": "vector", "inside_slope": "matrix", "inside_pulled": "matrix"},
-            wrt=("log_odds_open", "log_odds_at_points", "intercept_open"),
+            wrt=("log_odds_open", "log_odds_at_points"),
         ),
     )
     derived = (
@@ -186,20 +240,57 @@ class InsideView(Term):
         Derived("inside", (names.WEEK,), "log multiplier of the inside view"),
     )
 
-    def data(self, spec: ModelSpec, reading: str, variant: str) -> dict[str, Any]:
-        return {"conjunctive": reading_data(spec, reading, variant)["conjunctive"].reshape(1)}
+    def declare(self, scope: Scope) -> None:
+        import pymc as pm
+        import pytensor.tensor as pt
+
+        log_odds = pm.Deterministic("log_odds_open", scope["log_odds"], dims=(names.CONDITION, names.WEEK))
+        norm_of = pm.Deterministic("normaliser", log_mean_exp(conjunctive_score(scope["log_odds_at_points"], pt), pt))
+        scope["inside"] = pm.Deterministic("inside", conjunctive_score(log_odds, pt) - norm_of, dims=names.WEEK)
+
+
+class Substitutable(InsideView):
+    """Each condition is a cause of rounds by itself: their hazards add."""
+
+    parameters = (
+        Parameter(
+            "cause_weight",
+            (names.CONDITION,),
+            "log",
+            cause_prior,
+            "weight of a condition as a cause of rounds, relative to the others",
+            "cause_weight",
+            ranked=False,
+        ),
+    )
+    kernels = (
+        Kernel(
+            view_substitutable,
+            adjoint_substitutable,
+            inputs=("log_odds_open", "log_odds_at_points", "cause_weight"),
+            outputs={"inside": "vector"},
+            saved={"cause_normaliser": "vector", "hazard_by_cause": "matrix", "inside_pulled": "matrix"},
+            wrt=("log_odds_open", "log_odds_at_points", "cause_weight"),
+        ),
+    )
+    derived = (
+        Derived(
+            "cause_share",
+            (names.CONDITION,),
+            "long-run share of the hazard that a condition brings about",
+            of=lambda draws: shares_of_causes(draws["cause_weight"]),
+            ranked=True,
+        ),
+        Derived("cause_normaliser", (names.CONDITION,), "log of the mean multiplier of a cause, its intercept included", ranked=True),
+        Derived("inside", (names.WEEK,), "log multiplier of the inside view"),
+    )
 
     def declare(self, scope: Scope) -> None:
         import pymc as pm
         import pytensor.tensor as pt
 
-        intercept, conjunctive = scope["intercept_open"], pt.eq(scope["conjunctive"], 1.0)
+        weight = scope.free(self.parameters[0], (scope["cause_mu"], scope["cause_sigma"]))
+        share = pm.Deterministic("cause_share", shares_of_causes(weight), dims=names.CONDITION)
         log_odds = pm.Deterministic("log_odds_open", scope["log_odds"], dims=(names.CONDITION, names.WEEK))
-        norm_of = pm.Deterministic("normaliser", normaliser(scope["log_odds_at_points"], intercept, conjunctive, pt))
-        scope["inside"] = pm.Deterministic("inside", inside_score(log_odds, intercept, conjunctive, pt) - norm_of, dims=names.WEEK)
-
-    def simulate(self, spec: ModelSpec, reading: str, variant: str, draws: Draws, rng: np.random.Generator) -> None:
-        from ripeness.model.inside import with_inside_view
-
-        z = draws["path"] + fading_pulses(spec.workspace.factors, spec.panel.weeks, spec.panel.origin, draws)
-        draws |= with_inside_view(spec, variant, draws, z)
+        norm_of = pm.Deterministic("cause_normaliser", log_mean_exp(scope["log_odds_at_points"], pt), dims=names.CONDITION)
+        scope["inside"] = pm.Deterministic("inside", substitutable_inside(log_odds, share, norm_of, pt), dims=names.WEEK)

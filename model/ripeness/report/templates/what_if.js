@@ -1,5 +1,5 @@
 "use strict";
-// The what-if panel: the futures of the page's data, changed as the sliders say. explain/panel.py has the same in NumPy, with the formulas.
+// The what-if panel: the futures of the page's data, changed as the sliders say. attribution/what_if.py has the same in NumPy, with the formulas.
 (() => {
   const at = (id) => document.getElementById(id);
   const data = JSON.parse(at("panel-data").textContent);
@@ -21,12 +21,13 @@
     const paths = 2 * pairs, later = weeks - first;
     const z = new Float64Array(draws * paths * factors * weeks), pulse = new Float64Array(draws * factors * weeks);
     const phi = new Float64Array(draws * factors), level = new Float64Array(draws * factors);
-    const weight = new Float64Array(draws * conditions * regressors), scale = new Float64Array(draws);
+    const weight = new Float64Array(draws * conditions * regressors), offsets = columns.offset;
+    const offset = new Float64Array(draws * offsets);  // to log odds, or to the log of their product
     const odds = new Float64Array(draws * paths * weeks * conditions), base = new Float64Array(draws * longest);
     const state = new Float64Array(draws * dormancy.length), announced = new Float64Array(draws * weeks);
     const unannounced = new Float64Array(draws * weeks);
     for (let s = 0; s < draws; s++) {
-      scale[s] = Math.exp(-number(s, "normaliser", 0));
+      for (let c = 0; c < offsets; c++) offset[s * offsets + c] = number(s, "offset", c);
       dormancy.forEach((_, d) => { state[s * dormancy.length + d] = number(s, "state", d); });
       for (let d = 0; d < longest; d++) {
         base[s * longest + d] = Math.exp(data.outside[d].reduce((sum, share, knot) => sum + share * number(s, "outside", knot), 0));
@@ -60,7 +61,8 @@
         odds[((s * paths + m) * weeks + j) * conditions + c] = sum;
       }
     }
-    return { draws, paths, z, pulse, phi, level, weight, scale, odds, base, state, announced, unannounced };
+    const conjunctive = fit.variant === "conjunctive", share = fit.weight;
+    return { conjunctive, share, draws, paths, z, pulse, phi, level, weight, offset, odds, base, state, announced, unannounced };
   }
 
   const touched = data.factors.map((_, k) => [...new Set(data.placement.filter(([, r]) => r === k || sided[(r - factors) >> 1] === k).map(([c]) => c))]);
@@ -99,18 +101,21 @@
   function answer(fits, moves, shifts) {
     const found = { within: horizons.map(() => 0), byWeek: new Float64Array(weeks), open: shifts.map(() => 0) };
     const held = [...courses(moves)], odds = new Float64Array(weeks * conditions), lift = new Float64Array(weeks);
+    const total = fits.reduce((sum, fit) => sum + fit.share, 0);
+    const needed = fits.reduce((sum, fit) => sum + (fit.conjunctive ? fit.share : 0), 0);  // only where all are needed may a condition be said to be open
     for (const fit of fits) {
-      const share = 1 / (fits.length * fit.draws * fit.paths);
+      const share = fit.share / (total * fit.draws * fit.paths), opened = fit.conjunctive ? share * total / needed : 0;
       for (let s = 0; s < fit.draws; s++) for (let m = 0; m < fit.paths; m++) {
         const begin = (s * fit.paths + m) * weeks * conditions;
         odds.set(fit.odds.subarray(begin, begin + weeks * conditions));
         for (const [k, course] of held) hold(fit, s, m, k, course, odds);
         for (let j = 0; j < weeks; j++) {
-          lift[j] = fit.scale[s];
+          lift[j] = fit.conjunctive ? Math.exp(fit.offset[s]) : 0;
           for (let c = 0; c < conditions; c++) {
-            const open = 1 / (1 + Math.exp(-odds[j * conditions + c] - shifts[c]));
-            lift[j] *= open;
-            if (j < horizons[0]) found.open[c] += share * open / horizons[0];
+            const moved = odds[j * conditions + c] + shifts[c], open = 1 / (1 + Math.exp(-moved));
+            if (fit.conjunctive) lift[j] *= open;
+            else lift[j] += Math.exp(moved + fit.offset[s * conditions + c]);
+            if (j < horizons[0]) found.open[c] += opened * open / horizons[0];
           }
         }
         for (let d = 0; d < dormancy.length; d++) {
