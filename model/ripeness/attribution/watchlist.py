@@ -197,9 +197,8 @@ def watch_rungs(spec: ModelSpec, futures: Sequence[Awaited]) -> list[Happened]:
             with_one.append(float(1.0 - ((1.0 - none) * one.until).sum() / (1.0 - none).sum()))
             without.append(float(1.0 - (none * one.until).sum() / none.sum()))
         then = float(_over_fits(with_one, futures))
-        found.append(
-            Happened(rung.id, float(_over_fits(chances)), then, float(_over_fits(without, futures)), POINTS * (then - before), futures)
-        )
+        chance, if_none = float(_over_fits(chances, futures)), float(_over_fits(without, futures))
+        found.append(Happened(rung.id, chance, then, if_none, POINTS * (then - before)))
     return sorted(found, key=lambda one: -abs(one.points))
 
 
