@@ -63,11 +63,19 @@ def import_crowds(ceasefire: Path, agreement: Path, readings: Path, judged: Crow
     missing = [market for market in judged.markets if market not in set(found["market"])]
     if missing:
         known = sorted(set(pd.concat([_named(path)["market"] for path in (ceasefire, agreement)])))
-        raise ContentError([Fault(Path(readings.name), None, f"no row of '{name}'", "at least one", did_you_mean(name, known)) for name in missing])
+        raise ContentError(
+            [Fault(Path(readings.name), None, f"no row of '{name}'", "at least one", did_you_mean(name, known)) for name in missing]
+        )
     found = found.sort_values(["date", "market", "rank"], kind="stable")
     rows = [_one(group) for _, group in found.groupby(["date", "market"], sort=True)]
     rows += [
-        {"date": pd.Timestamp(one.on), "market": one.market, "probability": float(one.outcome == "yes"), "source": one.source, "note": "settled"}
+        {
+            "date": pd.Timestamp(one.on),
+            "market": one.market,
+            "probability": float(one.outcome == "yes"),
+            "source": one.source,
+            "note": "settled",
+        }
         for one in judged.settled
     ]
     return {"crowds": pd.DataFrame(rows, columns=_COLUMNS).sort_values(["date", "market"], ignore_index=True)}

@@ -116,4 +116,3 @@ def check_markets(workspace: Workspace, crowds: pd.DataFrame) -> Iterator[Fault]
             found = f"bridge '{bridge.id}' names the market '{bridge.market}', of which {CROWDS_FILE} has no price"
             mend = f"add a row for it; {did_you_mean(bridge.market, known)}"
             yield workspace.toml.fault(("bridge", number, "market"), found, f"a market of {CROWDS_FILE}", mend)
-

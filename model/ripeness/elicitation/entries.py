@@ -41,7 +41,9 @@ FAMILY_OF = {
         "lognormal",
     ),
     **dict.fromkeys(RATED, "lognormal"),
-    **dict.fromkeys(("share_open", "kept", "recorded", "share_announced", "class_split", "capture", "rung_share", "bridge_share"), "logitnormal"),
+    **dict.fromkeys(
+        ("share_open", "kept", "recorded", "share_announced", "class_split", "capture", "rung_share", "bridge_share"), "logitnormal"
+    ),
     **dict.fromkeys(("level_start", "intercept", "interaction"), "normal"),
 }
 
