@@ -160,7 +160,7 @@ def show_resolutions(request: Request, json: bool) -> None:
 
     added, record = run_resolve(request)
     if json:
-        print_json({"added": [asdict(row) for row in added]} | {key: record[key] for key in ("as_of", "counts", "scores")})
+        print_json({"added": [asdict(row) for row in added]} | {key: record[key] for key in ("as_of", "counts", "scores", "bridges")})
         return
     console = open_console()
     if added:
@@ -183,8 +183,23 @@ def show_resolutions(request: Request, json: bool) -> None:
             cells += [f"{one[name]:.3f}" for name in ("brier", "outside_brier", "log_score", "outside_log_score")]
             table.add_row(*map(Text, cells))
         console.print(table)
+    settled = [one for one in record["bridges"] if one["outcome"] != "open"]
+    if settled:
+        table = Table(title=Text("What markets asked: Brier scores, the lower the better"), title_justify="left")
+        for column in ("question", "origin", "by", "issued", "ours", "market", "outcome", "Brier", "market", "reason"):
+            table.add_column(column, justify="right" if column in ("ours", "market", "Brier") else "left")
+        for one in settled:
+            numbers = [f"{one['probability']:.2f}", _or_dash(one["price"], 2)]
+            scored = [_or_dash(one["brier"], 3), _or_dash(one["market_brier"], 3)]
+            words = [one[name] for name in ("label", "origin", "by", "issued")]
+            table.add_row(*map(Text, (*words, *numbers, one["outcome"], *scored, one["reason"])))
+        console.print(table)
     for issued, counts in record["counts"].items():
         console.print(Text(f"{'Ahead' if issued == 'ahead' else 'In hindsight'}: {_in_words(counts)}."))
+
+
+def _or_dash(value: float | None, digits: int) -> str:
+    return "–" if value is None else f"{value:.{digits}f}"
 
 
 def _in_words(counts: Mapping[str, Any]) -> str:
