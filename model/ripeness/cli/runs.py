@@ -110,7 +110,7 @@ def export_run(request: Request, kinds: list[str], out: Path | None) -> None:
         run = run_forecast(request, progress)
     out = out or run.folder / "export"
     try:
-        written = _export(run, kinds or list(KINDS), out)
+        written = _export(run, kinds or list(KINDS), out, request)
     except OSError as error:
         place = shown_path(out, request.workspace)
         raise RipenessError(f"{place} cannot be written ({error.strerror}). To mend: name another folder with --out") from None
@@ -119,7 +119,7 @@ def export_run(request: Request, kinds: list[str], out: Path | None) -> None:
         console.print(Text(shown_path(path, request.workspace)), soft_wrap=True)
 
 
-def _export(run: Run, kinds: list[str], out: Path) -> list[Path]:
+def _export(run: Run, kinds: list[str], out: Path, request: Request) -> list[Path]:
     written: list[Path] = []
     for kind in dict.fromkeys(kinds):
         if kind == HUB:
@@ -132,12 +132,13 @@ def _export(run: Run, kinds: list[str], out: Path) -> list[Path]:
             from ripeness.evaluation.published import STUDIES, even_odds_sentence, verdict_sentence
             from ripeness.report.exports import write_brief
             from ripeness.report.scorecard import stored_state_sentences
-            from ripeness.workflow.issue import read_attribution
+            from ripeness.workflow.issue import priced_summary, read_attribution
+            from ripeness.workflow.request import open_workspace
 
             studies = run.folder.parent / STUDIES
             tested = " ".join(filter(None, (say(studies) for say in (verdict_sentence, even_odds_sentence))))
-            states = stored_state_sentences(studies, run.summary)
-            write_whole(out / "brief.md", write_brief(run.summary, read_attribution(run), tested, states))
+            states, summary = stored_state_sentences(studies, run.summary), priced_summary(open_workspace(request.workspace), run)
+            write_whole(out / "brief.md", write_brief(summary, read_attribution(run), tested, states))
             written.append(out / "brief.md")
         else:
             from ripeness.report.exports import write_charts

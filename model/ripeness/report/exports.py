@@ -27,7 +27,7 @@ from ripeness.report.attribution import crossed_sentences, news_sentences, scena
 from ripeness.report.drawing import write_chart
 from ripeness.report.figures import steps_of
 from ripeness.report.ladder import ladder_table
-from ripeness.report.markets import markets_table
+from ripeness.report.markets import markets_section
 from ripeness.report.sentences import day, forecast_of, hundredths, interval, percent
 from ripeness.workspace.csv import csv_text
 
@@ -300,6 +300,18 @@ def write_brief(
         f"Run `{summary['run_id']}`, {summary['code_version']}; `{summary['command']}`.",
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def markets_table(summary: Mapping[str, Any]) -> str:
+    """The bridges as a table in Markdown, with a line on the rules of each below it; empty where there are none."""
+    rows = markets_section(summary)
+    if not rows:
+        return ""
+    lines = [
+        f"| {plain(one['label'])} ({one['venue']}) | {one['ours']} | {one['range']} | {one['price']} | {one['price_day']} |" for one in rows
+    ]
+    rules = [f"- {plain(one['label'])}: {plain(one['rules'])}" for one in rows]
+    return "\n".join(["| Question | Ours | 5–95 % | Market | On |", "|---|--:|--:|--:|---|", *lines, "", *rules])
 
 
 def run_charts(summary: Mapping[str, Any]) -> Iterator[tuple[str, Figure]]:

@@ -43,16 +43,6 @@ def markets_section(summary: Json) -> list[dict[str, Any]]:
     return rows
 
 
-def markets_table(summary: Json) -> str:
-    """The bridges as a table in Markdown, with a line on the rules of each below it; empty where there are none."""
-    rows = markets_section(summary)
-    if not rows:
-        return ""
-    lines = ["| Question | Ours | 5–95 % | Market | On |", "|---|--:|--:|--:|---|"]
-    lines += [f"| {one['label']} ({one['venue']}) | {one['ours']} | {one['range']} | {one['price']} | {one['price_day']} |" for one in rows]
-    return "\n".join(lines) + "\n\n" + "\n".join(f"- {one['label']}: {one['rules']}" for one in rows)
-
-
 def bridge_sentences(bridges: Sequence[Json]) -> list[str]:
     """How the bridges that are settled fared beside their markets, those issued ahead; and how many are open.
 

@@ -88,8 +88,7 @@ def run_report(request: Request, progress: Progress = quiet) -> Run:
         entries, issued = _ledger_entries(run, record_to), read_ledger(workspace.reports)
         essay = date.fromisoformat(run.summary["essay"]["date"])
         record = build_record([*issued, *new_entries(issued, entries)], resolutions, workspace.question, essay, run.origin)
-        # prices are no input of the run: they are those on file now
-        summary = run.summary | {"bridges": with_prices(run.summary.get("bridges", []), inputs.vintage(run.origin))}
+        summary = priced_summary(inputs, run)
         bridges, before = _bridge_forecasts(run, summary["bridges"], record_to), read_bridge_forecasts(workspace.reports)
         both = [*before, *new_bridge_forecasts(before, bridges)]
         record["bridges"] = bridge_record(both, workspace, essay, run.origin, inputs.store.as_of, wider_bridges(workspace))
@@ -99,6 +98,11 @@ def run_report(request: Request, progress: Progress = quiet) -> Run:
         append_entries(workspace.reports, entries)
         append_bridge_forecasts(workspace.reports, bridges)
     return run
+
+
+def priced_summary(inputs: Inputs, run: Run) -> dict[str, Any]:
+    """The summary of a run with the prices on file now, up to its origin: they are no input of the run, and may have been entered since."""
+    return run.summary | {"bridges": with_prices(run.summary.get("bridges", []), inputs.store.as_of(run.origin))}
 
 
 def wider_bridges(workspace: Workspace) -> set[str]:
