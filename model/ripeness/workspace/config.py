@@ -362,6 +362,9 @@ def _bridge_faults(toml: TomlFile, document: _Document) -> Iterator[Fault]:
             found = f"bridge '{bridge.id}' follows from '{bridge.rung}'"
             mend = did_you_mean(bridge.rung, asked)
             yield toml.fault(("bridge", number, "rung"), found, "the id of the question or of a [[rung]]", mend)
+        if bridge.market.partition(":")[0] != bridge.venue.lower():
+            found, expected = f"market '{bridge.market}' of {bridge.venue}", f"'{bridge.venue.lower()}:' at its head"
+            yield toml.fault(("bridge", number, "market"), found, expected, "correct the market or the venue")
         if bridge.by < began:
             yield toml.fault(("bridge", number, "by"), f"by = {bridge.by}", f"a day of the war, {began} or later", "correct the day")
 

@@ -128,12 +128,6 @@ class Bridge(BaseModel):
     by: date
     rules: str = Field(min_length=10)
 
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        if self.market.partition(":")[0] != self.venue.lower():
-            raise ValueError(f"a market that begins with '{self.venue.lower()}:', its venue in small letters")
-        return self
-
 
 class Question(BaseModel):
     """The `[question]` table of ripeness.toml.
