@@ -34,7 +34,18 @@ def workspace(question: Question) -> Workspace:
         by=BY,
         rules="A call counts too.",
     )
-    return Workspace(Path(), "Made up", question, (), (), cast(Any, None), cast(Any, None), cast(Any, None), (), (bridge,))
+    nothing = cast(Any, None)
+    return Workspace(
+        root=Path(),
+        title="Made up",
+        question=question,
+        conditions=(),
+        factors=(),
+        fit=nothing,
+        paths=nothing,
+        toml=nothing,
+        bridges=(bridge,),
+    )
 
 
 def priced(known: Callable[[date], Vintage], *prices: tuple[date, float]) -> Callable[[date], Vintage]:

@@ -24,6 +24,7 @@ from ripeness.workflow.new_run import Answer, BridgeAnswer, answer_of
 from ripeness.workflow.request import Request, open_workspace
 from ripeness.workflow.run import PAGE, Run
 from ripeness.workflow.summary import bridge_rows
+from ripeness.workspace.config import Mixture
 from ripeness.workspace.question import Bridge
 
 ORIGIN = date(2025, 2, 19)
@@ -53,19 +54,20 @@ def fits_of(*means: float) -> Any:
 
 def test_a_bridge_is_mixed_as_forecasts_are_and_stands_beside_the_newest_price_up_to_the_origin(spec: Any) -> None:
     bridges = (bridge_of("past", ORIGIN), bridge_of("soon", date(2025, 4, 30)), bridge_of("far", date(2026, 1, 1)))
-    asked = replace(spec, workspace=replace(spec.workspace, bridges=bridges))
+    mixture = Mixture(substitutable=0.25, tempered=0.5, rationale="made up")
+    asked = replace(spec, workspace=replace(spec.workspace, bridges=bridges, mixture=mixture))
     prices = priced((date(2025, 2, 1), "fair:soon", 0.5), (date(2025, 2, 19), "fair:soon", 0.4), (date(2025, 2, 20), "fair:soon", 0.9))
-    (row,) = bridge_rows(asked, prices, fits_of(0.2, 0.3), SOURCES)
+    (row,) = bridge_rows(asked, prices, fits_of(0.2, 0.3, 0.4, 0.5), SOURCES)
     assert (row["id"], row["by"], row["rung"], row["venue"], row["market"]) == ("soon", "2025-04-30", "halt", "Fair", "fair:soon")
     assert row["price"] == {"date": "2025-02-19", "probability": 0.4, "note": ""}
-    assert row["outside_view"] == pytest.approx(0.125)
+    assert row["outside_view"] == pytest.approx(0.15)
     assert [one["source"] for one in row["forecasts"]] == [names.MIXTURE, names.HEADLINE_FITS[0]]
-    mixture, single = row["forecasts"]
-    assert (mixture["probability"], single["probability"]) == (pytest.approx(0.25), pytest.approx(0.2))
-    assert mixture["mc_error"] == pytest.approx(0.01 / np.sqrt(2))
-    assert (mixture["lower"], mixture["upper"]) == (pytest.approx(0.16, abs=2e-3), pytest.approx(0.34, abs=2e-3))
+    mixed, single = row["forecasts"]
+    assert (mixed["probability"], single["probability"]) == (pytest.approx(0.3), pytest.approx(0.2))
+    assert mixed["mc_error"] == pytest.approx(0.01 * np.sqrt(2 * 0.375**2 + 2 * 0.125**2))
+    assert (mixed["lower"], mixed["upper"]) == (pytest.approx(0.163, abs=3e-3), pytest.approx(0.51, abs=3e-3))
     json.dumps(row)
-    assert bridge_rows(asked, priced(), fits_of(0.2, 0.3), SOURCES)[0]["price"] is None
+    assert bridge_rows(asked, priced(), fits_of(0.2, 0.3, 0.4, 0.5), SOURCES)[0]["price"] is None
 
 
 def test_an_answer_has_the_error_of_the_mean_of_what_was_seen() -> None:
