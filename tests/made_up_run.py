@@ -46,6 +46,25 @@ def forecast(question: str, source: str, weeks: int, probability: float) -> dict
     }
 
 
+def bridge(name: str, probability: float, price: dict[str, Any] | None) -> dict[str, Any]:
+    return {
+        "id": name,
+        "label": f"A meeting, as the {name} asks",
+        "text": f"Will they meet? {HOSTILE}",
+        "venue": name.capitalize(),
+        "market": f"{name}:meet",
+        "rung": "round",
+        "by": "2031-06-30",
+        "rules": f"A call counts too. {HOSTILE}",
+        "outside_view": 0.345,
+        "forecasts": [
+            {"source": source, "probability": p, "lower": p / 3, "upper": 2 * p, "mc_error": 0.002}
+            for source, p in (("mixture", probability), ("conjunctive_as_written", probability / 2))
+        ],
+        "price": price,
+    }
+
+
 def gate(passed: bool) -> dict[str, Any]:
     criteria = [
         {
@@ -140,6 +159,10 @@ def made_up_summary() -> dict[str, Any]:
             "mixture": curves,
             "outside": {k: [1.3 * x for x in v] for k, v in curves.items()},
         },
+        "bridges": [
+            bridge("fair", 0.123, {"date": "2031-03-28", "probability": 0.27, "note": f"day inferred {HOSTILE}"}),
+            bridge("bazaar", 0.456, None),
+        ],
         "announcements": [
             {
                 "class": "one_side",
@@ -365,7 +388,32 @@ def made_up_record() -> dict[str, Any]:
         ],
         "resolved": resolved,
         "history": history,
+        "bridges": made_up_bridges(),
     }
+
+
+def made_up_bridges() -> list[dict[str, Any]]:
+    """Four forecasts of what markets asked: one open, one without a price, one in hindsight."""
+    settled = (("ahead", 0.2, 0.4, "no"), ("ahead", 0.3, None, "yes"), ("hindsight", 0.9, 0.5, "yes"), ("ahead", 0.1, 0.2, "open"))
+    return [
+        {
+            "bridge": f"bridge_{n}",
+            "label": f"Question {n} {HOSTILE}",
+            "market": "fair:meet",
+            "run_id": "0" * 12,
+            "origin": "2030-01-06",
+            "by": f"2030-0{4 - n}-01",
+            "issued": issued,
+            "probability": p,
+            "price": price,
+            "price_on": None if price is None else "2030-01-05",
+            "outcome": outcome,
+            "reason": f"settled by its market {HOSTILE}",
+            "brier": None if outcome == "open" else (p - (outcome == "yes")) ** 2,
+            "market_brier": None if outcome == "open" or price is None else (price - (outcome == "yes")) ** 2,
+        }
+        for n, (issued, p, price, outcome) in enumerate(settled)
+    ]
 
 
 def made_up_contrasts(*changes: float, error: float = 0.2) -> list[dict[str, Any]]:

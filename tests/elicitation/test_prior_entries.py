@@ -118,6 +118,14 @@ BROKEN = [
     pytest.param(
         CLASS, "0.005,0.02,smith2000", "0.005,0.02,smth2000", "did you mean 'smith2000'", "smth2000", id="unknown citation of a rate"
     ),
+    pytest.param(
+        HAZARD,
+        "[announced]",
+        "[bridge_share.fair_2024]\n[announced]",
+        "which no bridge uses; expected the id of a [[bridge]]",
+        "[bridge_share",
+        id="a share without a bridge",
+    ),
     pytest.param(CLASS, "citation", "cite", "months_dormant_from,", "months_dormant_from", id="another column"),
 ]
 

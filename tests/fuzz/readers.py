@@ -28,6 +28,7 @@ from ripeness.errors import ContentError, RipenessError, UsageError
 from ripeness.intake.export import write_rows
 from ripeness.intake.sources import find_files, find_installed, import_sources, read_judgements
 from ripeness.intake.updates import Choices
+from ripeness.ledger.bridges import read_bridge_forecasts
 from ripeness.ledger.entries import read_ledger
 from ripeness.ledger.resolutions import read_resolutions
 from ripeness.workspace import read_workspace
@@ -96,6 +97,8 @@ def _stored(bench: Bench, files: Mapping[str, bytes], _: Random | None) -> None:
                     read_ledger(workspace.reports)
                 case "reports/resolutions.csv":
                     read_resolutions(workspace.reports)
+                case "reports/bridges.csv":
+                    read_bridge_forecasts(workspace.reports)
                 case _:
                     read_store(workspace).as_of(date(2024, 6, 2)).freshness()
         finally:

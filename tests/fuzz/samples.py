@@ -34,6 +34,27 @@ _RESOLUTIONS = (
         for origin, weeks, target, p, _, _, outside in _ISSUED
     )
 )
+_BRIDGES = (
+    "run_id,origin,bridge,market,by,probability,lower,upper,record_to,price,price_on\n"
+    "5d77ed9ad23d,2024-02-04,fair_2024,fair:will-they,2024-04-30,0.250000,0.100000,0.500000,2024-02-04,0.300000,2024-02-01\n"
+    "5d77ed9ad23d,2024-02-04,other,fair:other,2024-03-31,0.400000,0.200000,0.625000,2024-02-04,,\n"
+)
+_BRIDGE = """\
+[[bridge]]
+id = "fair_2024"
+label = "Talks by the end of April"
+text = "Will they talk by 30 April 2024?"
+venue = "Fair"
+market = "fair:will-they"
+rung = "round"
+by = 2024-04-30
+rules = "Counts a call as well, so it comes more often."
+"""
+_CROWDS = (
+    "date,market,probability,source,note\n2024-01-20,fair:will-they,0.3,fair.example,\n"
+    '2024-02-01,fair:other,0.62,fair.example,"day inferred, give or take one"\n2024-02-01,fair:will-they,0.3,fair.example,\n'
+    "2024-05-01,fair:will-they,0,fair.example,settled\n"
+)
 _UPDATES = (
     "batch,date,table,files,sha256,lines,late_lines,new,revision,withdrawal,late entry,duplicate,refused\n"
     f"1,2024-01-16,oil,oil.csv,{_HASH},2-3,,2,0,0,0,0,0\n2,2024-02-20,poll,week.csv;more.csv,{_HASH};{_HASH},2,2,0,0,0,1,0,0\n"
@@ -41,10 +62,12 @@ _UPDATES = (
 
 # Files of the small workspace, as they stand in it.
 STORE: dict[str, str] = {
-    "ripeness.toml": _SMALL["RIPENESS"],
+    "ripeness.toml": _SMALL["RIPENESS"] + _BRIDGE,
     "data/indicators.toml": _SMALL["INDICATORS"],
     **{f"data/{name}.csv": text for name, text in _SMALL["CSVS"].items()},
     "data/updates.csv": _UPDATES,
+    "data/crowds.csv": _CROWDS,
+    "reports/bridges.csv": _BRIDGES,
     "reports/ledger.csv": _LEDGER,
     "reports/resolutions.csv": _RESOLUTIONS,
 }
@@ -127,6 +150,25 @@ PUBLISHED: dict[str, str] = {
     "ce_daily_counts.csv": _table(
         "date,items_total,items_ukraine_russia,items_ua_negotiation_words,items_ua_arms_aid,items_russia_domestic_unrest,deep_format_day",
         [f"{day},{15 + n % 5},3,1,0,1,{int(n == 5)}" for n, day in enumerate(_days("2024-01-01", 27))],
+    ),
+    "polymarket_ceasefire_daily.csv": _table(
+        "date,market_slug,last_trade_price,volume_usd,commit",
+        ["2025-11-26,russia-x-ukraine-ceasefire-before-2027,0.52,3107392,632cad243e75", "2025-11-26,other-market,0.0,,632cad243e75"],
+    ),
+    "polymarket_ceasefire_agreement_daily.csv": _table(
+        "date,market_slug,last_trade_price,volume_usd,commit",
+        [
+            "2026-05-14,russia-x-ukraine-ceasefire-agreement-by-december-31-2026,0.0,,a7bafad444bd",
+            "2026-05-15,russia-x-ukraine-ceasefire-agreement-by-december-31-2026,0.465,,a7bafad444bd",
+        ],
+    ),
+    "readings_2026_aug_to_oct.csv": _table(
+        "date,market,probability,source,note",
+        [
+            "2026-09-04,kalshi:KXZELENSKYPUTIN-29-27,0.061,a tracker (file 602),Zelensky and Putin meet before 1 Jan 2027",
+            "2026-05-15,polymarket:russia-x-ukraine-ceasefire-agreement-by-december-31-2026,0.45,file 684 (a listing),\"'then' leg: a window\"",
+            '2026-09-25,"polymarket:russia-x-ukraine-ceasefire-by (31 Dec 2026 leg, other rules)",0.135,page.org,day inferred from a page',
+        ],
     ),
     "gpr_monthly.csv": _table("month,GPR,GPRT,GPRC_UKR", [f"{month},{130 + n},90,{1 + n / 8}" for n, month in enumerate(_MONTHS)]),
     "diplomacy_chronology.csv": _table(

@@ -234,7 +234,7 @@ def test_the_page_has_the_sections_and_its_first_screen_leads_there(
     summary: dict[str, Any], tree: xr.DataTree, record: dict[str, Any], stored_attribution: dict[str, Any]
 ) -> None:
     page = render_page(summary, tree, record, None, stored_attribution)
-    assert re.findall(r'<h2 id="([^"]+)"', page)[:5] == ["horizons", "news", "scenarios", "watch", "how"]
+    assert re.findall(r'<h2 id="([^"]+)"', page)[:6] == ["markets", "horizons", "news", "scenarios", "watch", "how"]
     hero = page[: page.index("<main>")]
     assert str(escape(since_sentence(stored_attribution["news"]))) in hero
     assert all(link in hero for link in ('href="#news"', 'href="#scenarios"', 'href="#watch"'))

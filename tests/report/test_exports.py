@@ -85,6 +85,14 @@ def test_the_brief_says_what_is_explained(summary: dict[str, Any], stored_attrib
     assert "This is the first forecast" in write_brief(summary, missing)
 
 
+def test_the_brief_says_what_markets_say(summary: dict[str, Any]) -> None:
+    brief = write_brief(summary)
+    ours = "| A meeting, as the fair asks (Fair) | 12\u00a0% | 4 to 25\u00a0% | 27\u00a0% | 28 March 2031 |"
+    assert "## What markets say" in brief and ours in brief
+    assert "- A meeting, as the bazaar asks: A call counts too. \\<script\\>" in brief
+    assert "What markets say" not in write_brief(summary | {"bridges": []})
+
+
 def test_a_failed_run_has_no_brief(failed_summary: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="failed its gate"):
         write_brief(failed_summary)

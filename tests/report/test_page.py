@@ -51,6 +51,7 @@ def test_every_horizon_has_its_row(page: str) -> None:
 def test_sections_come_in_order(page: str) -> None:
     found = re.findall(r'<h2 id="([^"]+)"', page)
     assert found == [
+        "markets",
         "horizons",
         "news",
         "scenarios",

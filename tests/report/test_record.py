@@ -33,7 +33,7 @@ def test_ahead_and_hindsight_are_counted_apart(record: dict[str, Any]) -> None:
 def test_with_nothing_resolved_one_sentence_says_so(record: dict[str, Any], summary: dict[str, Any], tree: xr.DataTree) -> None:
     record["counts"]["ahead"] |= {"open": 22, "resolved": 0, "void": 0, "due": 0}
     record["counts"]["hindsight"] = dict.fromkeys(record["counts"]["hindsight"], 0)
-    record |= {"scores": [], "resolved": []}
+    record |= {"scores": [], "resolved": [], "bridges": []}
     assert record_sentences(record)[1:] == ["None of those issued ahead is resolved yet, so nothing can be said about how good they are."]
     section = section_of(render_page(summary, tree, record))
     assert "<table" not in section and "<svg" in section

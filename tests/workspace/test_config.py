@@ -119,6 +119,50 @@ def test_each_fault_is_named_at_its_line(tmp_path: Path, old: str, new: str, lin
     assert message in faults[line]
 
 
+BRIDGE = """\
+[[bridge]]
+id = "dam_2024"
+label = "Talks by the end of June"
+text = "Will they talk by 30 June 2024?"
+venue = "Fair"
+market = "fair:dam"
+rung = "round"
+by = 2024-06-30
+rules = "A letter counts as well."
+"""
+
+
+def test_a_bridge_is_read_and_forecast_while_its_day_lies_ahead_and_within_the_horizons(tmp_path: Path) -> None:
+    workspace = read_workspace(write(tmp_path, SOUND + BRIDGE))
+    (bridge,) = workspace.bridges
+    assert (bridge.rung, bridge.by, bridge.market) == ("round", date(2024, 6, 30), "fair:dam")
+    assert workspace.bridges_after(date(2024, 3, 31)) == [bridge]  # 13 weeks
+    assert workspace.bridges_after(date(2024, 6, 29)) == [bridge]
+    assert workspace.bridges_after(date(2024, 3, 30)) == workspace.bridges_after(date(2024, 6, 30)) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "message"),
+    [
+        ('rung = "round"', 'rung = "ruond"', 40, "did you mean 'round'"),
+        ("by = 2024-06-30", "by = 2023-12-31", 41, "2024-01-01 or later"),
+        ("by = 2024-06-30", 'by = "soon"', 41, "bridge.0.by"),
+        ('id = "dam_2024"', 'id = "round"', 34, "an id that no question and no rung has"),
+        ('id = "dam_2024"', 'id = "sustained"', 34, "an id that no question and no rung has"),
+        ('venue = "Fair"', 'venue = "Bazaar"', 39, "'bazaar:' at its head"),
+        ('market = "fair:dam"', 'market = "dam"', 39, "bridge.0.market"),
+        ("rules =", "rule =", 42, "did you mean 'rules'"),
+        ('rung = "round"\n', "", 34, "no 'rung'"),
+        ("[[bridge]]", BRIDGE + "[[bridge]]", 43, "a second time"),
+    ],
+)
+def test_a_fault_of_a_bridge_is_named_at_its_line(tmp_path: Path, old: str, new: str, line: int, message: str) -> None:
+    assert old in BRIDGE
+    faults = faults_of(tmp_path, SOUND + BRIDGE.replace(old, new, 1))
+    assert line in faults, faults
+    assert message in faults[line]
+
+
 def test_all_faults_are_reported_at_once(tmp_path: Path) -> None:
     text = SOUND.replace('id = "lower"', 'id = "upper"').replace('id = "harvest"', 'id = "flood"')
     faults = faults_of(tmp_path, text)

@@ -110,7 +110,7 @@ def export_run(request: Request, kinds: list[str], out: Path | None) -> None:
         run = run_forecast(request, progress)
     out = out or run.folder / "export"
     try:
-        written = _export(run, kinds or list(KINDS), out)
+        written = _export(run, kinds or list(KINDS), out, request)
     except OSError as error:
         place = shown_path(out, request.workspace)
         raise RipenessError(f"{place} cannot be written ({error.strerror}). To mend: name another folder with --out") from None
@@ -119,7 +119,7 @@ def export_run(request: Request, kinds: list[str], out: Path | None) -> None:
         console.print(Text(shown_path(path, request.workspace)), soft_wrap=True)
 
 
-def _export(run: Run, kinds: list[str], out: Path) -> list[Path]:
+def _export(run: Run, kinds: list[str], out: Path, request: Request) -> list[Path]:
     written: list[Path] = []
     for kind in dict.fromkeys(kinds):
         if kind == HUB:
@@ -132,12 +132,13 @@ def _export(run: Run, kinds: list[str], out: Path) -> list[Path]:
             from ripeness.evaluation.published import STUDIES, even_odds_sentence, verdict_sentence
             from ripeness.report.exports import write_brief
             from ripeness.report.scorecard import stored_state_sentences
-            from ripeness.workflow.issue import read_attribution
+            from ripeness.workflow.issue import priced_summary, read_attribution
+            from ripeness.workflow.request import open_workspace
 
             studies = run.folder.parent / STUDIES
             tested = " ".join(filter(None, (say(studies) for say in (verdict_sentence, even_odds_sentence))))
-            states = stored_state_sentences(studies, run.summary)
-            write_whole(out / "brief.md", write_brief(run.summary, read_attribution(run), tested, states))
+            states, summary = stored_state_sentences(studies, run.summary), priced_summary(open_workspace(request.workspace), run)
+            write_whole(out / "brief.md", write_brief(summary, read_attribution(run), tested, states))
             written.append(out / "brief.md")
         else:
             from ripeness.report.exports import write_charts
@@ -160,7 +161,7 @@ def show_resolutions(request: Request, json: bool) -> None:
 
     added, record = run_resolve(request)
     if json:
-        print_json({"added": [asdict(row) for row in added]} | {key: record[key] for key in ("as_of", "counts", "scores")})
+        print_json({"added": [asdict(row) for row in added]} | {key: record[key] for key in ("as_of", "counts", "scores", "bridges")})
         return
     console = open_console()
     if added:
@@ -183,8 +184,23 @@ def show_resolutions(request: Request, json: bool) -> None:
             cells += [f"{one[name]:.3f}" for name in ("brier", "outside_brier", "log_score", "outside_log_score")]
             table.add_row(*map(Text, cells))
         console.print(table)
+    settled = [one for one in record["bridges"] if one["outcome"] != "open"]
+    if settled:
+        table = Table(title=Text("What markets asked: Brier scores, the lower the better"), title_justify="left")
+        for column in ("question", "origin", "by", "issued", "ours", "market", "outcome", "Brier", "market", "reason"):
+            table.add_column(column, justify="right" if column in ("ours", "market", "Brier") else "left")
+        for one in settled:
+            numbers = [f"{one['probability']:.2f}", _or_dash(one["price"], 2)]
+            scored = [_or_dash(one["brier"], 3), _or_dash(one["market_brier"], 3)]
+            words = [one[name] for name in ("label", "origin", "by", "issued")]
+            table.add_row(*map(Text, (*words, *numbers, one["outcome"], *scored, one["reason"])))
+        console.print(table)
     for issued, counts in record["counts"].items():
         console.print(Text(f"{'Ahead' if issued == 'ahead' else 'In hindsight'}: {_in_words(counts)}."))
+
+
+def _or_dash(value: float | None, digits: int) -> str:
+    return "–" if value is None else f"{value:.{digits}f}"
 
 
 def _in_words(counts: Mapping[str, Any]) -> str:

@@ -23,6 +23,8 @@ import pandas as pd
 from ripeness.calendar import last_sunday
 from ripeness.data.batches import FORM as BATCHES
 from ripeness.data.batches import UPDATES_FILE, entries, read_batches
+from ripeness.data.crowds import CROWDS_FILE, check_markets, read_crowds
+from ripeness.data.crowds import FORM as CROWDS
 from ripeness.data.events import BY_TABLE, COVERAGE, COVERAGE_FILE, EVENTS, EVENTS_FILE, check_kinds, form_of, read_coverage, read_events
 from ripeness.data.indicators import FILE as CONTRACTS_FILE
 from ripeness.data.indicators import Contract, read_contract_file
@@ -59,6 +61,8 @@ class Vintage:
         grade, sample_size (NaN where the row has none), line, source.
     events, coverage : DataFrame (row)
         As `read_events` and `read_coverage` give them, the latest published of each.
+    crowds : DataFrame (row)
+        Prices up to the origin, as `read_crowds` gives them. No part of `hash`: nothing is computed from them.
     """
 
     origin: date
@@ -66,6 +70,7 @@ class Vintage:
     values: Mapping[str, pd.DataFrame]
     events: pd.DataFrame
     coverage: pd.DataFrame
+    crowds: pd.DataFrame = field(default_factory=CROWDS.empty)
 
     def assert_honest(self) -> None:
         """Make sure that nothing was published after the origin.
@@ -75,7 +80,8 @@ class Vintage:
         LookAheadError
             Naming the table and line of the first row that was.
         """
-        for name, frame in self._tables():
+        public = self.crowds.rename(columns={"date": "published_on"})
+        for name, frame in (*self._tables(), (CROWDS_FILE, public)):
             late = frame[frame["published_on"] > pd.Timestamp(self.origin)]
             if not late.empty:
                 row = late.iloc[0]
@@ -174,6 +180,8 @@ class Store:
         What was done, before reading, about an update that had been interrupted.
     batches : DataFrame (row)
         The record of updates, as `read_batches` gives it.
+    crowds : DataFrame (row)
+        Prices of markets, as `read_crowds` gives them; without rows where there is no such file.
     """
 
     contracts: dict[str, Contract]
@@ -183,6 +191,7 @@ class Store:
     hashes: dict[str, str] = field(repr=False)
     recovered: str | None = None
     batches: pd.DataFrame = field(default_factory=BATCHES.empty, repr=False)
+    crowds: pd.DataFrame = field(default_factory=CROWDS.empty, repr=False)
 
     def table(self, name: str) -> pd.DataFrame:
         """All rows of an indicator, of "events" or of "coverage"."""
@@ -207,6 +216,7 @@ class Store:
             values=values,
             events=_latest(self.events, EVENTS.key, origin),
             coverage=_latest(self.coverage, COVERAGE.key, origin),
+            crowds=self.crowds[self.crowds["date"] <= pd.Timestamp(origin)],
         )
         vintage.assert_honest()
         return vintage
@@ -262,7 +272,10 @@ def _read_folder(workspace: Workspace) -> Store:
     events = attempt(EVENTS_FILE, read_events)
     coverage = attempt(COVERAGE_FILE, read_coverage)
     batches = attempt(UPDATES_FILE, read_batches) if UPDATES_FILE in present else BATCHES.empty()
-    known = [*(f"{name}.csv" for name in file.named), EVENTS_FILE, COVERAGE_FILE, UPDATES_FILE]
+    crowds = attempt(CROWDS_FILE, read_crowds) if CROWDS_FILE in present else CROWDS.empty()
+    if not crowds.empty:
+        faults += check_markets(workspace, crowds)
+    known = [*(f"{name}.csv" for name in file.named), EVENTS_FILE, COVERAGE_FILE, UPDATES_FILE, CROWDS_FILE]
     if file.named:  # where indicators.toml itself cannot be read, no CSV is to blame
         for name in present:
             if name not in known:
@@ -272,7 +285,7 @@ def _read_folder(workspace: Workspace) -> Store:
     if faults:
         raise ContentError(faults)
     hashes = {name: hash_file(folder / name) for name in sorted([CONTRACTS_FILE, *present])}
-    return Store(file.contracts, rows, events, coverage, hashes, batches=batches)
+    return Store(file.contracts, rows, events, coverage, hashes, batches=batches, crowds=crowds)
 
 
 def _latest(frame: pd.DataFrame, key: Sequence[str], origin: date) -> pd.DataFrame:

@@ -41,7 +41,9 @@ FAMILY_OF = {
         "lognormal",
     ),
     **dict.fromkeys(RATED, "lognormal"),
-    **dict.fromkeys(("share_open", "kept", "recorded", "share_announced", "class_split", "capture", "rung_share"), "logitnormal"),
+    **dict.fromkeys(
+        ("share_open", "kept", "recorded", "share_announced", "class_split", "capture", "rung_share", "bridge_share"), "logitnormal"
+    ),
     **dict.fromkeys(("level_start", "intercept", "interaction"), "normal"),
 }
 
@@ -229,6 +231,7 @@ def _read_hazard(reader: TableReader, workspace: Workspace) -> tuple[Announced |
         else:
             reader.faults.append(toml.fault((name,), f"no [{name}]", "an entry for it", f"add [{name}] with its quantiles"))
     _read_interactions(reader, workspace)
+    _read_bridge_shares(reader, workspace)
     overrides: dict[str, Placed] = {}
     for key in _overriding(toml):
         name = ".".join(map(str, key[1:]))
@@ -239,7 +242,7 @@ def _read_hazard(reader: TableReader, workspace: Workspace) -> tuple[Announced |
                 toml.fault(key, f"[{'.'.join(map(str, key))}]", "an entry of this file", did_you_mean(name, list(reader.entries)))
             )
     of_conditions = ("share_open", "cause_weight", "best_to_worst", "interaction")
-    known = ("rhythm", "war_level", *of_conditions, *ANNOUNCED, *RATED, "rung_share", "announced", "tempered")
+    known = ("rhythm", "war_level", *of_conditions, *ANNOUNCED, *RATED, "rung_share", "bridge_share", "announced", "tempered")
     reader.only(HAZARD, known)
     weeks = tuple(sorted(int(name.removeprefix("week_")) for name in given))
     return reader.constant(HAZARD, "announced", Announced), weeks, overrides
@@ -259,6 +262,17 @@ def _read_interactions(reader: TableReader, workspace: Workspace) -> None:
             reader.faults.append(
                 toml.fault(("interaction", condition, pair), f"[{name}]", "[interaction.<condition>.<factor>_x_<factor>]", mend)
             )
+
+
+def _read_bridge_shares(reader: TableReader, workspace: Workspace) -> None:
+    """[bridge_share.<bridge>], of which a bridge that counts what its rung counts has none."""
+    toml, bridges = reader.tomls[HAZARD], [bridge.id for bridge in workspace.bridges]
+    for name in tables_of(toml, "bridge_share"):
+        if name in bridges:
+            reader.entry(HAZARD, ("bridge_share", name), f"bridge_share.{name}", reader.entries)
+            continue
+        found = f"[bridge_share.{name}], which no bridge uses"
+        reader.faults.append(toml.fault(("bridge_share", name), found, "the id of a [[bridge]]", did_you_mean(name, bridges)))
 
 
 def _overriding(toml: TomlFile) -> list[Key]:

@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields, replace
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal, Protocol
 
 from pydantic import Field, TypeAdapter
 
@@ -29,6 +29,9 @@ from ripeness.calendar import target_date
 from ripeness.data.transaction import reading, writing
 from ripeness.errors import ContentError, Fault
 from ripeness.workspace.csv import append_rows, read_records
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 FILE: Final = "ledger.csv"
 DIGITS: Final = 6  # of a float, after the point
@@ -199,13 +202,22 @@ def previous_entry(entries: Sequence[Entry], question: str, horizon_weeks: int, 
     return entries[max(earlier)[1]] if earlier else None
 
 
-def issue_labels(entries: Sequence[Entry], essay: date) -> list[Issued]:
+class Issuable(Protocol):
+    """What was issued as of an origin, while the record reached to a day."""
+
+    @property
+    def origin(self) -> date: ...
+    @property
+    def record_to(self) -> date | None: ...
+
+
+def issue_labels(entries: Sequence[Issuable], essay: date) -> list[Issued]:
     """Whether each forecast was issued ahead of its window or in hindsight, as far as the ledger can tell.
 
     Parameters
     ----------
-    entries : sequence of Entry
-        The whole ledger, in its order.
+    entries : sequence of Entry, or of rows of bridges.csv
+        The whole file, in its order.
     essay : date
         Day of the essay.
 
@@ -224,7 +236,7 @@ def issue_labels(entries: Sequence[Entry], essay: date) -> list[Issued]:
     return labels
 
 
-def cells_of(row: Forecast) -> list[str]:
+def cells_of(row: DataclassInstance) -> list[str]:
     """The cells of a row as they stand in the file: floats to DIGITS decimals, None empty."""
     return [f"{value:.{DIGITS}f}" if isinstance(value, float) else "" if value is None else str(value) for value in astuple(row)]
 

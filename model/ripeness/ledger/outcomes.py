@@ -23,7 +23,7 @@ from ripeness.calendar import week_grid, week_of, weeks_between
 from ripeness.data.events import GOVERNMENT_ENDS
 from ripeness.data.panel import rung_days, searched_stretches
 from ripeness.data.vintages import Vintage
-from ripeness.ledger.entries import Entry
+from ripeness.ledger.entries import Forecast
 from ripeness.workspace.question import Question, Rung
 
 SETTLE_DAYS: Final = 30
@@ -53,7 +53,7 @@ class Outcome:
 
 
 def resolve(
-    entry: Entry,
+    entry: Forecast,
     question: Question,
     as_of: date,
     vintage_on: Callable[[date], Vintage],
@@ -64,7 +64,7 @@ def resolve(
 
     Parameters
     ----------
-    entry : Entry
+    entry : Forecast
     question : Question
         The workspace's.
     as_of : date
@@ -109,7 +109,7 @@ def resolve(
     return Outcome(YES if decided else NO, _reason(entry, question, now.rounds(), decided), sensitivity)
 
 
-def first_event(entry: Entry, rung: Rung, rungs: Sequence[Rung], vintage: Vintage) -> date | None:
+def first_event(entry: Forecast, rung: Rung, rungs: Sequence[Rung], vintage: Vintage) -> date | None:
     """The day of the first event of a rung on the days origin+1 … target, the Sunday of one that is counted by whole weeks; None if none is on record."""
     if rung.indicator:
         days = [sunday for sunday, value in _whole_weeks(entry, rung, vintage).items() if value > 0]
@@ -118,7 +118,7 @@ def first_event(entry: Entry, rung: Rung, rungs: Sequence[Rung], vintage: Vintag
     return min((day for day in days if entry.origin < day <= entry.target_end_date), default=None)
 
 
-def rung_search(entry: Entry, rung: Rung, rungs: Sequence[Rung], vintage: Vintage) -> tuple[float, float] | None:
+def rung_search(entry: Forecast, rung: Rung, rungs: Sequence[Rung], vintage: Vintage) -> tuple[float, float] | None:
     """q05 and q95 of the worst stretch in which a rung's events were looked for and that touches the window; None unless the whole window lies in them.
 
     Of a rung that is part of another, or of the rounds, the search for that one. How much an indicator captures is not known here: 0 to 1.
@@ -137,7 +137,7 @@ def rung_search(entry: Entry, rung: Rung, rungs: Sequence[Rung], vintage: Vintag
     return min(found) if day > entry.target_end_date else None
 
 
-def _whole_weeks(entry: Entry, rung: Rung, vintage: Vintage) -> dict[date, float]:
+def _whole_weeks(entry: Forecast, rung: Rung, vintage: Vintage) -> dict[date, float]:
     """Counts of the weeks that lie in the window from Monday to Sunday, by their Sunday."""
     rows = vintage.values.get(str(rung.indicator))
     if rows is None:
@@ -147,7 +147,7 @@ def _whole_weeks(entry: Entry, rung: Rung, vintage: Vintage) -> dict[date, float
     return {sunday: value for sunday, value in counts.items() if first <= sunday <= entry.target_end_date}
 
 
-def decided_on(entry: Entry, question: Question, rounds: Sequence[date]) -> date | None:
+def decided_on(entry: Forecast, question: Question, rounds: Sequence[date]) -> date | None:
     """The day on which rounds made the forecast's question true; None if they did not.
 
     For a sustained process that is the day of the last of so many rounds within some stretch of so many weeks, Monday to Sunday, as
@@ -168,12 +168,12 @@ def decided_on(entry: Entry, question: Question, rounds: Sequence[date]) -> date
     return None
 
 
-def rounds_within(entry: Entry, rounds: Sequence[date]) -> list[date]:
+def rounds_within(entry: Forecast, rounds: Sequence[date]) -> list[date]:
     """The rounds on the days origin+1 … target."""
     return [day for day in rounds if entry.origin < day <= entry.target_end_date]
 
 
-def worst_search(entry: Entry, vintage: Vintage) -> tuple[float, float] | None:
+def worst_search(entry: Forecast, vintage: Vintage) -> tuple[float, float] | None:
     """q05 and q95 of the worst searched stretch that touches the window; None unless the whole window has been searched."""
     coverage, covered = vintage.coverage, vintage.covered_to
     if covered is None or covered < entry.target_end_date or coverage["from"].min() > pd.Timestamp(entry.origin + timedelta(days=1)):
@@ -182,7 +182,7 @@ def worst_search(entry: Entry, vintage: Vintage) -> tuple[float, float] | None:
     return min((float(low), float(high)) for low, high in zip(coverage["q05"][inside], coverage["q95"][inside], strict=True))
 
 
-def _reason(entry: Entry, question: Question, rounds: Sequence[date], decided: date | None) -> str:
+def _reason(entry: Forecast, question: Question, rounds: Sequence[date], decided: date | None) -> str:
     held = rounds_within(entry, rounds)
     *first, last = [day.isoformat() for day in held] or [""]
     days = f"{', '.join(first)} and {last}" if first else last

@@ -27,6 +27,7 @@ from ripeness.report.attribution import crossed_sentences, news_sentences, scena
 from ripeness.report.drawing import write_chart
 from ripeness.report.figures import steps_of
 from ripeness.report.ladder import ladder_table
+from ripeness.report.markets import markets_section
 from ripeness.report.sentences import day, forecast_of, hundredths, interval, percent
 from ripeness.workspace.csv import csv_text
 
@@ -287,6 +288,7 @@ def write_brief(
         *paragraphs,
         "| Horizon | Until | Probability | 5–95 % | Outside view |\n|---|---|--:|--:|--:|\n" + "\n".join(table),
         *([f"## A ladder of outcomes\n\n{plain_table}"] if (plain_table := ladder_table(summary, row)) else []),
+        *([f"## What markets say\n\n{of_markets}"] if (of_markets := markets_table(summary)) else []),
         *moving,
         "## Factors furthest from where they usually stand\n\nIn units of a typical departure, 5–95 %:\n\n" + "\n".join(standing),
         *(
@@ -298,6 +300,18 @@ def write_brief(
         f"Run `{summary['run_id']}`, {summary['code_version']}; `{summary['command']}`.",
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def markets_table(summary: Mapping[str, Any]) -> str:
+    """The bridges as a table in Markdown, with a line on the rules of each below it; empty where there are none."""
+    rows = markets_section(summary)
+    if not rows:
+        return ""
+    lines = [
+        f"| {plain(one['label'])} ({one['venue']}) | {one['ours']} | {one['range']} | {one['price']} | {one['price_day']} |" for one in rows
+    ]
+    rules = [f"- {plain(one['label'])}: {plain(one['rules'])}" for one in rows]
+    return "\n".join(["| Question | Ours | 5–95 % | Market | On |", "|---|--:|--:|--:|---|", *lines, "", *rules])
 
 
 def run_charts(summary: Mapping[str, Any]) -> Iterator[tuple[str, Figure]]:

@@ -16,6 +16,7 @@ from ripeness.report import figures, sentences
 from ripeness.report.attribution import attribution_sections
 from ripeness.report.drawing import strip
 from ripeness.report.ladder import ladder_section
+from ripeness.report.markets import markets_section
 from ripeness.report.record import ISSUED, OUTCOMES, record_section
 from ripeness.report.scorecard import subjects_of
 from ripeness.report.studies import trust_section
@@ -82,6 +83,7 @@ def render_page(
         "variants": _variants(summary, row),
         "sustained": [r for r in summary["forecasts"] if r["question"] == names.SUSTAINED],
         "ladder": ladder_section(summary, row),
+        "markets": markets_section(summary),
         "factor_figures": {factor["id"]: figures.factor_figure(factor, titles, tree) for factor in summary["factors"]},
         "effects": {effect["id"]: effect | {"words": effect_words(effect, summary)} for effect in summary["effects"]},
         "drivers": [driver | {"strip": driver_strip(place, driver)} for place, driver in enumerate(summary["drivers"])],

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from ripeness.evaluation.published import EVEN_BRIER
 from ripeness.report.drawing import FAINT, MAIN, PAPER, SECOND, WARN, WIDE, both_widths, chart, date_axis, dates_of, percent_axis
+from ripeness.report.markets import bridge_sentences
 from ripeness.report.sentences import count, day, join, percent, sentence
 
 OUTCOMES = {"yes": "a round", "no": "none on record", "void": "void", "open": "open"}
@@ -29,14 +30,22 @@ def record_section(record: Mapping[str, Any]) -> dict[str, Any]:
     Returns
     -------
     dict
-        sentences; scores and resolved: rows of tables; figure: the chart, None without a forecast of the headline.
+        sentences; scores and resolved: rows of tables; bridges: those that are settled, and bridge_sentences; figure: the chart, None without a forecast
+        of the headline.
     """
     history = record["history"]
     figure = None
     if history:
         text = history_words(history, record["headline_weeks"])
         figure = both_widths("history", text, lambda width: plot_history(history, width))
-    return {"sentences": record_sentences(record), "figure": figure, **{name: record[name] for name in ("scores", "resolved")}}
+    bridges = record.get("bridges", [])
+    return {
+        "sentences": record_sentences(record),
+        "figure": figure,
+        **{name: record[name] for name in ("scores", "resolved")},
+        "bridges": [one for one in bridges if one["outcome"] != "open"],
+        "bridge_sentences": bridge_sentences(bridges),
+    }
 
 
 def record_sentences(record: Mapping[str, Any]) -> list[str]:

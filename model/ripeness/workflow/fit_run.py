@@ -19,6 +19,7 @@ from ripeness import names
 from ripeness.data.vintages import Vintage
 from ripeness.elicitation.elicited import Priors
 from ripeness.forecast.ahead import Ahead, build_ahead, horizon_shares
+from ripeness.forecast.bridges import bridge_probabilities
 from ripeness.forecast.horizons import Probabilities, forecast_probabilities, sustained_probabilities, usual_multiplier, without_path_noise
 from ripeness.forecast.ladder import base_probabilities, rung_probabilities
 from ripeness.forecast.mixture import thin
@@ -31,7 +32,7 @@ from ripeness.model.meetings import Announcement
 from ripeness.model.spec import ModelSpec, build_spec
 from ripeness.reweighting.reweighted import StoredFit, store_fit
 from ripeness.reweighting.weights import Anchor
-from ripeness.workflow.new_run import Fitted, NewRun
+from ripeness.workflow.new_run import BridgeAnswer, Fitted, NewRun, answer_of
 from ripeness.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -112,8 +113,24 @@ def _fit(
         None if variant == names.OUTSIDE else usual_multiplier(spec, flatten_draws(sampled["posterior"].to_dataset()[["inside"]])["inside"])
     )
     rungs, levels = ({}, {}) if ahead.rungs is None else _look_at_rungs(spec, ahead, shape, events)
+    bridges = {} if variant == names.OUTSIDE else _look_at_bridges(spec, ahead, shape, events)
     return Fitted(
-        name, variant, reading, groups, verdict, attempt, ahead, probabilities, within, sustained, counted, usual, base, rungs, levels
+        name,
+        variant,
+        reading,
+        groups,
+        verdict,
+        attempt,
+        ahead,
+        probabilities,
+        within,
+        sustained,
+        counted,
+        usual,
+        base,
+        rungs,
+        levels,
+        bridges,
     )
 
 
@@ -126,6 +143,13 @@ def _look_at_rungs(
     base = base_probabilities(ahead, ids, shares, seed)
     found = {rung: without_path_noise(within[:, r], variance[:, r]).reshape(*shape, -1) for r, rung in enumerate(ids)}
     return found, {rung: base[:, r].reshape(*shape, -1) for r, rung in enumerate(ids)}
+
+
+def _look_at_bridges(spec: ModelSpec, ahead: Ahead, shape: tuple[int, int], seed: np.random.SeedSequence) -> dict[str, BridgeAnswer]:
+    found = bridge_probabilities(spec, ahead, seed)
+    within = without_path_noise(found.within, found.variance).reshape(*shape, -1)
+    answers = [answer_of(within[..., [b]], within[..., [b]]) for b in range(len(found.ids))]
+    return {bridge: BridgeAnswer(answers[b], found.base[:, b]) for b, bridge in enumerate(found.ids)}
 
 
 def _for_updates(

@@ -6,19 +6,26 @@ from datetime import date
 from typing import Any
 
 from ripeness.data.vintages import read_store
+from ripeness.elicitation.entries import HAZARD
 from ripeness.errors import UsageError
 from ripeness.essay import read_claims
 from ripeness.files import rounded
 from ripeness.ledger import (
+    BridgeForecast,
     Entry,
     Resolution,
+    append_bridge_forecasts,
     append_entries,
+    bridge_record,
     build_record,
+    new_bridge_forecasts,
     new_entries,
+    read_bridge_forecasts,
     read_ledger,
     read_resolutions,
     resolve_forecasts,
 )
+from ripeness.names import MIXTURE
 from ripeness.workflow import run as store
 from ripeness.workflow.forecasts import obtain_forecast, origin_of, read_beside
 from ripeness.workflow.news import NEWS, is_current, news_without_fit
@@ -34,12 +41,14 @@ from ripeness.workflow.scenarios import (
     scenarios_hash,
     write_panel,
 )
+from ripeness.workflow.summary import with_prices
 from ripeness.workflow.watchlist import WATCH, watch_hash, write_watch
-from ripeness.workspace import read_workspace
+from ripeness.workspace import Workspace, read_workspace
+from ripeness.workspace.toml import read_toml
 
 
 def run_report(request: Request, progress: Progress = quiet) -> Run:
-    """The page and the ledger: explains the forecast, writes index.html and appends to reports/ledger.csv what is not in it yet.
+    """The page and the ledger: explains the forecast, writes index.html and appends to reports/ledger.csv and bridges.csv what is not in them yet.
 
     Parameters
     ----------
@@ -67,7 +76,7 @@ def run_report(request: Request, progress: Progress = quiet) -> Run:
     workspace = inputs.workspace
     folder = workspace.reports / inputs.vintage(request.as_of).origin.isoformat()
     resolutions = read_resolutions(workspace.reports)
-    read_ledger(workspace.reports)  # where it is spoilt nothing is touched
+    read_ledger(workspace.reports), read_bridge_forecasts(workspace.reports)  # where they are spoilt nothing is touched
     with store.writing(folder, workspace.shown(folder), progress):  # so that page and run are of one writer
         run = obtain_forecast(inputs, request, progress)
         attribution = attribute_forecast(inputs, run, progress)
@@ -75,15 +84,53 @@ def run_report(request: Request, progress: Progress = quiet) -> Run:
         from ripeness.report.page import render_page
         from ripeness.report.studies import read_studies
 
-        entries = _ledger_entries(run, inputs.store.default_origin())
-        issued = read_ledger(workspace.reports)
+        record_to = inputs.store.default_origin()
+        entries, issued = _ledger_entries(run, record_to), read_ledger(workspace.reports)
         essay = date.fromisoformat(run.summary["essay"]["date"])
         record = build_record([*issued, *new_entries(issued, entries)], resolutions, workspace.question, essay, run.origin)
+        summary = priced_summary(inputs, run)
+        bridges, before = _bridge_forecasts(run, summary["bridges"], record_to), read_bridge_forecasts(workspace.reports)
+        both = [*before, *new_bridge_forecasts(before, bridges)]
+        record["bridges"] = bridge_record(both, workspace, essay, run.origin, inputs.store.as_of, wider_bridges(workspace))
         studies = read_studies(workspace.reports, workspace.question.headline_weeks)
-        page = render_page(run.summary, run.tree, rounded(record), studies, attribution)
+        page = render_page(summary, run.tree, rounded(record), studies, attribution)
         store.store_text(folder / store.PAGE, page, workspace.shown(folder))
         append_entries(workspace.reports, entries)
+        append_bridge_forecasts(workspace.reports, bridges)
     return run
+
+
+def priced_summary(inputs: Inputs, run: Run) -> dict[str, Any]:
+    """The summary of a run with the prices on file now, up to its origin: they are no input of the run, and may have been entered since."""
+    return run.summary | {"bridges": with_prices(run.summary.get("bridges", []), inputs.store.as_of(run.origin))}
+
+
+def wider_bridges(workspace: Workspace) -> set[str]:
+    """Ids of the bridges that count more than their rung does: those with a share of their own in priors/."""
+    return set(read_toml(workspace.priors / HAZARD, workspace.shown(workspace.priors / HAZARD)).data.get("bridge_share", {}))
+
+
+def _bridge_forecasts(run: Run, bridges: list[dict[str, Any]], record_to: date) -> list[BridgeForecast]:
+    found = []
+    for bridge in bridges:
+        row = next(row for row in bridge["forecasts"] if row["source"] == MIXTURE)
+        price = bridge["price"] or {}
+        found.append(
+            BridgeForecast(
+                run.run_id,
+                run.origin,
+                bridge["id"],
+                bridge["market"],
+                date.fromisoformat(bridge["by"]),
+                row["probability"],
+                row["lower"],
+                row["upper"],
+                record_to,
+                price.get("probability"),
+                date.fromisoformat(price["date"]) if price else None,
+            )
+        )
+    return found
 
 
 def _ledger_entries(run: Run, record_to: date) -> list[Entry]:
@@ -178,7 +225,7 @@ def run_resolve(request: Request) -> tuple[list[Resolution], dict[str, Any]]:
     Returns
     -------
     list of Resolution, dict
-        What was added, and the whole record, as `build_record` gives it.
+        What was added, and the whole record, as `build_record` gives it, with what became of the bridges, as `bridge_record` does.
 
     Raises
     ------
@@ -199,4 +246,6 @@ def run_resolve(request: Request) -> tuple[list[Resolution], dict[str, Any]]:
         raise UsageError(f"--as-of {day}: the newest row of the data was published on {newest}; choose a day up to it, or add what is new")
     added = resolve_forecasts(workspace.reports, workspace.question, essay, day, data.as_of, workspace.rungs)
     issued, resolutions = read_ledger(workspace.reports), read_resolutions(workspace.reports)
-    return added, build_record(issued, resolutions, workspace.question, essay, day)
+    record = build_record(issued, resolutions, workspace.question, essay, day)
+    bridges = read_bridge_forecasts(workspace.reports)
+    return added, record | {"bridges": bridge_record(bridges, workspace, essay, day, data.as_of, wider_bridges(workspace))}

@@ -49,6 +49,21 @@ class Answer(NamedTuple):
     error: Array
 
 
+class BridgeAnswer(NamedTuple):
+    """What one fit says of a bridge: its answer, of one time, and the probability of each draw at the base rate (draw,)."""
+
+    answer: Answer
+    base: Array
+
+
+def answer_of(values: Array, seen: Array) -> Answer:
+    """The answer of a new fit's draws (chain, draw, horizon), with the Monte Carlo error of the mean of what was `seen` of them."""
+    import arviz as az
+
+    by_chain = xr.Dataset({"seen": ((names.CHAIN, names.DRAW, names.HORIZON), seen)})
+    return Answer(values.reshape(-1, values.shape[-1]), seen.mean(axis=(0, 1)), az.mcse(by_chain)["seen"].values)
+
+
 @dataclass(frozen=True)
 class Fitted:
     """One fit with its forecast.
@@ -72,6 +87,8 @@ class Fitted:
         What is kept of it for updates.
     rungs, rung_bases : dict of ndarray (chain, draw, time)
         Of each rung P of at least one event, path noise taken out, and P with the conditions as over the long run; empty in the outside variant.
+    bridges : dict of BridgeAnswer
+        By their ids; empty in the outside variant.
     """
 
     name: str
@@ -89,15 +106,12 @@ class Fitted:
     base: StoredFit
     rungs: Mapping[str, Array] = field(default_factory=dict)
     rung_bases: Mapping[str, Array] = field(default_factory=dict)
+    bridges: Mapping[str, BridgeAnswer] = field(default_factory=dict)
 
     def answer(self, question: str) -> Answer:
         """What the fit says of a round within each horizon ("within"), of a sustained process ("sustained"), or of a rung by its id."""
-        import arviz as az
-
         values: Array = self.rungs[question] if question in self.rungs else getattr(self, question)
-        seen = self.counted if question == names.SUSTAINED else values  # the noise of futures is part of the error of their mean
-        by_chain = xr.Dataset({question: ((names.CHAIN, names.DRAW, names.HORIZON), seen)})
-        return Answer(values.reshape(-1, values.shape[-1]), seen.mean(axis=(0, 1)), az.mcse(by_chain)[question].values)
+        return answer_of(values, self.counted if question == names.SUSTAINED else values)  # the noise of futures is part of their error
 
     def rung_base(self, rung: str) -> Array:
         """Of each draw the probability of a rung within each time with the conditions as over the long run: (draw, time)."""

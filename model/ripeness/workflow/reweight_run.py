@@ -22,6 +22,7 @@ from ripeness.calendar import to_datetime64
 from ripeness.data.quality import Flag, flag_vintage
 from ripeness.data.vintages import Vintage
 from ripeness.forecast.ahead import Ahead, horizon_shares
+from ripeness.forecast.bridges import bridge_probabilities
 from ripeness.forecast.horizons import Probabilities, sustained_probabilities, without_path_noise
 from ripeness.forecast.ladder import base_probabilities, rung_probabilities
 from ripeness.inference.checks import CHECK, flag_errors
@@ -32,7 +33,7 @@ from ripeness.reweighting.reweighted import USUAL, StoredFit, look_ahead, update
 from ripeness.reweighting.stored import CORES, Base, base_spec
 from ripeness.reweighting.weights import Weights, choose_by_weight, weighted_mean
 from ripeness.reweighting.window import Window, rows_by_factor
-from ripeness.workflow.new_run import Answer, data_table, headline_errors
+from ripeness.workflow.new_run import Answer, BridgeAnswer, data_table, headline_errors
 
 Array = NDArray[np.float64]
 PATHS = 4  # simulated from each draw: a pair and another; what they leave of noise is taken out
@@ -59,6 +60,8 @@ class Reweighted:
         "within", "sustained" and, by its id, each rung.
     rung_bases : dict of ndarray (draw, time)
         Of each rung P with the conditions as over the long run.
+    bridges : dict of BridgeAnswer
+        By their ids; empty in the outside variant.
     """
 
     name: str
@@ -72,6 +75,7 @@ class Reweighted:
     probabilities: Probabilities
     answers: Mapping[str, Answer]
     rung_bases: Mapping[str, Array]
+    bridges: Mapping[str, BridgeAnswer]
 
     @property
     def usual(self) -> Array | None:
@@ -193,6 +197,7 @@ def _reweight(
         probabilities=probabilities,
         answers={"within": within, "sustained": _sustained(new, ahead, weights, events), **rungs},
         rung_bases=bases,
+        bridges={} if fit.variant == names.OUTSIDE else _look_at_bridges(new, all_ahead, weights, chosen, events),
     )
 
 
@@ -202,12 +207,24 @@ def _look_at_rungs(
     """What weighted draws say of each rung, and with the conditions as over the long run."""
     ids, shares = spec.workspace.rung_ids, horizon_shares(spec.panel.origin, spec.workspace.rung_horizons, len(ahead.weeks))
     within, variance = rung_probabilities(ahead, ids, shares, seed)
-    mean = np.tensordot(weights.values, within, axes=1)
-    error = np.sqrt(np.tensordot(weights.values, (within - mean) ** 2, axes=1) / weights.effective)
     base = base_probabilities(ahead, ids, shares, seed)[chosen]
-    within, variance = within[chosen], variance[chosen]
-    answers = {rung: Answer(without_path_noise(within[:, r], variance[:, r]), mean[r], error[r]) for r, rung in enumerate(ids)}
+    answers = {rung: _answer(within[:, r], variance[:, r], weights, chosen) for r, rung in enumerate(ids)}
     return answers, {rung: base[:, r] for r, rung in enumerate(ids)}
+
+
+def _look_at_bridges(
+    spec: ModelSpec, ahead: Ahead, weights: Weights, chosen: NDArray[np.intp], seed: np.random.SeedSequence
+) -> dict[str, BridgeAnswer]:
+    found = bridge_probabilities(spec, ahead, seed)
+    answers = [_answer(found.within[:, [b]], found.variance[:, [b]], weights, chosen) for b in range(len(found.ids))]
+    return {bridge: BridgeAnswer(answers[b], found.base[chosen, b]) for b, bridge in enumerate(found.ids)}
+
+
+def _answer(within: Array, variance: Array, weights: Weights, chosen: NDArray[np.intp]) -> Answer:
+    """The mean of weighted draws (draw, time) with its error, and those chosen by weight, path noise taken out."""
+    mean = weights.values @ within
+    error = np.sqrt(weights.values @ (within - mean) ** 2 / weights.effective)
+    return Answer(without_path_noise(within[chosen], variance[chosen]), mean, error)
 
 
 def _sustained(spec: ModelSpec, ahead: Ahead, weights: Weights, seed: np.random.SeedSequence) -> Answer:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ripeness import names
 from ripeness.calendar import target_date
+from ripeness.data.crowds import newest_price
 from ripeness.data.events import CLASSES
 from ripeness.data.vintages import Vintage
 from ripeness.essay import Claims
@@ -19,7 +20,7 @@ from ripeness.forecast.horizons import Probabilities, within_at
 from ripeness.forecast.mixture import mixed_error, pool_draws
 from ripeness.model.meetings import Announcement
 from ripeness.model.spec import ModelSpec
-from ripeness.workflow.new_run import Answer
+from ripeness.workflow.new_run import Answer, BridgeAnswer
 
 if TYPE_CHECKING:
     from ripeness.ledger import Entry
@@ -169,6 +170,10 @@ class WithForecast(Protocol):
     def usual(self) -> Array | None:
         """Mean of the inside view's multiplier over the weeks on record, (draw,); None where there is no inside view."""
 
+    @property
+    def bridges(self) -> Mapping[str, BridgeAnswer]:
+        """What it says of each bridge, by its id; nothing where there is no inside view."""
+
     def answer(self, question: str) -> Answer:
         """What it says of a question."""
 
@@ -274,6 +279,40 @@ def rung_rows(spec: ModelSpec, fits: Mapping[str, WithForecast], sources: Sequen
                     }
                 )
     return rows
+
+
+def bridge_rows(
+    spec: ModelSpec, vintage: Vintage, fits: Mapping[str, WithForecast], sources: Sequence[tuple[str, Sequence[str]]]
+) -> list[dict[str, Any]]:
+    """What is forecast of each bridge, beside the newest price of its market: the bridge as ripeness.toml has it, outside_view, forecasts and price.
+
+    The outside view is that of the headline's fits with the conditions as over the long run. `forecasts` has a row for each source with an inside view.
+    """
+    rows = []
+    for bridge in spec.workspace.bridges_after(spec.panel.origin):
+        forecasts = []
+        for source, mixed in sources:
+            if all(bridge.id in fits[name].bridges for name in mixed):
+                own, weights = [fits[name].bridges[bridge.id].answer for name in mixed], weights_of(spec, mixed)
+                draws = pool_draws([answer.draws[:, 0] for answer in own], weights)
+                forecasts.append(
+                    {
+                        "source": source,
+                        "probability": float(np.average([answer.mean[0] for answer in own], weights=weights)),
+                        "lower": float(np.quantile(draws, LOWER)),
+                        "upper": float(np.quantile(draws, UPPER)),
+                        "mc_error": float(mixed_error([answer.error[0] for answer in own], weights)),
+                    }
+                )
+        bases = [fits[name].bridges[bridge.id].base.mean() for name in names.HEADLINE_FITS]
+        outside = float(np.average(bases, weights=weights_of(spec, names.HEADLINE_FITS)))
+        rows.append(bridge.model_dump(mode="json") | {"outside_view": outside, "forecasts": forecasts})
+    return with_prices(rows, vintage)
+
+
+def with_prices(bridges: Sequence[Mapping[str, Any]], vintage: Vintage) -> list[dict[str, Any]]:
+    """Bridges of a summary, each with the `price` of its market as known at a vintage: date, probability and note; None if there was none."""
+    return [{**bridge, "price": newest_price(vintage.crowds, bridge["market"], vintage.origin)} for bridge in bridges]
 
 
 def weeks_ahead(spec: ModelSpec, fits: Mapping[str, WithForecast]) -> dict[str, Any]:

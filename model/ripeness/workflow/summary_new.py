@@ -25,6 +25,7 @@ from ripeness.workflow.summary import (
     LOWER,
     MIXED,
     UPPER,
+    bridge_rows,
     forecast_rows,
     hazard_past,
     head_of,
@@ -79,6 +80,7 @@ def build_summary(new: NewRun, claims: Claims, meta: Mapping[str, Any], previous
     return head | {
         "hazard_past": _hazard_past(new),
         "ahead": weeks_ahead(spec, new.fits),
+        "bridges": bridge_rows(spec, new.vintage, new.fits, _sources(new)),
         "announcements": pending(spec, new.announcements, together(new, "posterior", "kept")),
         "conditions": conditions_of(new),
         "factors": factors_of(new),

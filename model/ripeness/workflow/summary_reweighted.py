@@ -22,6 +22,7 @@ from ripeness.model.terms.pulses import fading_pulses
 from ripeness.workflow.reweight_run import Reweighted, ReweightedRun
 from ripeness.workflow.summary import (
     MIXED,
+    bridge_rows,
     forecast_rows,
     hazard_past,
     head_of,
@@ -71,6 +72,7 @@ def build_reweighted_summary(new: ReweightedRun, claims: Claims, meta: Mapping[s
         **record_of(spec, new.vintage),
         "hazard_past": _hazard_past(new),
         "ahead": weeks_ahead(spec, new.fits),
+        "bridges": bridge_rows(spec, new.vintage, new.fits, sources),
         "announcements": pending(spec, new.announcements, _pool(new, [fit.draws["kept"] for fit in _headline(new)])),
         "conditions": _conditions(new),
         "factors": _factors(new),

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ripeness.data.crowds import CROWDS, CROWDS_FILE
 from ripeness.data.indicators import read_contracts
 from ripeness.data.vintages import Store
 from ripeness.errors import UsageError, did_you_mean
@@ -66,6 +67,11 @@ def run_import_update(root: Path, source: str, files: Sequence[Path], choices: C
     found, absent = find_files(source, files)
     notes = [f"not in the folder: {', '.join(absent)}"] if absent else []
     imported = import_sources(found, workspace)
+    for name in [name for name, tables in imported.items() if tables.pop(CROWDS, None) is not None]:
+        told = f"{name}: prices are stored by no update; write {CROWDS_FILE} with ripeness import {name} FILES --out {workspace.paths.data}"
+        if not any(imported.values()):
+            raise UsageError(told)
+        notes.append(told)
     named = {name: tuple((check_name(path), digest(path.read_bytes())) for path in paths) for name, paths in found.items()}
 
     def bring(store: Store) -> list[Incoming]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -12,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from ripeness import names
 from ripeness.errors import ContentError, Fault, UsageError, did_you_mean
 from ripeness.names import SUSTAINED
-from ripeness.workspace.question import Question, Rung
+from ripeness.workspace.question import Bridge, Question, Rung
 from ripeness.workspace.toml import TomlFile, parse_table, read_toml
 
 FILE = "ripeness.toml"
@@ -150,6 +151,7 @@ class _Document(_Table):
     condition: list[Condition] = Field(min_length=1)
     factor: list[Factor] = Field(min_length=1)
     rung: list[Rung] = Field(default_factory=list)
+    bridge: list[Bridge] = Field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -166,6 +168,8 @@ class Workspace:
         What is asked.
     conditions, factors, rungs : tuple
         In the order of the file, which is the order of the model's dims. Rungs are the outcomes beside that of the question.
+    bridges : tuple of Bridge
+        What others ask that follows from the question or a rung.
     """
 
     root: Path
@@ -178,6 +182,7 @@ class Workspace:
     paths: Paths
     toml: TomlFile
     rungs: tuple[Rung, ...] = ()
+    bridges: tuple[Bridge, ...] = ()
 
     @property
     def seeds(self) -> Path:
@@ -232,6 +237,10 @@ class Workspace:
     def counted_rungs(self) -> list[Rung]:
         """Rungs that an indicator counts."""
         return [rung for rung in self.rungs if rung.indicator]
+
+    def bridges_after(self, origin: date) -> list[Bridge]:
+        """Bridges that a forecast as of `origin` speaks of: whose last day lies after it, and no further than the longest horizon."""
+        return [bridge for bridge in self.bridges if origin < bridge.by <= self.question.targets(origin)[-1]]
 
     @property
     def condition_ids(self) -> list[str]:
@@ -325,6 +334,7 @@ def read_workspace(root: Path) -> Workspace:
                     did_you_mean(rung.part_of, whole),
                 )
             )
+    faults += _bridge_faults(toml, document)
     if faults:
         raise ContentError(faults)
     return Workspace(
@@ -338,7 +348,25 @@ def read_workspace(root: Path) -> Workspace:
         paths=document.paths,
         toml=toml,
         rungs=tuple(document.rung),
+        bridges=tuple(document.bridge),
     )
+
+
+def _bridge_faults(toml: TomlFile, document: _Document) -> Iterator[Fault]:
+    yield from _repeated(toml, "bridge", [bridge.id for bridge in document.bridge])
+    asked, began = [document.question.id, *(rung.id for rung in document.rung)], document.question.war_began
+    for number, bridge in enumerate(document.bridge):
+        if bridge.id in (*asked, SUSTAINED):
+            yield toml.fault(("bridge", number), f"bridge '{bridge.id}'", "an id that no question and no rung has", "choose another id")
+        if bridge.rung not in asked:
+            found = f"bridge '{bridge.id}' follows from '{bridge.rung}'"
+            mend = did_you_mean(bridge.rung, asked)
+            yield toml.fault(("bridge", number, "rung"), found, "the id of the question or of a [[rung]]", mend)
+        if bridge.market.partition(":")[0] != bridge.venue.lower():
+            found, expected = f"market '{bridge.market}' of {bridge.venue}", f"'{bridge.venue.lower()}:' at its head"
+            yield toml.fault(("bridge", number, "market"), found, expected, "correct the market or the venue")
+        if bridge.by < began:
+            yield toml.fault(("bridge", number, "by"), f"by = {bridge.by}", f"a day of the war, {began} or later", "correct the day")
 
 
 def _repeated(toml: TomlFile, table: str, ids: list[str]) -> list[Fault]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Self
+from typing import Annotated, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ripeness.calendar import target_date
 
 Weeks = Annotated[int, Field(ge=1, le=520)]
+MARKET: Final = r"^[a-z][a-z0-9]*:\S+$"  # the id of a market: its venue, and its name there
 
 
 class Search(BaseModel):
@@ -94,6 +95,38 @@ class Rung(BaseModel):
             if one.to is None or other.from_ <= one.to:
                 raise ValueError("stretches of 'searched' in order and without overlap, only the last without 'to'")
         return self
+
+
+class Bridge(BaseModel):
+    """A `[[bridge]]` of ripeness.toml: what a market or another platform asks, and the outcome here from which it follows.
+
+    Attributes
+    ----------
+    id, label : str
+    text : str
+        The other's question.
+    venue : str
+        Who asks it.
+    market : str
+        Its id there and in data/crowds.csv: the venue in small letters, a colon, and the venue's own name of it.
+    rung : str
+        The question, or the rung, from which it follows.
+    by : date
+        The last day on which what is asked for counts.
+    rules : str
+        How its rules differ from what counts here, in a sentence.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    label: str = Field(min_length=1)
+    text: str = Field(min_length=10)
+    venue: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9]*$")
+    market: str = Field(pattern=MARKET)
+    rung: str
+    by: date
+    rules: str = Field(min_length=10)
 
 
 class Question(BaseModel):
