@@ -153,6 +153,8 @@ def test_whether_the_forms_agree_is_computed(summary: dict[str, Any]) -> None:
     ]
     text = say.forms(summary | {"forecasts": close}, row)
     assert text.startswith("The forms agree: ") and f"17.8{SPACE}%, no further apart than Monte Carlo error (0.3 points)" in text
+    near = [one | ({"probability": 0.1825} if (one["source"], one["horizon_weeks"]) == ("substitutable", 13) else {}) for one in close]
+    assert "agree to within a point" in say.forms(summary | {"forecasts": near}, row)
     failed = summary | {"forecasts": [one for one in summary["forecasts"] if one["source"] != "substitutable"]}
     assert say.forms(failed, row) == ""
 

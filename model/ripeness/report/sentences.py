@@ -17,7 +17,8 @@ FRACTIONS = (
 )
 PER_CENT = "\u00a0%"  # number and sign stay on one line
 RARE = 0.001  # a share below which no finer number is given
-TOLD_APART = 2.0  # Monte Carlo errors of a difference, beyond which two forms disagree
+TOLD_APART = 2.0  # Monte Carlo errors of a difference, beyond which two forms are told apart
+FAR_APART = 1.0  # points from which on they disagree
 LEAST_POINTS = 0.05  # of a change that is worth a number
 NUMBERS = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
 
@@ -246,6 +247,8 @@ def forms(summary: Mapping[str, Any], row: Mapping[str, Any]) -> str:
     )
     if abs(apart) <= TOLD_APART * error:
         return f"The forms agree: {told}, no further apart than Monte Carlo error ({least_points(error)} points) may put them."
+    if abs(apart) < FAR_APART:
+        return f"The forms agree to within a point: {told}; Monte Carlo error is {least_points(error)} points."
     return f"The forms disagree: {told}, {points(apart)} {'higher' if apart > 0 else 'lower'}; Monte Carlo error is {least_points(error)} points."
 
 
