@@ -31,7 +31,12 @@ FACTORS, WEEKS, DF = ("front", "cost", "host"), 12, 4.0
 FACTOR_OF = {"ground": "front", "prices": "cost", "mood": "host", "contacts": "host", "items": "cost"}
 CONTRACTS: Any = {
     name: SimpleNamespace(
-        factor=factor, sign="-" if name == "items" else "+", scale=0.7 if name == "items" else 0.4, centre=3.0, noise_floor=None
+        factor=factor,
+        sign="-" if name == "items" else "+",
+        scale=0.7 if name == "items" else 0.4,
+        centre=3.0,
+        noise_floor=None,
+        errors="normal" if name == "prices" else "student",
     )
     for name, factor in FACTOR_OF.items()
 }
@@ -125,7 +130,9 @@ def rows_by_hand(point: Point = POINT) -> tuple[Array, Array]:
     for i, first, last, value, widening, sampling in zip(*columns, strict=True):
         k = i  # each of the three speaks of the factor of its own number
         mean = intercept[i] + loading[i] * (path[k, first : last + 1].mean() + level[k, last])
-        measured.append(stats.t.logpdf(value, DF, mean, np.hypot(widening * spread[i], sampling)))
+        errors = stats.norm if i == 1 else stats.t(DF)
+        scale = np.hypot(widening * spread[i], sampling)
+        measured.append(errors.logpdf((value - mean) / scale) - np.log(scale))
     counted = []
     for i, week, count, exposure, era in zip(
         COUNTED.indicator, COUNTED.week, COUNTED.count, COUNTED.log_exposure, COUNTED.era, strict=True
@@ -186,7 +193,7 @@ def test_pseudo_observations_are_those_of_the_rows() -> None:
     precision, information = np.zeros((3, WEEKS)), np.zeros((3, WEEKS))
     columns = (MEASURED.indicator, MEASURED.first, MEASURED.last, MEASURED.value, MEASURED.widening, MEASURED.sampling)
     for i, first, last, value, widening, sampling in zip(*columns, strict=True):
-        own = loading[i] ** 2 * (DF + 1) / (DF + 3) / ((widening * spread[i]) ** 2 + sampling**2)
+        own = loading[i] ** 2 * (1 if i == 1 else (DF + 1) / (DF + 3)) / ((widening * spread[i]) ** 2 + sampling**2)
         precision[i, (first + last) // 2] += own
         information[i, (first + last) // 2] += own * ((value - intercept[i]) / loading[i] - level[i, last])
     for i, week, count, exposure, era in zip(

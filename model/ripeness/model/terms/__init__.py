@@ -26,7 +26,7 @@ from ripeness.model.terms.student_t_rows import StudentTRows
 if TYPE_CHECKING:
     from ripeness.model.spec import ModelSpec
 
-FACTORS: tuple[Term, ...] = (SlowLevels(), Loadings(), StudentTRows(), CountRows(), FactorPaths(), Pulses())
+FACTORS: tuple[Term, ...] = (Loadings(), SlowLevels(), StudentTRows(), CountRows(), FactorPaths(), Pulses())
 INSIDE: tuple[Term, ...] = (Conditions(), Interactions(), InsideView())
 HAZARD: tuple[Term, ...] = (OutsideCurve(), Announcements(), Arrivals(), Record())
 
