@@ -22,7 +22,8 @@ def test_small_workspace_is_read(make_workspace, read_files):
     files = read_files(make_workspace())
     assert files.entries["half_life.strain"].entry.asked == (4.0, 10.0, 25.0)
     assert files.entries["capture.clashes.early"].entry.family == "logitnormal"
-    assert files.shared == {"loading.wage": "loading.default", "noise.price": "noise.default", "dispersion.clashes": "dispersion.default"}
+    shared = ("factor_scale.strain", "factor_scale.front", "loading.wage", "noise.price", "dispersion.clashes")
+    assert files.shared == {name: f"{name.split('.')[0]}.default" for name in shared}
     assert list(files.overrides) == ["share_open.ost_ready"]
     assert files.rhythm_weeks == (1, 8)
     assert (files.factor_tails, files.noise_tails, files.named_week_share) == (4, 4, 0.8)
