@@ -37,7 +37,8 @@ def scales(*full_names: str) -> tuple[Array, Array]:
 def factors_by_hand(spec: ModelSpec, point: Point) -> tuple[float, Array, Array, float]:
     """Log density of priors, path and indicators; the path that the hazard reads; the path; log volume of the map to it from the white noise."""
     panel, n = spec.panel, len(WEEKS)
-    total = normal(point["half_life_log__"], *scales(*["half_life"] * 3)) + normal(point["factor_scale_log__"], *scales(*["factor_scale"] * 3))
+    total = normal(point["half_life_log__"], *scales(*["half_life"] * 3))
+    total += normal(point["factor_scale_log__"], *scales(*["factor_scale"] * 3))
     total += normal(point["loading_log__"], *scales(*["loading"] * 3)) + normal(point["intercept"], *scales(*["intercept"] * 3))
     total += normal(point["noise_log__"], *scales(*["noise"] * 4)) + normal(point["dispersion_log__"], *scales(*["dispersion"] * 2))
     total += normal(point["logit_capture"], *scales("capture.visits.early", "capture.visits.late"))

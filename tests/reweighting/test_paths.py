@@ -164,7 +164,8 @@ def test_a_new_knot_is_integrated_with_its_move(make_spec: Maker, make_draws: Dr
         for place in range(states.shape[1]):
             week = 24 + place
             total += stats.norm.logpdf(states[:, place], phi * earlier, spread)
-            total += stats.t.logpdf(0.1 * (week - 23) if week < 26 else 1.5, 4, factor_scale * states[:, place] + start + move * week / 26, scale)
+            strength = factor_scale * states[:, place] + start + move * week / 26
+            total += stats.t.logpdf(0.1 * (week - 23) if week < 26 else 1.5, 4, strength, scale)
             earlier = states[:, place]
         return total
 

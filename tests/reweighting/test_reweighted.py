@@ -103,7 +103,8 @@ def test_what_is_stored_is_what_an_update_reads(at: Any) -> None:
     spec, vintage = at(BASE)
     fit, draws = stored(spec, vintage), made_up(spec)
     read = (
-        *("half_life", "factor_scale", "loading", "intercept", "noise", "dispersion", "capture", "level", "level_start", "level_moves", "pulse"),
+        *("half_life", "factor_scale", "loading", "intercept", "noise", "dispersion", "capture"),
+        *("level", "level_start", "level_moves", "pulse"),
         *("weight", "intercept_open", "normaliser", "outside_knots", "sensitivity", *ANNOUNCED),
     )
     assert {*read, "path"} <= set(fit.draws), "what rows, hazards and the weeks ahead read"

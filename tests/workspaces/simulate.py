@@ -50,7 +50,8 @@ def simulate(workspace: Path, truth: Toml) -> tuple[dict[str, str], str]:
     places = {factor["id"]: k for k, factor in enumerate(factors)}
     for name, contract in ((name, table) for name, table in contracts.items() if isinstance(table, dict)):
         rng = np.random.default_rng(next(seeds))
-        files[f"{name}.csv"] = write_rows(contract, truth["indicator"][name], paths[places[contract["factor"]]], sundays, rng)
+        departures = truth.get("factor_scale", {}).get(contract["factor"], 1.0) * paths[places[contract["factor"]]]
+        files[f"{name}.csv"] = write_rows(contract, truth["indicator"][name], departures, sundays, rng)
     shown = [[day, *(f"{value:.4f}" for value in (*paths[:, t], log_multiplier[t]))] for t, day in enumerate(sundays)]
     return files, as_csv(["week", *places, "inside"], shown)
 

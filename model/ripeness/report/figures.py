@@ -131,7 +131,9 @@ def factor_points(tree: xr.DataTree, factor: Mapping[str, Any], titles: Mapping[
         return {}
     data, posterior = tree[names.DATA_GROUP].to_dataset(), _fits(tree)[0]
     centre = {
-        name: posterior[name].median([names.CHAIN, names.DRAW]) for name in ("factor_scale", "loading", "intercept", "level_path") if name in posterior
+        name: posterior[name].median([names.CHAIN, names.DRAW])
+        for name in ("factor_scale", "loading", "intercept", "level_path")
+        if name in posterior
     }
     points = {}
     for indicator in factor["indicators"]:

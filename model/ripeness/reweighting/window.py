@@ -21,7 +21,7 @@ from ripeness.model.spec import ModelSpec
 from ripeness.model.terms.factor_paths import persistence
 from ripeness.model.terms.loadings import factor_scales, loadings_of
 from ripeness.model.terms.slow_levels import WEEKS_PER_KNOT, knots_of, level_basis
-from ripeness.model.terms.student_t_rows import noise_floor
+from ripeness.model.terms.student_t_rows import errors_df, noise_floor
 from ripeness.reweighting.sites import CONTINUOUS, Rows
 
 Array = NDArray[np.float64]
@@ -174,7 +174,7 @@ def factor_window(
         Stored paths, from week `window.stored` on.
     parameters : Parameters
     """
-    factor, files = spec.workspace.factors[k], spec.priors.files
+    factor, files, df = spec.workspace.factors[k], spec.priors.files, errors_df(spec)
     start, weeks, measured = int(window.kept[k]) + 1, len(spec.panel.weeks), len(spec.panel.measured.indicators)
     contents = {key: row for key, row in rows.items() if key[2] >= start}
     knots, ramp = parameters.level[:, k], np.zeros(weeks)
@@ -205,7 +205,7 @@ def factor_window(
         last=last,
         share=np.array([1.0 / (latest - earliest + 1) for _, earliest, latest in contents], dtype=float),
         ramp=np.array([ramp[latest] for _, _, latest in contents], dtype=float),
-        bent=np.array([key[0] < measured and spec.contracts[spec.panel.indicators[key[0]]].errors != "normal" for key in contents], dtype=bool),
+        bent=np.array([key[0] < measured and bool(np.isfinite(df[key[0]])) for key in contents], dtype=bool),
         counted=np.array([row[0] if key[0] >= measured else CONTINUOUS for key, row in contents.items()], dtype=float),
         target=target,
         slope=slope,

@@ -125,7 +125,11 @@ class Loadings(Term):
     )
 
     def coords(self, spec: ModelSpec) -> dict[str, Any]:
-        return {names.SCALED: list(scaled(spec)), names.INDICATOR: list(spec.panel.indicators), names.RELATIVE: list(relative_indicators(spec))}
+        return {
+            names.SCALED: list(scaled(spec)),
+            names.INDICATOR: list(spec.panel.indicators),
+            names.RELATIVE: list(relative_indicators(spec)),
+        }
 
     def data(self, spec: ModelSpec, reading: str, variant: str) -> dict[str, Any]:
         relative = [i for i, name in enumerate(spec.panel.indicators) if not spec.contracts[name].reference]
