@@ -94,7 +94,6 @@ class Loadings(Term):
             "standard deviation of a factor",
             "factor_scale",
             "scales of the reference indicator",
-            driver=True,
         ),
         Parameter(
             "loading",
