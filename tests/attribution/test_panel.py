@@ -97,4 +97,4 @@ def test_sliders_stand_at_round_values_and_wherever_a_scenario_holds(origin: Ori
         departures = [tick.height if tick.value is None else tick.height / scale for tick in slider.ticks]
         assert departures == sorted(departures) and abs(departures[slider.rest] - slider.now.height / scale) <= 0.25
     values = [tick.value for tick in cost.ticks if tick.value is not None]
-    assert values == sorted(set(values)) and min(values) < 500 < 2000 < max(values)
+    assert values == sorted(set(values)) and min(values) < 600 < 2000 < max(values)  # three departures of 0.8 scales to either side
