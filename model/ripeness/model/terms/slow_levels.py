@@ -144,6 +144,13 @@ class SlowLevels(Term):
             found.append(({"level_start": np.array([level]), "level_moves": moves}, components(effects)))
         return found
 
+    def centred(self, spec: ModelSpec, scales: Mapping[str, Scales]) -> list[tuple[tuple[str, int], tuple[str, int], float, float]]:
+        """A level's moves by their size: what is known is their product."""
+        knots = len(level_basis(len(spec.panel.weeks)))
+        return [
+            (("level_moves", level * knots + n), ("level", level), -1.0, 0.0) for level in range(len(scales["level"][0])) for n in range(1, knots)
+        ]
+
     def declare(self, scope: Scope) -> None:
         import pymc as pm
         import pytensor.tensor as pt
