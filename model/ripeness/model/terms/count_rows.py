@@ -11,9 +11,10 @@ adds to the log density
           R(n, \alpha) = \log \frac{\Gamma(n + \alpha)}{\Gamma(\alpha)} - n \log \alpha = \sum_{j<n} \log(1 + j / \alpha).
 
 `capture` is the share of real items that the source caught in each of its eras. For the whitened paths (:mod:`ripeness.model.terms.whitening`) a count
-also gives a Gaussian pseudo-observation: its likelihood in η is expanded at a fixed mean μ° near where the posterior has it, one step of Fisher scoring
-(McCullagh and Nelder 1989, "Generalized linear models", section 2.5), with the response log μ° + n/μ° − 1 for η and the precision b²/(1/μ° + 1/α).
-With rare events a week without one says little by itself: μ° is a week's own count and the mean of the weeks around it (:func:`expand_at`).
+also gives a Gaussian pseudo-observation: its likelihood in η is expanded at a fixed mean μ°, one step of Fisher scoring (McCullagh and Nelder 1989,
+"Generalized linear models", section 2.5), with the response log μ° + n/μ° − 1 for η and the precision b²/(1/μ° + 1/α). Where events are rare a week without
+one says little; so μ° = (n + 1)/(1 + 1/m) lies between the count and the mean m of its indicator in its era: the mean of the Gamma posterior that the
+count gives with a prior of shape 1 around m.
 
 What rows share is computed once: counts lie in groups of one indicator, count and era, so of one R and one weight n + α. R, and Σ 1/(α + j) in its
 derivative, are summed over j up to `SUMMED` and continued from there by Stirling's series (:func:`stirling_rise`).
@@ -38,7 +39,6 @@ from ripeness.model.terms.slow_levels import factor_levels
 from ripeness.model.terms.student_t_rows import LARGE_PRODUCT, of_cells, stretches
 
 if TYPE_CHECKING:
-    from ripeness.data.panel import Counted
     from ripeness.model.spec import ModelSpec
 
 Array = NDArray[np.float64]
@@ -46,8 +46,6 @@ Index = NDArray[np.int64]
 SUMMED = 64
 # log odds beyond which log(1 + odds) is the log odds themselves to the last bit
 LARGE_LOG_ODDS = 170.0
-# weeks to either side over which counts are averaged to expand their likelihood
-AROUND = 8
 
 
 def indicators(spec: ModelSpec) -> Sequence[str]:
@@ -74,9 +72,8 @@ def lay_out(spec: ModelSpec) -> dict[str, Any]:
     -------
     dict
         count_factor (count indicator,); count_week (row,); count_log_exposure (row,); count_groups (group, 5), place among the counted indicators,
-        count, era (the number of eras where none applies), first row, one past the last one; count_expansion (row, 2), 1/μ° and response;
-        log_factorial (group,), of its count; count_scales (count indicator, 2), as :func:`scales_of`; first_count (1,), place of the first counted
-        indicator among all.
+        count, era (the number of eras where none applies), first row, one past the last one; count_logs (group, 3), 1/μ°, response and log n!;
+        count_scales (count indicator, 2), as :func:`scales_of`; first_count (1,), place of the first counted indicator among all.
     """
     rows = spec.panel.counted
     count = rows.count.astype(np.int64)
@@ -84,38 +81,23 @@ def lay_out(spec: ModelSpec) -> dict[str, Any]:
     keys = np.stack([rows.indicator, count, rows.era])[:, order]
     bounds = stretches(keys)
     groups = np.stack([*keys[:, bounds[:-1]], bounds[:-1], bounds[1:]], axis=1).astype(np.int64)
+    alike = (keys[::2, :, None] == keys[::2, None, bounds[:-1]]).all(axis=0)  # which rows are of a group's indicator and era: (row, group)
+    mean = (groups[:, 1] + 1.0) / (1.0 + alike.sum(axis=0) / (count[order] @ alike + 0.5))
     first = len(spec.panel.measured.indicators)
     return {
         "count_factor": factor_of(spec)[first : first + len(rows.indicators)],
         "count_week": rows.week[order].astype(np.int64),
         "count_log_exposure": rows.log_exposure[order],
         "count_groups": groups,
-        "count_expansion": expand_at(rows)[order],
-        "log_factorial": gammaln(groups[:, 1] + 1.0),
+        "count_logs": np.stack([1.0 / mean, np.log(mean) + groups[:, 1] / mean - 1.0, gammaln(groups[:, 1] + 1.0)], axis=1),
         "count_scales": scales_of(spec),
         "first_count": np.array([first], dtype=np.int64),
     }
 
 
-def expand_at(rows: Counted) -> Array:
-    """Where the likelihood of each count is expanded, 1/μ°, and its response log μ° + n/μ° − 1: (count row, 2).
-
-    μ° is the mean of the Gamma posterior that the week's own count gives with a prior of shape 1 around the mean m of the weeks nearby, weighted by their
-    nearness: (n + 1)/(1 + 1/m).
-    """
-    exposure, found = np.exp(rows.log_exposure), np.empty((len(rows.count), 2))
-    for i in range(len(rows.indicators)):
-        own = np.flatnonzero(rows.indicator == i)
-        near = np.clip(1.0 - np.abs(rows.week[own, None] - rows.week[own]) / AROUND, 0.0, None)
-        around = exposure[own] * (near @ rows.count[own] + 0.5) / (near @ exposure[own])
-        mean = (rows.count[own] + 1.0) / (1.0 + 1.0 / around)
-        found[own] = np.stack([1.0 / mean, np.log(mean) + rows.count[own] / mean - 1.0], axis=1)
-    return found
-
-
 @compiled
 def gather_counts(
-    factor: Index, week: Index, log_exposure: Array, groups: Index, expansion: Array, log_factorial: Array, scales: Array, first: Index,
+    factor: Index, week: Index, log_exposure: Array, groups: Index, logs: Array, scales: Array, first: Index,
     loading: Array, intercept: Array, dispersion: Array, capture: Array, level: Array,
 ) -> tuple[Array, Array]:  # fmt: skip
     """Gaussian pseudo-observations of the counts, added up in their weeks: precision and information, each (factor, week)."""
@@ -124,21 +106,22 @@ def gather_counts(
         i, era = groups[g, 0], groups[g, 2]
         whole = first[0] + i
         k = factor[i]
-        slope, variance = scales[i, 0] * loading[whole], 1.0 / dispersion[i]
+        slope = scales[i, 0] * loading[whole]
+        weight = slope / (logs[g, 0] + 1.0 / dispersion[i])
+        own = slope * weight
         captured = math.log(capture[era]) if era < capture.shape[0] else 0.0
-        fixed = scales[i, 1] + scales[i, 0] * intercept[whole] + captured
+        remainder = logs[g, 1] - scales[i, 1] - scales[i, 0] * intercept[whole] - captured
         own_level, own_precision, own_information = level[k], precision[k], information[k]
         for j in range(groups[g, 3], groups[g, 4]):
             t = np.uint64(week[j])
-            weight = slope / (expansion[j, 0] + variance)
-            own_precision[t] += slope * weight
-            own_information[t] += weight * (expansion[j, 1] - fixed - log_exposure[j] - slope * own_level[t])
+            own_precision[t] += own
+            own_information[t] += weight * (remainder - log_exposure[j]) - own * own_level[t]
     return precision, information
 
 
 @compiled
 def adjoint_gathered(
-    factor: Index, week: Index, log_exposure: Array, groups: Index, expansion: Array, log_factorial: Array, scales: Array, first: Index,
+    factor: Index, week: Index, log_exposure: Array, groups: Index, logs: Array, scales: Array, first: Index,
     loading: Array, intercept: Array, dispersion: Array, capture: Array, level: Array,
     precision: Array, information: Array, precision_bar: Array, information_bar: Array,
 ) -> tuple[Array, Array, Array, Array, Array]:  # fmt: skip
@@ -149,32 +132,33 @@ def adjoint_gathered(
         i, era = groups[g, 0], groups[g, 2]
         whole = first[0] + i
         k = factor[i]
-        slope, variance = scales[i, 0] * loading[whole], 1.0 / dispersion[i]
+        slope = scales[i, 0] * loading[whole]
+        weight = 1.0 / (logs[g, 0] + 1.0 / dispersion[i])
+        own = slope**2 * weight
         captured = math.log(capture[era]) if era < capture.shape[0] else 0.0
-        fixed = scales[i, 1] + scales[i, 0] * intercept[whole] + captured
-        # sums of the cotangents, by the derivatives that they are of
-        slopes, informations, weights = 0.0, 0.0, 0.0
+        remainder = logs[g, 1] - scales[i, 1] - scales[i, 0] * intercept[whole] - captured
+        precisions, informations, remainders, levels = 0.0, 0.0, 0.0, 0.0
         own_level, own_level_bar, own_precision_bar, own_information_bar = level[k], level_bar[k], precision_bar[k], information_bar[k]
         for j in range(groups[g, 3], groups[g, 4]):
             t = np.uint64(week[j])
-            weight = 1.0 / (expansion[j, 0] + variance)
-            bar, remainder = own_information_bar[t], expansion[j, 1] - fixed - log_exposure[j]
-            pull = slope * (own_precision_bar[t] - bar * own_level[t])
-            slopes += weight * (2.0 * pull + bar * remainder)
-            weights += weight * weight * slope * (pull + bar * remainder)
-            informations += weight * slope * bar
-            own_level_bar[t] -= slope * slope * weight * bar
-        loading_bar[whole] += scales[i, 0] * slopes
-        intercept_bar[whole] -= scales[i, 0] * informations
-        dispersion_bar[i] += weights * variance * variance
+            bar = own_information_bar[t]
+            precisions += own_precision_bar[t]
+            informations += bar
+            remainders += bar * (remainder - log_exposure[j])
+            levels += bar * own_level[t]
+            own_level_bar[t] -= own * bar
+        both = slope * precisions - slope * levels
+        loading_bar[whole] += scales[i, 0] * weight * (remainders + 2.0 * both)
+        intercept_bar[whole] -= scales[i, 0] * slope * weight * informations
+        dispersion_bar[i] += slope * (both + remainders) * (weight / dispersion[i]) ** 2
         if era < capture.shape[0]:
-            capture_bar[era] -= informations / capture[era]
+            capture_bar[era] -= slope * weight * informations / capture[era]
     return loading_bar, intercept_bar, dispersion_bar, capture_bar, level_bar
 
 
 @compiled
 def density_of_counts(
-    factor: Index, week: Index, log_exposure: Array, groups: Index, expansion: Array, log_factorial: Array, scales: Array, first: Index,
+    factor: Index, week: Index, log_exposure: Array, groups: Index, logs: Array, scales: Array, first: Index,
     loading: Array, intercept: Array, dispersion: Array, capture: Array, level: Array, path: Array,
 ) -> tuple[Array, Array, Array, Array, Array, Array, Array]:  # fmt: skip
     """Exact log density of the counts together (1,); saved is its gradient in loading, intercept, dispersion, capture, level and path."""
@@ -213,7 +197,7 @@ def density_of_counts(
             own_level_bar[t] += slope * pull
             own_path_bar[t] += slope * pull
         log_product += math.log1p(product)
-        total += rows * (rise + beyond - log_factorial[g]) + count * log_means - (count + alpha) * log_product
+        total += rows * (rise + beyond - logs[g, 2]) + count * log_means - (count + alpha) * log_product
         loading_bar[whole] += scale * by_strength
         intercept_bar[whole] += scale * pulls
         dispersion_bar[i] += rows * (inverses + beyond_inverses) - log_product - pulls / alpha
@@ -282,7 +266,7 @@ def stirling_rise(alpha: float, start: int, stop: int) -> tuple[float, float]:
 
 @inner
 def adjoint_density(
-    factor: Index, week: Index, log_exposure: Array, groups: Index, expansion: Array, log_factorial: Array, scales: Array, first: Index,
+    factor: Index, week: Index, log_exposure: Array, groups: Index, logs: Array, scales: Array, first: Index,
     loading: Array, intercept: Array, dispersion: Array, capture: Array, level: Array, path: Array, density: Array,
     loading_by: Array, intercept_by: Array, dispersion_by: Array, capture_by: Array, level_by: Array, path_by: Array, bar: Array,
 ) -> tuple[Array, Array, Array, Array, Array, Array]:  # fmt: skip
@@ -290,7 +274,7 @@ def adjoint_density(
     return loading_by, intercept_by, dispersion_by, capture_by, level_by, path_by
 
 
-ROWS = ("count_factor", "count_week", "count_log_exposure", "count_groups", "count_expansion", "log_factorial", "count_scales", "first_count")
+ROWS = ("count_factor", "count_week", "count_log_exposure", "count_groups", "count_logs", "count_scales", "first_count")
 READ = ("loadings", "intercepts", "dispersion", "capture", "factor_level")
 
 

@@ -136,12 +136,20 @@ class Loadings(Term):
         return {"scaled": np.unique(factor), "relative": np.array(relative, dtype=np.int64), "indicator_factor": factor}
 
     def rotations(self, spec: ModelSpec, scales: Mapping[str, Scales]) -> list[tuple[dict[str, Any], Array]]:
-        """Of each factor scale and half-life, whose shocks are known best, of size s √(1 − φ²), or about s/√half-life."""
+        """Of each factor scale and half-life, whose shocks are known best, of size s √(1 − φ²), or about s/√half-life; and the loadings of its indicators,
+        and their intercepts: many are known far better against one another than together."""
+        factors = [spec.contracts[name].factor for name in relative_indicators(spec)]
+        (loading, loading_sd), (_, intercept_sd) = scales["loading"], scales["intercept"]
         (_, scale_sd), (_, half_life_sd) = scales["factor_scale"], scales["half_life"]
-        return [
+        found: list[tuple[dict[str, Any], Array]] = [
             ({"factor_scale": np.array([j]), "half_life": np.array([k])}, reflection(np.array([scale_sd[j], -0.5 * half_life_sd[k]])))
             for j, k in enumerate(np.unique(factor_of(spec)))
         ]
+        for factor in spec.workspace.factor_ids:
+            own = np.array([i for i, of in enumerate(factors) if of == factor], dtype=np.int64)
+            found.append(({"loading": own}, reflection(1.0 / loading_sd[own])))
+            found.append(({"intercept": own}, reflection(np.exp(loading[own]) / intercept_sd[own])))
+        return found
 
     def centred(self, spec: ModelSpec, scales: Mapping[str, Scales]) -> list[tuple[tuple[str, int], tuple[str, int], float, float]]:
         """An indicator's intercept by its loading: known is where it stands when the factor is where the reference indicator usually has it."""

@@ -1,12 +1,13 @@
 r"""What the sampler moves along, where the coordinates of x themselves would be too narrow together: rotated, and centred.
 
-The moves of a slow level are known by where they lead, and the longer the record, the better; of a factor's scale and half-life the size of its shocks is
-known best. Along the single coordinates a sampler can take but small steps. So each such group is rotated: of its standardised coordinates u = (x − m)/s
+Many indicators of one factor are known far better in proportion to one another than in proportion to its reference indicator, and likewise in level. The
+moves of a slow level are known by where they lead, and the longer the record, the better; of a factor's scale and half-life the size of its shocks is known
+best. Along the single coordinates a sampler can take but small steps. So each such group is rotated: of its standardised coordinates u = (x − m)/s
 
 .. math:: u = R v, \qquad R^\top R = 1,
 
-the sampler sees v. Two coordinates are rotated by a Householder reflection (Golub and Van Loan 2013, "Matrix computations", section 5.1) that
-exchanges the first one for a direction; a level by its principal components (same book, section 2.4), the directions in which its moves, as the prior has
+the sampler sees v. Indicators, and scale and half-life, are rotated by a Householder reflection (Golub and Van Loan 2013, "Matrix computations", section 5.1) that
+exchanges the first one for the direction in which all move together; a level by its principal components (same book, section 2.4), the directions in which its moves, as the prior has
 them, change the level most over the record, then next most, and so on. A rotation keeps lengths, so that the Normal prior of v is that of u.
 
 Where what is known is a product, the ridge bends, and no rotation follows it. Then a coordinate is centred by another one, δ = x' − m' off its mean,
