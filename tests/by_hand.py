@@ -71,10 +71,12 @@ def factors_by_hand(spec: ModelSpec, point: Point) -> tuple[float, Array, Array,
         information[k, t] += loading[i] * weight * (value - intercept[i] - loading[i] * level[k, last])
     log_mean_at_zero = []
     for i, week, count, exposure, era in zip(counts.indicator, counts.week, counts.count, counts.log_exposure, counts.era, strict=True):
-        slope, weight = 0.5 * loading[4 + i], 1 / (1 / (count + 0.5) + 1 / dispersion[i])
+        alike = counts.count[(counts.indicator == i) & (counts.era == era)]
+        near = (count + 1) / (1 + len(alike) / (alike.sum() + 0.5))
+        slope, weight = 0.5 * loading[4 + i], 1 / (1 / near + 1 / dispersion[i])
         log_mean_at_zero.append(np.log([12.0, 30.0][i]) + 0.5 * intercept[4 + i] + exposure + np.log(captured[era]))
         precision[2, week] += slope**2 * weight
-        information[2, week] += slope * weight * (np.log(count + 0.5) - log_mean_at_zero[-1])
+        information[2, week] += slope * weight * (np.log(near) + count / near - 1 - log_mean_at_zero[-1])
 
     white = point["white_noise"]
     path, log_volume = np.zeros((3, n)), 0.0

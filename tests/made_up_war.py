@@ -241,7 +241,7 @@ def draw_truth(rng: np.random.Generator) -> Truth:
         {
             "half_life": half_life,
             "path": path,
-            "factor_scale": np.array([1.3, 0.8, 1.1]),
+            "factor_scale": np.array([0.8, 1.3, 1.1]),
             "loading": np.array([1.6, 0.6, 1.3]),
             "intercept": np.array([0.5, -0.6, 0.4]),
             "noise": np.array([0.2, 0.3, 0.3, 0.25]),

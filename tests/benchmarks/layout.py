@@ -72,6 +72,8 @@ def lay_out(spec: ModelSpec, variant: Variant = "conjunctive", reading: str = na
         count=counts[:, 1],
         count_indicator=counts[:, 0],
         count_era=counts[:, 2],
+        count_inverse_mean=own["count_logs"][:, 0],
+        count_response=own["count_logs"][:, 1],
         count_scale=own["count_scales"][:, 0],
         count_log_centre=own["count_scales"][:, 1],
         heavy=own["heavy"],

@@ -59,6 +59,8 @@ class Problem:
     log_exposure : ndarray (count row,)
     count, count_indicator, count_era : ndarray of int (count group,)
         A group is one counted indicator (its place among them), count and era (the number of eras where none applies).
+    count_inverse_mean, count_response : ndarray (count group,)
+        Inverse of the mean at which a count's likelihood is expanded, and its response there.
     count_scale, count_log_centre : ndarray (counted indicator,)
         Scale × sign, and log of the centre.
     heavy : ndarray (factor,)
@@ -116,6 +118,8 @@ class Problem:
     count: Index
     count_indicator: Index
     count_era: Index
+    count_inverse_mean: Array
+    count_response: Array
     count_scale: Array
     count_log_centre: Array
     heavy: Array

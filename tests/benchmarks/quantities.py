@@ -107,11 +107,10 @@ def pseudo_observations(p: Problem, natural: Natural) -> tuple[Array, Array]:
     if len(p.count_week):
         i = p.count_indicator[p.count_group]
         k = p.indicator_factor[p.measured + i]
-        count = p.count[p.count_group]
         slope = p.count_scale[i] * n.loading[:, p.measured + i]
-        weight = slope / (1.0 / (count + 0.5) + 1.0 / n.dispersion[:, i])
+        weight = slope / (p.count_inverse_mean[p.count_group] + 1.0 / n.dispersion[:, i])
         at_zero = p.count_log_centre[i] + p.count_scale[i] * n.intercept[:, p.measured + i] + n.log_captured[:, p.count_era[p.count_group]]
-        rest = np.log(count + 0.5) - at_zero - p.log_exposure - slope * n.level[:, k, p.count_week]
+        rest = p.count_response[p.count_group] - at_zero - p.log_exposure - slope * n.level[:, k, p.count_week]
         own.append((k * p.weeks + p.count_week, slope * weight, weight * rest))
     precision, information = np.zeros((2, len(n.phi), p.factors * p.weeks))
     for cell, row_precision, row_information in own:

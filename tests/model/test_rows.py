@@ -165,7 +165,9 @@ def test_groups_share_what_their_rows_share() -> None:
     assert rows["count_groups"][4:].tolist() == [[1, 0, 2, 5, 6], [1, 7, 2, 6, 8], [1, 250, 2, 8, 9]]
     assert rows["count_week"].tolist() == [2, 0, 3, 6, 9, 5, 5, 11, 4]
     assert rows["count_factor"].tolist() == [2, 1] and rows["first_count"].tolist() == [3]
-    np.testing.assert_allclose(rows["count_logs"][1], [np.log(3.5), np.log(6)])
+    # contacts had 0, 3, 3 and 70 in the second era; a count of 3 is expanded between itself and their mean
+    mean = 4.0 / (1.0 + 4.0 / 76.5)
+    np.testing.assert_allclose(rows["count_logs"][2], [1 / mean, np.log(mean) + 3 / mean - 1, np.log(6)])
     np.testing.assert_allclose(rows["count_scales"], [[0.4, np.log(3)], [-0.7, np.log(3)]])
 
 
@@ -201,10 +203,12 @@ def test_pseudo_observations_are_those_of_the_rows() -> None:
     ):
         k, scale = (2, 0.4) if i == 0 else (1, -0.7)
         slope = scale * loading[3 + i]
-        own = slope**2 / (1 / (count + 0.5) + 1 / POINT["dispersion"][i])
+        alike = COUNTED.count[(COUNTED.indicator == i) & (COUNTED.era == era)]
+        mean = (count + 1) / (1 + len(alike) / (alike.sum() + 0.5))
+        own = slope**2 / (1 / mean + 1 / POINT["dispersion"][i])
         fixed = np.log(3.0) + scale * intercept[3 + i] + exposure + np.log(np.append(POINT["capture"], 1.0)[era])
         precision[k, week] += own
-        information[k, week] += own * ((np.log(count + 0.5) - fixed) / slope - level[k, week])
+        information[k, week] += own * ((np.log(mean) + count / mean - 1 - fixed) / slope - level[k, week])
     for found, expected in zip(gathered(laid_out()), (precision, information), strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-13)
         assert np.count_nonzero(found) == 14  # weeks that some row speaks of

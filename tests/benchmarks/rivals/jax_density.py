@@ -46,6 +46,8 @@ class Grids:
     listed: tuple[Array, Array, Array]  # value, widening, sampling
     counted: Array
     count: Array
+    inverse_mean: Array
+    response: Array
     exposure: Array
     era: Index
     pairs: tuple[Index, Array, Array]  # indicator, count, and how often the pair occurs
@@ -79,7 +81,8 @@ def lay_on_grids(p: Problem) -> Grids:
         there, grid(p.value), grid(widening, 1.0), grid(sampling),
         p.indicator_factor[indicator[several]], p.first[several], p.last[several], p.middle[several], indicator[several],
         (p.value[several], widening[several], sampling[several]),
-        counted, count_grid(p.count[p.count_group].astype(float)), count_grid(p.log_exposure),
+        counted, count_grid(p.count[p.count_group].astype(float)),
+        count_grid(p.count_inverse_mean[p.count_group]), count_grid(p.count_response[p.count_group]), count_grid(p.log_exposure),
         count_grid(p.count_era[p.count_group], last - first).astype(np.int64),
         (pairs[0], pairs[1].astype(float), repeats),
     )  # fmt: skip
@@ -179,7 +182,7 @@ def counted_rows(p: Problem, grids: Grids, b: Blocks, level: Any) -> tuple[Any, 
     captured = jnp.concatenate([jax.nn.log_sigmoid(b["capture"]), jnp.zeros(1)])[grids.era]
     at_zero = (p.count_log_centre + p.count_scale * b["intercept"][p.measured :])[:, None] + captured + grids.exposure
     slope = (p.count_scale * b["loading"][p.measured :])[:, None]
-    weight = slope * grids.counted / (1.0 / (grids.count + 0.5) + 1.0 / alpha[:, None])
+    weight = slope * grids.counted / (grids.inverse_mean + 1.0 / alpha[:, None])
     who, count, repeats = grids.pairs
     own = alpha[who]
     # the gamma functions cost most: once for each pair of indicator and count
@@ -190,7 +193,7 @@ def counted_rows(p: Problem, grids: Grids, b: Blocks, level: Any) -> tuple[Any, 
         excess = jnp.logaddexp(0.0, log_mean - jnp.log(alpha)[:, None])
         return rises + jnp.sum(grids.counted * (grids.count * log_mean - (grids.count + alpha[:, None]) * excess))
 
-    return slope * weight, weight * (np.log(grids.count + 0.5) - at_zero), density
+    return slope * weight, weight * (grids.response - at_zero), density
 
 
 def whitened_paths(p: Problem, phi: Any, precision: Any, information: Any, white: Any) -> tuple[Any, Any]:

@@ -26,6 +26,7 @@ data {
   vector[n_count_row] log_exposure;
   vector[n_count_group] count;
   array[n_count_group] int count_indicator, count_era;
+  vector[n_count_group] count_inverse_mean, count_response;
   vector[n_counted] count_scale, count_log_centre;
   vector[n_factor] heavy;
   array[n_level] int level_factor;
@@ -70,7 +71,6 @@ transformed data {
   array[n_count_row] int count_cell;
   array[n_count_row] int count_row_indicator = count_indicator[count_group];
   vector[n_count_row] count_of_row = count[count_group];
-  vector[n_count_group] log_count = log(count + 0.5);
   matrix[n_condition * n_regressor, n_effect] placing;
   array[n_factor] int with_level = zeros_int_array(n_factor);
   for (l in 1 : n_level) {
@@ -162,9 +162,9 @@ model {
     vector[n_count_group] slopes = slope[count_indicator];
     count_at_zero = fixed[count_indicator] + append_row(log_inv_logit(x[at_capture[1] : at_capture[2]]), 0)[count_era];
     weight = append_row(share .* group_loading ./ variance,
-                        slopes ./ (inv(count + 0.5) + inv(alpha)[count_indicator]));
+                        slopes ./ (count_inverse_mean + inv(alpha)[count_indicator]));
     own = weight .* append_row(group_loading, slopes);
-    base = append_row(-intercept[group_indicator], log_count - count_at_zero);
+    base = append_row(-intercept[group_indicator], count_response - count_at_zero);
     precision = csr_matrix_times_vector(n_cell, n_all, ones, entry_group, entry_start, own);
     information = csr_matrix_times_vector(n_cell, n_all, entry_shift, entry_group, entry_start, weight)
                   + csr_matrix_times_vector(n_cell, n_all, ones, entry_group, entry_start, weight .* base);
