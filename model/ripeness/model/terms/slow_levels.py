@@ -148,7 +148,9 @@ class SlowLevels(Term):
         """A level's moves by their size: what is known is their product."""
         knots = len(level_basis(len(spec.panel.weeks)))
         return [
-            (("level_moves", level * knots + n), ("level", level), -1.0, 0.0) for level in range(len(scales["level"][0])) for n in range(1, knots)
+            (("level_moves", level * knots + n), ("level", level), -1.0, 0.0)
+            for level in range(len(scales["level"][0]))
+            for n in range(1, knots)
         ]
 
     def declare(self, scope: Scope) -> None:
