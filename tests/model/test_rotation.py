@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -10,6 +12,7 @@ from ripeness.inference.compiled import Density, build_data, program_of
 from ripeness.inference.coordinates import build_coordinates
 from ripeness.kernels.compilation import compiled
 from ripeness.model.spec import ModelSpec
+from ripeness.model.terms.loadings import relative_indicators
 from ripeness.model.terms.rotation import Rotation, components, join_rotations, reflection, rotate_back
 
 PLACES, ALONE = np.array([1, 3, 4]), np.array([2])
@@ -60,6 +63,19 @@ def test_a_product_that_is_known_is_one_coordinate(rng: np.random.Generator) -> 
     assert other[0] == one[0] + 1.5
     assert other[1] * np.exp(other[0]) == pytest.approx(one[1] * np.exp(one[0]))
     assert other[2] + 0.7 * np.exp(other[0] - 0.3) == pytest.approx(one[2] + 0.7 * np.exp(one[0] - 0.3)) == pytest.approx(at[2])
+
+
+def test_intercepts_are_centred_where_the_reference_usually_stands(spec: ModelSpec) -> None:
+    rows, relative = spec.panel.measured, relative_indicators(spec)
+    wanted = {"prices": float(rows.value[rows.indicator == rows.indicators.index("losses")].mean()), "items": 0.0}  # visits are counts
+    for panel, share in ((spec.panel, 1.0), (replace(spec.panel, measured=rows.pick(np.zeros(len(rows.value), dtype=bool))), 0.0)):
+        coordinates = build_coordinates(replace(spec, panel=panel), names.CONJUNCTIVE, names.AS_WRITTEN)
+        first = dict(zip([one.name for one in coordinates.parameters], coordinates.start[:-1], strict=True))
+        for name, usual in wanted.items():
+            j = relative.index(name)
+            (at,) = np.flatnonzero(coordinates.rotation.centred[:, 0] == first["intercept"] + j)
+            loading = np.exp(coordinates.mean[first["loading"] + j])
+            assert coordinates.rotation.centring[at] == pytest.approx([0.0, -share * usual * loading])
 
 
 def test_nothing_to_rotation() -> None:

@@ -155,8 +155,9 @@ class Loadings(Term):
         """An indicator's intercept by its loading: known is where it stands when the factor is where the reference indicator usually has it."""
         rows, usual = spec.panel.measured, dict[str, float]()
         for i, name in enumerate(rows.indicators):
-            if spec.contracts[name].reference:
-                usual[spec.contracts[name].factor] = float(rows.value[rows.indicator == i].mean())
+            own = rows.value[rows.indicator == i]
+            if spec.contracts[name].reference and len(own):
+                usual[spec.contracts[name].factor] = float(own.mean())
         loading = np.exp(scales["loading"][0])
         return [
             (("intercept", j), ("loading", j), 0.0, -usual.get(spec.contracts[name].factor, 0.0) * float(loading[j]))
