@@ -38,6 +38,7 @@ def factors_by_hand(spec: ModelSpec, point: Point) -> tuple[float, Array, Array,
     """Log density of priors, path and indicators; the path that the hazard reads; the path; log volume of the map to it from the white noise."""
     panel, n = spec.panel, len(WEEKS)
     total = normal(point["half_life_log__"], *scales(*["half_life"] * 3))
+    total += normal(point["factor_scale_log__"], *scales(*["factor_scale"] * 3))
     total += normal(point["loading_log__"], *scales(*["loading"] * 3)) + normal(point["intercept"], *scales(*["intercept"] * 3))
     total += normal(point["noise_log__"], *scales(*["noise"] * 4)) + normal(point["dispersion_log__"], *scales(*["dispersion"] * 2))
     total += normal(point["logit_capture"], *scales("capture.visits.early", "capture.visits.late"))
@@ -52,6 +53,9 @@ def factors_by_hand(spec: ModelSpec, point: Point) -> tuple[float, Array, Array,
     # indicators: prices, mood and items are relative to the reference of their factor
     loading, intercept = np.ones(6), np.zeros(6)
     loading[[2, 3, 5]], intercept[[2, 3, 5]] = np.exp(point["loading_log__"]), point["intercept"]
+    scale = np.exp(point["factor_scale_log__"])
+    loading *= scale[[0, 1, 1, 1, 2, 2]]
+    level[1] /= scale[1]  # levels are stated in scales of the reference indicator
     assert panel.indicators == ("ground", "losses", "prices", "mood", "visits", "items")
     factor = [0, 1, 1, 1, 2, 2]
     noise = np.array([0.05, 0.05, 0.02, 0.05]) + np.exp(point["noise_log__"])
@@ -61,16 +65,18 @@ def factors_by_hand(spec: ModelSpec, point: Point) -> tuple[float, Array, Array,
     rows, counts = panel.measured, panel.counted
     spreads = np.sqrt((noise[rows.indicator] * rows.widening) ** 2 + rows.sampling**2)
     for i, first, last, value, spread in zip(rows.indicator, rows.first, rows.last, rows.value, spreads, strict=True):
-        weight = (NOISE_TAILS + 1) / (NOISE_TAILS + 3) / spread**2
+        weight = (1 if i == 0 else (NOISE_TAILS + 1) / (NOISE_TAILS + 3)) / spread**2
         k, t = factor[i], (first + last) // 2
         precision[k, t] += loading[i] ** 2 * weight
         information[k, t] += loading[i] * weight * (value - intercept[i] - loading[i] * level[k, last])
     log_mean_at_zero = []
     for i, week, count, exposure, era in zip(counts.indicator, counts.week, counts.count, counts.log_exposure, counts.era, strict=True):
-        slope, weight = 0.5 * loading[4 + i], 1 / (1 / (count + 0.5) + 1 / dispersion[i])
+        alike = counts.count[(counts.indicator == i) & (counts.era == era)]
+        near = (count + 1) / (1 + len(alike) / (alike.sum() + 0.5))
+        slope, weight = 0.5 * loading[4 + i], 1 / (1 / near + 1 / dispersion[i])
         log_mean_at_zero.append(np.log([12.0, 30.0][i]) + 0.5 * intercept[4 + i] + exposure + np.log(captured[era]))
         precision[2, week] += slope**2 * weight
-        information[2, week] += slope * weight * (np.log(count + 0.5) - log_mean_at_zero[-1])
+        information[2, week] += slope * weight * (np.log(near) + count / near - 1 - log_mean_at_zero[-1])
 
     white = point["white_noise"]
     path, log_volume = np.zeros((3, n)), 0.0
@@ -86,7 +92,7 @@ def factors_by_hand(spec: ModelSpec, point: Point) -> tuple[float, Array, Array,
     for i, first, last, value, spread in zip(rows.indicator, rows.first, rows.last, rows.value, spreads, strict=True):
         k = factor[i]
         mean = intercept[i] + loading[i] * (path[k, first : last + 1].mean() + level[k, last])
-        total += stats.t.logpdf(value, NOISE_TAILS, mean, spread)
+        total += stats.norm.logpdf(value, mean, spread) if i == 0 else stats.t.logpdf(value, NOISE_TAILS, mean, spread)
     for i, week, count, at_zero in zip(counts.indicator, counts.week, counts.count, log_mean_at_zero, strict=True):
         mean = np.exp(at_zero + 0.5 * loading[4 + i] * path[2, week])
         total += stats.nbinom.logpmf(count, dispersion[i], dispersion[i] / (dispersion[i] + mean))

@@ -130,6 +130,7 @@ sign = "+"
 transform = "none"
 centre = 0.0
 scale = 10.0
+errors = "normal"
 plausible = [-1000, 1000]
 {COMMON}{STUDENT}
 [losses]
@@ -216,6 +217,7 @@ from,to,q05,q95,published_on,note
 # location and spread of each prior on its family's own scale, by name or by the first part of it
 PRIORS = {
     "half_life": (np.log(10.0), 0.4),
+    "factor_scale": (0.0, 0.3),
     "loading": (0.0, 0.4),
     "intercept": (0.0, 0.7),
     "noise": (np.log(0.3), 0.4),
@@ -300,6 +302,7 @@ def draw_truth(rng: np.random.Generator) -> Truth:
         {
             "half_life": half_life,
             "path": path,
+            "factor_scale": np.array([0.8, 1.3, 1.1]),
             "loading": np.array([1.6, 0.6, 1.3]),
             "intercept": np.array([0.5, -0.6, 0.4]),
             "noise": np.array([0.2, 0.3, 0.3, 0.25]),
@@ -312,7 +315,7 @@ def draw_truth(rng: np.random.Generator) -> Truth:
 
 def write_data(folder: Path, truth: Truth, rng: np.random.Generator) -> None:
     value = truth.values
-    path, level = value["path"], value["level_path"][0]
+    path, level = value["factor_scale"][:, None] * value["path"], value["level_path"][0]
     noise = iter(value["noise"])
     cost = path[1] + level
     seen = [(t, sunday) for t, sunday in enumerate(WEEKS) if sunday < ORIGIN]
@@ -325,7 +328,7 @@ def write_data(folder: Path, truth: Truth, rng: np.random.Generator) -> None:
         return f"{day},{number!r},{day + timedelta(days=2)},agency,{grade},{size}"
 
     own = spread(0.05)
-    rows["ground"] = [line(day, float(10 * (path[0, t] + own * rng.standard_t(NOISE_TAILS)))) for t, day in seen]
+    rows["ground"] = [line(day, float(10 * (path[0, t] + own * rng.standard_normal()))) for t, day in seen]
     own = spread(0.05)
     rows["losses"] = [line(day, float(1000 * np.exp(0.3 * (cost[t] + own * rng.standard_t(NOISE_TAILS))))) for t, day in seen]
     own = spread(0.02)
@@ -380,6 +383,7 @@ def make_draws(spec: ModelSpec, rng: np.random.Generator, draws: int) -> dict[st
     knots = len(spec.priors.files.rhythm_weeks) + len(spec.reference.dormancy_weeks)
     return {
         "half_life": rng.lognormal(np.log(10.0), 0.4, (draws, 3)),
+        "factor_scale": np.tile([1.5, 0.8, 1.0], (draws, 1)),
         "path": rng.normal(size=(draws, 3, weeks)),
         "weight": rng.normal(0.4, 0.4, (draws, len(spec.structure.effects))),
         "intercept_open": rng.normal(-0.5, 0.7, (draws, conditions)),

@@ -22,6 +22,7 @@ ERA: Final = "era"  # stretches of a count's record with their own share capture
 LEVEL: Final = "level_factor"
 LEVEL_KNOT: Final = "level_knot"
 PULSE: Final = "pulse_factor"
+SCALED: Final = "scaled_factor"  # those with an indicator
 EFFECT: Final = "effect"  # "factor → condition"
 HORIZON: Final = "horizon"  # weeks
 KNOT: Final = "knot"  # knots of the outside curve, in weeks of dormancy

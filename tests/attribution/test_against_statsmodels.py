@@ -19,7 +19,6 @@ from ripeness.reweighting.window import FactorWindow
 Array = NDArray[np.float64]
 PHI, NOISE, DRAWS = 0.9, 0.5, 4000
 WEEKS, MORE, KEPT, AHEAD = 20, 2, 7, 1  # of the base record; later; last kept one; beyond the later record
-NORMAL = 1e7  # degrees of freedom that nothing distinguishes from infinitely many
 SERIES = ("a", "b")
 Key = tuple[int, int, int]
 
@@ -63,7 +62,7 @@ def window_of(observed: dict[Key, float], before: Array, weeks: int) -> FactorWi
         Rows(
             persistence=np.full(DRAWS, PHI),
             before=before,
-            df=np.array([0.0, NORMAL]),
+            df=np.array([0.0, 4.0]),
             envelope=np.maximum(np.arange(states) - 1, 0).astype(np.int64),
             weeks=np.array([states], dtype=np.int64),
             step=np.zeros(DRAWS),
@@ -72,6 +71,7 @@ def window_of(observed: dict[Key, float], before: Array, weeks: int) -> FactorWi
             share=np.ones(number),
             ramp=np.zeros(number),
             counted=np.full(number, CONTINUOUS),
+            bent=np.zeros(number, dtype=bool),
             target=np.tile(np.array(list(rows.values())), (DRAWS, 1)),
             slope=np.ones((DRAWS, number)),
             precision=precision,

@@ -89,13 +89,15 @@ def test_sliders_stand_at_round_values_and_wherever_a_scenario_holds(origin: Ori
     fits = list(origin.futures.values())
     sliders = build_sliders(origin.spec, fits, [path for paths in PATHS.values() for path in paths])
     front, cost, host = (sliders[name] for name in ("front", "cost", "host"))
-    assert 35.0 in [tick.value for tick in front.ticks] and (None, -2.5) in [(tick.value, tick.units) for tick in front.ticks]
+    assert 35.0 in [tick.value for tick in front.ticks] and (None, -2.5) in [(tick.value, tick.height) for tick in front.ticks]
     assert {40.0, 4.0} <= {tick.value for tick in host.ticks} and all((tick.value or 1.0) > 0 for tick in host.ticks)
     assert front.indicator == "Ground taken" and front.unit == "units"
     last = np.concatenate([one.start.draws["path"][:, 0, -1] for one in fits])
-    assert front.now.value == pytest.approx(10 * np.median(last))  # in the unit of the indicator
-    for slider in (front, host):  # without a slow level units are in order by themselves
-        units = [tick.units for tick in slider.ticks]
-        assert units == sorted(units) and abs(units[slider.rest] - slider.now.units) <= 0.25
+    assert front.now.value == pytest.approx(
+        10 * 1.5 * np.median(last)
+    )  # in the unit of the indicator, of which a scale is 10; the factor's is 1.5
+    for slider, scale in ((front, 1.5), (host, 1.0)):  # without a slow level departures are in order by themselves
+        departures = [tick.height if tick.value is None else tick.height / scale for tick in slider.ticks]
+        assert departures == sorted(departures) and abs(departures[slider.rest] - slider.now.height / scale) <= 0.25
     values = [tick.value for tick in cost.ticks if tick.value is not None]
-    assert values == sorted(set(values)) and min(values) < 500 < 2000 < max(values)
+    assert values == sorted(set(values)) and min(values) < 600 < 2000 < max(values)  # three departures of 0.8 scales to either side

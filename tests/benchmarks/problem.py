@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
-ONE_BASED = ("indicator_factor", "relative", "first", "last", "middle", "row_group", "group_indicator", "count_week", "count_group",
+ONE_BASED = ("indicator_factor", "scaled", "relative", "first", "last", "middle", "row_group", "group_indicator", "count_week", "count_group",
              "count_indicator", "count_era", "level_factor", "pulse_factor", "sided", "start", "place", "arrival_kind")  # fmt: skip
 
 
@@ -36,12 +36,16 @@ class Problem:
     mean, sd : ndarray (x,)
         Prior of every coordinate. What the coordinates of "white_noise" are depends on the density sampled.
     indicator_factor : ndarray of int (indicator,)
+    scaled : ndarray of int (scaled factor,)
+        Factors with a scale of their own, which multiplies the loadings of their indicators; the others have 1.
     relative : ndarray of int (relative indicator,)
-        Indicators with a free loading and intercept; the others have 1 and 0.
+        Indicators with a free loading, before it is scaled, and intercept; the others have 1 and 0.
     floor : ndarray (measured indicator,)
         Least noise.
     noise_tails, factor_tails : ndarray ()
         Degrees of freedom.
+    bent : ndarray (measured indicator,)
+        1 for Student-t errors, 0 for normal ones.
     value : ndarray (row,)
         Continuous rows, those of one group beside each other.
     first, last, middle : ndarray of int (row,)
@@ -55,6 +59,8 @@ class Problem:
     log_exposure : ndarray (count row,)
     count, count_indicator, count_era : ndarray of int (count group,)
         A group is one counted indicator (its place among them), count and era (the number of eras where none applies).
+    count_inverse_mean, count_response : ndarray (count group,)
+        Inverse of the mean at which a count's likelihood is expanded, and its response there.
     count_scale, count_log_centre : ndarray (counted indicator,)
         Scale × sign, and log of the centre.
     heavy : ndarray (factor,)
@@ -90,9 +96,11 @@ class Problem:
     mean: Array
     sd: Array
     indicator_factor: Index
+    scaled: Index
     relative: Index
     floor: Array
     noise_tails: Array
+    bent: Array
     factor_tails: Array
     value: Array
     first: Index
@@ -108,6 +116,8 @@ class Problem:
     count: Index
     count_indicator: Index
     count_era: Index
+    count_inverse_mean: Array
+    count_response: Array
     count_scale: Array
     count_log_centre: Array
     heavy: Array
@@ -172,6 +182,7 @@ class Problem:
         data |= {
             "n_x": len(self.mean),
             "n_indicator": len(self.indicator_factor),
+            "n_scaled": len(self.scaled),
             "n_relative": len(self.relative),
             "n_measured": self.measured,
             "n_counted": len(self.count_scale),

@@ -69,6 +69,7 @@ def _quantities(p: Problem, x: Array, density: str) -> dict[str, Array]:
         "outside_knots": knots,
         "weight": weight,
         "intercept_open": b["intercept_open"],
+        "factor_scale": np.exp(b["factor_scale"]),
         "loading": np.exp(b["loading"]),
         "intercept": b["intercept"],
         "half_life": np.exp(b["half_life"]),
@@ -81,9 +82,11 @@ def _natural(p: Problem, b: dict[str, Array]) -> Natural:
     moves = b["level_moves"].reshape(draws, len(p.level_factor), -1)
     knots = b["level_start"][:, :, None] + np.exp(b["level"])[:, :, None] * (np.cumsum(moves, axis=2) - moves[:, :, :1])
     level = np.zeros((draws, p.factors, p.weeks))
-    level[:, p.level_factor] = knots @ p.level_basis
-    loading, intercept = np.ones((draws, len(p.indicator_factor))), np.zeros((draws, len(p.indicator_factor)))
-    loading[:, p.relative] = np.exp(b["loading"])
+    scale = np.ones((draws, p.factors))
+    scale[:, p.scaled] = np.exp(b["factor_scale"])
+    level[:, p.level_factor] = knots @ p.level_basis / scale[:, p.level_factor, None]
+    loading, intercept = scale[:, p.indicator_factor], np.zeros((draws, len(p.indicator_factor)))
+    loading[:, p.relative] *= np.exp(b["loading"])
     intercept[:, p.relative] = b["intercept"]
     captured = np.concatenate([log_expit(b["capture"]), np.zeros((draws, 1))], axis=1)
     phi = np.exp(-np.log(2.0) * np.exp(-b["half_life"]))
@@ -96,18 +99,18 @@ def pseudo_observations(p: Problem, natural: Natural) -> tuple[Array, Array]:
     i = p.group_indicator[p.row_group]
     k = p.indicator_factor[i]
     variance = p.group_widening * n.spread[:, p.group_indicator] ** 2 + p.group_sampling
-    weight = (n.loading[:, p.group_indicator] * (df + 1) / (df + 3) / variance)[:, p.row_group]
+    share = np.where(p.bent == 1, (df + 1) / (df + 3), 1.0)[p.group_indicator]
+    weight = (n.loading[:, p.group_indicator] * share / variance)[:, p.row_group]
     own = [
         (k * p.weeks + p.middle, n.loading[:, i] * weight, weight * (p.value - n.intercept[:, i] - n.loading[:, i] * n.level[:, k, p.last]))
     ]
     if len(p.count_week):
         i = p.count_indicator[p.count_group]
         k = p.indicator_factor[p.measured + i]
-        count = p.count[p.count_group]
         slope = p.count_scale[i] * n.loading[:, p.measured + i]
-        weight = slope / (1.0 / (count + 0.5) + 1.0 / n.dispersion[:, i])
+        weight = slope / (p.count_inverse_mean[p.count_group] + 1.0 / n.dispersion[:, i])
         at_zero = p.count_log_centre[i] + p.count_scale[i] * n.intercept[:, p.measured + i] + n.log_captured[:, p.count_era[p.count_group]]
-        rest = np.log(count + 0.5) - at_zero - p.log_exposure - slope * n.level[:, k, p.count_week]
+        rest = p.count_response[p.count_group] - at_zero - p.log_exposure - slope * n.level[:, k, p.count_week]
         own.append((k * p.weeks + p.count_week, slope * weight, weight * rest))
     precision, information = np.zeros((2, len(n.phi), p.factors * p.weeks))
     for cell, row_precision, row_information in own:

@@ -217,6 +217,7 @@ FILES["priors/factors.toml"] = (
     + _entries(
         ("half_life.strain", 4.0, 10.0, 25.0, "lognormal"),
         ("half_life.front", 2.0, 6.0, 20.0, "lognormal"),
+        ("factor_scale.default", 0.4, 1.0, 2.5, "lognormal"),
         ("level.strain", 0.2, 0.5, 1.5, "lognormal"),
         ("level_start.strain", -1.0, 0.0, 1.0, "normal"),
         ("pulse.strain", 1.0, 2.0, 4.0, "lognormal"),

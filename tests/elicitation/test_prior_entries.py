@@ -23,6 +23,7 @@ def test_small_workspace_is_read(make_workspace, read_files):
     assert files.entries["half_life.strain"].entry.asked == (4.0, 10.0, 25.0)
     assert files.entries["capture.clashes.early"].entry.family == "logitnormal"
     served = {"loading.wage": "loading.default", "noise.price": "noise.default", "dispersion.clashes": "dispersion.default"}
+    served |= {f"factor_scale.{name}": "factor_scale.default" for name in ("strain", "front")}
     assert files.shared == served | {f"cause_weight.{name}": "cause_weight.default" for name in ("ost_ready", "west_ready")}
     assert list(files.overrides) == ["share_open.ost_ready"]
     assert files.rhythm_weeks == (1, 8)

@@ -16,6 +16,7 @@ from ripeness.forecast.ladder import RungsAhead, base_probabilities, rung_probab
 from ripeness.forecast.simulate import simulate_dormancy
 from ripeness.model.inside import condition_log_odds
 from ripeness.model.spec import ModelSpec
+from ripeness.model.terms.loadings import factor_scales
 from ripeness.model.terms.rungs import log_multipliers
 
 Array = NDArray[np.float64]
@@ -89,7 +90,7 @@ def test_what_an_indicator_counts_follows_its_factor_in_the_same_week(spec: Mode
     draws, rungs = make_draws(spec, np.random.default_rng(3), 30), looked.rungs
     assert rungs is not None
     visit = rungs.ids.index("visit")
-    log_mean = np.log(12.0) + 0.5 * draws["path"][:, 2, -1]
+    log_mean = np.log(12.0) + 0.5 * factor_scales(spec, draws)[:, 2] * draws["path"][:, 2, -1]
     found = rungs.log_rate[:, visit, None] + rungs.log_multiplier[:, :, visit, 0]
     np.testing.assert_allclose(found, np.repeat(log_mean[:, None], 8, axis=1), rtol=1e-9)
     np.testing.assert_allclose(rungs.log_active[:, visit], 0.0)

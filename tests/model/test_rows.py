@@ -31,7 +31,12 @@ FACTORS, WEEKS, DF = ("front", "cost", "host"), 12, 4.0
 FACTOR_OF = {"ground": "front", "prices": "cost", "mood": "host", "contacts": "host", "items": "cost"}
 CONTRACTS: Any = {
     name: SimpleNamespace(
-        factor=factor, sign="-" if name == "items" else "+", scale=0.7 if name == "items" else 0.4, centre=3.0, noise_floor=None
+        factor=factor,
+        sign="-" if name == "items" else "+",
+        scale=0.7 if name == "items" else 0.4,
+        centre=3.0,
+        noise_floor=None,
+        errors="normal" if name == "prices" else "student",
     )
     for name, factor in FACTOR_OF.items()
 }
@@ -125,7 +130,9 @@ def rows_by_hand(point: Point = POINT) -> tuple[Array, Array]:
     for i, first, last, value, widening, sampling in zip(*columns, strict=True):
         k = i  # each of the three speaks of the factor of its own number
         mean = intercept[i] + loading[i] * (path[k, first : last + 1].mean() + level[k, last])
-        measured.append(stats.t.logpdf(value, DF, mean, np.hypot(widening * spread[i], sampling)))
+        errors = stats.norm if i == 1 else stats.t(DF)
+        scale = np.hypot(widening * spread[i], sampling)
+        measured.append(errors.logpdf((value - mean) / scale) - np.log(scale))
     counted = []
     for i, week, count, exposure, era in zip(
         COUNTED.indicator, COUNTED.week, COUNTED.count, COUNTED.log_exposure, COUNTED.era, strict=True
@@ -158,7 +165,9 @@ def test_groups_share_what_their_rows_share() -> None:
     assert rows["count_groups"][4:].tolist() == [[1, 0, 2, 5, 6], [1, 7, 2, 6, 8], [1, 250, 2, 8, 9]]
     assert rows["count_week"].tolist() == [2, 0, 3, 6, 9, 5, 5, 11, 4]
     assert rows["count_factor"].tolist() == [2, 1] and rows["first_count"].tolist() == [3]
-    np.testing.assert_allclose(rows["count_logs"][1], [np.log(3.5), np.log(6)])
+    # contacts had 0, 3, 3 and 70 in the second era; a count of 3 is expanded between itself and their mean
+    mean = 4.0 / (1.0 + 4.0 / 76.5)
+    np.testing.assert_allclose(rows["count_logs"][2], [1 / mean, np.log(mean) + 3 / mean - 1, np.log(6)])
     np.testing.assert_allclose(rows["count_scales"], [[0.4, np.log(3)], [-0.7, np.log(3)]])
 
 
@@ -186,7 +195,7 @@ def test_pseudo_observations_are_those_of_the_rows() -> None:
     precision, information = np.zeros((3, WEEKS)), np.zeros((3, WEEKS))
     columns = (MEASURED.indicator, MEASURED.first, MEASURED.last, MEASURED.value, MEASURED.widening, MEASURED.sampling)
     for i, first, last, value, widening, sampling in zip(*columns, strict=True):
-        own = loading[i] ** 2 * (DF + 1) / (DF + 3) / ((widening * spread[i]) ** 2 + sampling**2)
+        own = loading[i] ** 2 * (1 if i == 1 else (DF + 1) / (DF + 3)) / ((widening * spread[i]) ** 2 + sampling**2)
         precision[i, (first + last) // 2] += own
         information[i, (first + last) // 2] += own * ((value - intercept[i]) / loading[i] - level[i, last])
     for i, week, count, exposure, era in zip(
@@ -194,10 +203,12 @@ def test_pseudo_observations_are_those_of_the_rows() -> None:
     ):
         k, scale = (2, 0.4) if i == 0 else (1, -0.7)
         slope = scale * loading[3 + i]
-        own = slope**2 / (1 / (count + 0.5) + 1 / POINT["dispersion"][i])
+        alike = COUNTED.count[(COUNTED.indicator == i) & (COUNTED.era == era)]
+        mean = (count + 1) / (1 + len(alike) / (alike.sum() + 0.5))
+        own = slope**2 / (1 / mean + 1 / POINT["dispersion"][i])
         fixed = np.log(3.0) + scale * intercept[3 + i] + exposure + np.log(np.append(POINT["capture"], 1.0)[era])
         precision[k, week] += own
-        information[k, week] += own * ((np.log(count + 0.5) - fixed) / slope - level[k, week])
+        information[k, week] += own * ((np.log(mean) + count / mean - 1 - fixed) / slope - level[k, week])
     for found, expected in zip(gathered(laid_out()), (precision, information), strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-13)
         assert np.count_nonzero(found) == 14  # weeks that some row speaks of

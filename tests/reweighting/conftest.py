@@ -33,7 +33,9 @@ FACTORS = (
 
 def contract(factor: str, **other: Any) -> SimpleNamespace:
     made = SimpleNamespace(
-        **{"factor": factor, "sign": "+", "scale": 0.5, "centre": 6.0, "noise_floor": 0.05, "reference": False, "window": "week"} | other
+        **{"factor": factor, "sign": "+", "scale": 0.5, "centre": 6.0, "noise_floor": 0.05, "errors": "student"}
+        | {"reference": False, "window": "week"}
+        | other
     )
     made.on = lambda observed_on: made
     return made
@@ -42,7 +44,7 @@ def contract(factor: str, **other: Any) -> SimpleNamespace:
 CONTRACTS: Any = {
     "ground": contract("front", reference=True),
     "losses": contract("cost", reference=True),
-    "prices": contract("cost", window="month"),
+    "prices": contract("cost", window="month", errors="normal"),
     "visits": contract("host", reference=True),
     "items": contract("front", sign="-"),
 }
@@ -104,6 +106,7 @@ def draws_of(draws: int, knots: int, weeks: int, seed: int = 0) -> dict[str, Arr
     rng = np.random.default_rng(seed)
     return {
         "half_life": rng.uniform(2.0, 20.0, (draws, len(FACTORS))),
+        "factor_scale": rng.uniform(0.6, 1.6, (draws, 3)),
         "loading": rng.uniform(0.5, 1.5, (draws, 2)),
         "intercept": rng.normal(0.0, 0.3, (draws, 2)),
         "noise": rng.uniform(0.1, 0.4, (draws, len(MEASURED))),
@@ -153,6 +156,7 @@ def rows_of(weeks: int, heavy: bool, moved: bool, rows: list[tuple[int, int, flo
         share=np.array([1.0 / (b - a + 1 + more) for a, b, _, more in rows]),
         ramp=np.linspace(0.1, 1.0, number) if moved else np.zeros(number),
         counted=counted,
+        bent=(counted < 0) & (np.arange(number) % 3 != 2),
         target=target,
         slope=rng.uniform(0.5, 1.2, (draws, number)),
         precision=rng.uniform(2.0, 9.0, (draws, number)),

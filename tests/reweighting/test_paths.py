@@ -38,7 +38,8 @@ def log_density(spec: ModelSpec, k: int, draws: dict[str, Array], states: Array,
         shock = (states[:, t] - phi * (states[:, t - 1] if t else before)) / spread
         heavy = spec.workspace.factors[k].tails == "shocks"
         total += (stats.t.logpdf(shock * np.sqrt(2), 4) + 0.5 * np.log(2) if heavy else stats.norm.logpdf(shock)) - np.log(spread)
-    level = draws["level_start"][0, 0] if k == COST else 0.0
+    factor_scale = draws["factor_scale"][0, min(k, 2)]
+    level = draws["level_start"][0, 0] / factor_scale if k == COST else 0.0
     kept = draws["path"][0, k]
     whole = np.concatenate([np.tile(kept[:3], (len(states), 1)), states], axis=1)
     rows, counts = spec.panel.measured, spec.panel.counted
@@ -47,14 +48,17 @@ def log_density(spec: ModelSpec, k: int, draws: dict[str, Array], states: Array,
         if spec.workspace.factor_ids[k] != spec.contracts[name].factor:
             continue
         loading, intercept = (1.0, 0.0) if spec.contracts[name].reference else (draws["loading"][0, 0], draws["intercept"][0, 0])
+        loading *= factor_scale
         scale = np.hypot((0.05 + draws["noise"][0, rows.indicator[j]]) * rows.widening[j], rows.sampling[j])
         mean = whole[:, rows.first[j] : rows.last[j] + 1].mean(axis=1) + level
-        total += stats.t.logpdf(rows.value[j], 4, intercept + loading * mean, scale)
+        errors = stats.norm if name == "prices" else stats.t(4)
+        total += errors.logpdf((rows.value[j] - intercept - loading * mean) / scale) - np.log(scale)
     for j in np.flatnonzero(counts.week > 2):
         contract = spec.contracts[counts.indicators[counts.indicator[j]]]
         if spec.workspace.factor_ids[k] != contract.factor:
             continue
         loading, intercept = (1.0, 0.0) if contract.reference else (draws["loading"][0, 1], draws["intercept"][0, 1])
+        loading *= factor_scale
         scale = contract.scale * (1 if contract.sign == "+" else -1)
         captured = np.append(draws["capture"][0], 1.0)[counts.era[j]]
         mean = (
@@ -150,7 +154,7 @@ def test_a_new_knot_is_integrated_with_its_move(make_spec: Maker, make_draws: Dr
     one["level"][:] = 1.0
     rng = np.random.default_rng(3)
     phi, scale = float(0.5 ** (1 / one["half_life"][0, COST])), float(0.05 + one["noise"][0, 1])
-    spread, start = np.sqrt(1 - phi**2), float(one["level_start"][0, 0])
+    spread, start, factor_scale = np.sqrt(1 - phi**2), float(one["level_start"][0, 0]), float(one["factor_scale"][0, COST])
     grid = np.linspace(-5, 5, 61)
     step = grid[1] - grid[0]
 
@@ -160,7 +164,8 @@ def test_a_new_knot_is_integrated_with_its_move(make_spec: Maker, make_draws: Dr
         for place in range(states.shape[1]):
             week = 24 + place
             total += stats.norm.logpdf(states[:, place], phi * earlier, spread)
-            total += stats.t.logpdf(0.1 * (week - 23) if week < 26 else 1.5, 4, states[:, place] + start + move * week / 26, scale)
+            strength = factor_scale * states[:, place] + start + move * week / 26
+            total += stats.t.logpdf(0.1 * (week - 23) if week < 26 else 1.5, 4, strength, scale)
             earlier = states[:, place]
         return total
 

@@ -21,6 +21,7 @@ from ripeness.elicitation.elicit import elicit_priors
 from ripeness.elicitation.elicited import Priors
 from ripeness.model.spec import ModelSpec, build_spec
 from ripeness.model.terms.announcements import Arrivals, arrival_rates, share_on_record
+from ripeness.model.terms.loadings import scaled
 from ripeness.model.terms.outside import outside_basis
 from ripeness.reweighting.refusals import beyond_window
 from ripeness.reweighting.reweighted import StoredFit, store_fit, update_fit
@@ -63,6 +64,7 @@ def made_up(spec: ModelSpec, seed: int = 0) -> dict[str, Array]:
     knots = (weeks - 1) // 26 + 1
     return {
         "half_life": rng.uniform(5, 30, (DRAWS, factors)),
+        "factor_scale": rng.uniform(0.6, 1.5, (DRAWS, len(scaled(spec)))),
         "loading": rng.uniform(0.6, 1.4, (DRAWS, relative)),
         "intercept": rng.normal(0, 0.3, (DRAWS, relative)),
         "noise": rng.uniform(0.2, 0.6, (DRAWS, len(panel.measured.indicators))),
@@ -104,7 +106,8 @@ def test_what_is_stored_is_what_an_update_reads(at: Any) -> None:
     spec, vintage = at(BASE)
     fit, draws = stored(spec, vintage), made_up(spec)
     read = (
-        *("half_life", "loading", "intercept", "noise", "dispersion", "capture", "level", "level_start", "level_moves", "pulse"),
+        *("half_life", "factor_scale", "loading", "intercept", "noise", "dispersion", "capture"),
+        *("level", "level_start", "level_moves", "pulse"),
         *("weight", "intercept_open", "normaliser", "outside_knots", "sensitivity", *ANNOUNCED),
     )
     assert {*read, "path"} <= set(fit.draws), "what rows, hazards and the weeks ahead read"

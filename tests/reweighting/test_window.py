@@ -195,7 +195,7 @@ def test_a_new_knot_moves_the_level_of_all_weeks_after_the_last_one(make_spec: M
     for j, (i, first, last) in enumerate(found.contents):
         row = np.flatnonzero((measured.indicator == i) & (measured.first == first) & (measured.last == last))[0]
         np.testing.assert_allclose(residual[:, j], measured.value[row] - moments.location[:, row], rtol=1e-10, atol=1e-12)
-    np.testing.assert_allclose(found.rows.step, draws["level"][:, 0])
+    np.testing.assert_allclose(found.rows.step * draws["factor_scale"][:, COST], draws["level"][:, 0])
 
 
 def test_rows_are_distinguished_by_their_content(make_spec: Maker) -> None:
@@ -232,9 +232,11 @@ def test_what_a_workspace_does_not_have_is_not_asked_for(make_spec: Maker, make_
     bare = replace(spec, contracts=cast(Any, contracts), workspace=cast(Any, workspace))
     kept = {name: values for name, values in draws.items() if name not in ("loading", "intercept", "level", "level_start", "level_moves")}
     parameters, moments = read_parameters(bare, kept), Moments(bare, kept)
-    assert (parameters.loading == 1.0).all() and (parameters.intercept == 0.0).all() and (parameters.level == 0.0).all()
+    scale = draws["factor_scale"]
+    np.testing.assert_array_equal(parameters.loading, scale[:, [FRONT, COST, COST, HOST, FRONT]])
+    assert (parameters.intercept == 0.0).all() and (parameters.level == 0.0).all()
     assert parameters.level.shape[2] == len(level_basis(30))  # as many knots as the record has, so that levels can be read off anywhere
-    assert moments.location == pytest.approx(np.stack([draws["path"][:, FRONT, 3], draws["path"][:, FRONT, 8]], axis=1))
+    assert moments.location == pytest.approx(scale[:, [FRONT]] * draws["path"][:, FRONT, [3, 8]])
     none = replace(
         spec.panel.measured,
         indicators=(),
@@ -242,6 +244,7 @@ def test_what_a_workspace_does_not_have_is_not_asked_for(make_spec: Maker, make_
     )
     counts = replace(spec, contracts={name: spec.contracts[name] for name in ("visits", "items")}, panel=replace(spec.panel, measured=none))
     without_noise = {name: values for name, values in draws.items() if name != "noise"} | {
+        "factor_scale": scale[:, [HOST, FRONT]],
         "loading": draws["loading"][:, :1],
         "intercept": draws["intercept"][:, :1],
     }

@@ -233,6 +233,14 @@ def test_an_indicator_that_the_model_cannot_produce_is_flagged() -> None:
     assert "does not reproduce prices: its median is" in caught[0].found and "loadings.toml" in caught[0].mend
 
 
+def test_errors_that_follow_one_another_are_flagged() -> None:
+    fit = made_up_fit(rounds_as_they_come())
+    fit["observed_data"]["measured"][30:] = np.sin(np.arange(30) / 3.0)  # as far from the mean as usual, but slowly
+    caught = flag_fits([fit, fit])
+    assert [flag.name for flag in caught] == ["check"] and not caught[0].withholds
+    assert "errors of prices follow one another: their autocorrelation from row to row is 0.9" in caught[0].found
+
+
 # --- 9: empty window
 
 

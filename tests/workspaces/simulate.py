@@ -51,7 +51,8 @@ def simulate(workspace: Path, truth: Toml) -> tuple[dict[str, str], str]:
     places = {factor["id"]: k for k, factor in enumerate(factors)}
     for name, contract in ((name, table) for name, table in contracts.items() if isinstance(table, dict)):
         rng = np.random.default_rng(next(seeds))
-        files[f"{name}.csv"] = write_rows(contract, truth["indicator"][name], paths[places[contract["factor"]]], sundays, rng)
+        departures = truth.get("factor_scale", {}).get(contract["factor"], 1.0) * paths[places[contract["factor"]]]
+        files[f"{name}.csv"] = write_rows(contract, truth["indicator"][name], departures, sundays, rng)
     happened = [
         (day, own["kind"])
         for name, own in truth.get("rung", {}).items()

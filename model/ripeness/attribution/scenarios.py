@@ -39,6 +39,7 @@ from ripeness.forecast.mixture import mixed_error, pool_draws
 from ripeness.forecast.simulate import keep_shocks
 from ripeness.model.spec import ModelSpec
 from ripeness.model.terms.factor_paths import persistence
+from ripeness.model.terms.loadings import factor_scales
 from ripeness.model.terms.slow_levels import level_basis
 from ripeness.reweighting.paths import Redrawn, redraw_path
 from ripeness.reweighting.reweighted import StoredFit, Updated, weigh
@@ -161,14 +162,14 @@ def _of_rungs(origin: Origin, arms: Sequence[tuple[Futures, Futures]]) -> dict[s
 
 def targets_of(spec: ModelSpec, draws: Draws, paths: Sequence[Path], week: int = -1) -> list[tuple[int, Array]]:
     """Of each path the factor's place and the value in the factor's units, (draw,): levels differ between draws, and are those of a week."""
-    levels, references = levels_of(spec, draws, week), references_of(spec)
+    levels, scales, references = levels_of(spec, draws, week), factor_scales(spec, draws), references_of(spec)
     found = []
     for path in paths:
         k = spec.workspace.factor_ids.index(path.factor)
         if path.units is not None:
             found.append((k, np.full(len(draws["half_life"]), path.units)))
             continue
-        found.append((k, in_units(references[path.factor], path.value or 0.0) - levels[:, k]))
+        found.append((k, in_scales(references[path.factor], path.value or 0.0) / scales[:, k] - levels[:, k]))
     return found
 
 
@@ -183,8 +184,8 @@ def levels_of(spec: ModelSpec, draws: Draws, week: int = -1) -> Array:
     return level @ level_basis(len(spec.panel.weeks))[: level.shape[2], week]
 
 
-def in_units(contract: Contract, value: float) -> float:
-    """A value in the factor's units; of a count the rate that it stands for, which unlike a count may be less than a half."""
+def in_scales(contract: Contract, value: float) -> float:
+    """A value in scales of its indicator; of a count the rate that it stands for, which unlike a count may be less than a half."""
     if contract.is_count:
         return float(np.log(value / contract.centre) / contract.scale) * (1.0 if contract.sign == "+" else -1.0)
     return float(contract.transformed(value))

@@ -39,7 +39,7 @@ from ripeness.model.meetings import Announcement, announced_weeks
 from ripeness.model.spec import ModelSpec
 from ripeness.model.terms.announcements import arrival_rates, standing_hazards
 from ripeness.model.terms.count_rows import negative_binomial_log_density
-from ripeness.model.terms.student_t_rows import student_t_log_density
+from ripeness.model.terms.student_t_rows import error_log_density, errors_df
 from ripeness.reweighting.window import Key, read_parameters, row_terms, rows_by_factor
 
 Array = NDArray[np.float64]
@@ -324,7 +324,7 @@ def _values(spec: ModelSpec, futures: Sequence[Awaited], release: Release) -> Ar
             mean = np.exp(centre)
             intervals.append((0.0, float(np.quantile(mean + 4 * np.sqrt(mean + mean**2 / spread), 1 - TAIL))))
         else:
-            out = float(student.ppf(1 - TAIL, spec.priors.files.noise_tails)) * spread
+            out = float(student.ppf(1 - TAIL, _errors_df(spec, release))) * spread
             intervals.append((float(np.quantile(centre - out, 0.1)), float(np.quantile(centre + out, 0.9))))
     low, high = min(interval[0] for interval in intervals), max(interval[1] for interval in intervals)
     return np.arange(np.ceil(high) + 1) if spec.contracts[release.indicator].is_count else np.linspace(low, high, GRID)
@@ -335,7 +335,12 @@ def _density(spec: ModelSpec, futures: Futures, release: Release, values: Array)
     centre, spread = (one[..., None] for one in _moments(spec, futures, release))
     if spec.contracts[release.indicator].is_count:
         return np.asarray(np.exp(negative_binomial_log_density(values, centre, spread)))
-    return np.asarray(np.exp(student_t_log_density(values, centre, spread, spec.priors.files.noise_tails)))
+    return np.asarray(np.exp(error_log_density(values, centre, spread, _errors_df(spec, release))))
+
+
+def _errors_df(spec: ModelSpec, release: Release) -> Array:
+    """Degrees of freedom of the errors of a continuous row: ()."""
+    return np.asarray(errors_df(spec)[spec.panel.measured.indicators.index(release.indicator)])
 
 
 def _bits(after: Array, before: float) -> Array:

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from ripeness import names
 from ripeness.attribution.futures import Futures, Origin
 from ripeness.attribution.scenario_file import Path, Scenario
-from ripeness.attribution.scenarios import in_units, levels_of, references_of
+from ripeness.attribution.scenarios import in_scales, levels_of, references_of
 from ripeness.data.indicators import Contract
 from ripeness.forecast.simulate import keep_shocks
 from ripeness.model.meetings import announced_weeks
@@ -34,6 +34,7 @@ from ripeness.model.spec import ModelSpec
 from ripeness.model.terms import conditions as inner
 from ripeness.model.terms.announcements import standing_hazards
 from ripeness.model.terms.factor_paths import persistence
+from ripeness.model.terms.loadings import factor_scales
 from ripeness.model.terms.outside import outside_basis
 from ripeness.model.terms.pulses import fading_pulses
 
@@ -147,6 +148,7 @@ def _pack_fit(spec: ModelSpec, futures: Futures, weeks: int, states: NDArray[np.
         "start": read[:, 0, :, :first].transpose(0, 2, 1).reshape(len(phi), -1),
         "pulse": pulse[:, [k for k, factor in enumerate(factors) if factor.pulse]],
         "level": levels_of(spec, draws)[:, [k for k, factor in enumerate(factors) if factor.level]],
+        "factor_scale": factor_scales(spec, draws),
         "weight": draws["weight"],
         "intercept": draws["intercept_open"],
         "offset": _offset(futures),
@@ -263,13 +265,13 @@ def _factors(fit: Payload, numbers: Mapping[str, Array], first: int, weeks: int)
 def _hold(payload: Payload, numbers: Mapping[str, Array], z: Array, k: int, moves: Sequence[Move]) -> None:
     """Move factor k, (draw, path, ahead), as it is held."""
     places = payload["levels"]
-    level = numbers["level"][:, places.index(k), None] if k in places else 0.0
+    level, scale = numbers["level"][:, places.index(k), None] if k in places else 0.0, numbers["factor_scale"][:, k, None]
 
     def hold(week: int, now: Array) -> None:
         for move in moves:
             if move["first"] <= week <= move["last"]:
-                value, units = payload["factors"][k]["ticks"][move["tick"]]
-                now[...] = units - (level if value is not None else 0.0)
+                value, height = payload["factors"][k]["ticks"][move["tick"]]
+                now[...] = height if value is None else height / scale - level
 
     z[...] = keep_shocks(z, numbers["persistence"][:, k, None], payload["first"] - 1, hold)
 
@@ -281,13 +283,13 @@ class Tick:
     Parameters
     ----------
     value : float or None
-        Of the reference indicator, in its unit; None where it is stated in units.
-    units : float
-        The same in units of the factor: of a value with the slow level, otherwise without.
+        Of the reference indicator, in its unit; None where it is stated in units of the factor.
+    height : float
+        A value in scales of the indicator, with the slow level; otherwise units of the factor, without.
     """
 
     value: float | None
-    units: float
+    height: float
 
 
 @dataclass(frozen=True)
@@ -316,7 +318,7 @@ def tick_of(path: Path, reference: Contract | None) -> Tick:
     """The tick at which a scenario's path holds its factor."""
     if path.value is None or reference is None:
         return Tick(None, path.units or 0.0)
-    return Tick(path.value, in_units(reference, path.value))
+    return Tick(path.value, in_scales(reference, path.value))
 
 
 def build_sliders(spec: ModelSpec, fits: Sequence[Futures], paths: Sequence[Path]) -> dict[str, Slider]:
@@ -330,43 +332,43 @@ def build_sliders(spec: ModelSpec, fits: Sequence[Futures], paths: Sequence[Path
         Of scenarios: a slider can stand wherever one of them holds its factor.
     """
     references = references_of(spec)
-    level = np.concatenate([levels_of(spec, one.start.draws) for one in fits])
+    level, scale = (np.concatenate([of(spec, one.start.draws) for one in fits]) for of in (levels_of, factor_scales))
     last = np.concatenate([one.start.draws["path"][:, :, -1] for one in fits])
     found = {}
     for k, factor in enumerate(spec.workspace.factor_ids):
-        reference, middle = references.get(factor), float(level[:, k].mean())
+        reference, middle = references.get(factor), (float(scale[:, k].mean()), float(level[:, k].mean()))
         ticks = {tick_of(path, reference) for path in paths if path.factor == factor}
         for departure in np.arange(-WIDEST, WIDEST + STEP / 2, STEP):
-            ticks.add(_round_tick(reference, middle, float(departure)))
-        rising = tuple(sorted(ticks, key=lambda tick, middle=middle: _departure(tick, middle)))  # type: ignore[misc]
-        median = float(np.median(last[:, k] + (level[:, k] if reference else 0.0)))
+            ticks.add(_round_tick(reference, *middle, float(departure)))
+        rising = tuple(sorted(ticks, key=lambda tick, middle=middle: _departure(tick, *middle)))  # type: ignore[misc]
+        median = float(np.median(scale[:, k] * (last[:, k] + level[:, k]) if reference else last[:, k]))
         now = Tick(float(reference.natural(median)) if reference else None, median)
-        rest = int(np.argmin([abs(_departure(tick, middle) - _departure(now, middle)) for tick in rising]))
+        rest = int(np.argmin([abs(_departure(tick, *middle) - _departure(now, *middle)) for tick in rising]))
         found[factor] = Slider(reference.title if reference else "", reference.unit if reference else "", rising, now, rest)
     return found
 
 
-def _round_tick(reference: Contract | None, level: float, departure: float) -> Tick:
+def _round_tick(reference: Contract | None, scale: float, level: float, departure: float) -> Tick:
     if reference is None:
         return Tick(None, departure)
     low, high = reference.plausible
-    value = min(max(float(f"{float(reference.natural(level + departure)):.{DIGITS}g}"), low), high)
+    value = min(max(float(f"{float(reference.natural(scale * (level + departure))):.{DIGITS}g}"), low), high)
     if not reference.in_domain(value) or (reference.is_count and value == 0.0):
         return Tick(None, departure)
-    return Tick(value, in_units(reference, value))
+    return Tick(value, in_scales(reference, value))
 
 
-def _departure(tick: Tick, level: float) -> float:
-    return tick.units - (0.0 if tick.value is None else level)
+def _departure(tick: Tick, scale: float, level: float) -> float:
+    return tick.height if tick.value is None else tick.height / scale - level
 
 
 def describe_slider(slider: Slider) -> Mapping[str, object]:
-    """A slider as plain values: ticks as pairs of value and units."""
-    pairs = [[tick.value, round(tick.units, 9)] for tick in slider.ticks]
+    """A slider as plain values: ticks as pairs of value and height."""
+    pairs = [[tick.value, round(tick.height, 9)] for tick in slider.ticks]
     return {
         "indicator": slider.indicator,
         "unit": slider.unit,
         "ticks": pairs,
-        "now": [slider.now.value, slider.now.units],
+        "now": [slider.now.value, slider.now.height],
         "rest": slider.rest,
     }

@@ -72,6 +72,9 @@ class Contract(BaseModel):
     scale : float
         Transformed units in one unit of the factor.
     likelihood : {"student", "poll", "negative_binomial"}
+    errors : {"student", "normal"}
+        Distribution of a measurement's errors; not for counts. Under Student-t errors a far value counts as a bad row; under normal ones the factor
+        follows it.
     window : {"day", "week", "month", "quarter"}
         Period that a value describes, ending on its observed_on; a quarter is the trailing three months.
     overlap : int
@@ -115,6 +118,7 @@ class Contract(BaseModel):
     centre: float
     scale: Positive
     likelihood: Literal["student", "poll", "negative_binomial"]
+    errors: Literal["student", "normal"] = "student"
     window: Literal["day", "week", "month", "quarter"]
     overlap: int = Field(ge=1, default=1)
     frequency: Literal["weekly", "monthly", "irregular"]
@@ -304,6 +308,7 @@ def _check_contract(toml: TomlFile, name: str, contract: Contract, factors: list
         yield fault("factor", "the id of a [[factor]] of ripeness.toml", did_you_mean(contract.factor, factors))
     yield from only("asinh_unit", contract.transform == "asinh", 'transform = "asinh"')
     yield from only("noise_floor", not contract.is_count, 'likelihood = "student" or "poll"')
+    yield from only("errors", not contract.is_count, 'likelihood = "student" or "poll"', must=False)
     yield from only("sample_size", is_poll, 'likelihood = "poll"')
     yield from only("question", is_poll, 'likelihood = "poll"', must=False)
     yield from only("eras", contract.is_count, 'likelihood = "negative_binomial"', must=False)

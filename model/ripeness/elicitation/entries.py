@@ -37,7 +37,10 @@ ANNOUNCED = ("kept", "recorded", "share_announced", "class_split", "lead")  # ta
 # the family in which the model takes each quantity, by the first part of its name
 FAMILY_OF = {
     **dict.fromkeys(
-        ("half_life", "level", "pulse", "loading", "noise", "dispersion", "rhythm", "war_level", "best_to_worst", "cause_weight", "lead"),
+        (
+            *("half_life", "factor_scale", "level", "pulse", "loading", "noise", "dispersion", "rhythm", "war_level"),
+            *("best_to_worst", "cause_weight", "lead"),
+        ),
         "lognormal",
     ),
     **dict.fromkeys(RATED, "lognormal"),
@@ -106,7 +109,7 @@ def read_priors(workspace: Workspace, claims: Claims, contracts: Mapping[str, Co
     citations = read_citations(workspace, tomls[cited.FILE], faults)
     known = KnownIds(claims=ledger, citations=tables_of(tomls[cited.FILE]))
     reader = TableReader(tomls, known, faults)
-    tails = _read_factors(reader, workspace)
+    tails = _read_factors(reader, workspace, contracts)
     robust, grades = _read_loadings(reader, contracts)
     announced, rhythm_weeks, overrides = _read_hazard(reader, workspace)
     faults += _families([*reader.entries.values(), *overrides.values()])
@@ -183,12 +186,14 @@ def _words(toml: TomlFile, claims: Claims) -> set[str]:
     return words | {str(table["strength"]) for table in tempered if isinstance(table, dict) and "strength" in table}
 
 
-def _read_factors(reader: TableReader, workspace: Workspace) -> Tails | None:
+def _read_factors(reader: TableReader, workspace: Workspace, contracts: Mapping[str, Contract]) -> Tails | None:
+    seen = {contract.factor for contract in contracts.values()}
     reader.table(FACTORS, ("half_life",), workspace.factor_ids)
+    reader.table(FACTORS, ("factor_scale",), [factor for factor in workspace.factor_ids if factor in seen])
     reader.table(FACTORS, ("level",), [factor.id for factor in workspace.factors if factor.level])
     reader.table(FACTORS, ("level_start",), [factor.id for factor in workspace.factors if factor.level])
     reader.table(FACTORS, ("pulse",), [factor.id for factor in workspace.factors if factor.pulse])
-    reader.only(FACTORS, ("half_life", "level", "level_start", "pulse", "tails"))
+    reader.only(FACTORS, ("half_life", "factor_scale", "level", "level_start", "pulse", "tails"))
     return reader.constant(FACTORS, "tails", Tails)
 
 

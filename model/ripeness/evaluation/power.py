@@ -38,6 +38,7 @@ PRIOR_GROUPS = {
     "how rounds are announced": ("recorded", "share_announced", "class_split", "lead_median", "lead_spread"),
     "how well rounds were searched for": ("sensitivity",),
     "half-lives of the factors": ("half_life",),
+    "scales of the factors": ("factor_scale",),
     "measurement of the indicators": ("loading", "intercept", "noise", "dispersion", "capture"),
     "dated jumps": ("pulse",),
     "shares of the causes": ("cause_weight",),

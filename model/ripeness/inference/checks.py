@@ -1,8 +1,9 @@
 """Flags of a fit: whether it could have produced the data it was given, and whether the number leans on one series.
 
 Posterior predictive checks: data replicated from the posterior against the data (Gelman, Meng and Stern 1996). Of every indicator the
-median and the interquartile range, which one absurd value does not hide, and of the record the number of weeks with a round and the longest
-silence. A statistic beyond nearly all replications is flagged; of the record it withholds the number, since the outcome is what is forecast.
+median and the interquartile range, which one absurd value does not hide, and the autocorrelation of its errors; of the record the number of weeks with
+a round and the longest silence. A statistic beyond nearly all replications is flagged; of the record it withholds the number, since the outcome is what is
+forecast.
 """
 
 from __future__ import annotations
@@ -128,6 +129,15 @@ def _indicators(replicated: Array, observed: Array, of_row: NDArray[np.object_])
                     f"the model does not reproduce {indicator}: its {what} is {value:.3g}, replications give {_range(values)}",
                     f"look at the rows of {indicator} (unit, sign, a changed definition), then at its noise and loading in loadings.toml",
                 )
+        usual = drawn.mean(axis=0)
+        values, value = _autocorrelation(drawn - usual), float(_autocorrelation((seen - usual)[None])[0])
+        # of the data less a path that follows them little is left: only what is left too much alike is a finding
+        if value > np.median(values) and tail_share(values, value) <= TAIL:
+            yield Flag(
+                CHECK,
+                f"errors of {indicator} follow one another: their autocorrelation from row to row is {value:.2f}, replications give {_range(values)}",
+                f"{indicator} says less than its rows count for: widen its noise in loadings.toml, or give it a factor of its own",
+            )
 
 
 def _median(values: Array) -> Array:
@@ -137,6 +147,13 @@ def _median(values: Array) -> Array:
 def _spread(values: Array) -> Array:
     low, high = np.quantile(values, [0.25, 0.75], axis=1)
     return np.asarray(high - low)
+
+
+def _autocorrelation(errors: Array) -> Array:
+    """Correlation of each error with the next one: (draw,) from (draw, row); 0 where all are alike."""
+    errors = errors - errors.mean(axis=1, keepdims=True)
+    square = (errors**2).sum(axis=1)
+    return np.divide((errors[:, 1:] * errors[:, :-1]).sum(axis=1), square, out=np.zeros(len(errors)), where=square > 0.0)
 
 
 def _range(values: Array) -> str:

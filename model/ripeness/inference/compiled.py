@@ -38,11 +38,14 @@ HEAD = {
     "rotated": "index_vector",
     "rotated_first": "index_vector",
     "rotation": "vector",
+    "centred": "index_matrix",
+    "centring": "matrix",
     "shape": "index_matrix",
     "derived": "vector",
 }
 SIZE_OF_HEAD = len(HEAD)
-MEAN, SD, ROTATED, ROTATED_FIRST, ROTATION = map(list(HEAD).index, ("mean", "sd", "rotated", "rotated_first", "rotation"))
+BASIS = ("rotated", "rotated_first", "rotation", "centred", "centring")
+MEAN, SD, ROTATED, ROTATED_FIRST, ROTATION, CENTRED, CENTRING = map(list(HEAD).index, ("mean", "sd", *BASIS))
 TABLE = types.CPointer(types.int64)
 NUMBERS = types.CPointer(types.float64)
 DENSITY = types.int64(types.uint64, NUMBERS, NUMBERS, NUMBERS, TABLE)
@@ -192,7 +195,7 @@ def compose(terms: Sequence[Term], data: Mapping[str, tuple[str, int]]) -> Progr
         for i, parameter in enumerate(parameters)
         if parameter.name in read_by
     ]
-    lines += ["rotate_gradient(gradient, sd, basis)", "carray(value_at, (1,))[0] = value", "return 0 if isfinite(value) else 1"]
+    lines += ["rotate_gradient(gradient, x, mean, sd, basis)", "carray(value_at, (1,))[0] = value", "return 0 if isfinite(value) else 1"]
     namespace: dict[str, Any] = {name: getattr(runtime, name) for name in runtime.__all__}
     for number, kernel in enumerate(kernels):
         namespace |= {f"forward_{number}": kernel.forward, f"adjoint_{number}": kernel.adjoint}
@@ -208,10 +211,10 @@ def _opening(read: Sequence[str], data: Mapping[str, tuple[str, int]]) -> list[s
     lines += [f"v_{name} = {kinds[data[name]]}(table[{len(HEAD) + i}])" for i, name in enumerate(read)]
     return [
         *lines,
-        "basis = Rotation(rotated, rotated_first, rotation)",
+        f"basis = Rotation({', '.join(BASIS)})",
         "gradient = carray(gradient_at, (size,))",
         "x = rotate_back(carray(at, (size,)), mean, sd, basis)",
-        "value = add_priors(x, mean, sd, gradient)",
+        "value = add_priors(x, mean, sd, gradient) + log_volume(x, mean, basis)",
     ]
 
 
@@ -257,9 +260,15 @@ def _backward(kernels: Sequence[Kernel], givers: Mapping[str, Sequence[str]]) ->
 
 
 def keep_vector(size: int, _: int, at: Any, kept_at: Any, table_at: Any) -> int:
-    """What nutpie keeps of a draw: x, rotated back; what follows from it is computed afterwards."""
+    """What nutpie keeps of a draw: x, from the sampler's coordinates; what follows from it is computed afterwards."""
     table = runtime.carray(table_at, (SIZE_OF_HEAD, 3))
-    basis = Rotation(runtime.index_vector(table[ROTATED]), runtime.index_vector(table[ROTATED_FIRST]), runtime.vector(table[ROTATION]))
+    basis = Rotation(
+        runtime.index_vector(table[ROTATED]),
+        runtime.index_vector(table[ROTATED_FIRST]),
+        runtime.vector(table[ROTATION]),
+        runtime.index_matrix(table[CENTRED]),
+        runtime.matrix(table[CENTRING]),
+    )
     x = runtime.rotate_back(runtime.carray(at, (size,)), runtime.vector(table[MEAN]), runtime.vector(table[SD]), basis)
     runtime.write_after(runtime.carray(kept_at, (size,)), 0, x)
     return 0
@@ -283,11 +292,11 @@ class Density:
     program : Program
     data : ModelData
     rotated : bool
-        Whether it is given rotated coordinates, as the sampler gives them, or x.
+        Whether it is given coordinates as the sampler gives them, or x.
     """
 
     def __init__(self, program: Program, data: ModelData, rotated: bool = False) -> None:
-        plain = dict(zip(("rotated", "rotated_first", "rotation"), map(contiguous, join_rotations([])), strict=True))
+        plain = dict(zip(BASIS, map(contiguous, join_rotations([])), strict=True))
         self.data = data if rotated else data.with_arrays(**plain)
         self.table = self.data.table()
         self.function = c_functions(program)[0].ctypes

@@ -41,7 +41,7 @@ class Coordinates:
     mean, sd : ndarray (place,)
         Of the Normal prior.
     rotation : Rotation
-        Which of x the sampler sees rotated.
+        Which of x the sampler sees rotated or centred.
     """
 
     parameters: tuple[Parameter, ...]
@@ -75,4 +75,9 @@ def build_coordinates(spec: ModelSpec, variant: str, reading: str) -> Coordinate
         for term in terms_of(variant, spec)
         for own, matrix in term.rotations(spec, scales)
     ]
-    return Coordinates(parameters, shapes, start, mean, sd, join_rotations(together))
+    centred = [
+        (first[one] + place, first[by] + by_place, power, added)
+        for term in terms_of(variant, spec)
+        for (one, place), (by, by_place), power, added in term.centred(spec, scales)
+    ]
+    return Coordinates(parameters, shapes, start, mean, sd, join_rotations(together, centred))

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ripeness.kernels.compilation import inner
 from ripeness.kernels.exponential import exponential
 from ripeness.kernels.reductions import sum_of
-from ripeness.model.terms.rotation import Rotation, rotate_back, rotate_gradient
+from ripeness.model.terms.rotation import Rotation, log_volume, rotate_back, rotate_gradient
 
 __all__ = [
     "Rotation",
@@ -27,6 +27,7 @@ __all__ = [
     "index_matrix",
     "index_vector",
     "isfinite",
+    "log_volume",
     "matrix",
     "ones",
     "rotate_back",

@@ -218,6 +218,11 @@ class Term:
         """
         return []
 
+    def centred(self, spec: ModelSpec, scales: Mapping[str, Scales]) -> list[tuple[tuple[str, int], tuple[str, int], float, float]]:
+        """Coordinates that the sampler centres by another one: each a parameter and its (flat) place, those it is centred by, p and a
+        (:mod:`ripeness.model.terms.rotation`)."""
+        return []
+
     def declare(self, scope: Scope) -> None:
         """State the term in PyMC: random variables, and the quantities that others read, put into the scope."""
 

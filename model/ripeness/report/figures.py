@@ -118,7 +118,7 @@ def _fits(tree: xr.DataTree) -> list[xr.Dataset]:
 
 
 def factor_points(tree: xr.DataTree, factor: Mapping[str, Any], titles: Mapping[str, str]) -> dict[str, tuple[list[str], Array]]:
-    """Values of a factor's indicators in its units: less the intercept, over the loading, less the slow level (posterior medians).
+    """Values of a factor's indicators in its units: less intercept and slow level, over loading and scale (posterior medians).
 
     Returns
     -------
@@ -129,7 +129,9 @@ def factor_points(tree: xr.DataTree, factor: Mapping[str, Any], titles: Mapping[
         return {}
     data, posterior = tree[names.DATA_GROUP].to_dataset(), _fits(tree)[0]
     centre = {
-        name: posterior[name].median([names.CHAIN, names.DRAW]) for name in ("loading", "intercept", "level_path") if name in posterior
+        name: posterior[name].median([names.CHAIN, names.DRAW])
+        for name in ("factor_scale", "loading", "intercept", "level_path")
+        if name in posterior
     }
     points = {}
     for indicator in factor["indicators"]:
@@ -149,6 +151,8 @@ def factor_points(tree: xr.DataTree, factor: Mapping[str, Any], titles: Mapping[
             level = centre["level_path"].sel({names.LEVEL: factor["id"]})
             seen, known = (dates_of(days).astype(float) for days in (weeks, level[names.WEEK].values))
             values = values - np.interp(seen, known, level.values)
+        if "factor_scale" in centre and factor["id"] in centre["factor_scale"][names.SCALED].values:
+            values = values / float(centre["factor_scale"].sel({names.SCALED: factor["id"]}))
         kept = np.isfinite(values)
         points[title] = ([week for week, keep in zip(weeks, kept, strict=True) if keep], values[kept])
     return points

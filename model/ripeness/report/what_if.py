@@ -68,19 +68,19 @@ def what_if_section(payload: Mapping[str, Any]) -> dict[str, Any]:
 
 def tick_text(factor: Mapping[str, Any], tick: Sequence[float | None]) -> str:
     """Where a slider's tick holds a factor, in words: a value with its unit, or how far from the usual."""
-    value, units = tick
+    value, departures = tick
     if value is not None:
         return f"{short(value)} {factor['unit']}"
-    return "usual" if not units else f"{signed(units, 3)} typical {'departure' if abs(units) == 1 else 'departures'}"
+    return "usual" if not departures else f"{signed(departures, 3)} typical {'departure' if abs(departures) == 1 else 'departures'}"
 
 
 def rest_text(factor: Mapping[str, Any]) -> str:
     """What a factor does that nobody holds, and where it is now."""
-    value, units = factor["now"]
+    value, departures = factor["now"]
     return (
         f"as forecast; now about {number(value)} {factor['unit']}"
         if value is not None
-        else f"as forecast; now {hundredths(units)} typical departures"
+        else f"as forecast; now {hundredths(departures)} typical departures"
     )
 
 

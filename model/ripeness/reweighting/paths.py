@@ -162,12 +162,12 @@ def redraw_factor(before: FactorWindow, after: FactorWindow, path: Array, rng: n
 
 
 def mixing_given(rows: Rows, path: Array, rng: np.random.Generator) -> tuple[Array, Array]:
-    """Mixing precisions of rows and innovations drawn from their distribution given the states: (draw, row), (draw, week); of counts, one."""
+    """Mixing precisions of rows and innovations drawn from their distribution given the states: (draw, row), (draw, week); one where none applies."""
     df, row_df = rows.df
     summed = np.concatenate([np.zeros((len(path), 1)), np.cumsum(path, axis=1)], axis=1)
     strength = (summed[:, rows.last + 1] - summed[:, rows.first]) * rows.share
     off = (rows.target - rows.slope * strength) ** 2 * rows.precision
-    by_row = np.where(rows.counted < 0.0, rng.standard_gamma(0.5 * (row_df + 1.0), size=off.shape) / (0.5 * (row_df + off)), 1.0)
+    by_row = np.where(rows.bent, rng.standard_gamma(0.5 * (row_df + 1.0), size=off.shape) / (0.5 * (row_df + off)), 1.0)
     if df == 0.0:
         return by_row, np.ones(path.shape)
     earlier = np.concatenate([rows.before[:, None], path[:, :-1]], axis=1)
@@ -192,7 +192,8 @@ class _FreeMixing:
         continuous = [key for side in (before, after) for key, count in zip(side.contents, side.rows.counted, strict=True) if count < 0.0]
         changed = {key for key in last if before.contents.get(key) != after.contents.get(key)}
         periods = sorted({last[key] for key in continuous if key in before.contents})[-RECENT:] if changed & set(continuous) else []
-        self.keys = [key for key in dict.fromkeys(continuous) if key in changed or last[key] in periods]
+        bent = {key for side in (before, after) for key, own in zip(side.contents, side.rows.bent, strict=True) if own}
+        self.keys = [key for key in dict.fromkeys(continuous) if key in bent and (key in changed or last[key] in periods)]
         begin = max(min([weeks - RECENT, *(first[key] for key in changed)]), 0)
         df, row_df = after.rows.df
         self.weeks = list(range(begin, int(after.rows.weeks[0]))) if df > 0.0 else []

@@ -51,6 +51,8 @@ class Rows(NamedTuple):
         How much of the move the row's last week has.
     counted : ndarray (row,)
         The count, or `CONTINUOUS`.
+    bent : ndarray of bool (row,)
+        Whether its errors are Student-t, so that it has a mixing precision; that of any other row is one.
     target : ndarray (draw, row)
         Continuous: the value less all that does not depend on the states. Count: its log mean where the states are zero.
     slope : ndarray (draw, row)
@@ -72,6 +74,7 @@ class Rows(NamedTuple):
     share: Array
     ramp: Array
     counted: Array
+    bent: NDArray[np.bool_]
     target: Array
     slope: Array
     precision: Array

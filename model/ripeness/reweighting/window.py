@@ -19,9 +19,9 @@ from ripeness.data.indicators import Contract
 from ripeness.data.vintages import Vintage
 from ripeness.model.spec import ModelSpec
 from ripeness.model.terms.factor_paths import persistence
-from ripeness.model.terms.loadings import loadings_of
+from ripeness.model.terms.loadings import factor_scales, loadings_of
 from ripeness.model.terms.slow_levels import WEEKS_PER_KNOT, knots_of, level_basis
-from ripeness.model.terms.student_t_rows import noise_floor
+from ripeness.model.terms.student_t_rows import errors_df, noise_floor
 from ripeness.reweighting.sites import CONTINUOUS, Rows
 
 Array = NDArray[np.float64]
@@ -101,9 +101,9 @@ class Parameters:
     log_captured : ndarray (draw, era + 1)
         The last one is zero, for rows of no era.
     step : ndarray (draw, factor)
-        Typical move of a slow level in half a year; zero for factors without one.
+        Typical move of a slow level in half a year, in units of the factor; zero for factors without one.
     level : ndarray (draw, factor, knot)
-        Slow levels at the knots of the base record.
+        Slow levels at the knots of the base record, in units of the factor.
     """
 
     persistence: Array
@@ -118,14 +118,14 @@ class Parameters:
 
 def read_parameters(spec: ModelSpec, draws: Mapping[str, Array]) -> Parameters:
     """Lay out draws (draw, …), named as in the posterior, for rows and innovations."""
-    number, factors = len(draws["half_life"]), spec.workspace.factors
+    number, factors, scales = len(draws["half_life"]), spec.workspace.factors, factor_scales(spec, draws)
     loading, intercept = loadings_of(spec, draws)
     nothing = np.zeros((number, 0))
     levels = [k for k, factor in enumerate(factors) if factor.level]
     knots = draws["level_moves"].shape[2] if levels else len(level_basis(len(spec.panel.weeks)))
     step, level = np.zeros((number, len(factors))), np.zeros((number, len(factors), knots))
     if levels:
-        step[:, levels], level[:, levels] = draws["level"], knots_of(draws)
+        step[:, levels], level[:, levels] = draws["level"] / scales[:, levels], knots_of(draws) / scales[:, levels, None]
     return Parameters(
         np.asarray(persistence(draws["half_life"])),
         loading,
@@ -174,7 +174,7 @@ def factor_window(
         Stored paths, from week `window.stored` on.
     parameters : Parameters
     """
-    factor, files = spec.workspace.factors[k], spec.priors.files
+    factor, files, df = spec.workspace.factors[k], spec.priors.files, errors_df(spec)
     start, weeks, measured = int(window.kept[k]) + 1, len(spec.panel.weeks), len(spec.panel.measured.indicators)
     contents = {key: row for key, row in rows.items() if key[2] >= start}
     knots, ramp = parameters.level[:, k], np.zeros(weeks)
@@ -205,6 +205,7 @@ def factor_window(
         last=last,
         share=np.array([1.0 / (latest - earliest + 1) for _, earliest, latest in contents], dtype=float),
         ramp=np.array([ramp[latest] for _, _, latest in contents], dtype=float),
+        bent=np.array([key[0] < measured and bool(np.isfinite(df[key[0]])) for key in contents], dtype=bool),
         counted=np.array([row[0] if key[0] >= measured else CONTINUOUS for key, row in contents.items()], dtype=float),
         target=target,
         slope=slope,

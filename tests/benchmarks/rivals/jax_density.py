@@ -46,6 +46,8 @@ class Grids:
     listed: tuple[Array, Array, Array]  # value, widening, sampling
     counted: Array
     count: Array
+    inverse_mean: Array
+    response: Array
     exposure: Array
     era: Index
     pairs: tuple[Index, Array, Array]  # indicator, count, and how often the pair occurs
@@ -79,7 +81,8 @@ def lay_on_grids(p: Problem) -> Grids:
         there, grid(p.value), grid(widening, 1.0), grid(sampling),
         p.indicator_factor[indicator[several]], p.first[several], p.last[several], p.middle[several], indicator[several],
         (p.value[several], widening[several], sampling[several]),
-        counted, count_grid(p.count[p.count_group].astype(float)), count_grid(p.log_exposure),
+        counted, count_grid(p.count[p.count_group].astype(float)),
+        count_grid(p.count_inverse_mean[p.count_group]), count_grid(p.count_response[p.count_group]), count_grid(p.log_exposure),
         count_grid(p.count_era[p.count_group], last - first).astype(np.int64),
         (pairs[0], pairs[1].astype(float), repeats),
     )  # fmt: skip
@@ -93,9 +96,10 @@ def log_density(problem: Problem) -> Callable[[Any], Any]:
     def density(x: Any) -> Any:
         b = p.split(x)
         phi = jnp.exp(-LOG_2 * jnp.exp(-b["half_life"]))
-        b["loading"] = jnp.ones(len(factor)).at[p.relative].set(jnp.exp(b["loading"]))
+        scale = jnp.ones(p.factors).at[p.scaled].set(jnp.exp(b["factor_scale"]))
+        b["loading"] = scale[factor] * jnp.ones(len(factor)).at[p.relative].set(jnp.exp(b["loading"]))
         b["intercept"] = jnp.zeros(len(factor)).at[p.relative].set(b["intercept"])
-        level = slow_levels(p, b)
+        level = slow_levels(p, b) / scale[:, None]
         parts = [measured_rows, counted_rows] if len(p.count_scale) else [measured_rows]
         found = [part(p, grids, b, level) for part in parts]
         # on the grids information leaves the level out: it takes the same part of the precision everywhere
@@ -116,7 +120,7 @@ def log_density(problem: Problem) -> Callable[[Any], Any]:
 
 
 def slow_levels(p: Problem, b: Blocks) -> Any:
-    """Slow levels (factor, week)."""
+    """Slow levels (factor, week), in scales of the reference indicators."""
     moves = b["level_moves"].reshape(len(p.level_factor), -1)
     knots = b["level_start"][:, None] + jnp.exp(b["level"])[:, None] * (jnp.cumsum(moves, axis=1) - moves[:, :1])
     return jnp.zeros((p.factors, p.weeks)).at[p.level_factor].set(knots @ p.level_basis)
@@ -134,13 +138,24 @@ def measured_rows(p: Problem, grids: Grids, b: Blocks, level: Any) -> tuple[Any,
     spread = p.floor + jnp.exp(b["noise"])
     variance = grids.widening * spread[:, None] ** 2 + grids.sampling
     loading, centred = b["loading"][: p.measured, None], grids.value - b["intercept"][: p.measured, None]
-    weight = loading * (df + 1) / (df + 3) * grids.there / variance
+    weight = loading * information_share(p)[:, None] * grids.there / variance
 
     def density(strength: Any) -> Any:
         residual = centred - loading * strength
-        return -jnp.sum(grids.there * ((df + 1) / 2 * jnp.log1p(residual**2 / (df * variance)) + 0.5 * jnp.log(variance)))
+        return -0.5 * jnp.sum(grids.there * (log_kernel(residual**2 / variance, df, p.bent[:, None]) + jnp.log(variance)))
 
     return loading * weight, weight * centred, density
+
+
+def information_share(p: Problem) -> Array:
+    """Fisher information of each indicator's errors at scale one: (measured indicator,)."""
+    df = float(p.noise_tails)
+    return np.where(p.bent == 1, (df + 1) / (df + 3), 1.0)
+
+
+def log_kernel(square: Any, df: float, bent: Array) -> Any:
+    """Minus twice the log density of errors of which the square is given, up to a constant: Student-t where bent, else normal."""
+    return bent * (df + 1) * jnp.log1p(square / df) + (1 - bent) * square
 
 
 def listed_rows(p: Problem, grids: Grids, b: Blocks, level: Any) -> tuple[Any, Any, Callable[[Any], Any]]:
@@ -150,13 +165,13 @@ def listed_rows(p: Problem, grids: Grids, b: Blocks, level: Any) -> tuple[Any, A
     variance = widening * (p.floor + jnp.exp(b["noise"]))[i] ** 2 + sampling
     loading = b["loading"][i]
     centred = value - b["intercept"][i] - loading * level[grids.factor, grids.last]
-    weight = loading * (df + 1) / (df + 3) / variance
+    weight = loading * information_share(p)[i] / variance
 
     def density(path: Any) -> Any:
         whole = jnp.concatenate([jnp.zeros((p.factors, 1)), jnp.cumsum(path, axis=1)], axis=1)
         mean = (whole[grids.factor, grids.last + 1] - whole[grids.factor, grids.first]) / (grids.last - grids.first + 1)
         residual = centred - loading * mean
-        return -jnp.sum((df + 1) / 2 * jnp.log1p(residual**2 / (df * variance)) + 0.5 * jnp.log(variance))
+        return -0.5 * jnp.sum(log_kernel(residual**2 / variance, df, p.bent[i]) + jnp.log(variance))
 
     return loading * weight, weight * centred, density
 
@@ -167,7 +182,7 @@ def counted_rows(p: Problem, grids: Grids, b: Blocks, level: Any) -> tuple[Any, 
     captured = jnp.concatenate([jax.nn.log_sigmoid(b["capture"]), jnp.zeros(1)])[grids.era]
     at_zero = (p.count_log_centre + p.count_scale * b["intercept"][p.measured :])[:, None] + captured + grids.exposure
     slope = (p.count_scale * b["loading"][p.measured :])[:, None]
-    weight = slope * grids.counted / (1.0 / (grids.count + 0.5) + 1.0 / alpha[:, None])
+    weight = slope * grids.counted / (grids.inverse_mean + 1.0 / alpha[:, None])
     who, count, repeats = grids.pairs
     own = alpha[who]
     # the gamma functions cost most: once for each pair of indicator and count
@@ -178,7 +193,7 @@ def counted_rows(p: Problem, grids: Grids, b: Blocks, level: Any) -> tuple[Any, 
         excess = jnp.logaddexp(0.0, log_mean - jnp.log(alpha)[:, None])
         return rises + jnp.sum(grids.counted * (grids.count * log_mean - (grids.count + alpha[:, None]) * excess))
 
-    return slope * weight, weight * (np.log(grids.count + 0.5) - at_zero), density
+    return slope * weight, weight * (grids.response - at_zero), density
 
 
 def whitened_paths(p: Problem, phi: Any, precision: Any, information: Any, white: Any) -> tuple[Any, Any]:

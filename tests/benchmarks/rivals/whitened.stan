@@ -4,18 +4,20 @@
  * whitening map that undoes it cancel and stand nowhere. problem.py explains the names.
  */
 data {
-  int n_x, n_indicator, n_relative, n_measured, n_counted, n_row, n_group, n_count_row, n_count_group;
+  int n_x, n_indicator, n_scaled, n_relative, n_measured, n_counted, n_row, n_group, n_count_row, n_count_group;
   int n_factor, n_week, n_level, n_knot, n_pulse, n_effect, n_condition, n_regressor, n_sided, n_point;
   int n_class, n_dormancy, n_curve, n_kept, n_risk, n_pair, n_entry, n_several, n_arrival;
   // first and last coordinate of each block of x
-  array[2] int at_half_life, at_level, at_level_start, at_level_moves, at_loading, at_intercept, at_noise, at_dispersion, at_capture;
+  array[2] int at_half_life, at_level, at_level_start, at_level_moves, at_factor_scale, at_loading, at_intercept, at_noise, at_dispersion, at_capture;
   array[2] int at_white_noise, at_pulse, at_intercept_open, at_log_best_to_worst, at_effect_size, at_log_rhythm, at_log_war_level, at_deviation, at_kept, at_sensitivity;
   array[2] int at_recorded, at_share_announced, at_class_split, at_lead_median, at_lead_spread;
   vector[n_x] mean, sd;
   array[n_indicator] int indicator_factor;
+  array[n_scaled] int scaled;
   array[n_relative] int relative;
   vector[n_measured] floor;
   real noise_tails, factor_tails;
+  vector[n_measured] bent;
   vector[n_row] value;
   array[n_row] int first, last, middle, row_group;
   array[n_group] int group_indicator;
@@ -24,6 +26,7 @@ data {
   vector[n_count_row] log_exposure;
   vector[n_count_group] count;
   array[n_count_group] int count_indicator, count_era;
+  vector[n_count_group] count_inverse_mean, count_response;
   vector[n_counted] count_scale, count_log_centre;
   vector[n_factor] heavy;
   array[n_level] int level_factor;
@@ -61,11 +64,12 @@ transformed data {
   vector[n_entry] ones = ones_vector(n_entry);
   vector[n_group] rows_of = zeros_vector(n_group);
   array[n_row] int row_indicator = group_indicator[row_group];
+  vector[n_row] row_bent = bent[row_indicator];
+  vector[n_group] share = 1 - 2 / (noise_tails + 3) * bent[group_indicator];
   array[n_row] int last_cell, middle_cell;
   array[n_count_row] int count_cell;
   array[n_count_row] int count_row_indicator = count_indicator[count_group];
   vector[n_count_row] count_of_row = count[count_group];
-  vector[n_count_group] log_count = log(count + 0.5);
   matrix[n_condition * n_regressor, n_effect] placing;
   array[n_factor] int with_level = zeros_int_array(n_factor);
   for (l in 1 : n_level) {
@@ -124,7 +128,8 @@ parameters {
 }
 model {
   vector[n_factor] phi = exp(-log2() * exp(-x[at_half_life[1] : at_half_life[2]]));
-  vector[n_indicator] loading = ones_vector(n_indicator);
+  vector[n_factor] scale = ones_vector(n_factor);
+  vector[n_indicator] loading;
   vector[n_indicator] intercept = zeros_vector(n_indicator);
   vector[n_measured] spread = floor + exp(x[at_noise[1] : at_noise[2]]);
   vector[n_counted] alpha = exp(x[at_dispersion[1] : at_dispersion[2]]);
@@ -136,13 +141,15 @@ model {
 
   x[1 : at_white_noise[1] - 1] ~ normal(mean[1 : at_white_noise[1] - 1], sd[1 : at_white_noise[1] - 1]);
   x[at_white_noise[2] + 1 : n_x] ~ normal(mean[at_white_noise[2] + 1 : n_x], sd[at_white_noise[2] + 1 : n_x]);
-  loading[relative] = exp(x[at_loading[1] : at_loading[2]]);
+  scale[scaled] = exp(x[at_factor_scale[1] : at_factor_scale[2]]);
+  loading = scale[indicator_factor];
+  loading[relative] = loading[relative] .* exp(x[at_loading[1] : at_loading[2]]);
   intercept[relative] = x[at_intercept[1] : at_intercept[2]];
   slope = count_scale .* loading[n_measured + 1 : n_indicator];
   for (l in 1 : n_level) {
     int first_move = at_level_moves[1] + (l - 1) * n_knot;
     vector[n_knot] moves = append_row(0, cumulative_sum(x[first_move + 1 : first_move + n_knot - 1]));
-    level[cell[level_factor[l]]] = level_basis' * (x[at_level_start[1] + l - 1] + exp(x[at_level[1] + l - 1]) * moves);
+    level[cell[level_factor[l]]] = level_basis' * (x[at_level_start[1] + l - 1] + exp(x[at_level[1] + l - 1]) * moves) / scale[level_factor[l]];
   }
 
   // pseudo-observations and the whitening map
@@ -153,10 +160,10 @@ model {
     vector[n_counted] fixed = count_log_centre + count_scale .* intercept[n_measured + 1 : n_indicator];
     vector[n_count_group] slopes = slope[count_indicator];
     count_at_zero = fixed[count_indicator] + append_row(log_inv_logit(x[at_capture[1] : at_capture[2]]), 0)[count_era];
-    weight = append_row((noise_tails + 1) / (noise_tails + 3) * group_loading ./ variance,
-                        slopes ./ (inv(count + 0.5) + inv(alpha)[count_indicator]));
+    weight = append_row(share .* group_loading ./ variance,
+                        slopes ./ (count_inverse_mean + inv(alpha)[count_indicator]));
     own = weight .* append_row(group_loading, slopes);
-    base = append_row(-intercept[group_indicator], log_count - count_at_zero);
+    base = append_row(-intercept[group_indicator], count_response - count_at_zero);
     precision = csr_matrix_times_vector(n_cell, n_all, ones, entry_group, entry_start, own);
     information = csr_matrix_times_vector(n_cell, n_all, entry_shift, entry_group, entry_start, weight)
                   + csr_matrix_times_vector(n_cell, n_all, ones, entry_group, entry_start, weight .* base);
@@ -213,7 +220,9 @@ model {
       int j = several[i];
       known[j] = mean(path[cell[indicator_factor[row_indicator[j]], first[j] : last[j]]]) + level[last_cell[j]];
     }
-    value ~ student_t(noise_tails, intercept[row_indicator] + loading[row_indicator] .* known, sqrt(variance)[row_group]);
+    vector[n_row] square_off = square(value - intercept[row_indicator] - loading[row_indicator] .* known) ./ variance[row_group];
+    target += -0.5 * ((noise_tails + 1) * dot_product(row_bent, log1p(square_off / noise_tails)) + dot_product(1 - row_bent, square_off));
+    target += -0.5 * dot_product(rows_of, log(variance));
     if (n_count_row > 0) {
       vector[n_count_row] eta = count_at_zero[count_group] + slope[count_row_indicator] .* strength[count_cell] + log_exposure;
       vector[n_counted] log_alpha = log(alpha);

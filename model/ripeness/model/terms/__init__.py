@@ -27,7 +27,7 @@ from ripeness.model.terms.student_t_rows import StudentTRows
 if TYPE_CHECKING:
     from ripeness.model.spec import ModelSpec
 
-FACTORS: tuple[Term, ...] = (SlowLevels(), Loadings(), StudentTRows(), CountRows(), FactorPaths(), Pulses())
+FACTORS: tuple[Term, ...] = (Loadings(), SlowLevels(), StudentTRows(), CountRows(), FactorPaths(), Pulses())
 CONDITIONS: tuple[Term, ...] = (Conditions(), Interactions())
 RUNGS: tuple[Term, ...] = (Rungs(), NestedRungs())
 HAZARD: tuple[Term, ...] = (OutsideCurve(), Announcements(), Arrivals(), Record())

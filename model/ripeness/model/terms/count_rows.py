@@ -11,7 +11,10 @@ adds to the log density
           R(n, \alpha) = \log \frac{\Gamma(n + \alpha)}{\Gamma(\alpha)} - n \log \alpha = \sum_{j<n} \log(1 + j / \alpha).
 
 `capture` is the share of real items that the source caught in each of its eras. For the whitened paths (:mod:`ripeness.model.terms.whitening`) a count
-also gives a Gaussian pseudo-observation of precision b²/(1/(n + ½) + 1/α).
+also gives a Gaussian pseudo-observation: its likelihood in η is expanded at a fixed mean μ°, one step of Fisher scoring (McCullagh and Nelder 1989,
+"Generalized linear models", section 2.5), with the response log μ° + n/μ° − 1 for η and the precision b²/(1/μ° + 1/α). Where events are rare a week without
+one says little; so μ° = (n + 1)/(1 + 1/m) lies between the count and the mean m of its indicator in its era: the mean of the Gamma posterior that the
+count gives with a prior of shape 1 around m.
 
 What rows share is computed once: counts lie in groups of one indicator, count and era, so of one R and one weight n + α. R, and Σ 1/(α + j) in its
 derivative, are summed over j up to `SUMMED` and continued from there by Stirling's series (:func:`stirling_rise`).
@@ -69,7 +72,7 @@ def lay_out(spec: ModelSpec) -> dict[str, Any]:
     -------
     dict
         count_factor (count indicator,); count_week (row,); count_log_exposure (row,); count_groups (group, 5), place among the counted indicators,
-        count, era (the number of eras where none applies), first row, one past the last one; count_logs (group, 2), log(n + ½) and log n!;
+        count, era (the number of eras where none applies), first row, one past the last one; count_logs (group, 3), 1/μ°, response and log n!;
         count_scales (count indicator, 2), as :func:`scales_of`; first_count (1,), place of the first counted indicator among all.
     """
     rows = spec.panel.counted
@@ -78,13 +81,15 @@ def lay_out(spec: ModelSpec) -> dict[str, Any]:
     keys = np.stack([rows.indicator, count, rows.era])[:, order]
     bounds = stretches(keys)
     groups = np.stack([*keys[:, bounds[:-1]], bounds[:-1], bounds[1:]], axis=1).astype(np.int64)
+    alike = (keys[::2, :, None] == keys[::2, None, bounds[:-1]]).all(axis=0)  # which rows are of a group's indicator and era: (row, group)
+    mean = (groups[:, 1] + 1.0) / (1.0 + alike.sum(axis=0) / (count[order] @ alike + 0.5))
     first = len(spec.panel.measured.indicators)
     return {
         "count_factor": factor_of(spec)[first : first + len(rows.indicators)],
         "count_week": rows.week[order].astype(np.int64),
         "count_log_exposure": rows.log_exposure[order],
         "count_groups": groups,
-        "count_logs": np.stack([np.log(groups[:, 1] + 0.5), gammaln(groups[:, 1] + 1.0)], axis=1),
+        "count_logs": np.stack([1.0 / mean, np.log(mean) + groups[:, 1] / mean - 1.0, gammaln(groups[:, 1] + 1.0)], axis=1),
         "count_scales": scales_of(spec),
         "first_count": np.array([first], dtype=np.int64),
     }
@@ -98,14 +103,14 @@ def gather_counts(
     """Gaussian pseudo-observations of the counts, added up in their weeks: precision and information, each (factor, week)."""
     precision, information = np.zeros(level.shape), np.zeros(level.shape)
     for g in range(groups.shape[0]):
-        i, count, era = groups[g, 0], groups[g, 1], groups[g, 2]
+        i, era = groups[g, 0], groups[g, 2]
         whole = first[0] + i
         k = factor[i]
         slope = scales[i, 0] * loading[whole]
-        weight = slope / (1.0 / (count + 0.5) + 1.0 / dispersion[i])
+        weight = slope / (logs[g, 0] + 1.0 / dispersion[i])
         own = slope * weight
         captured = math.log(capture[era]) if era < capture.shape[0] else 0.0
-        remainder = logs[g, 0] - scales[i, 1] - scales[i, 0] * intercept[whole] - captured
+        remainder = logs[g, 1] - scales[i, 1] - scales[i, 0] * intercept[whole] - captured
         own_level, own_precision, own_information = level[k], precision[k], information[k]
         for j in range(groups[g, 3], groups[g, 4]):
             t = np.uint64(week[j])
@@ -124,14 +129,14 @@ def adjoint_gathered(
     loading_bar, intercept_bar = np.zeros(loading.shape), np.zeros(intercept.shape)
     dispersion_bar, capture_bar, level_bar = np.zeros(dispersion.shape), np.zeros(capture.shape), np.zeros(level.shape)
     for g in range(groups.shape[0]):
-        i, count, era = groups[g, 0], groups[g, 1], groups[g, 2]
+        i, era = groups[g, 0], groups[g, 2]
         whole = first[0] + i
         k = factor[i]
         slope = scales[i, 0] * loading[whole]
-        weight = 1.0 / (1.0 / (count + 0.5) + 1.0 / dispersion[i])
+        weight = 1.0 / (logs[g, 0] + 1.0 / dispersion[i])
         own = slope**2 * weight
         captured = math.log(capture[era]) if era < capture.shape[0] else 0.0
-        remainder = logs[g, 0] - scales[i, 1] - scales[i, 0] * intercept[whole] - captured
+        remainder = logs[g, 1] - scales[i, 1] - scales[i, 0] * intercept[whole] - captured
         precisions, informations, remainders, levels = 0.0, 0.0, 0.0, 0.0
         own_level, own_level_bar, own_precision_bar, own_information_bar = level[k], level_bar[k], precision_bar[k], information_bar[k]
         for j in range(groups[g, 3], groups[g, 4]):
@@ -192,7 +197,7 @@ def density_of_counts(
             own_level_bar[t] += slope * pull
             own_path_bar[t] += slope * pull
         log_product += math.log1p(product)
-        total += rows * (rise + beyond - logs[g, 1]) + count * log_means - (count + alpha) * log_product
+        total += rows * (rise + beyond - logs[g, 2]) + count * log_means - (count + alpha) * log_product
         loading_bar[whole] += scale * by_strength
         intercept_bar[whole] += scale * pulls
         dispersion_bar[i] += rows * (inverses + beyond_inverses) - log_product - pulls / alpha

@@ -2,7 +2,9 @@ r"""Slow levels: a random walk on half-yearly knots beneath the factors whose in
 
 .. math:: m_{k,t} = \sum_n \text{hat}_n(t)\, h_{k,n}, \qquad h_{k,0} = \text{start}_k, \quad h_{k,n} = h_{k,n-1} + \text{step}_k\, \text{move}_{k,n}
 
-The level may bend at its knots; in between it runs straight, and after the last week it stays where it is. Factors without a level have zero.
+The level may bend at its knots; in between it runs straight, and after the last week it stays where it is. Factors without a level have zero. A level is
+elicited and stored in scales of the reference indicator, as the factor's scale s is (:mod:`ripeness.model.terms.loadings`); beside the path, which is in
+standard deviations, stands m/s.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from ripeness import names
 from ripeness.kernels.compilation import inner
 from ripeness.kernels.reductions import dot
 from ripeness.model.term import Derived, Draws, Kernel, Parameter, Scales, Scope, Term, elicited
+from ripeness.model.terms.loadings import factor_scales
 from ripeness.model.terms.rotation import components
 
 if TYPE_CHECKING:
@@ -48,39 +51,40 @@ def moves_prior(spec: ModelSpec, reading: str) -> Scales:
 
 
 @inner
-def lay_levels(step: Array, start: Array, moves: Array, level_of: Index, basis: Array, heavy: Array) -> tuple[Array, Array]:
-    """Levels of all factors (factor, week), and of those that have one (level factor, week)."""
+def lay_levels(step: Array, start: Array, moves: Array, scales: Array, level_of: Index, basis: Array) -> tuple[Array, Array]:
+    """Levels of all factors in their units (factor, week), and of those that have one in scales of the reference (level factor, week)."""
     weeks, levels = basis.shape[1], step.shape[0]
-    level, level_path = np.zeros((heavy.shape[0], weeks)), np.zeros((levels, weeks))
+    level, level_path = np.zeros((scales.shape[0], weeks)), np.zeros((levels, weeks))
     for j in range(levels):
-        own, same, height = level[level_of[j]], level_path[j], start[j]
+        own, same, height, scale = level[level_of[j]], level_path[j], start[j], scales[level_of[j]]
         for n in range(basis.shape[0]):
             if n > 0:
                 height += step[j] * moves[j, n]
             hat = basis[n]
             for t in range(weeks):
-                own[t] += height * hat[t]
+                same[t] += height * hat[t]
         for t in range(weeks):
-            same[t] = own[t]
+            own[t] = same[t] / scale
     return level, level_path
 
 
 @inner
 def adjoint_levels(
-    step: Array, start: Array, moves: Array, level_of: Index, basis: Array, heavy: Array, level: Array, level_path: Array, level_bar: Array
-) -> tuple[Array, Array, Array]:
-    """Cotangents of step, start and moves."""
-    step_bar, start_bar, moves_bar = np.zeros(step.shape), np.empty(start.shape), np.zeros(moves.shape)
+    step: Array, start: Array, moves: Array, scales: Array, level_of: Index, basis: Array, level: Array, level_path: Array, level_bar: Array
+) -> tuple[Array, Array, Array, Array]:
+    """Cotangents of step, start, moves and scales."""
+    step_bar, start_bar, moves_bar, scales_bar = np.zeros(step.shape), np.empty(start.shape), np.zeros(moves.shape), np.zeros(scales.shape)
     for j in range(step.shape[0]):
-        bar, above = level_bar[level_of[j]], 0.0
+        bar, above, scale = level_bar[level_of[j]], 0.0, scales[level_of[j]]
         # a move lifts every knot from its own on
         for n in range(basis.shape[0] - 1, -1, -1):
-            above += dot(basis[n], bar)
+            above += dot(basis[n], bar) / scale
             if n > 0:
                 moves_bar[j, n] = step[j] * above
                 step_bar[j] += moves[j, n] * above
         start_bar[j] = above
-    return step_bar, start_bar, moves_bar
+        scales_bar[level_of[j]] -= dot(level[level_of[j]], bar) / scale
+    return step_bar, start_bar, moves_bar, scales_bar
 
 
 class SlowLevels(Term):
@@ -88,7 +92,13 @@ class SlowLevels(Term):
 
     parameters = (
         Parameter(
-            "level", (names.LEVEL,), "log", elicited("level", with_level), "size of a slow level's moves", "level", "units of the factor"
+            "level",
+            (names.LEVEL,),
+            "log",
+            elicited("level", with_level),
+            "size of a slow level's moves",
+            "level",
+            "scales of the reference indicator",
         ),
         Parameter(
             "level_start",
@@ -97,7 +107,7 @@ class SlowLevels(Term):
             elicited("level_start", with_level),
             "slow level in the first week",
             "level_start",
-            "units of the factor",
+            "scales of the reference indicator",
         ),
         Parameter(
             "level_moves", (names.LEVEL, names.LEVEL_KNOT), "identity", moves_prior, "moves of a slow level, standardised", ranked=False
@@ -107,13 +117,13 @@ class SlowLevels(Term):
         Kernel(
             lay_levels,
             adjoint_levels,
-            inputs=("level", "level_start", "level_moves", "level_of", "level_basis", "heavy"),
+            inputs=("level", "level_start", "level_moves", "scales", "level_of", "level_basis"),
             outputs={"factor_level": "matrix"},
             saved={"level_path": "matrix"},
-            wrt=("level", "level_start", "level_moves"),
+            wrt=("level", "level_start", "level_moves", "scales"),
         ),
     )
-    derived = (Derived("level_path", (names.LEVEL, names.WEEK), "slow level of a factor", "units of the factor"),)
+    derived = (Derived("level_path", (names.LEVEL, names.WEEK), "slow level of a factor", "scales of the reference indicator"),)
 
     def coords(self, spec: ModelSpec) -> dict[str, Any]:
         return {names.LEVEL: list(with_level(spec)), names.LEVEL_KNOT: np.arange(len(level_basis(len(spec.panel.weeks))))}
@@ -134,6 +144,15 @@ class SlowLevels(Term):
             found.append(({"level_start": np.array([level]), "level_moves": moves}, components(effects)))
         return found
 
+    def centred(self, spec: ModelSpec, scales: Mapping[str, Scales]) -> list[tuple[tuple[str, int], tuple[str, int], float, float]]:
+        """A level's moves by their size: what is known is their product."""
+        knots = len(level_basis(len(spec.panel.weeks)))
+        return [
+            (("level_moves", level * knots + n), ("level", level), -1.0, 0.0)
+            for level in range(len(scales["level"][0]))
+            for n in range(1, knots)
+        ]
+
     def declare(self, scope: Scope) -> None:
         import pymc as pm
         import pytensor.tensor as pt
@@ -149,22 +168,23 @@ class SlowLevels(Term):
         # sums of products: numba takes a minute to compile matrix products in a graph
         own = (knots[:, :, None] * basis[None]).sum(axis=1)
         own = pm.Deterministic("level_path", own, dims=(names.LEVEL, names.WEEK))
-        scope["factor_level"] = pt.set_subtensor(zero[places], own)
+        scope["factor_level"] = pt.set_subtensor(zero[places], own / scope["scales"][places][:, None])
 
     def simulate(self, spec: ModelSpec, reading: str, variant: str, draws: Draws, rng: np.random.Generator) -> None:
         draws["level_path"] = knots_of(draws) @ level_basis(len(spec.panel.weeks))
 
 
 def knots_of(draws: Mapping[str, Array]) -> Array:
-    """Slow levels at their knots, (draw, level, knot), from draws of `level`, `level_start` and `level_moves`."""
+    """Slow levels at their knots in scales of the reference, (draw, level, knot), from draws of `level`, `level_start` and `level_moves`."""
     moves = draws["level_moves"]
     return np.asarray(draws["level_start"][..., None] + draws["level"][..., None] * (np.cumsum(moves, axis=2) - moves[..., :1]))
 
 
 def factor_levels(spec: ModelSpec, draws: Mapping[str, Array]) -> Array:
-    """Slow levels of all factors, from draws of `level_path`: (draw, factor, week), zero where a factor has none."""
+    """Slow levels of all factors in their units, from draws of `level_path`: (draw, factor, week), zero where a factor has none."""
     number = len(next(iter(draws.values())))
     level = np.zeros((number, len(spec.workspace.factors), len(spec.panel.weeks)))
     if "level_path" in draws:
-        level[:, [k for k, factor in enumerate(spec.workspace.factors) if factor.level]] = draws["level_path"]
+        own = [k for k, factor in enumerate(spec.workspace.factors) if factor.level]
+        level[:, own] = draws["level_path"] / factor_scales(spec, draws)[:, own, None]
     return level

@@ -1,4 +1,4 @@
-r"""Continuous rows of the indicators: Student-t around the mean of the factor over the weeks that a row describes.
+r"""Continuous rows of the indicators: Student-t, or normal, around the mean of the factor over the weeks that a row describes.
 
 A row of indicator i on factor k, describing weeks s … e:
 
@@ -11,7 +11,8 @@ overlap and σ_i = floor + noise_i. With residual r = y − c − ℓ(z̄ + m) a
 .. math:: -\tfrac12 \log v - \tfrac{\nu+1}{2} \log(1 + r^2 / \nu v) + \text{const}(\nu)
 
 to the log density. For the whitened paths (:mod:`ripeness.model.terms.whitening`) it also gives a Gaussian pseudo-observation in its middle week, of
-precision ℓ² (ν + 1)/((ν + 3) v), the Fisher information of the Student-t.
+precision ℓ² (ν + 1)/((ν + 3) v), the Fisher information of the Student-t. An indicator whose contract says `errors = "normal"` has ν = ∞: its rows add
+−½ log v − ½ r²/v + const, of precision ℓ²/v.
 
 What rows share is computed once: rows lie in groups of one indicator, widening and sampling error, so of one variance. Within a group the sum of
 log(1 + x) is the logarithm of a product, taken whenever the product passes a bound far below overflow. Kernels read weeks as unsigned numbers: an index
@@ -47,6 +48,12 @@ def indicators(spec: ModelSpec) -> Sequence[str]:
     return spec.panel.measured.indicators
 
 
+def errors_df(spec: ModelSpec) -> Array:
+    """Degrees of freedom of each indicator's errors, ∞ where they are normal: (measured indicator,)."""
+    own = [math.inf if spec.contracts[name].errors == "normal" else spec.priors.files.noise_tails for name in indicators(spec)]
+    return np.array(own, dtype=float)
+
+
 def noise_floor(spec: ModelSpec) -> Array:
     """Least scale of the noise of each indicator: (measured indicator,)."""
     return np.array([spec.contracts[name].noise_floor or 0.0 for name in indicators(spec)], dtype=float)
@@ -59,7 +66,7 @@ def lay_out(spec: ModelSpec) -> dict[str, Any]:
     -------
     dict
         row_value (row,); row_weeks (3, row), first, last and middle week; row_groups (group, 3), indicator, first row and one past the last one;
-        row_widths (group, 2), widening squared and variance of the sampling error; row_df (1,); noise_floor (measured indicator,).
+        row_widths (group, 2), widening squared and variance of the sampling error; row_df, noise_floor (measured indicator,) each.
     """
     rows = spec.panel.measured
     order = np.lexsort((rows.last, rows.sampling, rows.widening, rows.indicator))
@@ -71,7 +78,7 @@ def lay_out(spec: ModelSpec) -> dict[str, Any]:
         "row_weeks": np.stack([first, last, (first + last) // 2]).astype(np.int64),
         "row_groups": np.stack([rows.indicator[order][bounds[:-1]], bounds[:-1], bounds[1:]], axis=1).astype(np.int64),
         "row_widths": np.ascontiguousarray(keys[1:, bounds[:-1]].T ** 2),
-        "row_df": np.array([spec.priors.files.noise_tails], dtype=float),
+        "row_df": errors_df(spec),
         "noise_floor": noise_floor(spec),
     }
 
@@ -98,6 +105,12 @@ def adjoint_floor(noise: Array, floor: Array, spread: Array, spread_bar: Array) 
     return (spread_bar,)
 
 
+@inner
+def information_share(df: float) -> float:
+    """Fisher information of a Student-t of scale one; one where it is normal."""
+    return (df + 1.0) / (df + 3.0) if df < math.inf else 1.0
+
+
 @compiled
 def gather_rows(
     factor: Index, value: Array, weeks: Index, groups: Index, widths: Array, df: Array, loading: Array, intercept: Array, spread: Array,
@@ -109,7 +122,7 @@ def gather_rows(
         i = groups[g, 0]
         k = factor[i]
         variance = widths[g, 0] * spread[i] ** 2 + widths[g, 1]
-        weight = loading[i] * (df[0] + 1.0) / ((df[0] + 3.0) * variance)
+        weight = loading[i] * information_share(df[i]) / variance
         own = loading[i] * weight
         own_intercept, own_level, own_precision, own_information = intercept[i], level[k], precision[k], information[k]
         for j in range(groups[g, 1], groups[g, 2]):
@@ -131,7 +144,7 @@ def adjoint_gathered(
         i = groups[g, 0]
         k = factor[i]
         variance = widths[g, 0] * spread[i] ** 2 + widths[g, 1]
-        weight = (df[0] + 1.0) / ((df[0] + 3.0) * variance)
+        weight = information_share(df[i]) / variance
         own = loading[i] ** 2 * weight
         # sums of the cotangents, alone and times the row's value less c and times its level
         precisions, informations, remainders, levels = 0.0, 0.0, 0.0, 0.0
@@ -160,16 +173,17 @@ def density_of_rows(
     """Exact log density of the rows together (1,); saved is its gradient in loading, intercept, spread, level and path."""
     loading_bar, intercept_bar, spread_bar = np.zeros(loading.shape), np.zeros(intercept.shape), np.zeros(spread.shape)
     level_bar, path_bar = np.zeros(level.shape), np.zeros(path.shape)
-    tails = df[0]
     total: float = 0.0
-    product, logs = 1.0, 0.0
     for g in range(groups.shape[0]):
         i, start, stop = groups[g, 0], groups[g, 1], groups[g, 2]
         k, ell = factor[i], loading[i]
         variance = widths[g, 0] * spread[i] ** 2 + widths[g, 1]
-        per_variance = 1.0 / (tails * variance)
-        # sums over the rows of r/(1 + x)·per_variance, alone and times s and times r, with x = r²·per_variance
-        pulls, by_strength, by_residual = 0.0, 0.0, 0.0
+        # with x = r²·per_variance the slope of a row's log density by r is −power·r·per_variance/(1 + bent·x): normal errors are not bent
+        normal = df[i] == math.inf
+        tails, bent = (1.0, 0.0) if normal else (df[i], 1.0)
+        power, per_variance = tails + bent, 1.0 / (tails * variance)
+        # sums over the rows of r/(1 + bent·x)·per_variance, alone and times s and times r; the product of 1 + bent·x
+        pulls, by_strength, by_residual, product, logs = 0.0, 0.0, 0.0, 1.0, 0.0
         c, own_level, own_path, own_level_bar, own_path_bar = intercept[i], level[k], path[k], level_bar[k], path_bar[k]
         for j in range(start, stop):
             first, last = np.uint64(weeks[0, j]), np.uint64(weeks[1, j])
@@ -181,7 +195,7 @@ def density_of_rows(
             strength = mean + own_level[last]
             residual = value[j] - c - ell * strength
             scaled = residual * per_variance
-            one_more = 1.0 + residual * scaled
+            one_more = 1.0 + bent * residual * scaled
             product *= one_more
             if product > LARGE_PRODUCT:
                 logs += math.log(product)
@@ -190,20 +204,25 @@ def density_of_rows(
             pulls += pull
             by_strength += pull * strength
             by_residual += pull * residual
-            bar = (tails + 1.0) * ell * pull
+            bar = power * ell * pull
             own_level_bar[last] += bar
             if first < last:
                 bar /= last - first + np.uint64(1)
                 for t in range(first, last):
                     own_path_bar[t] += bar
             own_path_bar[last] += bar
-        total -= 0.5 * (stop - start) * math.log(variance)
-        intercept_bar[i] += (tails + 1.0) * pulls
-        loading_bar[i] += (tails + 1.0) * by_strength
-        spread_bar[i] += ((tails + 1.0) * by_residual - (stop - start)) * widths[g, 0] * spread[i] / variance
-    constant = math.lgamma(0.5 * (tails + 1.0)) - math.lgamma(0.5 * tails) - 0.5 * math.log(tails * math.pi)
+        constant = -0.5 * math.log(2.0 * math.pi)
+        if normal:
+            total -= 0.5 * by_residual
+        else:
+            constant = math.lgamma(0.5 * (tails + 1.0)) - math.lgamma(0.5 * tails) - 0.5 * math.log(tails * math.pi)
+            total -= 0.5 * power * (logs + math.log(product))
+        total += (stop - start) * (constant - 0.5 * math.log(variance))
+        intercept_bar[i] += power * pulls
+        loading_bar[i] += power * by_strength
+        spread_bar[i] += (power * by_residual - (stop - start)) * widths[g, 0] * spread[i] / variance
     density = np.empty(1)
-    density[0] = total + constant * value.shape[0] - 0.5 * (tails + 1.0) * (logs + math.log(product))
+    density[0] = total
     return density, loading_bar, intercept_bar, spread_bar, level_bar, path_bar
 
 
@@ -300,25 +319,50 @@ class StudentTRows(Likelihood):
             mean = (whole[k, rows.last + 1] - whole[k, rows.first]) / (rows.last - rows.first + 1)
         location = scope["intercepts"][i] + scope["loadings"][i] * (mean + scope["factor_level"][k, rows.last])
         sigma = pt.sqrt((scope["spread"][i] * rows.widening) ** 2 + rows.sampling**2)
-        df = scope.spec.priors.files.noise_tails
-        pm.StudentT("measured", df, mu=location, sigma=sigma, observed=rows.value, dims=names.ROW)
+        df = errors_df(scope.spec)[i]
+        if np.isfinite(df).all():
+            pm.StudentT("measured", df, mu=location, sigma=sigma, observed=rows.value, dims=names.ROW)
+            return
+        heavy = np.flatnonzero(np.isfinite(df))
+
+        def log_density(value: Any, mu: Any, sigma: Any) -> Any:
+            of_normal = pm.logp(pm.Normal.dist(mu=mu, sigma=sigma), value)
+            return pt.set_subtensor(of_normal[heavy], pm.logp(pm.StudentT.dist(df[heavy], mu=mu[heavy], sigma=sigma[heavy]), value[heavy]))
+
+        def draw(mu: Array, sigma: Array, rng: Any = None, size: Any = None) -> Array:
+            return np.asarray(mu + sigma * unit_errors(mu.shape, df, rng))
+
+        pm.CustomDist(
+            "measured", location, sigma, logp=log_density, random=draw, signature="(r),(r)->(r)", observed=rows.value, dims=names.ROW
+        )
 
     def log_likelihood(self, spec: ModelSpec, draws: Mapping[str, Array]) -> Array:
         location, spread = moments(spec, draws)
-        return student_t_log_density(spec.panel.measured.value, location, spread, spec.priors.files.noise_tails)
+        return error_log_density(spec.panel.measured.value, location, spread, errors_df(spec)[spec.panel.measured.indicator])
 
     def replicate(self, spec: ModelSpec, draws: Mapping[str, Array], rng: np.random.Generator) -> Array:
         location, spread = moments(spec, draws)
-        return np.asarray(location + spread * rng.standard_t(spec.priors.files.noise_tails, location.shape))
+        return np.asarray(location + spread * unit_errors(location.shape, errors_df(spec)[spec.panel.measured.indicator], rng))
 
     def observations(self, spec: ModelSpec) -> Array:
         return spec.panel.measured.value
 
 
-def student_t_log_density(value: Array, location: Array, spread: Array, df: float) -> Array:
-    """Log density of a Student-t with `df` degrees of freedom; the arrays broadcast."""
-    off = (value - location) / spread
-    return np.asarray(-0.5 * (df + 1.0) * np.log1p(off * off / df) - np.log(spread) + student.logpdf(0.0, df))
+def error_log_density(value: Array, location: Array, spread: Array, df: Array) -> Array:
+    """Log density of a Student-t with `df` degrees of freedom, normal where they are ∞; the arrays broadcast."""
+    off, normal = ((value - location) / spread) ** 2, np.isinf(df)
+    tails = np.where(normal, 1.0, df)
+    bent = np.where(normal, off, (tails + 1.0) * np.log1p(off / tails))
+    return np.asarray(-0.5 * bent - np.log(spread) + student.logpdf(0.0, df))
+
+
+def unit_errors(shape: tuple[int, ...], df: Array, rng: np.random.Generator) -> Array:
+    """Errors of scale one, (…, row) as `shape`, from Student-t with `df` (row,) degrees of freedom, normal where they are ∞."""
+    normal = np.isinf(df)
+    errors = rng.standard_t(np.where(normal, 1.0, df), shape)
+    if normal.any():
+        errors[..., normal] = rng.standard_normal((*shape[:-1], int(normal.sum())))
+    return errors
 
 
 def moments(spec: ModelSpec, draws: Mapping[str, Array]) -> tuple[Array, Array]:

@@ -20,7 +20,7 @@
     const number = (s, name, i) => { const place = begins[name] + i; return low[place] + step[place] * codes[s * width + place]; };
     const paths = 2 * pairs, later = weeks - first;
     const z = new Float64Array(draws * paths * factors * weeks), pulse = new Float64Array(draws * factors * weeks);
-    const phi = new Float64Array(draws * factors), level = new Float64Array(draws * factors);
+    const phi = new Float64Array(draws * factors), level = new Float64Array(draws * factors), spread = new Float64Array(draws * factors);
     const weight = new Float64Array(draws * conditions * regressors), offsets = columns.offset;
     const offset = new Float64Array(draws * offsets);  // to log odds, or to the log of their product
     const odds = new Float64Array(draws * paths * weeks * conditions), base = new Float64Array(draws * longest);
@@ -40,6 +40,7 @@
       levels.forEach((k, i) => { level[s * factors + k] = number(s, "level", i); });
       for (let k = 0; k < factors; k++) {
         const kept = phi[s * factors + k] = number(s, "persistence", k);
+        spread[s * factors + k] = number(s, "factor_scale", k);
         const jump = data.pulsed.indexOf(k);
         for (let j = 0; jump >= 0 && j < weeks; j++) pulse[(s * factors + k) * weeks + j] = number(s, "pulse", jump) * kept ** j;
         for (let m = 0; m < paths; m++) {
@@ -62,7 +63,7 @@
       }
     }
     const conjunctive = fit.variant === "conjunctive", share = fit.weight;
-    return { conjunctive, share, draws, paths, z, pulse, phi, level, weight, offset, odds, base, state, announced, unannounced };
+    return { conjunctive, share, draws, paths, z, pulse, phi, level, spread, weight, offset, odds, base, state, announced, unannounced };
   }
 
   const touched = data.factors.map((_, k) => [...new Set(data.placement.filter(([, r]) => r === k || sided[(r - factors) >> 1] === k).map(([c]) => c))]);
@@ -80,11 +81,12 @@
 
   // Add to one future's log odds what holding factor k does to them.
   function hold(fit, s, m, k, course, odds) {
-    const phi = fit.phi[s * factors + k], level = fit.level[s * factors + k], side = factors + 2 * sided.indexOf(k);
+    const phi = fit.phi[s * factors + k], level = fit.level[s * factors + k], spread = fit.spread[s * factors + k];
+    const side = factors + 2 * sided.indexOf(k);
     const row = ((s * fit.paths + m) * factors + k) * weeks, jump = (s * factors + k) * weeks;
     for (let j = first, moved = 0; j < weeks; j++) {
       const z = fit.z[row + j];
-      moved = course[j] === null ? phi * moved : course[j][1] - (course[j][0] === null ? 0 : level) - z;
+      moved = course[j] === null ? phi * moved : (course[j][0] === null ? course[j][1] : course[j][1] / spread - level) - z;
       if (moved === 0) continue;
       for (const c of touched[k]) {
         const own = (s * conditions + c) * regressors, was = z + fit.pulse[jump + j];
