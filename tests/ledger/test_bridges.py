@@ -42,6 +42,7 @@ def workspace(question: Question) -> Workspace:
         conditions=(),
         factors=(),
         fit=nothing,
+        mixture=nothing,
         paths=nothing,
         toml=nothing,
         bridges=(bridge,),
