@@ -133,7 +133,7 @@ def test_a_table_has_every_forecaster_in_the_same_units(checked: Inputs, priors:
     assert len({frozenset(places) for places in units.values()}) == 1
     weeks = {unit.horizon_weeks for unit in made.units if unit.question == WEEK}
     assert weeks == set(range(1, 53))
-    horizons = [unit for unit in made.units if unit.question != WEEK and unit.forecaster == names.MIXTURE]
+    horizons = [unit for unit in made.units if unit.question == "round" and unit.forecaster == names.MIXTURE]
     assert [unit.horizon_weeks for unit in horizons] == [4, 13, 26, 52]
     assert all(unit.lower < unit.probability < unit.upper and unit.mcse > 0 for unit in horizons)  # type: ignore[operator]
     assert all("chains 2, must be at least 4" in unit.gate and "conjunctive_tempered failed" in unit.gate for unit in horizons)
@@ -156,7 +156,7 @@ def test_every_horizon_follows_from_its_weeks(checked: Inputs, priors: Priors) -
     units = [unit for unit in without_fitting(task).units if unit.forecaster in ("conjunctive_as_written", names.MIXTURE)]
     for name in ("conjunctive_as_written", names.MIXTURE):
         silent = [unit for unit in units if unit.forecaster == name and unit.question == WEEK and unit.given in ("", "silent")]
-        within = {unit.horizon_weeks: unit.probability for unit in units if unit.forecaster == name and unit.question != WEEK}
+        within = {unit.horizon_weeks: unit.probability for unit in units if unit.forecaster == name and unit.question == "round"}
         survival = np.cumprod([1.0 - unit.probability for unit in sorted(silent, key=lambda unit: unit.horizon_weeks)])
         # of the mixture the first four weeks are the mean of hazards, the horizon the mean of probabilities
         assert 1.0 - survival[12] == pytest.approx(within[13], rel=1e-9 if name != names.MIXTURE else 0.05)

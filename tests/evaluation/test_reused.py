@@ -19,6 +19,7 @@ from ripeness.elicitation.elicit import elicit_priors
 from ripeness.evaluation.at_origin import KHAT, AtOrigin, Sampled, Task, by_weighting, forecast_at
 from ripeness.evaluation.backtest import base_of, is_done, joined, make_forecasts, plan, run_tasks
 from ripeness.evaluation.origins import AS_OF, FINAL
+from ripeness.evaluation.unit import WEEK
 from ripeness.forecast.prior_predictive import sample_prior
 from ripeness.model.spec import ModelSpec
 from ripeness.model.terms.slow_levels import level_basis
@@ -87,7 +88,8 @@ def revised(vintage: Vintage, indicator: str, weeks_ago: int, times: float) -> V
 
 
 def probabilities_of(made: AtOrigin, forecaster: str) -> list[float]:
-    return [unit.probability for unit in made.units if unit.forecaster == forecaster]
+    """Of rounds: of rungs the outside view is that of the other fits."""
+    return [unit.probability for unit in made.units if unit.forecaster == forecaster and unit.question in ("round", WEEK)]
 
 
 def test_where_nothing_differs_the_forecasts_are_the_same(tasks: tuple[Task, Task], left: tuple[AtOrigin, Base]) -> None:

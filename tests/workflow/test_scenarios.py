@@ -69,11 +69,12 @@ def test_what_is_held_is_what_a_simulation_with_it_held_would_give(origin: Origi
 
 
 def test_fewer_futures_say_the_same_of_the_headline(origin: Origin, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(simulated, "DRAWS", 200)
+    monkeypatch.setattr(simulated, "DRAWS", 570)
     h = origin.spec.workspace.question.horizons_weeks.index(13)
     for name, futures in replace(origin).futures.items():
         every = simulate(origin.spec, origin.announcements, origin.starts[name], 2).probabilities.within[:, h]
-        assert len(futures.factors) == 200 < len(every) and len(futures.start.draws["weight"]) == 200
+        number = round(570 * futures.start.weight)
+        assert len(futures.factors) == number < len(every) and len(futures.start.draws["weight"]) == number
         assert futures.probabilities.within[:, h].mean() == pytest.approx(every.mean(), abs=0.001)
         assert np.isin(futures.probabilities.within[:, h], every).all()  # the same ones, not others
 

@@ -82,7 +82,8 @@ def final_vintage(store: Store, origin: date, known: date) -> Vintage:
 
     values = {name: passed_off(frame, frame["observed_on"] <= day) for name, frame in later.values.items()}
     events = passed_off(later.events, (later.events["date"] <= day) | (later.events["published_on"] <= day))
-    return replace(later, origin=origin, values=values, events=events, coverage=passed_off(later.coverage, later.coverage["to"] <= day))
+    coverage = passed_off(later.coverage, later.coverage["to"] <= day)
+    return replace(later, origin=origin, values=values, events=events, coverage=coverage, crowds=later.crowds[later.crowds["date"] <= day])
 
 
 def is_recorded(store: Store, vintage: Vintage) -> bool:

@@ -65,7 +65,8 @@ def build_model(
     Returns
     -------
     pm.Model
-        With dims and coords; observed variables measured (row,), counted (count_row,), lead (arrival,) and rounds (week_at_risk,).
+        With dims and coords; observed variables measured (row,), counted (count_row,), lead (arrival,), rounds (week_at_risk,), and where there are rungs events
+        (event_week,) and nested (nested_week,).
 
     Raises
     ------
@@ -77,7 +78,7 @@ def build_model(
     Examples
     --------
     >>> model = ripeness.build_model(workspace, date(2025, 6, 18))
-    >>> {variable.name for variable in model.observed_RVs} == {"measured", "counted", "lead", "rounds"}
+    >>> {variable.name for variable in model.observed_RVs} == {"measured", "counted", "lead", "rounds", "events", "nested"}
     True
     >>> prior = pm.sample_prior_predictive(20, model=model, random_seed=1)
     >>> prior["prior"]["half_life"].dims
