@@ -239,6 +239,7 @@ def test_the_study_is_scored_to_the_end_and_its_tables_speak(
         "backtest.csv",
         "backtest_scores.csv",
         "backtest_weeks.csv",
+        "backtest_rungs.csv",
         "skill.csv",
         "skill_power.csv",
         "vintage_gap.csv",

@@ -54,11 +54,14 @@ def test_weekly_values_end_on_sundays_and_monthly_ones_with_the_month(store: Sto
             assert days.is_month_end.all(), name
 
 
-def test_reference_series_wander_near_the_centre(store: Store) -> None:
+def test_reference_series_wander_near_the_centre(store: Store, newest: ModelSpec) -> None:
+    """Where a factor has a slow level, which takes a trend away from it, its series begins there: centres are from before the sample."""
+    trending = {factor.id for factor in newest.workspace.factors if factor.level}
     for name, contract in store.contracts.items():
         if contract.reference and contract.likelihood != "negative_binomial":
-            scaled = contract.transformed(store.rows[name]["value"].to_numpy(dtype=float))
-            assert (abs(scaled) <= 2.5).mean() > 0.9, name
+            rows = store.rows[name].sort_values("observed_on")
+            scaled = contract.transformed(rows["value"].to_numpy(dtype=float))
+            assert (abs(scaled[:26] if contract.factor in trending else scaled) <= 2.5).mean() > 0.9, name
 
 
 def test_the_launches_say_their_terms_and_may_be_left_out(store: Store, newest: ModelSpec, copied_workspace: Path) -> None:

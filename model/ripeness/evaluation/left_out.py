@@ -42,10 +42,10 @@ from ripeness.forecast.mixture import mixed_error
 from ripeness.forecast.prior_predictive import sample_prior
 from ripeness.inference.gate import Verdict, judge_fit
 from ripeness.inference.sample import flatten_draws, sample_posterior
-from ripeness.model.inside import condition_log_odds, with_inside_view
+from ripeness.model.inside import with_inside_view
 from ripeness.model.spec import ModelSpec, Variant
 from ripeness.model.terms.pulses import fading_pulses
-from ripeness.model.terms.rungs import events_log_likelihood
+from ripeness.model.terms.rungs import events_log_likelihood, record_log_odds
 from ripeness.reweighting.weights import LARGEST_KHAT, smooth_weights
 
 Array = NDArray[np.float64]
@@ -226,10 +226,7 @@ def likelihood_of_outcomes(spec: ModelSpec, draws: Draws) -> Array:
     found = whole_record(spec, draws).log_likelihood
     if "rung_rate" not in draws:
         return found
-    panel, odds = spec.panel, draws.get("log_odds_open")
-    if odds is None:  # not stored of a form that does not read them
-        odds = condition_log_odds(spec, draws, draws["path"] + fading_pulses(spec.workspace.factors, panel.weeks, panel.origin, draws))
-    return np.asarray(found + events_log_likelihood(spec, draws, odds, 0).sum(axis=1))
+    return np.asarray(found + events_log_likelihood(spec, draws, record_log_odds(spec, draws), 0).sum(axis=1))
 
 
 def zero_effect(spec: ModelSpec, variant: str, draws: Draws, effect: int) -> Draws:

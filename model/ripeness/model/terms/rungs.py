@@ -31,6 +31,7 @@ from ripeness.kernels.compilation import compiled, inner
 from ripeness.model.term import Derived, Kernel, Likelihood, Observed, Parameter, Scales, Scope, elicited
 from ripeness.model.terms.conditions import log_mean_exp, log_sigmoid
 from ripeness.model.terms.count_rows import negative_binomial_log_density, summed_rise
+from ripeness.model.terms.pulses import fading_pulses
 from ripeness.workspace.config import FILE
 
 if TYPE_CHECKING:
@@ -278,7 +279,7 @@ class Rungs(Likelihood):
         )
 
     def log_likelihood(self, spec: ModelSpec, draws: Mapping[str, Array]) -> Array:
-        return events_log_likelihood(spec, draws, draws["log_odds_open"], 0)
+        return events_log_likelihood(spec, draws, record_log_odds(spec, draws), 0)
 
     def replicate(self, spec: ModelSpec, draws: Mapping[str, Array], rng: np.random.Generator) -> Array:
         """Counts of the same weeks, looked for as well as these were; talks active as they were."""
@@ -349,6 +350,17 @@ class NestedRungs(Likelihood):
 
     def observations(self, spec: ModelSpec) -> Array:
         return spec.panel.nested.count
+
+
+def record_log_odds(spec: ModelSpec, draws: Mapping[str, Array]) -> Array:
+    """Log odds of the conditions in the record's weeks, (draw, condition, week): as stored, or from paths where a form does not store them."""
+    from ripeness.model.inside import condition_log_odds
+
+    if "log_odds_open" in draws:
+        return draws["log_odds_open"]
+    return condition_log_odds(
+        spec, draws, draws["path"] + fading_pulses(spec.workspace.factors, spec.panel.weeks, spec.panel.origin, draws)
+    )
 
 
 def scores(spec: ModelSpec, log_odds: Array) -> Array:
