@@ -12,14 +12,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from made_up_war import make_draws
 from typer.testing import CliRunner
 
 from ripeness import names
 from ripeness.cli.app import app
 from ripeness.data.crowds import FORM
+from ripeness.forecast.ahead import build_ahead
+from ripeness.forecast.bridges import bridge_probabilities
 from ripeness.ledger import BRIDGES_FILE, read_bridge_forecasts
 from ripeness.report import page
-from ripeness.workflow import issue
+from ripeness.reweighting.weights import Weights
+from ripeness.workflow import fit_run, issue, reweight_run
 from ripeness.workflow.new_run import Answer, BridgeAnswer, answer_of
 from ripeness.workflow.request import Request, open_workspace
 from ripeness.workflow.run import PAGE, Run
@@ -75,6 +79,31 @@ def test_an_answer_has_the_error_of_the_mean_of_what_was_seen() -> None:
     answer = answer_of(values, values / 2)
     assert answer.draws.shape == (800, 1) and answer.mean[0] == pytest.approx(values.mean() / 2)
     assert answer.error[0] == pytest.approx(values.std() / 2 / np.sqrt(800), rel=0.2)
+
+
+def test_weighted_draws_say_of_a_bridge_what_a_new_fit_of_them_would(spec: Any) -> None:
+    state = np.zeros((40, 12))
+    state[:, [2, 11]] = 0.5
+    ahead = build_ahead(spec, names.CONJUNCTIVE, make_draws(spec, np.random.default_rng(3), 40), [], 8, np.random.SeedSequence(2), state)
+    asked, seed = (
+        replace(spec, workspace=replace(spec.workspace, bridges=(bridge_of("soon", date(2025, 4, 30)),))),
+        np.random.SeedSequence(4),
+    )
+    within = bridge_probabilities(asked, ahead, seed).within[:, 0]
+    fitted = fit_run._look_at_bridges(asked, ahead, (2, 20), seed)["soon"]
+    even, everyone = Weights(np.full(40, 1 / 40), 0.1, 40.0), np.arange(40)
+    weighted = reweight_run._look_at_bridges(asked, ahead, even, everyone, seed)["soon"]
+    for found in (fitted, weighted):
+        assert found.answer.mean == pytest.approx([within.mean()])
+        assert found.answer.draws.shape == (40, 1) and found.base.shape == (40,)
+    np.testing.assert_allclose(weighted.answer.draws, fitted.answer.draws)
+    np.testing.assert_array_equal(weighted.base, fitted.base)
+    assert weighted.answer.error == pytest.approx([within.std() / np.sqrt(40)])
+    alone = Weights(np.eye(40)[7], 0.1, 1.0)
+    one = reweight_run._look_at_bridges(asked, ahead, alone, np.full(40, 7), seed)["soon"]
+    assert one.answer.mean == pytest.approx([within[7]]) and one.answer.error == pytest.approx([0.0], abs=1e-12)
+    np.testing.assert_allclose(one.answer.draws[:, 0], within[7])
+    np.testing.assert_array_equal(one.base, fitted.base[7])
 
 
 MARKET = "polymarket:russia-x-ukraine-ceasefire-agreement-by-december-31-2026"
