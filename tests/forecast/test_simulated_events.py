@@ -19,6 +19,7 @@ from ripeness.forecast.simulate import simulate_events
 from ripeness.model.meetings import Announcement, Meetings, announced_weeks
 from ripeness.model.spec import ModelSpec
 from ripeness.model.terms.announcements import arrival_rates, share_on_record
+from ripeness.model.terms.record import rounds_in_week
 
 Array = NDArray[np.float64]
 BEGAN = date(1950, 1, 2)  # a Monday
@@ -131,3 +132,8 @@ def test_the_same_seed_gives_the_same_war() -> None:
     for mine, again in zip(one[1], two[1], strict=True):
         np.testing.assert_array_equal(mine, again)
     assert (one[0] != other[0]).any()
+
+
+def test_a_hazard_beyond_reason_holds_a_round_and_no_more() -> None:
+    rounds, dormancy = rounds_in_week(np.array([1e30, np.inf, 0.0]), np.array([5, 5, 5]), np.random.default_rng(1))
+    assert (rounds[:2] > 0).all() and rounds[2] == 0 and dormancy.tolist() == [1, 1, 6]

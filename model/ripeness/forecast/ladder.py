@@ -160,7 +160,8 @@ def rung_probabilities(ahead: Ahead, ids: Sequence[str], shares: Array, seed: np
             mean = np.exp(log_mean + rungs.log_active[:, r, None, None] * active) / alpha
             silent = [-(alpha * np.log1p(mean[..., own > 0] * own[own > 0])).sum(axis=-1) for own in shares]
         else:
-            silent = [held @ own * np.log1p(-share)[:, None] for own in shares]
+            # of a week that is cut the share that lies inside
+            silent = [(held[..., own > 0] * np.log1p(-share[:, None, None] * own[own > 0])).sum(axis=-1) for own in shares]
         found = -np.expm1(np.stack(silent, axis=-1))
         within[:, place] = found.mean(axis=1)
         variance[:, place] = found.var(axis=1, ddof=1) / found.shape[1] if found.shape[1] > 1 else 0.0

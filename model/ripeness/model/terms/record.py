@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from ripeness.model.spec import ModelSpec
 
 Array = NDArray[np.float64]
+CERTAIN = 1e6  # rounds a week: a hazard beyond it, of a draw whose factors are beyond reason, is drawn as this one
 Index = NDArray[np.int64]
 
 
@@ -385,7 +386,7 @@ def rounds_in_week(hazard: Array, dormancy: Index, rng: np.random.Generator) -> 
     rounds, dormancy : ndarray of int
         Rounds held, and dormancy in the week after: 1 after a week with a round, found or not.
     """
-    rounds = rng.poisson(hazard)
+    rounds = rng.poisson(np.minimum(hazard, CERTAIN))
     return rounds, np.where(rounds > 0, 1, dormancy + 1)
 
 
