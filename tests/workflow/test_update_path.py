@@ -80,7 +80,7 @@ def test_an_update_again_is_the_stored_one_and_anew_has_the_same_bytes(updated: 
 def test_a_chain_of_updates_begins_with_the_fit(updated: tuple[Path, list[str]]) -> None:
     root, _ = updated
     assert not (root / "reports" / LATER.isoformat() / store.BASE).exists()
-    run = run_forecast(Request(root, date(2025, 7, 6)))
+    run = run_forecast(Request(root, date(2025, 6, 30)))
     assert run.summary["reweighted"]["base_origin"] == "2025-06-18"
 
 

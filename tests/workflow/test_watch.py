@@ -116,9 +116,7 @@ def test_an_event_of_a_rung_and_its_absence_average_to_the_headline(origin: Orig
         for happened in found:
             mean = happened.chance * happened.probability + (1 - happened.chance) * happened.if_none
             assert mean == pytest.approx(today, abs=1e-12)
-            assert (
-                happened.points == pytest.approx(100 * (happened.probability - today)) and happened.points > 0.0
-            )  # what opens one opens the other
+            assert happened.points == pytest.approx(100 * (happened.probability - today))
 
 
 def test_tripwires_stand_where_the_move_reaches_them() -> None:

@@ -83,7 +83,7 @@ def final_vintage(store: Store, origin: date, known: date) -> Vintage:
     values = {name: passed_off(frame, frame["observed_on"] <= day) for name, frame in later.values.items()}
     events = passed_off(later.events, (later.events["date"] <= day) | (later.events["published_on"] <= day))
     coverage = passed_off(later.coverage, later.coverage["to"] <= day)
-    return replace(later, origin=origin, values=values, events=events, coverage=coverage, crowds=later.crowds[later.crowds["date"] <= day])
+    return replace(store.as_of(origin), values=values, events=events, coverage=coverage)
 
 
 def is_recorded(store: Store, vintage: Vintage) -> bool:
