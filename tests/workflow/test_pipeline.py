@@ -170,7 +170,15 @@ def test_log_density_groups_agree_with_what_the_sampler_saw(short_run: Any) -> N
     assert (likelihood["rounds"].values <= 0).all() and (likelihood["lead"].values <= 0).all()
 
 
-def test_a_fit_that_fails_its_gate_publishes_nothing(short_run: Any) -> None:
+def test_a_fit_that_fails_its_gate_publishes_nothing(short_run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ripeness.workflow import fit_run as fitted
+
+    sample = fitted.sample_posterior
+
+    def briefly(spec: Any, variant: Any, reading: str, settings: Any, *rest: Any, **options: Any) -> Any:
+        return sample(spec, variant, reading, settings.model_copy(update={"tune": 40, "draws": 30}), *rest, **options)
+
+    monkeypatch.setattr(fitted, "sample_posterior", briefly)
     kept = {path.name: path.read_bytes() for path in short_run.folder.iterdir() if path.suffix != ".nc"}
     ledger = (short_run.root / "reports" / "ledger.csv").read_bytes()
     with pytest.raises(GateError, match=r"no probability is published .*effective sample size"):
