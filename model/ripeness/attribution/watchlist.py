@@ -185,14 +185,13 @@ def watch_rungs(spec: ModelSpec, futures: Sequence[Awaited]) -> list[Happened]:
     before = float(_over_fits([1.0 - one.until.mean() for one in futures], futures))
     active = not spec.workspace.question.is_dormant(len(spec.panel.weeks) - spec.panel.record.last_round)
     found = []
-    for r, rung in enumerate(spec.workspace.rated_rungs):
+    for rung in spec.workspace.rated_rungs:
         chances, with_one, without = [], [], []
         for one in futures:
             rungs = one.futures.ahead.rungs
             assert rungs is not None
-            alpha, share = rungs.dispersion[:, r, None], one.futures.ahead.horizon_share[-1, 0]
-            log_mean = (rungs.log_rate[:, r] + active * rungs.log_active[:, r])[:, None] + rungs.log_multiplier[:, :, r, 0]
-            none = np.exp(-alpha * np.log1p(share * np.exp(log_mean) / alpha))
+            first = one.futures.ahead.horizon_share[-1] * (np.arange(len(one.futures.ahead.weeks)) == 0)
+            none = np.exp(rungs.log_silence(rung.id, np.full((1, 1, len(first)), float(active)), first))
             chances.append(float(1.0 - none.mean()))
             with_one.append(float(1.0 - ((1.0 - none) * one.until).sum() / (1.0 - none).sum()))
             without.append(float(1.0 - (none * one.until).sum() / none.sum()))

@@ -28,9 +28,8 @@ from ripeness.data.vintages import Vintage
 from ripeness.elicitation.elicited import Priors
 from ripeness.evaluation.baselines import baseline_units, rung_baselines
 from ripeness.evaluation.unit import BLOCK_WEEKS, FAILED, PASSED, SILENT, WEEK, Unit, pattern_probabilities, week_given
-from ripeness.forecast.ahead import Ahead, build_ahead, horizon_shares
-from ripeness.forecast.horizons import forecast_probabilities, without_path_noise
-from ripeness.forecast.ladder import base_probabilities, rung_probabilities
+from ripeness.forecast.ahead import Ahead, build_ahead
+from ripeness.forecast.horizons import forecast_probabilities, ladder_probabilities, without_path_noise
 from ripeness.forecast.mixture import mixed_error, pool_draws
 from ripeness.inference.gate import Verdict, judge_fit
 from ripeness.inference.sample import flatten_draws, sample_posterior
@@ -286,9 +285,7 @@ def _look_at_rungs(
     """What `_Forecast` has of rungs; empty where there are none."""
     if ahead.rungs is None:
         return {}, {}
-    ids, shares = spec.workspace.rung_ids, horizon_shares(spec.panel.origin, spec.workspace.rung_horizons, len(ahead.weeks))
-    within, variance = rung_probabilities(ahead, ids, shares, seed)
-    base = base_probabilities(ahead, ids, shares, seed)
+    ids, (within, variance, base) = spec.workspace.rung_ids, ladder_probabilities(spec, ahead, seed)
     of_chains = xr.Dataset(
         {rung: ((names.CHAIN, names.DRAW, names.OUTCOME_HORIZON), within[:, r].reshape(*shape, -1)) for r, rung in enumerate(ids)}
     )

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.special import expit, ndtri
 
-from ripeness.forecast.ahead import Ahead
+from ripeness.forecast.ahead import Ahead, horizon_shares
+from ripeness.forecast.ladder import base_probabilities, rung_probabilities
 from ripeness.forecast.simulate import simulate_rounds, sustained_process
 from ripeness.kernels.compilation import compiled
 from ripeness.kernels.exponential import exponential
@@ -69,6 +70,18 @@ def forecast_probabilities(ahead: Ahead) -> Probabilities:
     hazard = 1.0 - survival[:, 1:] / np.maximum(survival[:, :-1], np.finfo(float).tiny)  # 1 once silence is impossible
     within, variance = 1.0 - silent.mean(axis=1), _variance_of_mean(silent)
     return Probabilities(within, variance, 1.0 - by_week, hazard, lift.mean(axis=1), 1.0 - level)
+
+
+def ladder_probabilities(spec: ModelSpec, ahead: Ahead, seed: np.random.SeedSequence) -> tuple[Array, Array, Array]:
+    """Of each rung of the workspace, within each of its `rung_horizons`.
+
+    Returns
+    -------
+    within, variance, base : ndarray (draw, rung, time)
+        P_s, its variance from the finite number of futures, and P_s with the conditions as over the long run.
+    """
+    ids, shares = spec.workspace.rung_ids, horizon_shares(spec.panel.origin, spec.workspace.rung_horizons, len(ahead.weeks))
+    return (*rung_probabilities(ahead, ids, shares, seed), base_probabilities(ahead, ids, shares, seed))
 
 
 def usual_multiplier(spec: ModelSpec, inside: Array) -> Array:

@@ -62,6 +62,24 @@ class RungsAhead:
         """The same with all multipliers 1."""
         return replace(self, log_multiplier=np.zeros_like(self.log_multiplier[:, :1]))
 
+    def log_silence(self, rung: str, active: Array, shares: Array) -> Array:
+        """Log probability that no event of a rung with a rate, or of one that is part of it, comes along each path: (draw, path).
+
+        Parameters
+        ----------
+        rung : str
+        active : ndarray (draw, path, ahead)
+            1 where talks are active, else 0.
+        shares : ndarray (ahead,)
+            Share of each week's days that counts.
+        """
+        parent, part = self.nested.get(rung, (rung, np.ones(len(self.log_rate))))
+        r, weeks = self.ids.index(parent), np.flatnonzero(shares)
+        level = (self.log_rate[:, r] + np.log(part))[:, None, None] + self.log_active[:, r, None, None] * active[..., weeks]
+        alpha = self.dispersion[:, r, None, None]
+        mean = np.exp(self.log_multiplier[:, :, r][..., weeks] + level)
+        return np.asarray(-(alpha * np.log1p(mean * shares[weeks] / alpha)).sum(axis=-1))
+
     def take(self, chosen: NDArray[np.intp]) -> RungsAhead:
         """The same for some draws."""
         of_draws = {name: getattr(self, name)[chosen] for name in ("log_rate", "log_active", "dispersion", "log_multiplier")}
@@ -154,11 +172,7 @@ def rung_probabilities(ahead: Ahead, ids: Sequence[str], shares: Array, seed: np
     for place, rung in enumerate(ids):
         parent, share = rungs.nested.get(rung, (rung, np.ones(len(rounds))))
         if parent in rungs.ids:
-            r = rungs.ids.index(parent)
-            log_mean = rungs.log_multiplier[:, :, r] + (rungs.log_rate[:, r] + np.log(share))[:, None, None]
-            alpha = rungs.dispersion[:, r, None, None]
-            mean = np.exp(log_mean + rungs.log_active[:, r, None, None] * active) / alpha
-            silent = [-(alpha * np.log1p(mean[..., own > 0] * own[own > 0])).sum(axis=-1) for own in shares]
+            silent = [rungs.log_silence(rung, active, own) for own in shares]
         else:
             # of a week that is cut the share that lies inside
             silent = [(held[..., own > 0] * np.log1p(-share[:, None, None] * own[own > 0])).sum(axis=-1) for own in shares]

@@ -18,10 +18,16 @@ from numpy.typing import NDArray
 from ripeness import names
 from ripeness.data.vintages import Vintage
 from ripeness.elicitation.elicited import Priors
-from ripeness.forecast.ahead import Ahead, build_ahead, horizon_shares
+from ripeness.forecast.ahead import Ahead, build_ahead
 from ripeness.forecast.bridges import bridge_probabilities
-from ripeness.forecast.horizons import Probabilities, forecast_probabilities, sustained_probabilities, usual_multiplier, without_path_noise
-from ripeness.forecast.ladder import base_probabilities, rung_probabilities
+from ripeness.forecast.horizons import (
+    Probabilities,
+    forecast_probabilities,
+    ladder_probabilities,
+    sustained_probabilities,
+    usual_multiplier,
+    without_path_noise,
+)
 from ripeness.forecast.mixture import thin
 from ripeness.forecast.prior_predictive import sample_prior
 from ripeness.inference.gate import judge_fit
@@ -138,9 +144,7 @@ def _look_at_rungs(
     spec: ModelSpec, ahead: Ahead, shape: tuple[int, int], seed: np.random.SeedSequence
 ) -> tuple[dict[str, Array], dict[str, Array]]:
     """Of each rung its probability within each time, path noise taken out, and the same at base rates: (chain, draw, time)."""
-    ids, shares = spec.workspace.rung_ids, horizon_shares(spec.panel.origin, spec.workspace.rung_horizons, len(ahead.weeks))
-    within, variance = rung_probabilities(ahead, ids, shares, seed)
-    base = base_probabilities(ahead, ids, shares, seed)
+    ids, (within, variance, base) = spec.workspace.rung_ids, ladder_probabilities(spec, ahead, seed)
     found = {rung: without_path_noise(within[:, r], variance[:, r]).reshape(*shape, -1) for r, rung in enumerate(ids)}
     return found, {rung: base[:, r].reshape(*shape, -1) for r, rung in enumerate(ids)}
 

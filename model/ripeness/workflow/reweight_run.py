@@ -21,10 +21,9 @@ from ripeness import names
 from ripeness.calendar import to_datetime64
 from ripeness.data.quality import Flag, flag_vintage
 from ripeness.data.vintages import Vintage
-from ripeness.forecast.ahead import Ahead, horizon_shares
+from ripeness.forecast.ahead import Ahead
 from ripeness.forecast.bridges import bridge_probabilities
-from ripeness.forecast.horizons import Probabilities, sustained_probabilities, without_path_noise
-from ripeness.forecast.ladder import base_probabilities, rung_probabilities
+from ripeness.forecast.horizons import Probabilities, ladder_probabilities, sustained_probabilities, without_path_noise
 from ripeness.inference.checks import CHECK, flag_errors
 from ripeness.model.meetings import Announcement
 from ripeness.model.spec import ModelSpec
@@ -205,11 +204,9 @@ def _look_at_rungs(
     spec: ModelSpec, ahead: Ahead, weights: Weights, chosen: NDArray[np.intp], seed: np.random.SeedSequence
 ) -> tuple[dict[str, Answer], dict[str, Array]]:
     """What weighted draws say of each rung, and with the conditions as over the long run."""
-    ids, shares = spec.workspace.rung_ids, horizon_shares(spec.panel.origin, spec.workspace.rung_horizons, len(ahead.weeks))
-    within, variance = rung_probabilities(ahead, ids, shares, seed)
-    base = base_probabilities(ahead, ids, shares, seed)[chosen]
+    ids, (within, variance, base) = spec.workspace.rung_ids, ladder_probabilities(spec, ahead, seed)
     answers = {rung: _answer(within[:, r], variance[:, r], weights, chosen) for r, rung in enumerate(ids)}
-    return answers, {rung: base[:, r] for r, rung in enumerate(ids)}
+    return answers, {rung: base[chosen, r] for r, rung in enumerate(ids)}
 
 
 def _look_at_bridges(
