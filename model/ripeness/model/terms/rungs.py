@@ -28,9 +28,11 @@ from ripeness import names
 from ripeness.data.panel import EVENTS, NESTED
 from ripeness.elicitation.elicited import elicit_quantiles
 from ripeness.kernels.compilation import compiled, inner
+from ripeness.kernels.reductions import dot
 from ripeness.model.term import Derived, Kernel, Likelihood, Observed, Parameter, Scales, Scope, elicited
 from ripeness.model.terms.conditions import log_mean_exp, log_sigmoid
 from ripeness.model.terms.count_rows import negative_binomial_log_density, summed_rise
+from ripeness.model.terms.inside_view import shares_of
 from ripeness.model.terms.pulses import fading_pulses
 from ripeness.workspace.config import FILE
 
@@ -102,20 +104,15 @@ def density_of_events(
     log_odds_bar, at_points_bar = np.zeros(log_odds.shape), np.zeros(at_points.shape)
     rate_bar, exponent_bar, active_bar = np.zeros(rungs), np.zeros(rungs), np.zeros(rungs)
     dispersion_bar, searched_bar = np.zeros(rungs), np.zeros(searched.shape[0])
-    density, normaliser, pulled, share = np.empty(count.shape[0]), np.empty(rungs), np.empty(rungs), np.empty((rungs, points))
+    density, normaliser, pulled = np.empty(count.shape[0]), np.empty(rungs), np.empty(rungs)
+    share, score_at = np.empty((rungs, points)), np.empty(points)
     for r in range(rungs):
-        peak, total, mean = -np.inf, 0.0, 0.0
+        own = share[r]
         for i in range(points):
-            share[r, i] = score_of(at_points, needs[r], i)
-            peak = max(peak, exponent[r] * share[r, i])
-        for i in range(points):
-            score = share[r, i]
-            share[r, i] = math.exp(exponent[r] * score - peak)
-            total += share[r, i]
-            mean += share[r, i] * score
-        for i in range(points):
-            share[r, i] /= total
-        normaliser[r], pulled[r] = peak + math.log(total / points), mean / total
+            score_at[i] = score_of(at_points, needs[r], i)
+            own[i] = exponent[r] * score_at[i]
+        normaliser[r] = shares_of(own)
+        pulled[r] = dot(own, score_at)
     moved = np.zeros(rungs)
     for j in range(count.shape[0]):
         r, t, alpha, n = rung[j], week[j] - 1, dispersion[rung[j]], int(count[j])
