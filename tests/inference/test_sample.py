@@ -21,7 +21,7 @@ Array = NDArray[np.float64]
 
 @pytest.fixture(scope="session")
 def posterior(spec: ModelSpec) -> xr.Dataset:
-    tree = sample_posterior(spec, "conjunctive", names.AS_WRITTEN, FitSettings(chains=4, tune=300, draws=250, seed=1), seed=1)
+    tree = sample_posterior(spec, "conjunctive", names.AS_WRITTEN, FitSettings(chains=4, tune=300, draws=1000, seed=1), seed=1)
     assert int(tree["sample_stats"]["diverging"].sum()) == 0
     return tree["posterior"].to_dataset()
 
