@@ -274,7 +274,7 @@ class MadeUpPriors:
         return SimpleNamespace(mu=float(mu), sigma=float(sigma))
 
     def __contains__(self, name: str) -> bool:
-        return True
+        return name in PRIORS or name.split(".")[0] in PRIORS
 
     def for_reading(self, reading: str) -> MadeUpPriors:
         return self

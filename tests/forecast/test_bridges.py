@@ -5,17 +5,16 @@ from __future__ import annotations
 import itertools
 from dataclasses import replace
 from datetime import date, timedelta
-from types import SimpleNamespace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from made_up_war import MadeUpPriors, make_draws
+from made_up_war import make_draws
 from numpy.typing import NDArray
 
 from ripeness.calendar import target_date
-from ripeness.elicitation.elicit import LEVELS, fit_normal
-from ripeness.elicitation.tables import Entry
+from ripeness.elicitation.elicited import LEVELS, Elicited, elicit_quantiles
 from ripeness.forecast.ahead import Ahead, build_ahead, horizon_shares
 from ripeness.forecast.bridges import Bridged, bridge_probabilities, draw_shares
 from ripeness.forecast.horizons import forecast_probabilities
@@ -36,8 +35,8 @@ def looked(spec: ModelSpec) -> Ahead:
     return build_ahead(spec, "conjunctive", draws, [], 8, np.random.SeedSequence(2), state)
 
 
-def share_of(low: float, middle: float, high: float) -> Entry:
-    return Entry(quantity="share", unit="share", q05=low, q50=middle, q95=high, family="logitnormal", rationale="made up for the test")
+def share_of(low: float, high: float) -> Elicited:
+    return elicit_quantiles(low, high, "logitnormal", "share", Path("hazard.toml"), None)
 
 
 def bridge_of(rung: str, by: date) -> Bridge:
@@ -53,15 +52,13 @@ def bridge_of(rung: str, by: date) -> Bridge:
     )
 
 
-def ask(spec: ModelSpec, ahead: Ahead, rung: str, by: date, share: Entry | None = None) -> Bridged:
+def ask(spec: ModelSpec, ahead: Ahead, rung: str, by: date, share: Elicited | None = None) -> Bridged:
     bridge = bridge_of(rung, by)
-    entries = {} if share is None else {f"bridge_share.{bridge.id}": SimpleNamespace(entry=share)}
-    files = SimpleNamespace(**{**vars(MadeUpPriors.files), "entries": entries})
-    priors: Any = SimpleNamespace(files=files)
+    priors: Any = {} if share is None else {f"bridge_share.{bridge.id}": share}
     return bridge_probabilities(replace(spec, workspace=replace(spec.workspace, bridges=(bridge,)), priors=priors), ahead, SEED)
 
 
-HALF = share_of(0.499999, 0.5, 0.500001)
+HALF = replace(share_of(0.4, 0.6), sigma=0.0)
 
 
 @pytest.mark.parametrize("rung", ["swap", "halt", "peace", "leaders", "visit", "round"])
@@ -114,7 +111,7 @@ def test_a_bridge_is_never_likelier_than_what_its_rung_is_part_of(spec: ModelSpe
     by = target_date(spec.panel.origin, 13)
     shares = horizon_shares(spec.panel.origin, [13], len(looked.weeks))
     halt = rung_probabilities(looked, ["halt"], shares, SEED)[0][:, 0, 0]
-    tiny = share_of(1e-6, 2e-6, 4e-6)
+    tiny = share_of(1e-6, 4e-6)
     np.testing.assert_allclose(ask(spec, looked, "peace", by, tiny).within[:, 0], halt, rtol=1e-6)
     leaders = ask(spec, looked, "leaders", by, tiny)
     assert np.isfinite(leaders.within).all() and (leaders.within <= 1).all()
@@ -131,10 +128,8 @@ def test_only_bridges_that_end_within_the_horizons_are_told(spec: ModelSpec, loo
 
 
 def test_shares_are_drawn_from_what_was_elicited() -> None:
-    entry = share_of(0.1, 0.3, 0.65)
-    drawn = draw_shares(entry, 2000, np.random.default_rng(1))
-    logits = [float(np.log(q / (1 - q))) for q in entry.asked]
-    mu, sigma = fit_normal(logits, LEVELS)
-    np.testing.assert_allclose(np.quantile(np.log(drawn / (1 - drawn)), LEVELS), mu + sigma * np.array([-1.645, 0.0, 1.645]), atol=5e-3)
+    prior = share_of(0.1, 0.65)
+    drawn = draw_shares(prior, 2000, np.random.default_rng(1))
+    np.testing.assert_allclose(np.quantile(drawn, LEVELS), [0.1, prior.achieved[1], 0.65], atol=2e-3)
     assert abs(np.corrcoef(drawn, np.arange(2000))[0, 1]) < 0.1
-    np.testing.assert_array_equal(drawn, draw_shares(entry, 2000, np.random.default_rng(1)))
+    np.testing.assert_array_equal(drawn, draw_shares(prior, 2000, np.random.default_rng(1)))

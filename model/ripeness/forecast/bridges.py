@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
@@ -18,8 +17,7 @@ from numpy.typing import NDArray
 from scipy.special import expit, ndtri
 
 from ripeness.calendar import share_inside
-from ripeness.elicitation.families import FAMILIES
-from ripeness.elicitation.tables import Entry
+from ripeness.elicitation.elicited import Elicited
 from ripeness.forecast.ahead import Ahead
 from ripeness.forecast.horizons import forecast_probabilities
 from ripeness.forecast.ladder import RungsAhead, base_probabilities, rung_probabilities
@@ -62,9 +60,8 @@ def bridge_probabilities(spec: ModelSpec, ahead: Ahead, seed: np.random.SeedSequ
     bridges = spec.workspace.bridges_after(spec.panel.origin)
     draws, first = len(ahead.inside), spec.panel.origin + timedelta(days=1)
     rng = np.random.default_rng(seed.generate_state(4))
-    entries = spec.priors.files.entries
     shares = {
-        bridge.id: draw_shares(entries[name].entry, draws, rng) if (name := f"bridge_share.{bridge.id}") in entries else np.ones(draws)
+        bridge.id: draw_shares(spec.priors[name], draws, rng) if (name := f"bridge_share.{bridge.id}") in spec.priors else np.ones(draws)
         for bridge in bridges
     }
     within, variance, base = np.empty((3, draws, len(bridges)))
@@ -98,11 +95,6 @@ def _with_bridge(rungs: RungsAhead, bridge: str, rung: str, share: Array) -> Run
     return replace(rungs, nested={**rungs.nested, bridge: (rung, 1.0 / share)})
 
 
-def draw_shares(entry: Entry, draws: int, rng: np.random.Generator) -> Array:
-    """Draws of a share from its elicited logit-normal distribution, (draw,), one in each of so many equally likely intervals, in random order.
-
-    The Normal on the logit scale is the one nearest in least squares to the three quantiles, as :func:`ripeness.elicitation.elicit.fit_normal` finds it.
-    """
-    logits = [FAMILIES[entry.family].to_normal(value) for value in entry.asked]
-    mu, sigma = sum(logits) / 3, (logits[2] - logits[0]) / (2 * NormalDist().inv_cdf(0.95))
-    return np.asarray(expit(mu + sigma * rng.permutation(ndtri((np.arange(draws) + 0.5) / draws))))
+def draw_shares(prior: Elicited, draws: int, rng: np.random.Generator) -> Array:
+    """Draws of a share from its elicited logit-normal distribution, (draw,), one in each of so many equally likely intervals, in random order."""
+    return np.asarray(expit(prior.mu + prior.sigma * rng.permutation(ndtri((np.arange(draws) + 0.5) / draws))))

@@ -20,15 +20,14 @@ from pydantic import TypeAdapter
 
 from ripeness.calendar import DAYS_IN_WEEK
 from ripeness.data.crowds import settled_on
-from ripeness.data.transaction import reading, writing
 from ripeness.data.vintages import Vintage
 from ripeness.errors import ContentError, Fault
-from ripeness.ledger.entries import AHEAD, RESTORE, Forecast, Issued, Name, Share, Text, cells_of, issue_labels
+from ripeness.ledger.entries import AHEAD, RESTORE, Forecast, Issued, Name, Share, Text, append_new, cells_of, issue_labels, read_contents
 from ripeness.ledger.outcomes import NO, resolve
 from ripeness.ledger.record import OPEN
 from ripeness.ledger.resolutions import scores
 from ripeness.workspace import Workspace
-from ripeness.workspace.csv import append_rows, read_records
+from ripeness.workspace.csv import read_records
 from ripeness.workspace.question import Bridge
 
 BRIDGES_FILE: Final = "bridges.csv"
@@ -81,12 +80,8 @@ def read_bridge_forecasts(reports: Path) -> list[BridgeForecast]:
     BusyError
         If another command is adding to the folder and does not end.
     """
-    if not reports.is_dir():
-        return []
-    shown = Path(reports.name)
-    with reading(reports, shown):
-        path = reports / BRIDGES_FILE
-        return _parse(path.read_bytes() if path.is_file() else None, shown / BRIDGES_FILE)
+    (raw,) = read_contents(reports, BRIDGES_FILE)
+    return _parse(raw, Path(reports.name) / BRIDGES_FILE)
 
 
 def append_bridge_forecasts(reports: Path, rows: Sequence[BridgeForecast]) -> int:
@@ -99,18 +94,7 @@ def append_bridge_forecasts(reports: Path, rows: Sequence[BridgeForecast]) -> in
     BusyError
         If another command uses the folder and does not end.
     """
-    if not rows:
-        return 0
-    reports.mkdir(parents=True, exist_ok=True)
-    shown = Path(reports.name)
-    with writing(reports, shown) as update:
-        raw = update.read(BRIDGES_FILE)
-        new = new_bridge_forecasts(_parse(raw, shown / BRIDGES_FILE), rows)
-        if new:
-            content, _ = append_rows(raw, BRIDGE_COLUMNS, [cells_of(row) for row in new])
-            _parse(content, shown / BRIDGES_FILE)  # what could not be read again is not written
-            update.replace(BRIDGES_FILE, content)
-    return len(new)
+    return append_new(reports, BRIDGES_FILE, BRIDGE_COLUMNS, rows, _parse, new_bridge_forecasts) if rows else 0
 
 
 def new_bridge_forecasts(issued: Sequence[BridgeForecast], rows: Sequence[BridgeForecast]) -> list[BridgeForecast]:

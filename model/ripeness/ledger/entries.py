@@ -17,7 +17,7 @@ rows come in the order of issue: a forecast was issued no earlier than any befor
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass, fields, replace
 from datetime import date
 from pathlib import Path
@@ -121,12 +121,8 @@ def read_ledger(reports: Path) -> list[Entry]:
     BusyError
         If another command is adding to it and does not end.
     """
-    if not reports.is_dir():
-        return []
-    shown = Path(reports.name)
-    with reading(reports, shown):
-        path = reports / FILE
-        return parse_ledger(path.read_bytes() if path.is_file() else None, shown / FILE)
+    (raw,) = read_contents(reports, FILE)
+    return parse_ledger(raw, Path(reports.name) / FILE)
 
 
 def parse_ledger(raw: bytes | None, shown: Path) -> list[Entry]:
@@ -165,16 +161,7 @@ def append_entries(reports: Path, entries: Sequence[Entry]) -> int:
     BusyError
         If another command uses the folder and does not end.
     """
-    reports.mkdir(parents=True, exist_ok=True)
-    shown = Path(reports.name)
-    with writing(reports, shown) as update:
-        raw = update.read(FILE)
-        new = new_entries(parse_ledger(raw, shown / FILE), entries)
-        if new:
-            content, _ = append_rows(raw, COLUMNS, [cells_of(entry) for entry in new])
-            parse_ledger(content, shown / FILE)  # what could not be read again is not written
-            update.replace(FILE, content)
-    return len(new)
+    return append_new(reports, FILE, COLUMNS, entries, parse_ledger, new_entries)
 
 
 def new_entries(issued: Sequence[Entry], entries: Sequence[Entry]) -> list[Entry]:
@@ -239,6 +226,48 @@ def issue_labels(entries: Sequence[Issuable], essay: date) -> list[Issued]:
 def cells_of(row: DataclassInstance) -> list[str]:
     """The cells of a row as they stand in the file: floats to DIGITS decimals, None empty."""
     return [f"{value:.{DIGITS}f}" if isinstance(value, float) else "" if value is None else str(value) for value in astuple(row)]
+
+
+def read_contents(reports: Path, *names: str) -> list[bytes | None]:
+    """Files of the reports as they stand together; None where there is none.
+
+    Raises
+    ------
+    BusyError
+        If another command is adding to the folder and does not end.
+    """
+    if not reports.is_dir():
+        return [None] * len(names)
+    with reading(reports, Path(reports.name)):
+        paths = [reports / name for name in names]
+        return [path.read_bytes() if path.is_file() else None for path in paths]
+
+
+def append_new[Row: DataclassInstance](
+    reports: Path,
+    name: str,
+    columns: Sequence[str],
+    rows: Sequence[Row],
+    parse: Callable[[bytes | None, Path], list[Row]],
+    new: Callable[[Sequence[Row], Sequence[Row]], list[Row]],
+) -> int:
+    """Add to a file of the reports those rows that `new` finds new beside what `parse` reads there, all or none. Returns how many were added.
+
+    Raises
+    ------
+    ContentError, BusyError
+        As `append_entries`; nothing was changed.
+    """
+    reports.mkdir(parents=True, exist_ok=True)
+    shown = Path(reports.name) / name
+    with writing(reports, shown.parent) as update:
+        raw = update.read(name)
+        added = new(parse(raw, shown), rows)
+        if added:
+            content, _ = append_rows(raw, columns, [cells_of(row) for row in added])
+            parse(content, shown)  # what could not be read again is not written
+            update.replace(name, content)
+    return len(added)
 
 
 def _subject(entry: Entry) -> tuple[str, date, int]:

@@ -16,10 +16,24 @@ from typing import Annotated, Any, Final
 
 from pydantic import Field, TypeAdapter
 
-from ripeness.data.transaction import reading, writing
+from ripeness.data.transaction import writing
 from ripeness.data.vintages import Vintage
 from ripeness.errors import ContentError, Fault
-from ripeness.ledger.entries import DIGITS, FILE, RESTORE, Entry, Forecast, Issued, Key, Share, Text, cells_of, issue_labels, parse_ledger
+from ripeness.ledger.entries import (
+    DIGITS,
+    FILE,
+    RESTORE,
+    Entry,
+    Forecast,
+    Issued,
+    Key,
+    Share,
+    Text,
+    cells_of,
+    issue_labels,
+    parse_ledger,
+    read_contents,
+)
 from ripeness.ledger.outcomes import VOID, YES, Outcome, Word, resolve
 from ripeness.workspace.csv import append_rows, read_records
 from ripeness.workspace.question import Question, Rung
@@ -80,13 +94,9 @@ def read_resolutions(reports: Path) -> list[Resolution]:
     BusyError
         If another command is adding to the folder and does not end.
     """
-    if not reports.is_dir():
-        return []
+    ledger, raw = read_contents(reports, FILE, RESOLUTIONS_FILE)
     shown = Path(reports.name)
-    with reading(reports, shown):
-        ledger, path = reports / FILE, reports / RESOLUTIONS_FILE
-        entries = parse_ledger(ledger.read_bytes() if ledger.is_file() else None, shown / FILE)
-        return _parse(path.read_bytes() if path.is_file() else None, shown / RESOLUTIONS_FILE, entries)
+    return _parse(raw, shown / RESOLUTIONS_FILE, parse_ledger(ledger, shown / FILE))
 
 
 def resolve_forecasts(
