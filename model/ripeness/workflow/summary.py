@@ -217,8 +217,7 @@ def forecast_rows(spec: ModelSpec, fits: Mapping[str, WithForecast], sources: Se
         for source, mixed in sources:
             own, weights = [answers[name] for name in mixed], weights_of(spec, mixed)
             for h, (horizon, target) in enumerate(zip(question.horizons_weeks, question.targets(origin), strict=True)):
-                draws = pool_draws([answer.draws[:, h] for answer in own], weights)
-                mean = float(np.average([answer.mean[h] for answer in own], weights=weights))
+                found = mixed_answer(own, weights, h)
                 level = np.average([fits[name].probabilities.level_only[:, h].mean() for name in mixed], weights=weights)
                 known = all(name in held for name in mixed)
                 usual = float(np.average([held[name][h] for name in mixed], weights=weights)) if known else None
@@ -229,15 +228,12 @@ def forecast_rows(spec: ModelSpec, fits: Mapping[str, WithForecast], sources: Se
                         "source": source,
                         "horizon_weeks": horizon,
                         "target_end_date": target.isoformat(),
-                        "probability": mean,
-                        "lower": float(np.quantile(draws, LOWER)),
-                        "upper": float(np.quantile(draws, UPPER)),
-                        "mc_error": float(mixed_error([answer.error[h] for answer in own], weights)),
+                        **found,
                         "outside_view": float(answers[names.OUTSIDE].mean[h]),
                         "level_only": float(level) if inside else None,
-                        "inside_multiplier": mean / float(level) if inside else None,
+                        "inside_multiplier": found["probability"] / float(level) if inside else None,
                         "usual_multiplier": usual / float(level) if inside and usual is not None else None,
-                        "now_multiplier": mean / usual if inside and usual is not None else None,
+                        "now_multiplier": found["probability"] / usual if inside and usual is not None else None,
                     }
                 )
     return rows + rung_rows(spec, fits, sources)
@@ -247,38 +243,38 @@ def rung_rows(spec: ModelSpec, fits: Mapping[str, WithForecast], sources: Sequen
     """A row for each rung, source and horizon; the outside view is that of the headline's fits with the conditions as over the long run."""
     workspace, origin = spec.workspace, spec.panel.origin
     rows = []
-    of_base = weights_of(spec, names.HEADLINE_FITS)
     for rung in workspace.rungs:
-        bases = [fits[name].rung_base(rung.id) for name in names.HEADLINE_FITS]
-        outside = np.average([base.mean(axis=0) for base in bases], axis=0, weights=of_base)
+        answers = {name: fits[name].answer(rung.id) for name in fits if name != names.OUTSIDE}
+        of_fits = {name: fits[name].rung_base(rung.id) for name in names.HEADLINE_FITS}
+        bases = [Answer(base, base.mean(axis=0), answers[name].error) for name, base in of_fits.items()]
+        at_base = bases, weights_of(spec, names.HEADLINE_FITS)
         for source, mixed in sources:
-            at_base = source == names.OUTSIDE
-            own, weights = [fits[name].answer(rung.id) for name in names.HEADLINE_FITS if at_base or name in mixed], of_base
-            if not at_base:
-                weights = weights_of(spec, mixed)
+            own = at_base if source == names.OUTSIDE else ([answers[name] for name in mixed], weights_of(spec, mixed))
             for weeks in rung.horizons_weeks or workspace.question.horizons_weeks:
                 h = workspace.rung_horizons.index(weeks)
-                draws = pool_draws([base[:, h] for base in bases] if at_base else [answer.draws[:, h] for answer in own], weights)
-                mean = outside[h] if at_base else np.average([answer.mean[h] for answer in own], weights=weights)
-                error = mixed_error([answer.error[h] for answer in own], weights)
                 rows.append(
                     {
                         "question": rung.id,
                         "source": source,
                         "horizon_weeks": weeks,
                         "target_end_date": target_date(origin, weeks).isoformat(),
-                        "probability": float(mean),
-                        "lower": float(np.quantile(draws, LOWER)),
-                        "upper": float(np.quantile(draws, UPPER)),
-                        "mc_error": float(error),
-                        "outside_view": float(outside[h]),
-                        "level_only": None,
-                        "inside_multiplier": None,
-                        "usual_multiplier": None,
-                        "now_multiplier": None,
+                        **mixed_answer(*own, h),
+                        "outside_view": mixed_answer(*at_base, h)["probability"],
+                        **dict.fromkeys(("level_only", "inside_multiplier", "usual_multiplier", "now_multiplier")),
                     }
                 )
     return rows
+
+
+def mixed_answer(answers: Sequence[Answer], weights: Sequence[float], time: int) -> dict[str, float]:
+    """What fits mixed by weights say of one time: probability, 5–95 % range over their draws, and Monte Carlo error."""
+    draws = pool_draws([answer.draws[:, time] for answer in answers], weights)
+    return {
+        "probability": float(np.average([answer.mean[time] for answer in answers], weights=weights)),
+        "lower": float(np.quantile(draws, LOWER)),
+        "upper": float(np.quantile(draws, UPPER)),
+        "mc_error": float(mixed_error([answer.error[time] for answer in answers], weights)),
+    }
 
 
 def bridge_rows(
@@ -293,17 +289,8 @@ def bridge_rows(
         forecasts = []
         for source, mixed in sources:
             if all(bridge.id in fits[name].bridges for name in mixed):
-                own, weights = [fits[name].bridges[bridge.id].answer for name in mixed], weights_of(spec, mixed)
-                draws = pool_draws([answer.draws[:, 0] for answer in own], weights)
-                forecasts.append(
-                    {
-                        "source": source,
-                        "probability": float(np.average([answer.mean[0] for answer in own], weights=weights)),
-                        "lower": float(np.quantile(draws, LOWER)),
-                        "upper": float(np.quantile(draws, UPPER)),
-                        "mc_error": float(mixed_error([answer.error[0] for answer in own], weights)),
-                    }
-                )
+                own = [fits[name].bridges[bridge.id].answer for name in mixed]
+                forecasts.append({"source": source} | mixed_answer(own, weights_of(spec, mixed), 0))
         bases = [fits[name].bridges[bridge.id].base.mean() for name in names.HEADLINE_FITS]
         outside = float(np.average(bases, weights=weights_of(spec, names.HEADLINE_FITS)))
         rows.append(bridge.model_dump(mode="json") | {"outside_view": outside, "forecasts": forecasts})
