@@ -102,6 +102,8 @@ def factors_by_hand(spec: ModelSpec, point: Point) -> tuple[float, Array, Array,
         since = (sunday - week_of(date(2024, 3, 5))).days // 7
         if since >= 0:
             pulsed[2, t] += np.exp(point["pulse_log__"][0]) * phi[2] ** since
+    # what is cumulative is read with its level, in standard deviations of their sum after eight half-years
+    pulsed[1] = (path[1] + level[1]) / np.sqrt(1 + 8 * (np.exp(point["level_log__"][0]) / scale[1]) ** 2)
     return float(total), pulsed, path, log_volume
 
 

@@ -67,6 +67,7 @@ id = "cost"
 label = "Cost"
 plus = "war costs more"
 level = true
+reads = "cumulative"
 effects = { north = "+", south = "+" }
 [[factor]]
 id = "host"

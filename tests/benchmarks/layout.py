@@ -78,6 +78,7 @@ def lay_out(spec: ModelSpec, reading: str = names.AS_WRITTEN) -> Problem:
         count_log_centre=own["count_scales"][:, 1],
         heavy=own["heavy"],
         level_factor=own["level_of"],
+        cumulative=own["cumulative"],
         level_basis=own["level_basis"],
         pulse_factor=own["pulse_of"],
         pulse_since=own["weeks_since_pulse"].astype(float),

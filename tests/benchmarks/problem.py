@@ -66,6 +66,8 @@ class Problem:
     heavy : ndarray (factor,)
         1 for Student-t innovations, else 0.
     level_factor : ndarray of int (level,)
+    cumulative : ndarray (level,)
+        1 where the hazards read the factor with its level, else 0.
     level_basis : ndarray (knot, week)
     pulse_factor : ndarray of int (pulse,)
     pulse_since : ndarray (pulse, week)
@@ -122,6 +124,7 @@ class Problem:
     count_log_centre: Array
     heavy: Array
     level_factor: Index
+    cumulative: Array
     level_basis: Array
     pulse_factor: Index
     pulse_since: Array

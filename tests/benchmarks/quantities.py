@@ -50,6 +50,7 @@ class Natural:
     """Parts of x in natural units, (draw, …)."""
 
     phi: Array
+    scale: Array
     level: Array
     loading: Array
     intercept: Array
@@ -65,7 +66,7 @@ def _quantities(p: Problem, x: Array, density: str) -> dict[str, Array]:
     weight = np.exp(b["log_best_to_worst"]) * p.leverage * b["effect_size"]
     knots = np.concatenate([b["log_rhythm"], p.class_log_rate + b["log_war_level"] + b["deviation"]], axis=1)
     return {
-        "hazard": _hazard(p, b, knots, _inside(p, b, weight, path, natural.phi)),
+        "hazard": _hazard(p, b, knots, _inside(p, b, weight, path, natural)),
         "outside_knots": knots,
         "weight": weight,
         "intercept_open": b["intercept_open"],
@@ -90,7 +91,7 @@ def _natural(p: Problem, b: dict[str, Array]) -> Natural:
     intercept[:, p.relative] = b["intercept"]
     captured = np.concatenate([log_expit(b["capture"]), np.zeros((draws, 1))], axis=1)
     phi = np.exp(-np.log(2.0) * np.exp(-b["half_life"]))
-    return Natural(phi, level, loading, intercept, p.floor + np.exp(b["noise"]), np.exp(b["dispersion"]), captured)
+    return Natural(phi, scale, level, loading, intercept, p.floor + np.exp(b["noise"]), np.exp(b["dispersion"]), captured)
 
 
 def pseudo_observations(p: Problem, natural: Natural) -> tuple[Array, Array]:
@@ -146,11 +147,15 @@ def _paths(p: Problem, block: Array, natural: Natural, density: str) -> Array:
     return path
 
 
-def _inside(p: Problem, b: dict[str, Array], weight: Array, path: Array, phi: Array) -> Array:
+def _inside(p: Problem, b: dict[str, Array], weight: Array, path: Array, natural: Natural) -> Array:
     """The normalised inside view of the weeks before those at risk: (draw, week at risk)."""
-    fading = np.exp(b["pulse"])[:, :, None] * phi[:, p.pulse_factor, None] ** np.maximum(p.pulse_since, 0)
+    fading = np.exp(b["pulse"])[:, :, None] * natural.phi[:, p.pulse_factor, None] ** np.maximum(p.pulse_since, 0)
     z = path.copy()
     z[:, p.pulse_factor] += np.where(p.pulse_since >= 0, fading, 0.0)
+    for j, k in enumerate(p.level_factor):
+        if p.cumulative[j]:
+            step = np.exp(b["level"][:, j]) / natural.scale[:, k]
+            z[:, k] = (z[:, k] + natural.level[:, k]) / np.sqrt(1.0 + 8.0 * step**2)[:, None]
     z = z[:, :, int(p.start) - 1 : p.weeks - 1]
     sides = [(np.logaddexp(0.0, sign * 4.0 * z[:, k : k + 1]) - np.log(2.0)) / 4.0 for k in p.sided for sign in (1.0, -1.0)]
     matrix = np.tensordot(weight, p.placement, 1)

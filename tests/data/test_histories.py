@@ -41,7 +41,7 @@ class Entry:
 
 entries = st.builds(Entry, st.integers(0, 5), st.integers(-1, 40), st.none() | st.sampled_from([70.0, 75.5, 78.0, 80.25, 999.0]))
 batches = st.lists(st.lists(entries, min_size=1, max_size=8), min_size=1, max_size=4)
-HISTORIES = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+HISTORIES = settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def play(write: Write, folder: Path, batches: list[list[Entry]]) -> tuple[Workspace, list[dict[str, bytes]]]:

@@ -116,8 +116,10 @@ def test_the_shipped_scenarios_do_what_the_essay_says(origin: Origin, shipped: d
     channel, willing = found["mediation"].conditions["channel_open"], found["ukrainian-breakthrough"].conditions["moscow_willing"]
     # contacts vary by more than the contract's scale, so the path is fewer standard deviations than it was with a fixed scale
     assert channel[1] > channel[0] + 0.05 and willing[1] > willing[0]
-    for result in found.values():
-        assert 0.0 <= result.plausible < 0.05 and result.by_week.shape[0] == 2 and (np.diff(result.by_week, axis=1) >= 0).all()
+    # mediation's own path is seen in one of 17 futures, for the same reason
+    limits = {"mediation": 0.1, "ukrainian-breakthrough": 0.05, "ukrainian-breakthrough-with-mediation": 0.05}
+    for name, result in found.items():
+        assert 0.0 <= result.plausible < limits[name] and result.by_week.shape[0] == 2 and (np.diff(result.by_week, axis=1) >= 0).all()
 
 
 def test_the_further_the_path_the_less_plausible(origin: Origin) -> None:

@@ -36,7 +36,7 @@ from ripeness.model.spec import ModelSpec
 from ripeness.model.terms.announcements import searched_weeks, share_on_record, standing_hazards
 from ripeness.model.terms.factor_paths import persistence
 from ripeness.model.terms.outside import outside_basis
-from ripeness.model.terms.pulses import fading_pulses
+from ripeness.model.terms.pulses import read_factors
 from ripeness.model.terms.record import record_terms
 
 Array = NDArray[np.float64]
@@ -213,5 +213,4 @@ def _events(
 def _inside_before(spec: ModelSpec, variant: str, draws: Draws, path: Array, weeks: NDArray[np.intp]) -> Array:
     """Inside view as the hazards of these weeks read it: (draw, week)."""
     before = [spec.panel.weeks[t] - timedelta(days=7) for t in weeks]
-    factors = path[:, :, weeks - 1] + fading_pulses(spec.workspace.factors, before, spec.panel.origin, draws)
-    return inside_view(spec, variant, draws, factors)
+    return inside_view(spec, variant, draws, read_factors(spec, draws, path[:, :, weeks - 1], before))

@@ -26,7 +26,7 @@ from ripeness.model.inside import condition_log_odds, inside_of_log_odds
 from ripeness.model.meetings import Announcement
 from ripeness.model.spec import ModelSpec, Variant, build_spec
 from ripeness.model.terms.factor_paths import Hold
-from ripeness.model.terms.pulses import fading_pulses
+from ripeness.model.terms.pulses import read_factors
 from ripeness.model.terms.rungs import log_multipliers
 from ripeness.reweighting.reweighted import StoredFit, Updated, update_fit
 from ripeness.reweighting.stored import Base, base_spec
@@ -75,7 +75,7 @@ class Futures:
     start : Start
     ahead : Ahead
     factors : ndarray (draw, path, factor, week)
-        At the end of each week, pulses left out: the stored weeks of the record, then those ahead.
+        At the end of each week, their paths alone: the stored weeks of the record, then those ahead.
     stored : int
         Number of the record's weeks among them.
     """
@@ -87,7 +87,7 @@ class Futures:
 
     @property
     def read(self) -> Array:
-        """Factors as the hazards of the weeks ahead read them, those of the week before: (draw, path, factor, ahead)."""
+        """Paths of the factors that the hazards of the weeks ahead read, those of the week before: (draw, path, factor, ahead)."""
         return self.factors[..., -len(self.ahead.weeks) :]
 
     @cached_property
@@ -214,8 +214,7 @@ def log_odds(spec: ModelSpec, futures: Futures) -> Array:
     """Log odds that each condition is open, (draw, path, condition, ahead), as read by the hazards of the weeks ahead."""
     draws = futures.start.draws
     before = [week - timedelta(days=7) for week in futures.ahead.weeks]
-    pulses = fading_pulses(spec.workspace.factors, before, spec.panel.origin, draws)[:, None]
-    return condition_log_odds(spec, draws, futures.read + pulses)
+    return condition_log_odds(spec, draws, read_factors(spec, draws, futures.read, before))
 
 
 def with_log_odds(spec: ModelSpec, futures: Futures, odds: Array) -> Futures:

@@ -39,7 +39,7 @@ from ripeness.data.vintages import Vintage
 from ripeness.elicitation.elicited import Priors
 from ripeness.model.meetings import Announcement
 from ripeness.model.spec import ModelSpec, build_spec
-from ripeness.reweighting.paths import Redrawn, redraw_path
+from ripeness.reweighting.paths import Redrawn, RedrawnFactor, redraw_path
 from ripeness.reweighting.refusals import beyond_window, untrustworthy
 from ripeness.reweighting.reweighted import StoredFit, look_ahead, weigh, weigh_base
 from ripeness.reweighting.stored import CORES, Base, base_spec
@@ -267,7 +267,7 @@ class _FromDraws:
         self.path = np.asarray(fit.draws["path"], dtype=float)
         self.parameters, self.before = read_parameters(old, fit.draws), weigh_base(old, fit)
         self.old_rows, *self.rows = (rows_by_factor(spec) for spec in (old, *(spec for spec, _ in days)))
-        self.factors: dict[tuple[int, bool, frozenset[int]], tuple[Array, Array]] = {}
+        self.factors: dict[tuple[int, bool, frozenset[int]], RedrawnFactor] = {}
         self.probabilities: dict[frozenset[int], tuple[Array, Weights]] = {}
         self.answers: dict[tuple[frozenset[int], frozenset[int]], Array] = {}
 
@@ -280,8 +280,8 @@ class _FromDraws:
         kinds = {self.causes[cause].kind for cause in causes}
         return 0 if TIME not in kinds else 2 if kinds & {EVENTS, ROUNDS} else 1
 
-    def factor(self, k: int, causes: frozenset[int]) -> tuple[Array, Array]:
-        """One factor's log ratio, (draw,), and path to the later day, (draw, week), where some causes are known."""
+    def factor(self, k: int, causes: frozenset[int]) -> RedrawnFactor:
+        """One factor, its path to the later day, where some causes are known."""
         relevant, later = self.relevant(k, causes), self.day(causes) > 0 or self.rows[0][k] == self.rows[1][k]
         if (k, later, relevant) not in self.factors:
             own = dict(self.rows[int(later)][k])
@@ -299,7 +299,7 @@ class _FromDraws:
         """P_s of each draw, (draw,), and the weights of the draws where these causes are known."""
         if causes not in self.probabilities:
             parts = [self.factor(k, causes) for k in range(self.path.shape[1])]
-            path, (spec, announcements) = np.stack([path for _, path in parts], axis=1), self.days[self.day(causes)]
+            path, (spec, announcements) = np.stack([part.path for part in parts], axis=1), self.days[self.day(causes)]
             weeks = len(spec.panel.weeks) - self.fit.window.stored
             told = [k for k in range(len(parts)) if self.relevant(k, causes)]
 
@@ -307,8 +307,7 @@ class _FromDraws:
                 if week <= path.shape[2] - weeks:  # what values tell of weeks that are still ahead
                     factors[:, :, told] = path[:, None, told, weeks - 1 + week]
 
-            redrawn = Redrawn(np.stack([ratio for ratio, _ in parts], axis=1), path[:, :, :weeks])
-            updated = weigh(self.old, spec, self.fit, redrawn, self.stretches, self.before)
+            updated = weigh(self.old, spec, self.fit, Redrawn.of(spec, self.fit.window, parts), self.stretches, self.before)
             _, found = look_ahead(spec, self.fit, updated, announcements, PATHS, self.forward, hold)
             self.probabilities[causes] = found.within[:, 0], updated.weights
         return self.probabilities[causes]

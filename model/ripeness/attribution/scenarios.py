@@ -40,7 +40,7 @@ from ripeness.forecast.simulate import keep_shocks
 from ripeness.model.spec import ModelSpec
 from ripeness.model.terms.factor_paths import persistence
 from ripeness.model.terms.loadings import factor_scales
-from ripeness.model.terms.slow_levels import level_basis
+from ripeness.model.terms.slow_levels import levels_in
 from ripeness.reweighting.paths import Redrawn, redraw_path
 from ripeness.reweighting.reweighted import StoredFit, Updated, weigh
 from ripeness.reweighting.stored import base_spec
@@ -162,7 +162,11 @@ def _of_rungs(origin: Origin, arms: Sequence[tuple[Futures, Futures]]) -> dict[s
 
 def targets_of(spec: ModelSpec, draws: Draws, paths: Sequence[Path], week: int = -1) -> list[tuple[int, Array]]:
     """Of each path the factor's place and the value in the factor's units, (draw,): levels differ between draws, and are those of a week."""
-    levels, scales, references = levels_of(spec, draws, week), factor_scales(spec, draws), references_of(spec)
+    levels, scales, references = (
+        levels_in(spec, draws, spec.panel.weeks[week:][:1])[..., 0],
+        factor_scales(spec, draws),
+        references_of(spec),
+    )
     found = []
     for path in paths:
         k = spec.workspace.factor_ids.index(path.factor)
@@ -176,12 +180,6 @@ def targets_of(spec: ModelSpec, draws: Draws, paths: Sequence[Path], week: int =
 def references_of(spec: ModelSpec) -> dict[str, Contract]:
     """The contract of each factor's reference indicator, which sets its scale; of factors that have one."""
     return {contract.factor: contract for contract in spec.contracts.values() if contract.reference}
-
-
-def levels_of(spec: ModelSpec, draws: Draws, week: int = -1) -> Array:
-    """Slow level of each factor in a week, (draw, factor), in units of the factor; zero for factors without one."""
-    level = read_parameters(spec, draws).level
-    return level @ level_basis(len(spec.panel.weeks))[: level.shape[2], week]
 
 
 def in_scales(contract: Contract, value: float) -> float:
@@ -345,18 +343,16 @@ def update_given(
     path, parameters = np.asarray(fit.draws["path"], dtype=float), read_parameters(old, fit.draws)
     before, after = rows_by_factor(old), rows_by_factor(new)
     known = len(new.panel.weeks) - fit.window.stored
-    ratios, redrawn, held_paths = [], [], dict[int, Array]()
+    redrawn, held_paths = [], dict[int, Array]()
     for k, seed_of_factor in enumerate(own.spawn(path.shape[1])):
         held = [one for one in paths if one.factor == new.workspace.factor_ids[k]]
         spec = _with_weeks(new, max((one.to_week for one in held), default=0))
         rows = dict(sorted({**after[k], **hypothetical_rows(new, held)}.items()))
         rng = np.random.default_rng(seed_of_factor)
-        ratio, states = redraw_path(old, spec, fit.window, k, (before[k], rows), path, parameters, rng)
-        ratios.append(ratio)
-        redrawn.append(states[:, :known])
+        redrawn.append(redraw_path(old, spec, fit.window, k, (before[k], rows), path, parameters, rng))
         if held:
-            held_paths[k] = states[:, known:]
-    return weigh(old, new, fit, Redrawn(np.stack(ratios, axis=1), np.stack(redrawn, axis=1)), stretches), held_paths
+            held_paths[k] = redrawn[-1].path[:, known:]
+    return weigh(old, new, fit, Redrawn.of(new, fit.window, redrawn), stretches), held_paths
 
 
 def hypothetical_rows(spec: ModelSpec, paths: Sequence[Path]) -> dict[Key, tuple[float, ...]]:

@@ -28,7 +28,6 @@ from numpy.typing import NDArray
 from scipy.stats import t as student
 
 from ripeness.attribution.futures import Futures, Origin, mean_over_fits, simulate
-from ripeness.attribution.scenarios import levels_of
 from ripeness.calendar import week_of, weeks_between
 from ripeness.data.events import CLASSES, TIED
 from ripeness.data.indicators import Contract
@@ -39,6 +38,7 @@ from ripeness.model.meetings import Announcement, announced_weeks
 from ripeness.model.spec import ModelSpec
 from ripeness.model.terms.announcements import arrival_rates, standing_hazards
 from ripeness.model.terms.count_rows import negative_binomial_log_density
+from ripeness.model.terms.slow_levels import levels_in
 from ripeness.model.terms.student_t_rows import error_log_density, errors_df
 from ripeness.reweighting.window import Key, read_parameters, row_terms, rows_by_factor
 
@@ -309,7 +309,7 @@ def _moments(spec: ModelSpec, futures: Futures, release: Release) -> tuple[Array
     offset, slope, precision, _ = row_terms(spec, read_parameters(spec, draws), i, (0.0, *release.covariates))
     first = len(spec.panel.weeks) - futures.stored
     begin, end = release.first - first, release.last - first
-    strength = futures.factors[:, :, k, max(begin, 0) : end + 1].mean(axis=2) + levels_of(spec, draws)[:, k, None]
+    strength = futures.factors[:, :, k, max(begin, 0) : end + 1].mean(axis=2) + levels_in(spec, draws, spec.panel.weeks[-1:])[:, k]
     is_count = spec.contracts[release.indicator].is_count
     return offset[:, None] + slope[:, None] * strength, (precision if is_count else 1.0 / np.sqrt(precision))[:, None]
 

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from ripeness import names
 from ripeness.attribution.futures import Futures, Origin
 from ripeness.attribution.scenario_file import Path, Scenario
-from ripeness.attribution.scenarios import in_scales, levels_of, references_of
+from ripeness.attribution.scenarios import in_scales, references_of
 from ripeness.data.indicators import Contract
 from ripeness.forecast.simulate import keep_shocks
 from ripeness.model.meetings import announced_weeks
@@ -37,6 +37,7 @@ from ripeness.model.terms.factor_paths import persistence
 from ripeness.model.terms.loadings import factor_scales
 from ripeness.model.terms.outside import outside_basis
 from ripeness.model.terms.pulses import fading_pulses
+from ripeness.model.terms.slow_levels import cumulative_places, levels_in, read_ratio
 
 Array = NDArray[np.float64]
 Payload = Mapping[str, Any]
@@ -81,7 +82,7 @@ def build_panel(origin: Origin, scenarios: Sequence[Scenario]) -> dict[str, Any]
     dict
         origin; horizons, the headline's and the next longer one; horizon_share and announced_share (horizon, ahead) and whole (ahead,), shares of weeks;
         first, how many of the weeks that hazards read lie in the record; dormancy (state,); outside (dormancy, knot); exposure (class, ahead);
-        sided; pulsed and levels, places of factors; placement, of condition, regressor and effect; conditions; factors with their sliders;
+        sided; pulsed, cumulative and levels, places of factors; placement, of condition, regressor and effect; conditions; factors with their sliders;
         scenarios with their moves; and of each fit its form, its weight in the headline and its draws, packed.
     """
     spec, question, workspace = origin.spec, origin.spec.workspace.question, origin.spec.workspace
@@ -109,6 +110,7 @@ def build_panel(origin: Origin, scenarios: Sequence[Scenario]) -> dict[str, Any]
         "exposure": _rounded(exposure) if exposure.any() else [],
         "sided": structure.sided.tolist(),
         "pulsed": [k for k, factor in enumerate(workspace.factors) if factor.pulse],
+        "cumulative": cumulative_places(spec),
         "levels": [k for k, factor in enumerate(workspace.factors) if factor.level],
         "placement": [[int(c), int(r), int(e)] for e, c, r in placed],
         "conditions": [{"id": one.id, "label": one.label} for one in workspace.conditions],
@@ -147,7 +149,8 @@ def _pack_fit(spec: ModelSpec, futures: Futures, weeks: int, states: NDArray[np.
         "persistence": phi,
         "start": read[:, 0, :, :first].transpose(0, 2, 1).reshape(len(phi), -1),
         "pulse": pulse[:, [k for k, factor in enumerate(factors) if factor.pulse]],
-        "level": levels_of(spec, draws)[:, [k for k, factor in enumerate(factors) if factor.level]],
+        "ratio": read_ratio(spec, draws)[:, cumulative_places(spec)],
+        "level": levels_now(spec, draws)[:, [k for k, factor in enumerate(factors) if factor.level]],
         "factor_scale": factor_scales(spec, draws),
         "weight": draws["weight"],
         "intercept": draws["intercept_open"],
@@ -177,6 +180,11 @@ def _pack_fit(spec: ModelSpec, futures: Futures, weeks: int, states: NDArray[np.
         "scale": scale.tolist(),
         "departures": b64encode(coarse.tobytes()).decode(),
     }
+
+
+def levels_now(spec: ModelSpec, draws: Mapping[str, Array]) -> Array:
+    """Slow levels of all factors at the origin and after it, in units of the factor: (draw, factor)."""
+    return levels_in(spec, draws, spec.panel.weeks[-1:])[..., 0]
 
 
 def _offset(futures: Futures) -> Array:
@@ -218,6 +226,9 @@ def _read_fit(payload: Payload, fit: Payload, moves: Sequence[Move], shifts: Arr
         _hold(payload, numbers, z[:, :, k], k, [move for move in moves if move["factor"] == k])
     for place, k in enumerate(payload["pulsed"]):
         z[:, :, k] += (numbers["pulse"][:, place, None] * phi[:, k, None] ** np.arange(weeks))[:, None]
+    for place, k in enumerate(payload["cumulative"]):
+        level = numbers["level"][:, payload["levels"].index(k), None, None]
+        z[:, :, k] = numbers["ratio"][:, place, None, None] * (z[:, :, k] + level)
     sided = np.array(payload["sided"], dtype=np.intp)
     matrix = np.zeros((len(phi), len(shifts), factors + 2 * len(sided)))
     for condition, regressor, effect in payload["placement"]:
@@ -332,7 +343,7 @@ def build_sliders(spec: ModelSpec, fits: Sequence[Futures], paths: Sequence[Path
         Of scenarios: a slider can stand wherever one of them holds its factor.
     """
     references = references_of(spec)
-    level, scale = (np.concatenate([of(spec, one.start.draws) for one in fits]) for of in (levels_of, factor_scales))
+    level, scale = (np.concatenate([of(spec, one.start.draws) for one in fits]) for of in (levels_now, factor_scales))
     last = np.concatenate([one.start.draws["path"][:, :, -1] for one in fits])
     found = {}
     for k, factor in enumerate(spec.workspace.factor_ids):

@@ -76,6 +76,7 @@ KINDS: Final[dict[str, str]] = {
     "leaders_meeting": "heads of both governments meet or speak, with or without a mediator",
     "truce": "a truce that one side declares, or a local one",
     "truce_agreed": "a halt of some kind of strikes, or for some days, declared by both sides",
+    "truce_kept": "the first day of a truce declared by both sides that neither ends or breaks for four weeks, by either's word",
     "ceasefire": "a general ceasefire agreed by both comes into force",
     "deal": "an agreement on a part",
     "proposal": "a plan or a draft is put forward",

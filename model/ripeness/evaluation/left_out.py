@@ -42,15 +42,15 @@ from ripeness.forecast.mixture import mixed_error
 from ripeness.forecast.prior_predictive import sample_prior
 from ripeness.inference.gate import Verdict, judge_fit
 from ripeness.inference.sample import flatten_draws, sample_posterior
+from ripeness.model.build import model_coords
 from ripeness.model.inside import with_inside_view
 from ripeness.model.spec import ModelSpec, Variant
-from ripeness.model.terms.pulses import fading_pulses
+from ripeness.model.terms.pulses import READ_BY_HAZARD, read_factors
 from ripeness.model.terms.rungs import events_log_likelihood, record_log_odds
 from ripeness.reweighting.weights import LARGEST_KHAT, smooth_weights
 
 Array = NDArray[np.float64]
 PRIOR_DRAWS, AT_ONCE = 8_000, 2_000
-READ_BY_HAZARD = ("path", "half_life")  # of each factor; and the pulse, where it has one
 
 
 def without_rows(panel: Panel, left_out: set[str]) -> Panel:
@@ -104,15 +104,12 @@ def leave_out_plan(spec: ModelSpec) -> list[list[str]]:
 
 
 def factor_swapped(spec: ModelSpec, variant: str, draws: Draws, other: Draws, factor: str, order: NDArray[np.intp]) -> Draws:
-    """Draws with one factor's path, half-life and jump taken from draws of another fit, in a given order; the inside view follows."""
-    k = spec.workspace.factor_ids.index(factor)
-    changed = {name: draws[name].copy() for name in READ_BY_HAZARD}
-    for name, values in changed.items():
-        values[:, k] = other[name][order, k]
-    pulsed = [one.id for one in spec.workspace.factors if one.pulse]
-    if factor in pulsed:
-        changed["pulse"] = draws["pulse"].copy()
-        changed["pulse"][:, pulsed.index(factor)] = other["pulse"][order, pulsed.index(factor)]
+    """Draws with all that the hazards read of one factor taken from draws of another fit, in a given order; the inside view follows."""
+    coords, changed = model_coords(spec, variant), {}
+    for name, dim in READ_BY_HAZARD.items():
+        if factor in (own := list(coords[dim])):
+            changed[name] = draws[name].copy()
+            changed[name][:, own.index(factor)] = other[name][order, own.index(factor)]
     return rejoin(spec, variant, draws | changed)
 
 
@@ -159,7 +156,7 @@ def headline_of_priors(stored: Stored, variant: Variant, reading: str, seed: int
         draws = sample_prior(spec, reading, variant, AT_ONCE, sequence)
         if seen is not None:
             order = (place * AT_ONCE + np.arange(AT_ONCE)) % len(seen["half_life"])
-            draws = rejoin(spec, variant, draws | {name: seen[name][order] for name in (*READ_BY_HAZARD, "pulse") if name in seen})
+            draws = rejoin(spec, variant, draws | {name: seen[name][order] for name in READ_BY_HAZARD if name in seen})
         parts.append(stored.headline(variant, draws))
     return np.concatenate(parts)
 
@@ -218,7 +215,7 @@ def mix_changes(changes: Sequence[Change], weights: Sequence[float]) -> Change:
 def rejoin(spec: ModelSpec, variant: str, draws: Draws) -> Draws:
     """Draws whose inside view follows anew from their paths, pulses, weights, intercepts and causes."""
     panel = spec.panel
-    return with_inside_view(spec, variant, draws, draws["path"] + fading_pulses(spec.workspace.factors, panel.weeks, panel.origin, draws))
+    return with_inside_view(spec, variant, draws, read_factors(spec, draws, draws["path"], panel.weeks))
 
 
 def likelihood_of_outcomes(spec: ModelSpec, draws: Draws) -> Array:

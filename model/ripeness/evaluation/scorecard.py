@@ -24,7 +24,7 @@ from ripeness.essay import Claim
 from ripeness.evaluation.stored import Draws, Stored, error_of_mean
 from ripeness.model.inside import effect_regressors
 from ripeness.model.spec import ModelSpec
-from ripeness.model.terms.pulses import fading_pulses
+from ripeness.model.terms.pulses import read_factors
 
 Array = NDArray[np.float64]
 SUPPORTED, CONTRADICTED, UNMOVED = "supported", "contradicted", "unmoved"
@@ -164,4 +164,4 @@ def stood_before_rounds(stored: Stored, draws: Draws) -> Array:
 
 def factors_read(spec: ModelSpec, draws: Draws) -> Array:
     """Factors as the hazards read them, pulses included, in units of their stationary standard deviation: (draw, factor, week)."""
-    return draws["path"] + fading_pulses(spec.workspace.factors, spec.panel.weeks, spec.panel.origin, draws)
+    return read_factors(spec, draws, draws["path"], spec.panel.weeks)

@@ -24,7 +24,7 @@ from ripeness.model.spec import ModelSpec, Variant
 from ripeness.model.terms.announcements import lead_weeks, share_on_record, standing_hazards
 from ripeness.model.terms.factor_paths import Hold
 from ripeness.model.terms.outside import outside_basis
-from ripeness.model.terms.pulses import fading_pulses
+from ripeness.model.terms.pulses import read_factors
 
 Array = NDArray[np.float64]
 AT_ONCE = 13  # weeks whose inside view is computed together
@@ -152,17 +152,16 @@ def _inside_ahead(
     hold: Hold | None,
 ) -> tuple[Array, RungsAhead | None]:
     """The inside view (draw, path, ahead) on simulated factors, and what they make of the rungs."""
-    pulses = fading_pulses(spec.workspace.factors, [sunday - timedelta(days=7) for sunday in weeks], spec.panel.origin, posterior)
+    before = [sunday - timedelta(days=7) for sunday in weeks]
     result = np.empty((len(posterior["half_life"]), paths, len(weeks)))
     ahead = simulate_factors(spec, posterior, paths, rng, hold)
     rungs = RungPaths(spec, posterior, paths, len(weeks)) if spec.workspace.rungs else None
     for first in range(0, len(weeks), AT_ONCE):
         some = slice(first, min(first + AT_ONCE, len(weeks)))
-        effective = np.stack([next(ahead) for _ in weeks[some]], axis=-1)
+        paths_read = np.stack([next(ahead) for _ in weeks[some]], axis=-1)
         if rungs:
-            rungs.add_factors(some, effective)
-        effective += pulses[:, None, :, some]
-        log_odds = condition_log_odds(spec, posterior, effective)
+            rungs.add_factors(some, paths_read)
+        log_odds = condition_log_odds(spec, posterior, read_factors(spec, posterior, paths_read, before[some]))
         result[:, :, some] = inside_of_log_odds(variant, posterior, log_odds)
         if rungs:
             rungs.add_conditions(some, log_odds)

@@ -24,7 +24,7 @@ LOG_LIKELIHOOD, LOG_PRIOR = "log_likelihood", "log_prior"
 PREDICTIVE: Final = ("posterior_predictive", "prior_predictive")
 OBSERVED = "observed_data"
 
-WHOLE, ROUGH, MIDDLE, COARSE, FINE = 1.0, 2.0**-5, 2.0**-6, 2.0**-7, 2.0**-9  # powers of two: unpacking is exact
+WHOLE, ROUGH, MIDDLE, FINE = 1.0, 2.0**-5, 2.0**-6, 2.0**-9  # powers of two: unpacking is exact
 SERIES: Final = ("path", "level_path", "log_odds_open")  # of weeks, on the real line: most of what there is
 MULTIPLIER: Final = "inside"  # as well; what is said of the record's weeks is computed from it
 RELATIVE_BITS: Final = 10  # significant bits after the first: a relative error of at most 2^-11
@@ -93,9 +93,9 @@ def _as_written(group: str, name: str, variable: xr.Variable) -> xr.Variable:
 def _resolution(group: str, name: str) -> float | None:
     """What a value is rounded to a multiple of when it is stored as an integer; None if it is not."""
     if group in PREDICTIVE or group == OBSERVED:
-        return WHOLE if name in _whole() else MIDDLE if group in PREDICTIVE else None
+        return WHOLE if name in _whole() else ROUGH if group in PREDICTIVE else None
     if group == LOG_LIKELIHOOD:
-        return COARSE if name != "rounds" else None  # those of single weeks are small: significant bits count
+        return MIDDLE if name != "rounds" else None  # those of single weeks are small: significant bits count
     if group == LOG_PRIOR:
         return FINE
     if group == POSTERIOR and name in (*SERIES, MULTIPLIER):

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from ripeness import names
 from ripeness.model.spec import ModelSpec
+from ripeness.model.term import beside
 from ripeness.model.terms import terms_of
 from ripeness.model.terms.conditions import (
     Conditions,
-    beside,
     conjunctive_score,
     log_mean_exp,
     regressors,

@@ -303,3 +303,8 @@ class Scope:
             variable = pm.Normal(parameter.name, mu, sigma, dims=dims)
         self.quantities[parameter.name] = variable
         return variable
+
+
+def beside(values: Array, ndim: int, own: int) -> Array:
+    """Values (draw, …) whose last `own` axes are their own, with axes of length one between, so that there are `ndim` of them."""
+    return values.reshape(values.shape[0], *(1,) * (ndim - own - 1), *values.shape[1:])

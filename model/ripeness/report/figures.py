@@ -88,7 +88,7 @@ def steps_of(summary: Mapping[str, Any], row: Mapping[str, Any]) -> list[tuple[s
 
 
 def factor_figure(factor: Mapping[str, Any], titles: Mapping[str, str], tree: xr.DataTree) -> Markup | None:
-    """The path of one factor, pulses included, with its indicators' values; None where the run keeps no path."""
+    """One factor as the hazards read it, with its indicators' values; None where the run keeps no path."""
     path = factor.get("path")
     if path is None:
         return None
@@ -118,7 +118,9 @@ def _fits(tree: xr.DataTree) -> list[xr.Dataset]:
 
 
 def factor_points(tree: xr.DataTree, factor: Mapping[str, Any], titles: Mapping[str, str]) -> dict[str, tuple[list[str], Array]]:
-    """Values of a factor's indicators in its units: less intercept and slow level, over loading and scale (posterior medians).
+    """Values of a factor's indicators in what the hazards read: less intercept and slow level, over loading and scale (posterior medians).
+
+    A cumulative factor is read with its level, both over the standard deviation of their sum.
 
     Returns
     -------
@@ -147,12 +149,14 @@ def factor_points(tree: xr.DataTree, factor: Mapping[str, Any], titles: Mapping[
             values = (values - float(centre["intercept"].sel({names.RELATIVE: indicator}))) / float(
                 centre["loading"].sel({names.RELATIVE: indicator})
             )
-        if "level_path" in centre and factor["id"] in centre["level_path"][names.LEVEL].values:
+        cumulative = factor.get("reads") == "cumulative"
+        if not cumulative and "level_path" in centre and factor["id"] in centre["level_path"][names.LEVEL].values:
             level = centre["level_path"].sel({names.LEVEL: factor["id"]})
             seen, known = (dates_of(days).astype(float) for days in (weeks, level[names.WEEK].values))
             values = values - np.interp(seen, known, level.values)
         if "factor_scale" in centre and factor["id"] in centre["factor_scale"][names.SCALED].values:
-            values = values / float(centre["factor_scale"].sel({names.SCALED: factor["id"]}))
+            scale = float(centre["factor_scale"].sel({names.SCALED: factor["id"]}))
+            values = values / scale * factor["read_ratio"]
         kept = np.isfinite(values)
         points[title] = ([week for week, keep in zip(weeks, kept, strict=True) if keep], values[kept])
     return points

@@ -324,12 +324,15 @@ def limits(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
     unseen = [factor["label"] for factor in summary["factors"] if not factor["observed"]]
     if unseen:
         found["Factors nobody measures"] = f"{join(unseen)}: no indicator, so the path is the prior’s and widens the interval only."
-    levels = [factor["label"] for factor in summary["factors"] if factor["level"]]
-    if levels:
-        found["Slow trends"] = (
-            f"{join(levels)}: the indicators trend for years. A slow level takes the trend up, and only departures from it move the chance; "
-            "if the trend itself brings talks nearer, the model does not see it."
-        )
+    trending = [factor for factor in summary["factors"] if factor["level"]]
+    for title, reads, text in (
+        ("Slow trends", "departure", "A slow level takes the trend up, and only departures from it move the chance; if the trend itself brings talks "
+         "nearer, the model does not see it."),
+        ("What adds up", "cumulative", "The essay speaks of what has been borne, so the chance follows the trend and the departures from it together. So "
+         "slow a movement passes few rounds, and how much it weighs stays nearly what was put beforehand."),
+    ):  # fmt: skip
+        if labels := [factor["label"] for factor in trending if factor["reads"] == reads]:
+            found[title] = f"{join(labels)}: the indicators trend for years. {text}"
     families: dict[str, list[str]] = {}
     for indicator in summary["indicators"]:
         families.setdefault(indicator["family"], []).append(indicator["title"])

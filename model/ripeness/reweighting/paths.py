@@ -24,8 +24,9 @@ stored path, and held. A factor of which nothing new is said has weight one: its
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +34,7 @@ from scipy.special import gammaln
 
 from ripeness.model.spec import ModelSpec
 from ripeness.model.terms.factor_paths import simulate_ar1
+from ripeness.model.terms.slow_levels import level_basis
 from ripeness.reweighting.integral import Sites, integrate
 from ripeness.reweighting.sites import Rows, fit_sites
 from ripeness.reweighting.window import FactorWindow, Key, Parameters, Window, factor_window, read_parameters, rows_by_factor
@@ -46,6 +48,24 @@ DEFENSIVE = 0.2  # share of the mixing precisions that are drawn from their prio
 RECENT = 4
 
 
+class RedrawnFactor(NamedTuple):
+    """One factor's path under a new vintage.
+
+    Parameters
+    ----------
+    log_ratio : ndarray (draw,)
+        Log of the ratio of its window.
+    path : ndarray (draw, week)
+        From week `window.stored` to the new record's last.
+    move : ndarray (draw,), optional
+        Standardised move of its slow level at a knot that the record has crossed since the fit.
+    """
+
+    log_ratio: Array
+    path: Array
+    move: Array | None = None
+
+
 @dataclass(frozen=True)
 class Redrawn:
     """Stored draws under a new vintage.
@@ -56,10 +76,24 @@ class Redrawn:
         Log of the ratio of each factor's window.
     path : ndarray (draw, factor, week)
         Paths, from week `window.stored` to the new record's last.
+    moves : ndarray (draw, level factor), optional
+        Standardised moves of the slow levels at a knot that the record has crossed since the fit.
     """
 
     log_ratio: Array
     path: Array
+    moves: Array | None = None
+
+    @classmethod
+    def of(cls, new: ModelSpec, window: Window, factors: Sequence[RedrawnFactor]) -> Redrawn:
+        """All factors under a vintage, whose record may end before theirs."""
+        weeks, moves = len(new.panel.weeks), [own.move for own in factors if own.move is not None]
+        crossed = moves and len(level_basis(weeks)) > len(level_basis(window.weeks))
+        return cls(
+            np.stack([own.log_ratio for own in factors], axis=1),
+            np.stack([own.path[:, : weeks - window.stored] for own in factors], axis=1),
+            np.stack(moves, axis=1) if crossed else None,
+        )
 
 
 def redraw_paths(base: ModelSpec, new: ModelSpec, window: Window, draws: Mapping[str, Array], seed: np.random.SeedSequence) -> Redrawn:
@@ -81,13 +115,13 @@ def redraw_paths(base: ModelSpec, new: ModelSpec, window: Window, draws: Mapping
         redraw_path(base, new, window, k, (rows[0][k], rows[1][k]), path, parameters, np.random.default_rng(own))
         for k, own in enumerate(seed.spawn(path.shape[1]))
     ]
-    return Redrawn(np.stack([ratio for ratio, _ in found], axis=1), np.stack([redrawn for _, redrawn in found], axis=1))
+    return Redrawn.of(new, window, found)
 
 
 def redraw_path(
     base: ModelSpec, new: ModelSpec, window: Window, k: int, rows: tuple[RowsByKey, RowsByKey], path: Array, parameters: Parameters,
     rng: np.random.Generator,
-) -> tuple[Array, Array]:  # fmt: skip
+) -> RedrawnFactor:  # fmt: skip
     """Integrate one factor's window anew, or run its path on where nothing new is said of it.
 
     Parameters
@@ -102,23 +136,17 @@ def redraw_path(
         Stored paths of all factors.
     parameters : Parameters
     rng : Generator
-
-    Returns
-    -------
-    log_ratio : ndarray (draw,)
-    redrawn : ndarray (draw, week)
-        To the new record's last week.
     """
     before, after = (factor_window(spec, window, k, own, path, parameters) for spec, own in zip((base, new), rows, strict=True))
     more = len(new.panel.weeks) - window.weeks
     redrawn = np.concatenate([path[:, k], np.empty((len(path), more))], axis=1)
     if before.contents == after.contents and not after.moved:
         extend_path(redrawn, more, after.rows, rng)
-        return np.zeros(len(path)), redrawn
+        return RedrawnFactor(np.zeros(len(path)), redrawn)
     start = int(window.kept[k]) + 1 - window.stored
     log_ratio, states = redraw_factor(before, after, np.ascontiguousarray(path[:, k, start:]), rng)
     redrawn[:, start:] = states[:, : redrawn.shape[1] - start]
-    return log_ratio, redrawn
+    return RedrawnFactor(log_ratio, redrawn, states[:, -1] if after.moved else None)
 
 
 def extend_path(path: Array, more: int, rows: Rows, rng: np.random.Generator) -> None:

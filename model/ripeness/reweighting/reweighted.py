@@ -29,7 +29,7 @@ from ripeness.model.meetings import Announcement
 from ripeness.model.spec import ModelSpec, Variant
 from ripeness.model.terms.announcements import Arrivals
 from ripeness.model.terms.factor_paths import Hold
-from ripeness.model.terms.pulses import fading_pulses
+from ripeness.model.terms.pulses import read_factors
 from ripeness.model.terms.rungs import NestedRungs, events_log_likelihood
 from ripeness.reweighting.paths import Redrawn, redraw_paths
 from ripeness.reweighting.weights import Anchor, Weights, choose_evenly, smooth_weights
@@ -169,6 +169,8 @@ def weigh(
     before = weigh_base(base, fit) if before is None else before
     log_ratio, read = np.zeros((len(fit.state), 0)), None
     if redrawn is not None:
+        if redrawn.moves is not None:
+            draws["level_moves"] = np.concatenate([draws["level_moves"], redrawn.moves[..., None]], axis=2)
         log_ratio, read, draws["path"] = redrawn.log_ratio, _as_read(new, fit, draws, redrawn.path), redrawn.path
     if "sensitivity" in draws or new.panel.record.sensitivities:
         known = draws.get("sensitivity", np.zeros((len(fit.state), 0)))
@@ -199,11 +201,10 @@ def beside_rounds(spec: ModelSpec, draws: Mapping[str, Array], first: int, read:
 
 
 def _as_read(spec: ModelSpec, fit: StoredFit, draws: Mapping[str, Array], path: Array) -> Array:
-    """Factors as the hazards from the window's first week on read them: those of the week before, pulses included."""
+    """Factors as the hazards from the window's first week on read them: those of the week before."""
     weeks = spec.panel.weeks[fit.window.first - 1 : len(spec.panel.weeks) - 1]
     start = fit.window.first - 1 - fit.window.stored
-    read: Array = path[:, :, start : start + len(weeks)] + fading_pulses(spec.workspace.factors, weeks, spec.panel.origin, draws)
-    return read
+    return read_factors(spec, draws, path[:, :, start : start + len(weeks)], weeks)
 
 
 def look_ahead(

@@ -19,7 +19,8 @@ from ripeness.essay import Claims
 from ripeness.forecast.mixture import pool_draws
 from ripeness.inference.gate import AT_MOST, WORDS, Verdict
 from ripeness.model.build import model_coords, parameters_of
-from ripeness.model.terms.pulses import fading_pulses
+from ripeness.model.terms.pulses import READ_BY_HAZARD, read_factors
+from ripeness.model.terms.slow_levels import read_ratio
 from ripeness.workflow.new_run import Fitted, NewRun
 from ripeness.workflow.summary import (
     LOWER,
@@ -181,14 +182,17 @@ def conditions_of(new: NewRun) -> list[dict[str, Any]]:
 
 
 def factor_paths(new: NewRun) -> Array:
-    """Draws of the factors as the hazard reads them, pulses included, pooled over the headline's fits: (draw, factor, week)."""
-    factors, panel = new.spec.workspace.factors, new.spec.panel
+    """Draws of the factors as the hazard reads them, pooled over the headline's fits: (draw, factor, week)."""
     parts = []
     for name in names.HEADLINE_FITS:
-        fit = new.fits[name]
-        draws = {one: flat(fit, "posterior", one) for one in ("path", "half_life", "pulse") if one in fit.groups["posterior"]}
-        parts.append((draws["path"] + fading_pulses(factors, panel.weeks, panel.origin, draws)).astype("float32"))  # as stored
+        draws = _read_by_hazard(new, name)
+        parts.append(read_factors(new.spec, draws, draws["path"], new.spec.panel.weeks).astype("float32"))  # as stored
     return pool_draws(parts, weights_of(new.spec, names.HEADLINE_FITS))
+
+
+def _read_by_hazard(new: NewRun, name: str) -> dict[str, Array]:
+    fit = new.fits[name]
+    return {one: flat(fit, "posterior", one) for one in READ_BY_HAZARD if one in fit.groups["posterior"]}
 
 
 def quantile_paths(paths: Array) -> dict[str, list[float]]:
@@ -201,6 +205,7 @@ def factors_of(new: NewRun) -> list[dict[str, Any]]:
     spec = new.spec
     paths, weeks = factor_paths(new), [week.isoformat() for week in spec.panel.weeks]
     posterior, prior = (new.fits[names.HEADLINE_FITS[0]].groups[group] for group in ("posterior", "prior"))
+    ratio = np.median(read_ratio(spec, _read_by_hazard(new, names.HEADLINE_FITS[0])), axis=0)
     result = []
     for k, factor in enumerate(spec.workspace.factors):
         indicators = [name for name in spec.panel.indicators if spec.contracts[name].factor == factor.id]
@@ -211,6 +216,8 @@ def factors_of(new: NewRun) -> list[dict[str, Any]]:
                 "plus": factor.plus,
                 "observed": bool(indicators),
                 "level": factor.level,
+                "reads": factor.reads,
+                "read_ratio": float(ratio[k]),
                 "now": interval(paths[:, k, -1]),
                 "path": {"weeks": weeks} | quantile_paths(paths[:, k]),
                 "half_life": {

@@ -18,7 +18,7 @@ from ripeness import names
 from ripeness.essay import Claims
 from ripeness.forecast.mixture import pool_draws
 from ripeness.model.inside import condition_log_odds
-from ripeness.model.terms.pulses import fading_pulses
+from ripeness.model.terms.pulses import read_factors
 from ripeness.workflow.reweight_run import Reweighted, ReweightedRun
 from ripeness.workflow.summary import (
     MIXED,
@@ -121,11 +121,8 @@ def _hazard_past(new: ReweightedRun) -> dict[str, Any]:
 
 
 def _effective_paths(new: ReweightedRun, fit: Reweighted) -> Array:
-    """Factors as the hazard reads them, pulses included, from the window's first stored week on: (draw, factor, week)."""
-    panel = new.spec.panel
-    pulses = fading_pulses(new.spec.workspace.factors, panel.weeks[fit.window.stored :], panel.origin, fit.draws)
-    paths: Array = fit.draws["path"] + pulses
-    return paths
+    """Factors as the hazard reads them, from the window's first stored week on: (draw, factor, week)."""
+    return read_factors(new.spec, fit.draws, fit.draws["path"], new.spec.panel.weeks[fit.window.stored :])
 
 
 def _conditions(new: ReweightedRun) -> list[dict[str, Any]]:

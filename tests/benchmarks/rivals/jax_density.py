@@ -113,7 +113,7 @@ def log_density(problem: Problem) -> Callable[[Any], Any]:
         for part, own in zip(found, (strength[: p.measured], strength[p.measured :]), strict=False):
             total += part[2](own)
         total += density_of_listed(path)
-        total += rounds(p, b, inside_view(p, b, path + pulses(p, b, phi)), stretches)
+        total += rounds(p, b, inside_view(p, b, as_read(p, b, path + pulses(p, b, phi), level, scale)), stretches)
         return total - 0.5 * jnp.sum(((x - p.mean) / p.sd) ** 2)
 
     return density
@@ -124,6 +124,14 @@ def slow_levels(p: Problem, b: Blocks) -> Any:
     moves = b["level_moves"].reshape(len(p.level_factor), -1)
     knots = b["level_start"][:, None] + jnp.exp(b["level"])[:, None] * (jnp.cumsum(moves, axis=1) - moves[:, :1])
     return jnp.zeros((p.factors, p.weeks)).at[p.level_factor].set(knots @ p.level_basis)
+
+
+def as_read(p: Problem, b: Blocks, pulsed: Any, level: Any, scale: Any) -> Any:
+    """Factors as the hazards read them (factor, week): cumulative ones with their level, over the deviation of the sum after eight moves."""
+    spread = jnp.sqrt(1.0 + 8.0 * (jnp.exp(b["level"]) / scale[p.level_factor]) ** 2)
+    ratio = jnp.ones(p.factors).at[p.level_factor].set(jnp.where(p.cumulative > 0, 1.0 / spread, 1.0))
+    read_with = jnp.zeros(p.factors).at[p.level_factor].set(p.cumulative)
+    return ratio[:, None] * (pulsed + read_with[:, None] * level)
 
 
 def pulses(p: Problem, b: Blocks, phi: Any) -> Any:

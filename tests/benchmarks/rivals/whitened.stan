@@ -30,6 +30,7 @@ data {
   vector[n_counted] count_scale, count_log_centre;
   vector[n_factor] heavy;
   array[n_level] int level_factor;
+  vector[n_level] cumulative;
   matrix[n_knot, n_week] level_basis;
   array[n_pulse] int pulse_factor;
   matrix[n_pulse, n_week] pulse_since;
@@ -255,6 +256,13 @@ model {
         if (since >= 0) {
           regressor[k, t] += size * phi[k] ^ since;
         }
+      }
+    }
+    for (l in 1 : n_level) {
+      if (cumulative[l] > 0) {
+        int k = level_factor[l];
+        regressor[k] += level[cell[k, start - 1 : start + n_risk - 2]]';
+        regressor[k] /= sqrt(1 + 8 * square(exp(x[at_level[1] + l - 1]) / scale[k]));
       }
     }
     for (i in 1 : n_sided) {

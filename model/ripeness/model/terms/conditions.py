@@ -34,7 +34,7 @@ from ripeness import names
 from ripeness.kernels.compilation import compiled, inner
 from ripeness.kernels.exponential import exponential
 from ripeness.kernels.reductions import dot, sum_of
-from ripeness.model.term import Derived, Draws, Kernel, Parameter, Scales, Scope, Term, elicited, elicited_once
+from ripeness.model.term import Derived, Draws, Kernel, Parameter, Scales, Scope, Term, beside, elicited, elicited_once
 
 if TYPE_CHECKING:
     from ripeness.model.spec import ModelSpec
@@ -216,11 +216,6 @@ def substitutable_inside(log_odds: Any, share: Any, norm: Any, xp: Any) -> Any:
 def shares_of_causes(weight: Any) -> Any:
     """Long-run shares of the hazard by cause, (..., condition), from relative weights (..., condition)."""
     return weight / weight.sum(axis=-1, keepdims=True)
-
-
-def beside(values: Array, ndim: int, own: int) -> Array:
-    """Values (draw, …) whose last `own` axes are their own, with axes of length one between, so that there are `ndim` of them."""
-    return values.reshape(values.shape[0], *(1,) * (ndim - own - 1), *values.shape[1:])
 
 
 def log_mean_exp(values: Any, xp: Any) -> Any:

@@ -25,7 +25,7 @@ from ripeness.kernels.exponential import exponential
 from ripeness.kernels.reductions import sum_of
 from ripeness.model.term import Derived, Draws, Kernel, Parameter, Scope, Term
 from ripeness.model.terms.conditions import cause_prior, conjunctive_score, log_mean_exp, shares_of_causes, substitutable_inside
-from ripeness.model.terms.pulses import fading_pulses
+from ripeness.model.terms.pulses import read_factors
 
 if TYPE_CHECKING:
     from ripeness.model.spec import ModelSpec
@@ -218,7 +218,7 @@ class InsideView(Term):
     def simulate(self, spec: ModelSpec, reading: str, variant: str, draws: Draws, rng: np.random.Generator) -> None:
         from ripeness.model.inside import with_inside_view
 
-        z = draws["path"] + fading_pulses(spec.workspace.factors, spec.panel.weeks, spec.panel.origin, draws)
+        z = read_factors(spec, draws, draws["path"], spec.panel.weeks)
         draws |= with_inside_view(spec, variant, draws, z)
 
 

@@ -17,8 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ripeness.kernels.compilation import inner
-from ripeness.model.term import Kernel, Parameter, Scope, Term, elicited
-from ripeness.model.terms.conditions import beside
+from ripeness.model.term import Kernel, Parameter, Scope, Term, beside, elicited
 
 if TYPE_CHECKING:
     from ripeness.model.spec import ModelSpec

@@ -1,7 +1,7 @@
-"""Dated jumps of factors: a pulse of elicited size that fades by the factor's half-life.
+"""What the hazards read of the factors: paths with dated jumps and, of a cumulative factor, with its slow level (:mod:`ripeness.model.terms.slow_levels`).
 
-A factor whose workspace entry names a day jumps in that day's week by its pulse and is pulse · φⁿ above its path n weeks later. The hazard reads paths
-with pulses; stored paths are without them. What happens after the origin is not known.
+A factor whose workspace entry names a day jumps in that day's week by its pulse, of elicited size, and is pulse · φⁿ above its path n weeks later. The
+hazard reads paths with pulses; stored paths are without them. What happens after the origin is not known.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 from ripeness import names
 from ripeness.calendar import week_of
 from ripeness.kernels.compilation import inner
-from ripeness.model.term import Kernel, Parameter, Scope, Term, elicited
+from ripeness.kernels.reductions import dot
+from ripeness.model.term import Kernel, Parameter, Scope, Term, beside, elicited
+from ripeness.model.terms.slow_levels import cumulative, cumulative_places, levels_in, read_ratio
 from ripeness.workspace import Factor
 
 if TYPE_CHECKING:
@@ -24,6 +26,11 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
+# draws that say what the hazards read of the factors, by the dimension that says which factor each belongs to
+READ_BY_HAZARD = {
+    "path": names.FACTOR, "half_life": names.FACTOR, "pulse": names.PULSE, "factor_scale": names.SCALED,
+    "level": names.LEVEL, "level_start": names.LEVEL, "level_moves": names.LEVEL,
+}  # fmt: skip
 
 
 def pulsed(spec: ModelSpec) -> Sequence[str]:
@@ -37,8 +44,10 @@ def weeks_since(day: date, weeks: Sequence[date]) -> Index:
 
 
 @inner
-def add_pulses(pulse: Array, phi: Array, path: Array, pulse_of: Index, since: Index) -> tuple[Array, Array]:
-    """Paths with pulses (factor, week), and what each pulse adds (pulse, week)."""
+def lay_read(
+    pulse: Array, phi: Array, path: Array, level: Array, ratio: Array, level_of: Index, cumulative: Array, pulse_of: Index, since: Index
+) -> tuple[Array, Array]:
+    """Factors as the hazards read them (factor, week), and what each pulse adds to its path (pulse, week)."""
     seen, added = np.empty(path.shape), np.zeros(since.shape)
     for k in range(path.shape[0]):
         for t in range(path.shape[1]):
@@ -51,38 +60,52 @@ def add_pulses(pulse: Array, phi: Array, path: Array, pulse_of: Index, since: In
                 added[j, t] = height
                 height *= phi[k]
             seen[k, t] += added[j, t]
+    for j in range(level_of.shape[0]):
+        k = level_of[j]
+        if cumulative[j] > 0.0:
+            for t in range(path.shape[1]):
+                seen[k, t] = ratio[k] * (seen[k, t] + level[k, t])
     return seen, added
 
 
 @inner
-def adjoint_pulses(
-    pulse: Array, phi: Array, path: Array, pulse_of: Index, since: Index, seen: Array, added: Array, seen_bar: Array
-) -> tuple[Array, Array, Array]:
-    """Cotangents of pulse, φ and path."""
+def adjoint_read(
+    pulse: Array, phi: Array, path: Array, level: Array, ratio: Array, level_of: Index, cumulative: Array, pulse_of: Index, since: Index,
+    seen: Array, added: Array, seen_bar: Array,
+) -> tuple[Array, Array, Array, Array, Array]:  # fmt: skip
+    """Cotangents of pulse, φ, path, levels and r."""
     pulse_bar, phi_bar = np.zeros(pulse.shape[0]), np.zeros(phi.shape[0])
+    level_bar, ratio_bar, path_bar = np.zeros(level.shape), np.zeros(ratio.shape[0]), seen_bar.copy()
+    for j in range(level_of.shape[0]):
+        k = level_of[j]
+        if cumulative[j] > 0.0:
+            ratio_bar[k] = dot(seen_bar[k], seen[k]) / ratio[k]
+            for t in range(path.shape[1]):
+                path_bar[k, t] *= ratio[k]
+                level_bar[k, t] = path_bar[k, t]
     for j in range(since.shape[0]):
         k = pulse_of[j]
         for t in range(since.shape[1]):
-            moved = seen_bar[k, t] * added[j, t]
+            moved = path_bar[k, t] * added[j, t]
             pulse_bar[j] += moved / pulse[j]
             phi_bar[k] += moved * max(since[j, t], 0) / phi[k]
-    return pulse_bar, phi_bar, seen_bar
+    return pulse_bar, phi_bar, path_bar, level_bar, ratio_bar
 
 
 class Pulses(Term):
-    """Dated jumps of factors."""
+    """Dated jumps of factors, and what the hazards read of all."""
 
     parameters = (
         Parameter("pulse", (names.PULSE,), "log", elicited("pulse", pulsed), "dated jump of a factor", "pulse", "units of the factor"),
     )
     kernels = (
         Kernel(
-            add_pulses,
-            adjoint_pulses,
-            inputs=("pulse", "phi", "path", "pulse_of", "weeks_since_pulse"),
+            lay_read,
+            adjoint_read,
+            inputs=("pulse", "phi", "path", "factor_level", "read_ratio", "level_of", "cumulative", "pulse_of", "weeks_since_pulse"),
             outputs={"factor": "matrix"},
             saved={"pulse_added": "matrix"},
-            wrt=("pulse", "phi", "path"),
+            wrt=("pulse", "phi", "path", "factor_level", "read_ratio"),
         ),
     )
 
@@ -100,12 +123,37 @@ class Pulses(Term):
 
         data = self.data(scope.spec, scope.reading, scope.variant)
         places, since, path = data["pulse_of"], data["weeks_since_pulse"], scope["path"]
-        if not len(places):
-            scope["factor"] = path
-            return
-        size = scope.free(self.parameters[0])
-        own = pt.where(since >= 0, size[:, None] * scope["phi"][places][:, None] ** np.maximum(since, 0), 0.0)
-        scope["factor"] = path + pt.set_subtensor(pt.zeros(path.shape)[places], own)
+        if len(places):
+            size = scope.free(self.parameters[0])
+            own = pt.where(since >= 0, size[:, None] * scope["phi"][places][:, None] ** np.maximum(since, 0), 0.0)
+            path = path + pt.set_subtensor(pt.zeros(path.shape)[places], own)
+        if cumulative(scope.spec).any():
+            read_with = np.zeros((len(scope.spec.workspace.factors), 1))
+            read_with[cumulative_places(scope.spec)] = 1.0
+            path = scope["read_ratio"][:, None] * (path + read_with * scope["factor_level"])
+        scope["factor"] = path
+
+
+def read_factors(spec: ModelSpec, draws: Mapping[str, Array], path: Array, weeks: Sequence[date]) -> Array:
+    """Factors as the hazards read them.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+    draws : mapping of ndarray (draw, …)
+        By the posterior's names: those of `READ_BY_HAZARD` that there are, path left out.
+    path : ndarray (draw, …, factor, week)
+        Their paths at the ends of these weeks; there may be axes between draws and factors, such as the paths of a draw.
+    weeks : sequence of date
+        Sundays; after the record a level stays where it is.
+    """
+    added = fading_pulses(spec.workspace.factors, weeks, spec.panel.origin, draws)
+    own = cumulative_places(spec)
+    read = path + beside(added, path.ndim, 2)
+    if own:
+        levels, ratio = levels_in(spec, draws, weeks)[:, own], read_ratio(spec, draws)[:, own]
+        read[..., own, :] = beside(ratio, path.ndim - 1, 1)[..., None] * (read[..., own, :] + beside(levels, path.ndim, 2))
+    return np.asarray(read)
 
 
 def fading_pulses(factors: Sequence[Factor], weeks: Sequence[date], origin: date, draws: Mapping[str, Array]) -> Array:

@@ -33,7 +33,7 @@ from ripeness.model.term import Derived, Kernel, Likelihood, Observed, Parameter
 from ripeness.model.terms.conditions import log_mean_exp, log_sigmoid
 from ripeness.model.terms.count_rows import negative_binomial_log_density, summed_rise
 from ripeness.model.terms.inside_view import shares_of
-from ripeness.model.terms.pulses import fading_pulses
+from ripeness.model.terms.pulses import read_factors
 from ripeness.workspace.config import FILE
 
 if TYPE_CHECKING:
@@ -355,9 +355,7 @@ def record_log_odds(spec: ModelSpec, draws: Mapping[str, Array]) -> Array:
 
     if "log_odds_open" in draws:
         return draws["log_odds_open"]
-    return condition_log_odds(
-        spec, draws, draws["path"] + fading_pulses(spec.workspace.factors, spec.panel.weeks, spec.panel.origin, draws)
-    )
+    return condition_log_odds(spec, draws, read_factors(spec, draws, draws["path"], spec.panel.weeks))
 
 
 def scores(spec: ModelSpec, log_odds: Array) -> Array:

@@ -5,11 +5,19 @@ r"""Slow levels: a random walk on half-yearly knots beneath the factors whose in
 The level may bend at its knots; in between it runs straight, and after the last week it stays where it is. Factors without a level have zero. A level is
 elicited and stored in scales of the reference indicator, as the factor's scale s is (:mod:`ripeness.model.terms.loadings`); beside the path, which is in
 standard deviations, stands m/s.
+
+Of a factor that is cumulative (suffering, ruin) the hazards read level and departure together, in standard deviations of their sum after n moves of the
+level, so that a weight means as much as that of any other factor:
+
+.. math:: r_k\,(z_{k,t} + m_{k,t}/s_k), \qquad r_k = \big(1 + n\,(\text{step}_k/s_k)^2\big)^{-1/2}
+
+with n the half-years of `YEARS` years; every other factor has r = 1 and is read without its level.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,6 +36,8 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 WEEKS_PER_KNOT = 26
+YEARS = 4  # over which a cumulative factor's standard deviation is taken: those that a claim about a long war looks back on
+MOVES = YEARS * 52.0 / WEEKS_PER_KNOT
 
 
 def level_basis(weeks: int) -> Array:
@@ -50,11 +60,28 @@ def moves_prior(spec: ModelSpec, reading: str) -> Scales:
     return np.zeros(shape), np.ones(shape)
 
 
+def cumulative(spec: ModelSpec) -> NDArray[np.bool_]:
+    """Which of the factors that have a level are read with it: (level factor,)."""
+    return np.array([factor.reads == "cumulative" for factor in spec.workspace.factors if factor.level], dtype=bool)
+
+
+def cumulative_places(spec: ModelSpec) -> list[int]:
+    """Places of the factors that are read with their level."""
+    return [k for k, factor in enumerate(spec.workspace.factors) if factor.reads == "cumulative"]
+
+
+def share_of_departure(step: Any, scale: Any) -> Any:
+    """Standard deviation of a factor's departures over that of their sum with its level after `MOVES` moves, r above."""
+    return (1.0 + MOVES * (step / scale) ** 2) ** -0.5
+
+
 @inner
-def lay_levels(step: Array, start: Array, moves: Array, scales: Array, level_of: Index, basis: Array) -> tuple[Array, Array]:
-    """Levels of all factors in their units (factor, week), and of those that have one in scales of the reference (level factor, week)."""
+def lay_levels(
+    step: Array, start: Array, moves: Array, scales: Array, level_of: Index, cumulative: Array, basis: Array
+) -> tuple[Array, Array, Array]:
+    """Levels of all factors in their units (factor, week), r of each (factor,), and levels where there are any in scales of the reference (level factor, week)."""
     weeks, levels = basis.shape[1], step.shape[0]
-    level, level_path = np.zeros((scales.shape[0], weeks)), np.zeros((levels, weeks))
+    level, level_path, ratio = np.zeros((scales.shape[0], weeks)), np.zeros((levels, weeks)), np.ones(scales.shape[0])
     for j in range(levels):
         own, same, height, scale = level[level_of[j]], level_path[j], start[j], scales[level_of[j]]
         for n in range(basis.shape[0]):
@@ -65,13 +92,16 @@ def lay_levels(step: Array, start: Array, moves: Array, scales: Array, level_of:
                 same[t] += height * hat[t]
         for t in range(weeks):
             own[t] = same[t] / scale
-    return level, level_path
+        if cumulative[j] > 0.0:
+            ratio[level_of[j]] = 1.0 / np.sqrt(1.0 + MOVES * (step[j] / scale) ** 2)
+    return level, ratio, level_path
 
 
 @inner
 def adjoint_levels(
-    step: Array, start: Array, moves: Array, scales: Array, level_of: Index, basis: Array, level: Array, level_path: Array, level_bar: Array
-) -> tuple[Array, Array, Array, Array]:
+    step: Array, start: Array, moves: Array, scales: Array, level_of: Index, cumulative: Array, basis: Array,
+    level: Array, ratio: Array, level_path: Array, level_bar: Array, ratio_bar: Array,
+) -> tuple[Array, Array, Array, Array]:  # fmt: skip
     """Cotangents of step, start, moves and scales."""
     step_bar, start_bar, moves_bar, scales_bar = np.zeros(step.shape), np.empty(start.shape), np.zeros(moves.shape), np.zeros(scales.shape)
     for j in range(step.shape[0]):
@@ -84,6 +114,10 @@ def adjoint_levels(
                 step_bar[j] += moves[j, n] * above
         start_bar[j] = above
         scales_bar[level_of[j]] -= dot(level[level_of[j]], bar) / scale
+        if cumulative[j] > 0.0:
+            moved = ratio_bar[level_of[j]] * MOVES * step[j] / scale**2 * ratio[level_of[j]] ** 3
+            step_bar[j] -= moved
+            scales_bar[level_of[j]] += moved * step[j] / scale
     return step_bar, start_bar, moves_bar, scales_bar
 
 
@@ -117,8 +151,8 @@ class SlowLevels(Term):
         Kernel(
             lay_levels,
             adjoint_levels,
-            inputs=("level", "level_start", "level_moves", "scales", "level_of", "level_basis"),
-            outputs={"factor_level": "matrix"},
+            inputs=("level", "level_start", "level_moves", "scales", "level_of", "cumulative", "level_basis"),
+            outputs={"factor_level": "matrix", "read_ratio": "vector"},
             saved={"level_path": "matrix"},
             wrt=("level", "level_start", "level_moves", "scales"),
         ),
@@ -130,7 +164,7 @@ class SlowLevels(Term):
 
     def data(self, spec: ModelSpec, reading: str, variant: str) -> dict[str, Any]:
         places = np.array([k for k, factor in enumerate(spec.workspace.factors) if factor.level], dtype=np.int64)
-        return {"level_of": places, "level_basis": level_basis(len(spec.panel.weeks))}
+        return {"level_of": places, "cumulative": cumulative(spec).astype(float), "level_basis": level_basis(len(spec.panel.weeks))}
 
     def rotations(self, spec: ModelSpec, scales: Mapping[str, Scales]) -> list[tuple[dict[str, Any], Array]]:
         """A level's start and moves, by the principal components of what they change: they are known by where they lead."""
@@ -159,16 +193,18 @@ class SlowLevels(Term):
 
         spec = scope.spec
         places, basis = (self.data(spec, scope.reading, scope.variant)[name] for name in ("level_of", "level_basis"))
-        zero = pt.zeros((len(spec.workspace.factors), basis.shape[1]))
+        zero, one = pt.zeros((len(spec.workspace.factors), basis.shape[1])), pt.ones(len(spec.workspace.factors))
+        scope["factor_level"], scope["read_ratio"] = zero, one
         if not len(places):
-            scope["factor_level"] = zero
             return
         step, start, moves = (scope.free(parameter) for parameter in self.parameters)
         knots = start[:, None] + step[:, None] * (pt.cumsum(moves, axis=1) - moves[:, 0][:, None])
         # sums of products: numba takes a minute to compile matrix products in a graph
         own = (knots[:, :, None] * basis[None]).sum(axis=1)
         own = pm.Deterministic("level_path", own, dims=(names.LEVEL, names.WEEK))
-        scope["factor_level"] = pt.set_subtensor(zero[places], own / scope["scales"][places][:, None])
+        scale, read_with = scope["scales"][places], cumulative(spec)
+        scope["factor_level"] = pt.set_subtensor(zero[places], own / scale[:, None])
+        scope["read_ratio"] = pt.set_subtensor(one[places[read_with]], share_of_departure(step, scale)[read_with])
 
     def simulate(self, spec: ModelSpec, reading: str, variant: str, draws: Draws, rng: np.random.Generator) -> None:
         draws["level_path"] = knots_of(draws) @ level_basis(len(spec.panel.weeks))
@@ -178,6 +214,27 @@ def knots_of(draws: Mapping[str, Array]) -> Array:
     """Slow levels at their knots in scales of the reference, (draw, level, knot), from draws of `level`, `level_start` and `level_moves`."""
     moves = draws["level_moves"]
     return np.asarray(draws["level_start"][..., None] + draws["level"][..., None] * (np.cumsum(moves, axis=2) - moves[..., :1]))
+
+
+def read_ratio(spec: ModelSpec, draws: Mapping[str, Array]) -> Array:
+    """r of each factor, (draw, factor), from draws of `level` and of the factors' scales: one but for cumulative ones."""
+    scales = factor_scales(spec, draws)
+    found = np.ones(scales.shape)
+    if "level" in draws:
+        own = [k for k, factor in enumerate(spec.workspace.factors) if factor.level]
+        found[:, own] = np.where(cumulative(spec), share_of_departure(draws["level"], scales[:, own]), 1.0)
+    return found
+
+
+def levels_in(spec: ModelSpec, draws: Mapping[str, Array], weeks: Sequence[date]) -> Array:
+    """Slow levels of all factors in some weeks, given by their Sundays, in units of the factor, from draws of the knots: (draw, factor, week)."""
+    known, scales = spec.panel.weeks, factor_scales(spec, draws)
+    found = np.zeros((*scales.shape, len(weeks)))
+    if "level_moves" in draws:
+        own = [k for k, factor in enumerate(spec.workspace.factors) if factor.level]
+        places = np.clip([(sunday - known[0]).days // 7 for sunday in weeks], 0, len(known) - 1)
+        found[:, own] = knots_of(draws) @ level_basis(len(known))[:, places] / scales[:, own, None]
+    return found
 
 
 def factor_levels(spec: ModelSpec, draws: Mapping[str, Array]) -> Array:

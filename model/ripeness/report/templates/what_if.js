@@ -3,7 +3,7 @@
 (() => {
   const at = (id) => document.getElementById(id);
   const data = JSON.parse(at("panel-data").textContent);
-  const { first, horizon_share, whole, horizons, dormancy, sided, levels } = data;
+  const { first, horizon_share, whole, horizons, dormancy, sided, levels, cumulative } = data;
   const factors = data.factors.length, conditions = data.conditions.length, weeks = whole.length;
   const regressors = factors + 2 * sided.length;
   const longest = data.outside.length;
@@ -21,6 +21,7 @@
     const paths = 2 * pairs, later = weeks - first;
     const z = new Float64Array(draws * paths * factors * weeks), pulse = new Float64Array(draws * factors * weeks);
     const phi = new Float64Array(draws * factors), level = new Float64Array(draws * factors), spread = new Float64Array(draws * factors);
+    const ratio = new Float64Array(draws * factors).fill(1);  // standard deviations of what hazards read for one of the path
     const weight = new Float64Array(draws * conditions * regressors), offsets = columns.offset;
     const offset = new Float64Array(draws * offsets);  // to log odds, or to the log of their product
     const odds = new Float64Array(draws * paths * weeks * conditions), base = new Float64Array(draws * longest);
@@ -38,11 +39,13 @@
       for (let j = 0; j < weeks; j++) unannounced[s * weeks + j] = number(s, "unannounced", j);
       for (const [c, r, e] of data.placement) weight[(s * conditions + c) * regressors + r] = number(s, "weight", e);
       levels.forEach((k, i) => { level[s * factors + k] = number(s, "level", i); });
+      cumulative.forEach((k, i) => { ratio[s * factors + k] = number(s, "ratio", i); });
       for (let k = 0; k < factors; k++) {
         const kept = phi[s * factors + k] = number(s, "persistence", k);
         spread[s * factors + k] = number(s, "factor_scale", k);
         const jump = data.pulsed.indexOf(k);
         for (let j = 0; jump >= 0 && j < weeks; j++) pulse[(s * factors + k) * weeks + j] = number(s, "pulse", jump) * kept ** j;
+        if (cumulative.includes(k)) for (let j = 0; j < weeks; j++) pulse[(s * factors + k) * weeks + j] += level[s * factors + k];
         for (let m = 0; m < paths; m++) {
           const row = ((s * paths + m) * factors + k) * weeks, noise = ((s * pairs + m % pairs) * factors + k) * later;
           for (let j = 0; j < first; j++) z[row + j] = number(s, "start", j * factors + k);
@@ -54,7 +57,7 @@
         let sum = number(s, "intercept", c);
         const own = (s * conditions + c) * regressors;
         for (let k = 0; k < factors; k++) {
-          const value = z[((s * paths + m) * factors + k) * weeks + j] + pulse[(s * factors + k) * weeks + j];
+          const value = ratio[s * factors + k] * (z[((s * paths + m) * factors + k) * weeks + j] + pulse[(s * factors + k) * weeks + j]);
           const side = factors + 2 * sided.indexOf(k);
           sum += weight[own + k] * value;
           if (side >= factors) sum += weight[own + side] * oneSided(value) + weight[own + side + 1] * oneSided(-value);
@@ -63,7 +66,7 @@
       }
     }
     const conjunctive = fit.variant === "conjunctive", share = fit.weight;
-    return { conjunctive, share, draws, paths, z, pulse, phi, level, spread, weight, offset, odds, base, state, announced, unannounced };
+    return { conjunctive, share, draws, paths, z, pulse, phi, level, spread, ratio, weight, offset, odds, base, state, announced, unannounced };
   }
 
   const touched = data.factors.map((_, k) => [...new Set(data.placement.filter(([, r]) => r === k || sided[(r - factors) >> 1] === k).map(([c]) => c))]);
@@ -82,18 +85,19 @@
   // Add to one future's log odds what holding factor k does to them.
   function hold(fit, s, m, k, course, odds) {
     const phi = fit.phi[s * factors + k], level = fit.level[s * factors + k], spread = fit.spread[s * factors + k];
-    const side = factors + 2 * sided.indexOf(k);
+    const ratio = fit.ratio[s * factors + k], side = factors + 2 * sided.indexOf(k);
     const row = ((s * fit.paths + m) * factors + k) * weeks, jump = (s * factors + k) * weeks;
     for (let j = first, moved = 0; j < weeks; j++) {
       const z = fit.z[row + j];
       moved = course[j] === null ? phi * moved : (course[j][0] === null ? course[j][1] : course[j][1] / spread - level) - z;
       if (moved === 0) continue;
+      const by = ratio * moved, was = ratio * (z + fit.pulse[jump + j]);
       for (const c of touched[k]) {
-        const own = (s * conditions + c) * regressors, was = z + fit.pulse[jump + j];
-        odds[j * conditions + c] += fit.weight[own + k] * moved;
+        const own = (s * conditions + c) * regressors;
+        odds[j * conditions + c] += fit.weight[own + k] * by;
         if (side >= factors) {
-          odds[j * conditions + c] += fit.weight[own + side] * (oneSided(was + moved) - oneSided(was));
-          odds[j * conditions + c] += fit.weight[own + side + 1] * (oneSided(-was - moved) - oneSided(-was));
+          odds[j * conditions + c] += fit.weight[own + side] * (oneSided(was + by) - oneSided(was));
+          odds[j * conditions + c] += fit.weight[own + side + 1] * (oneSided(-was - by) - oneSided(-was));
         }
       }
     }
