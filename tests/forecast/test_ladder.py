@@ -73,10 +73,10 @@ def test_a_rung_reads_the_conditions_that_it_needs_in_the_week_before(spec: Mode
     z = np.repeat(draws["path"][:, None, :, -2:-1], 8, axis=1)  # the origin cuts its week: the first week ahead reads the one before
     from datetime import timedelta
 
-    from ripeness.model.terms.pulses import fading_pulses
+    from ripeness.model.terms.pulses import read_factors
 
     before = [looked.weeks[0] - timedelta(days=7)]
-    z = z + fading_pulses(spec.workspace.factors, before, spec.panel.origin, draws)[:, None]
+    z = read_factors(spec, draws, z, before)
     expected = log_multipliers(spec, draws, condition_log_odds(spec, draws, z))
     assert looked.rungs is not None
     np.testing.assert_allclose(looked.rungs.log_multiplier[:, :, :2, 0], expected[..., 0], rtol=1e-9)

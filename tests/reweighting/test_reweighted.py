@@ -23,6 +23,7 @@ from ripeness.model.spec import ModelSpec, build_spec
 from ripeness.model.terms.announcements import Arrivals, arrival_rates, share_on_record
 from ripeness.model.terms.loadings import scaled
 from ripeness.model.terms.outside import outside_basis
+from ripeness.model.terms.pulses import read_factors
 from ripeness.reweighting.refusals import beyond_window
 from ripeness.reweighting.reweighted import StoredFit, store_fit, update_fit
 from ripeness.reweighting.weights import Anchor
@@ -200,11 +201,12 @@ def posterior_of(spec: ModelSpec, variant: Any, seed: int) -> dict[str, Array]:
     return flatten_draws(sample_posterior(spec, variant, names.TEMPERED, settings, seed)["posterior"].to_dataset())
 
 
-def quantities(draws: Any, weeks: int) -> Array:
+def quantities(spec: ModelSpec, draws: Any, weeks: int) -> Array:
     """What is compared, one column each: parameters on the scale of their priors, and every factor in the record's last weeks."""
     logs = {name: np.log(draws[name]) for name in ("half_life", "loading", "noise", "dispersion", "level", "pulse")}
     plain = {name: draws[name] for name in ("intercept", "capture", "level_start", "intercept_open", "outside_knots", "kept", "weight")}
-    parts = [*logs.values(), *plain.values(), *(draws["path"][:, :, -back] for back in range(1, weeks, 3))]
+    last = read_factors(spec, draws, draws["path"][:, :, -1:], spec.panel.weeks[-1:])  # with the move of a level past a knot
+    parts = [*logs.values(), *plain.values(), last, *(draws["path"][:, :, -back] for back in range(1, weeks, 3))]
     return np.concatenate([part.reshape(len(part), -1) for part in parts], axis=1)
 
 
@@ -224,7 +226,7 @@ def test_weighted_draws_are_those_of_a_new_fit(before: date, after: date, at: An
     found = update_fit(base, new, fit, np.random.SeedSequence(3))
     assert found.weights.khat < 0.7
     weights = found.weights.values
-    mine, theirs = quantities(found.draws, 20), quantities(fresh, 20)
+    mine, theirs = quantities(new, found.draws, 20), quantities(new, fresh, 20)
     mean = weights @ mine
     error = np.sqrt(weights**2 @ (mine - mean) ** 2 + theirs.var(axis=0) / (0.6 * len(theirs)))
     z = (mean - theirs.mean(axis=0)) / error

@@ -24,7 +24,14 @@ def test_forecast_table_has_the_headline_question_first(short_run: Any) -> None:
         rows = list(csv.DictReader(file))
     assert tuple(rows[0]) == FORECAST_COLUMNS
     assert [row["question"] for row in rows][:8] == ["round"] * 4 + ["sustained"] * 4
-    assert list(dict.fromkeys(row["question"] for row in rows[8:])) == ["contact", "exchange", "truce", "truce_kept", "leaders", "ceasefire"]
+    assert list(dict.fromkeys(row["question"] for row in rows[8:])) == [
+        "contact",
+        "exchange",
+        "truce",
+        "truce_kept",
+        "leaders",
+        "ceasefire",
+    ]
     assert [int(row["horizon_weeks"]) for row in rows[:4]] == [4, 13, 26, 52]
     assert rows[0]["target_end_date"] == "2025-07-16"
     for question in dict.fromkeys(row["question"] for row in rows):
@@ -137,7 +144,6 @@ def test_same_inputs_reuse_the_fit_and_add_nothing_to_the_ledger(short_run: Any)
     run_report(Request(short_run.root, date(2025, 6, 18)), messages.append)
     assert messages[0] == "inputs unchanged: the stored fit is used"
     assert (short_run.folder / "posterior.nc").stat().st_mtime_ns == stamp
-    Path("/tmp/p1.html").write_bytes(before["index.html"]); Path("/tmp/p2.html").write_bytes((short_run.folder / "index.html").read_bytes())
     assert {path.name: path.read_bytes() for path in short_run.folder.iterdir() if path.suffix != ".nc"} == before
     assert (short_run.root / "reports" / "ledger.csv").read_bytes() == ledger
     assert len(ledger.decode().splitlines()) == 1 + len(open_run(short_run.folder).forecast)

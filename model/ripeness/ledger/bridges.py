@@ -22,7 +22,20 @@ from ripeness.calendar import DAYS_IN_WEEK
 from ripeness.data.crowds import settled_on
 from ripeness.data.vintages import Vintage
 from ripeness.errors import ContentError, Fault
-from ripeness.ledger.entries import AHEAD, RESTORE, Forecast, Issued, Name, Share, Text, append_new, cells_of, issue_labels, read_contents
+from ripeness.ledger.entries import (
+    AHEAD,
+    RESTORE,
+    Forecast,
+    Issued,
+    Name,
+    Share,
+    Text,
+    append_new,
+    as_filed,
+    cells_of,
+    issue_labels,
+    read_contents,
+)
 from ripeness.ledger.outcomes import NO, resolve
 from ripeness.ledger.record import OPEN
 from ripeness.ledger.resolutions import scores
@@ -98,9 +111,9 @@ def append_bridge_forecasts(reports: Path, rows: Sequence[BridgeForecast]) -> in
 
 
 def new_bridge_forecasts(issued: Sequence[BridgeForecast], rows: Sequence[BridgeForecast]) -> list[BridgeForecast]:
-    """Those of `rows` that say what does not stand there yet."""
+    """Those of `rows` that say what does not stand there yet, as they will stand there."""
     known = {_statement(row) for row in issued}
-    return [row for row in rows if _statement(row) not in known]
+    return [as_filed(row) for row in rows if _statement(row) not in known]
 
 
 def _statement(row: BridgeForecast) -> tuple[str, ...]:

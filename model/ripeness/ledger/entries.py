@@ -165,14 +165,14 @@ def append_entries(reports: Path, entries: Sequence[Entry]) -> int:
 
 
 def new_entries(issued: Sequence[Entry], entries: Sequence[Entry]) -> list[Entry]:
-    """Those of `entries` that do not stand in the ledger, in their order, each naming what differs from the one issued before it."""
+    """Those of `entries` that do not stand in the ledger, in their order and as they will stand there, each naming what differs from the one issued before it."""
     known = {_statement(entry) for entry in issued}
     last = {_subject(entry): entry for entry in issued}
     new = []
     for entry in entries:
         if _statement(entry) not in known:
             before = last.get(_subject(entry))
-            added = replace(entry, differs="" if before is None else _differing(before, entry))
+            added = replace(as_filed(entry), differs="" if before is None else _differing(before, entry))
             known.add(_statement(added))
             last[_subject(added)] = added
             new.append(added)
@@ -241,6 +241,11 @@ def read_contents(reports: Path, *names: str) -> list[bytes | None]:
     with reading(reports, Path(reports.name)):
         paths = [reports / name for name in names]
         return [path.read_bytes() if path.is_file() else None for path in paths]
+
+
+def as_filed[Row: DataclassInstance](row: Row) -> Row:
+    """A row as it will be read again: what is drawn of it before it is written is what is drawn of it afterwards."""
+    return replace(row, **{name: round(value, DIGITS) for name, value in vars(row).items() if isinstance(value, float)})
 
 
 def append_new[Row: DataclassInstance](
