@@ -22,7 +22,6 @@ from ripeness.evaluation.origins import AS_OF, FINAL
 from ripeness.evaluation.unit import WEEK
 from ripeness.forecast.prior_predictive import sample_prior
 from ripeness.model.spec import ModelSpec
-from ripeness.model.terms.slow_levels import level_basis
 from ripeness.reweighting import refusals as reasons
 from ripeness.reweighting.stored import Base, read_base
 from ripeness.workflow.request import open_workspace
@@ -38,9 +37,6 @@ GATE = "failed: a fit of 200 draws of the prior"
 def from_prior(spec: ModelSpec, which: tuple[str, str, str], settings: FitSettings, seed: int, number: int = DRAWS) -> Sampled:
     _, variant, reading = which
     draws = sample_prior(spec, reading, variant, number, np.random.SeedSequence(seed))  # type: ignore[arg-type]
-    # what a fit has and draws of the priors leave out
-    levels = sum(factor.level for factor in spec.workspace.factors)
-    draws["level_moves"] = np.random.default_rng(seed).normal(size=(number, levels, len(level_basis(len(spec.panel.weeks)))))
     return Sampled(draws, (2, number // 2), lambda headline: GATE)
 
 

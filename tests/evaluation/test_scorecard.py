@@ -10,6 +10,7 @@ import pytest
 from ripeness import names
 from ripeness.evaluation.scorecard import odds_ratio, prior_of_sign, score_claims, stood_before_rounds, verdict_of
 from ripeness.evaluation.stored import Stored
+from ripeness.model.terms.slow_levels import read_ratio
 
 
 @pytest.mark.parametrize(
@@ -52,14 +53,15 @@ def test_claims_of_opposite_signs_have_inverse_odds(stored: Stored) -> None:
 
 
 def test_what_stood_higher_before_rounds(stored: Stored) -> None:
-    """With a factor that is 1 in the weeks before rounds and 0 elsewhere, it stood one unit higher."""
+    """With a factor that is 1 in the weeks before rounds and 0 elsewhere, it stood one departure higher."""
     spec = stored.spec
     record = spec.panel.record
     draws = stored.draws(names.HEADLINE_FITS[0])
     path = np.zeros_like(draws["path"])
     before = np.flatnonzero(record.found) - 1
     path[:, 1, before[before >= record.start - 1]] = 1.0
-    stood = stood_before_rounds(stored, draws | {"path": path})
+    flat = {name: np.zeros_like(draws[name]) for name in ("level_start", "level_moves")}
+    stood = stood_before_rounds(stored, draws | {"path": path} | flat)
     cost = [e for e, label in enumerate(spec.structure.effects) if label.startswith("cost")]
     front = [e for e, label in enumerate(spec.structure.effects) if label.startswith("front")]
-    assert np.allclose(stood[:, cost], 1.0) and np.allclose(stood[:, front], 0.0)
+    assert np.allclose(stood[:, cost], read_ratio(spec, draws)[:, 1:2]) and np.allclose(stood[:, front], 0.0)

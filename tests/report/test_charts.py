@@ -56,6 +56,10 @@ def test_points_are_in_units_of_the_factor(summary: dict[str, Any], tree: xr.Dat
     points = figures.factor_points(tree, summary["factors"][0], {"bread": "Bread", "coal": "Coal"})
     np.testing.assert_allclose(points["Bread"][1], [0.0, 0.5, 1.0])  # less the level of 0.5
     np.testing.assert_allclose(points["Coal"][1], [1.0, 0.5])  # less the intercept of 1, over the loading of 2, less the level
+    adds_up = summary["factors"][0] | {"reads": "cumulative", "read_ratio": 0.4}
+    points = figures.factor_points(tree, adds_up, {"bread": "Bread", "coal": "Coal"})
+    np.testing.assert_allclose(points["Bread"][1], [0.2, 0.4, 0.6])  # with the level, over the deviation of both
+    np.testing.assert_allclose(points["Coal"][1], [0.6, 0.4])
 
 
 def test_counts_are_shown_in_means() -> None:

@@ -137,7 +137,9 @@ def test_limits_speak_of_this_run(summary: dict[str, Any]) -> None:
     assert "Three rounds on record fall into two clusters, beginning in April 2030 and November 2030" in limits["Few events"]
     assert f"moved 2 noticeably. The other 4 (67{SPACE}%)" in limits["The prior leads"]
     assert limits["Factors nobody measures"].startswith("Trust:")
-    assert limits["Slow trends"].startswith("Supply:")
+    assert limits["Slow trends"].startswith("Supply:") and "What adds up" not in limits
+    adds_up = dict(say.limits(summary | {"factors": [one | {"reads": "cumulative"} for one in summary["factors"]]}))
+    assert adds_up["What adds up"].startswith("Supply:") and "Slow trends" not in adds_up
     assert "Coal" in limits["Late data"]
     assert "Contacts are a sample" not in limits  # this war has no indicator of contacts
 

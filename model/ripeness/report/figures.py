@@ -155,8 +155,8 @@ def factor_points(tree: xr.DataTree, factor: Mapping[str, Any], titles: Mapping[
             seen, known = (dates_of(days).astype(float) for days in (weeks, level[names.WEEK].values))
             values = values - np.interp(seen, known, level.values)
         if "factor_scale" in centre and factor["id"] in centre["factor_scale"][names.SCALED].values:
-            scale = float(centre["factor_scale"].sel({names.SCALED: factor["id"]}))
-            values = values / scale * factor["read_ratio"]
+            values = values / float(centre["factor_scale"].sel({names.SCALED: factor["id"]}))
+        values = values * factor["read_ratio"]
         kept = np.isfinite(values)
         points[title] = ([week for week, keep in zip(weeks, kept, strict=True) if keep], values[kept])
     return points
