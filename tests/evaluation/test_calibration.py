@@ -9,7 +9,7 @@ import pytest
 import xarray as xr
 
 from ripeness import names
-from ripeness.evaluation import sbc
+from ripeness.evaluation import calibration, sbc
 from ripeness.evaluation.calibration import (
     RANKED,
     RIGHT,
@@ -88,8 +88,10 @@ def test_rounds_are_held_as_the_hazard_says_and_missed_ones_reset_dormancy() -> 
     assert np.abs(found.mean(axis=0) - 0.5 * held).max() < 5 * np.sqrt(0.25 / 4000)
 
 
-def test_the_right_model_passes_where_the_wrong_one_fails(war: ModelSpec) -> None:
-    """At small scale: ranks of the hazard, of the headline and of the record's likelihood in a few wars."""
+def test_the_right_model_passes_where_the_wrong_one_fails(war: ModelSpec, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At small scale: ranks of the hazard, of the headline and of the record's likelihood in a few wars, among draws of short chains."""
+    monkeypatch.setattr(calibration, "TUNE", 250)
+    monkeypatch.setattr(calibration, "DRAWS", 200)
     watched = ["hazard now", "headline[13 weeks]", "log-likelihood of the record"]
     ranks: dict[str, dict[str, list[int]]] = {model: {name: [] for name in watched} for model in (RIGHT, WRONG)}
     for number in range(16):
