@@ -36,7 +36,7 @@ from ripeness.reweighting.stored import read_base, write_base
 from ripeness.workspace import FitSettings, Workspace
 
 FOLDER: Final = "backtest"  # below reports/
-DRAWS, FUTURE_PATHS = 800, 8  # of each chain, and from each draw; the workspace says how many a published forecast takes
+TUNE, DRAWS, FUTURE_PATHS = 300, 600, 8  # of each chain, and from each draw; the workspace says how many a published forecast takes
 CORES: Final = 2
 AT_ONCE: Final = 32  # tasks handed out and not done yet: each may hold stored draws
 VINTAGES: Final = (AS_OF, FINAL)
@@ -45,8 +45,8 @@ Opener = Callable[[], AbstractContextManager[Executor]]
 
 
 def backtest_settings(workspace: Workspace, draws: int = DRAWS) -> FitSettings:
-    """The workspace's settings with fewer draws and paths."""
-    return workspace.fit.model_copy(update={"draws": draws, "future_paths": FUTURE_PATHS})
+    """The workspace's settings with shorter chains and fewer paths."""
+    return workspace.fit.model_copy(update={"tune": min(TUNE, workspace.fit.tune), "draws": draws, "future_paths": FUTURE_PATHS})
 
 
 def plan(

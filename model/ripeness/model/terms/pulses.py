@@ -18,7 +18,7 @@ from ripeness.calendar import week_of
 from ripeness.kernels.compilation import inner
 from ripeness.kernels.reductions import dot
 from ripeness.model.term import Kernel, Parameter, Scope, Term, beside, elicited
-from ripeness.model.terms.slow_levels import cumulative, cumulative_places, levels_in, read_ratio
+from ripeness.model.terms.slow_levels import cumulative, cumulative_places, own_levels, read_ratio
 from ripeness.workspace import Factor
 
 if TYPE_CHECKING:
@@ -147,13 +147,14 @@ def read_factors(spec: ModelSpec, draws: Mapping[str, Array], path: Array, weeks
     weeks : sequence of date
         Sundays; after the record a level stays where it is.
     """
-    added = fading_pulses(spec.workspace.factors, weeks, spec.panel.origin, draws)
-    own = cumulative_places(spec)
-    read = path + beside(added, path.ndim, 2)
-    if own:
-        levels, ratio = levels_in(spec, draws, weeks)[:, own], read_ratio(spec, draws)[:, own]
-        read[..., own, :] = beside(ratio, path.ndim - 1, 1)[..., None] * (read[..., own, :] + beside(levels, path.ndim, 2))
-    return np.asarray(read)
+    factors, read = spec.workspace.factors, np.array(path, dtype=float)
+    if jumps := [k for k, factor in enumerate(factors) if factor.pulse]:
+        own = {"half_life": draws["half_life"][:, jumps], "pulse": draws["pulse"]}
+        read[..., jumps, :] += beside(fading_pulses([factors[k] for k in jumps], weeks, spec.panel.origin, own), path.ndim, 2)
+    if adds_up := cumulative_places(spec):
+        levels, ratio = own_levels(spec, draws, weeks)[:, cumulative(spec)], read_ratio(spec, draws)[:, adds_up]
+        read[..., adds_up, :] = beside(ratio, path.ndim - 1, 1)[..., None] * (read[..., adds_up, :] + beside(levels, path.ndim, 2))
+    return read
 
 
 def fading_pulses(factors: Sequence[Factor], weeks: Sequence[date], origin: date, draws: Mapping[str, Array]) -> Array:

@@ -228,13 +228,17 @@ def read_ratio(spec: ModelSpec, draws: Mapping[str, Array]) -> Array:
 
 def levels_in(spec: ModelSpec, draws: Mapping[str, Array], weeks: Sequence[date]) -> Array:
     """Slow levels of all factors in some weeks, given by their Sundays, in units of the factor, from draws of the knots: (draw, factor, week)."""
-    known, scales = spec.panel.weeks, factor_scales(spec, draws)
-    found = np.zeros((*scales.shape, len(weeks)))
+    found = np.zeros((len(draws["half_life"]), len(spec.workspace.factors), len(weeks)))
     if "level_moves" in draws:
-        own = [k for k, factor in enumerate(spec.workspace.factors) if factor.level]
-        places = np.clip([(sunday - known[0]).days // 7 for sunday in weeks], 0, len(known) - 1)
-        found[:, own] = knots_of(draws) @ level_basis(len(known))[:, places] / scales[:, own, None]
+        found[:, [k for k, factor in enumerate(spec.workspace.factors) if factor.level]] = own_levels(spec, draws, weeks)
     return found
+
+
+def own_levels(spec: ModelSpec, draws: Mapping[str, Array], weeks: Sequence[date]) -> Array:
+    """The same of the factors that have one: (draw, level factor, week)."""
+    known, own = spec.panel.weeks, [k for k, factor in enumerate(spec.workspace.factors) if factor.level]
+    places = np.clip([(sunday - known[0]).days // 7 for sunday in weeks], 0, len(known) - 1)
+    return np.asarray(knots_of(draws) @ level_basis(len(known))[:, places] / factor_scales(spec, draws)[:, own, None])
 
 
 def factor_levels(spec: ModelSpec, draws: Mapping[str, Array]) -> Array:
