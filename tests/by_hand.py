@@ -14,7 +14,7 @@ from scipy.special import expit, log_expit, logsumexp
 
 from ripeness import names
 from ripeness.calendar import week_of
-from ripeness.data.panel import UNSEARCHED
+from ripeness.data.observations import UNSEARCHED
 from ripeness.elicitation.elicited import elicit_quantiles
 from ripeness.model.build import build_model
 from ripeness.model.spec import ModelSpec, Variant

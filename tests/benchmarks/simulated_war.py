@@ -23,7 +23,8 @@ import made_up_war
 from ripeness import names
 from ripeness.data.events import CLASSES
 from ripeness.data.indicators import read_contracts
-from ripeness.data.panel import Counted, Measured, Panel, Record
+from ripeness.data.observations import Counted, Measured, Record
+from ripeness.data.panel import Panel
 from ripeness.elicitation.elicit import Priors
 from ripeness.model.meetings import Meetings
 from ripeness.model.spec import ModelSpec

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from ripeness.data.indicators import read_contracts
-from ripeness.data.panel import UNSEARCHED, Panel, Record, build_panel
+from ripeness.data.observations import UNSEARCHED, Record
+from ripeness.data.panel import Panel, build_panel
 from ripeness.data.vintages import read_store
 from ripeness.errors import ContentError, RipenessError
 from ripeness.workspace import Workspace

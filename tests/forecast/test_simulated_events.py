@@ -13,7 +13,8 @@ from scipy import stats
 
 from ripeness.calendar import week_grid
 from ripeness.data.events import CLASSES
-from ripeness.data.panel import UNSEARCHED, Panel, Record
+from ripeness.data.observations import UNSEARCHED, Record
+from ripeness.data.panel import Panel
 from ripeness.elicitation.reference import ReferenceCurve
 from ripeness.forecast.simulate import simulate_events
 from ripeness.model.meetings import Announcement, Meetings, announced_weeks

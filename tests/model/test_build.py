@@ -12,7 +12,7 @@ from made_up_war import WEEKS
 from numpy.typing import NDArray
 
 from ripeness import names
-from ripeness.data.panel import UNSEARCHED
+from ripeness.data.observations import UNSEARCHED
 from ripeness.model.build import build_model
 from ripeness.model.spec import ModelSpec, Variant
 from ripeness.model.term import Form

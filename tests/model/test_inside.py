@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.special import log_expit, logsumexp
 
 from ripeness import names
-from ripeness.data.panel import NO_EVENTS, NO_NESTED
+from ripeness.data.observations import NO_EVENTS, NO_NESTED
 from ripeness.model.inside import condition_log_odds, effect_regressors, inside_view, with_inside_view
 from ripeness.model.terms.conditions import (
     InsideStructure,

@@ -17,7 +17,7 @@ from pytensor.gradient import verify_grad
 from scipy import stats
 from scipy.special import digamma, gammaln
 
-from ripeness.data.panel import Counted, Measured
+from ripeness.data.observations import Counted, Measured
 from ripeness.model.ops import op_of
 from ripeness.model.term import Kernel
 from ripeness.model.terms.count_rows import LARGE_LOG_ODDS, SUMMED, CountRows, stirling_rise, summed_rise

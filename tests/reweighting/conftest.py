@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from ripeness.calendar import week_grid
 from ripeness.data.events import CLASSES, TIED
-from ripeness.data.panel import Counted, Measured, Panel, Record
+from ripeness.data.observations import Counted, Measured, Record
+from ripeness.data.panel import Panel
 from ripeness.elicitation.reference import ReferenceCurve
 from ripeness.model.meetings import Meetings
 from ripeness.model.spec import ModelSpec

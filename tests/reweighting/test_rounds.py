@@ -199,7 +199,7 @@ def test_an_announcement_in_the_window_weights_the_draws_by_its_importance_ratio
 
 
 def test_a_week_that_nobody_searched_says_nothing(make_spec: Maker, make_draws: DrawsMaker) -> None:
-    from ripeness.data.panel import UNSEARCHED
+    from ripeness.data.observations import UNSEARCHED
 
     spec = make_spec(8)
     record = replace(spec.panel.record, stretch=np.where(np.arange(8) >= 4, UNSEARCHED, 0))

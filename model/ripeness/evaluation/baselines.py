@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ripeness.calendar import target_date, week_grid, weeks_between
-from ripeness.data.panel import Record, build_record
+from ripeness.data.observations import Record
+from ripeness.data.panel import build_record
 from ripeness.data.vintages import Vintage
 from ripeness.evaluation.origins import AS_OF
 from ripeness.evaluation.unit import BLOCK_WEEKS, SILENT, WEEK, Unit, history

@@ -33,7 +33,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ripeness import names
-from ripeness.data.panel import EVENTS, UNSEARCHED, Panel, Rows
+from ripeness.data.observations import EVENTS, UNSEARCHED, Rows
+from ripeness.data.panel import Panel
 from ripeness.evaluation.left_out import rejoin
 from ripeness.evaluation.stored import Draws
 from ripeness.forecast.ahead import build_ahead

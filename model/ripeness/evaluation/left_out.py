@@ -35,7 +35,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ripeness import names
-from ripeness.data.panel import UNSEARCHED, Panel
+from ripeness.data.observations import UNSEARCHED
+from ripeness.data.panel import Panel
 from ripeness.evaluation.stored import POINTS, Draws, Stored, error_of_mean
 from ripeness.forecast.dormancy import whole_record
 from ripeness.forecast.mixture import mixed_error

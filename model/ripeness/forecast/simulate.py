@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from ripeness import names
 from ripeness.data.events import CLASSES
-from ripeness.data.panel import EVENTS, NESTED, Panel, trials_of
+from ripeness.data.observations import EVENTS, NESTED
+from ripeness.data.panel import Panel, trials_of
 from ripeness.inference.predictive import replicates
 from ripeness.model.meetings import Announcement, Meetings, announced_weeks
 from ripeness.model.spec import ModelSpec

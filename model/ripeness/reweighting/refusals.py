@@ -11,7 +11,8 @@ from datetime import date
 
 import numpy as np
 
-from ripeness.data.panel import UNSEARCHED, Panel, Rows, RungEvents
+from ripeness.data.observations import UNSEARCHED, Rows, RungEvents
+from ripeness.data.panel import Panel
 from ripeness.model.spec import ModelSpec
 from ripeness.reweighting.weights import LARGEST_ERROR, LARGEST_KHAT, OLDEST_WEEKS, Weights
 from ripeness.reweighting.window import Window, rows_by_factor

@@ -18,7 +18,8 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from ripeness.data.panel import EVENTS, NESTED, Counted, Measured, NestedEvents, Panel, Record, RungEvents
+from ripeness.data.observations import EVENTS, NESTED, Counted, Measured, NestedEvents, Record, RungEvents
+from ripeness.data.panel import Panel
 from ripeness.errors import RipenessError
 from ripeness.files import replacing
 from ripeness.model.meetings import Meetings

@@ -24,7 +24,7 @@ from scipy.special import ndtr
 
 from ripeness import names
 from ripeness.data.events import CLASSES, TIED
-from ripeness.data.panel import UNSEARCHED
+from ripeness.data.observations import UNSEARCHED
 from ripeness.kernels.compilation import inner
 from ripeness.kernels.reductions import dot
 from ripeness.model.meetings import DAYS_AFTER

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from ripeness import names
 from ripeness.calendar import to_datetime64
-from ripeness.data.panel import UNSEARCHED
+from ripeness.data.observations import UNSEARCHED
 from ripeness.elicitation.elicited import elicit_quantiles
 from ripeness.kernels.compilation import compiled, inner
 from ripeness.kernels.exponential import exponential, exponential_and_rest

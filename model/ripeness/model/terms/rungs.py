@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from scipy.special import gammaln, xlog1py, xlogy
 
 from ripeness import names
-from ripeness.data.panel import EVENTS, NESTED
+from ripeness.data.observations import EVENTS, NESTED
 from ripeness.elicitation.elicited import elicit_quantiles
 from ripeness.kernels.compilation import compiled, inner
 from ripeness.kernels.reductions import dot
