@@ -42,7 +42,7 @@ FACTORS = [
     Factor(id="wound", label="Wound", plus="more", effects={"open": "-"}, pulse=PULSE_WEEK - timedelta(days=2)),
 ]
 CALM, STORM, WOUND = range(3)
-REFERENCE = ReferenceCurve(("2-5", "6+"), np.array([18.0, 60.0]), np.log([0.03, 0.01]), np.array([0.3, 0.4]), ("made up",))
+REFERENCE = ReferenceCurve(("2-5", "6+"), np.array([18.0, 60.0]), np.log([0.03, 0.01]), np.array([0.3, 0.4]), ("made up",), 1.1)
 
 
 def make_spec(

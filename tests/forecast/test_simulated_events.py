@@ -24,7 +24,7 @@ from ripeness.model.terms.record import rounds_in_week
 
 Array = NDArray[np.float64]
 BEGAN = date(1950, 1, 2)  # a Monday
-REFERENCE = ReferenceCurve(("2-5", "6+"), np.array([18.0, 60.0]), np.log([0.03, 0.01]), np.array([0.3, 0.4]), ("made up",))
+REFERENCE = ReferenceCurve(("2-5", "6+"), np.array([18.0, 60.0]), np.log([0.03, 0.01]), np.array([0.3, 0.4]), ("made up",), 1.1)
 NAMED = 0.75
 RATE = 0.05
 

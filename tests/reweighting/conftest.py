@@ -51,7 +51,7 @@ CONTRACTS: Any = {
 }
 MEASURED, COUNTED = ("ground", "losses", "prices"), ("visits", "items")
 ERAS = (("visits", "early"), ("visits", "late"))
-REFERENCE = ReferenceCurve(("2-5", "6+"), np.array([18.0, 60.0]), np.log([0.03, 0.01]), np.array([0.3, 0.4]), ("made up",))
+REFERENCE = ReferenceCurve(("2-5", "6+"), np.array([18.0, 60.0]), np.log([0.03, 0.01]), np.array([0.3, 0.4]), ("made up",), 1.1)
 DF = 4.0
 # a row: indicator, first and last week, value, widening, sampling error; a count: indicator, week, count, log exposure, era
 MeasuredRow = tuple[str, int, int, float, float, float]

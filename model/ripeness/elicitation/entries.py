@@ -32,6 +32,7 @@ RATED = (
     "rung_active",
     "rung_dispersion",
 )  # tables of hazard.toml with an entry for each rung with conditions
+TRACK_RECORD = "track_record"  # the table of hazard.toml that a workspace may do without
 ANNOUNCED = ("kept", "recorded", "share_announced", "class_split", "lead")  # tables of hazard.toml on announced meetings
 
 # the family in which the model takes each quantity, by the first part of its name
@@ -47,7 +48,7 @@ FAMILY_OF = {
     **dict.fromkeys(
         ("share_open", "kept", "recorded", "share_announced", "class_split", "capture", "rung_share", "bridge_share"), "logitnormal"
     ),
-    **dict.fromkeys(("level_start", "intercept", "interaction"), "normal"),
+    **dict.fromkeys(("level_start", "intercept", "interaction", TRACK_RECORD), "normal"),
 }
 
 
@@ -230,7 +231,8 @@ def _read_hazard(reader: TableReader, workspace: Workspace) -> tuple[Announced |
     announced = (("kept", CLASSES), ("recorded", TIED), ("class_split", TIED[:-1]), ("lead", LEAD))
     for name, ids in (*announced, *((name, rated) for name in RATED), ("rung_share", nested)):
         reader.table(HAZARD, (name,), ids)
-    for name in ("war_level", "best_to_worst", "share_announced"):
+    optional = (TRACK_RECORD,) if TRACK_RECORD in toml.data else ()
+    for name in ("war_level", *optional, "best_to_worst", "share_announced"):
         if isinstance(toml.data.get(name), dict):
             reader.entry(HAZARD, (name,), name, reader.entries)
         else:
@@ -247,7 +249,7 @@ def _read_hazard(reader: TableReader, workspace: Workspace) -> tuple[Announced |
                 toml.fault(key, f"[{'.'.join(map(str, key))}]", "an entry of this file", did_you_mean(name, list(reader.entries)))
             )
     of_conditions = ("share_open", "cause_weight", "best_to_worst", "interaction")
-    known = ("rhythm", "war_level", *of_conditions, *ANNOUNCED, *RATED, "rung_share", "bridge_share", "announced", "tempered")
+    known = ("rhythm", "war_level", TRACK_RECORD, *of_conditions, *ANNOUNCED, *RATED, "rung_share", "bridge_share", "announced", "tempered")
     reader.only(HAZARD, known)
     weeks = tuple(sorted(int(name.removeprefix("week_")) for name in given))
     return reader.constant(HAZARD, "announced", Announced), weeks, overrides

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import log, sqrt
 from pathlib import Path
 from statistics import NormalDist, fmean, variance
@@ -20,6 +20,7 @@ from ripeness.workspace import Workspace
 from ripeness.workspace.csv import read_records
 
 FILE = "reference_class.csv"
+MOST_MONTHS = 2000  # of talks, beyond which none is counted
 INDEPENDENT = 2  # the sources come in pairs that code the same wars: two of mediation, two of what talks produced
 Z90 = NormalDist().inv_cdf(0.95)
 
@@ -68,6 +69,8 @@ class ReferenceCurve:
         Standard deviation of `log_rate`: what the sources disagree about, and sampling.
     citations : tuple of str
         Ids of the sources.
+    log_months : float
+        Mean over the dormancies of the class of log(1 + months with talks before).
     """
 
     labels: tuple[str, ...]
@@ -75,12 +78,13 @@ class ReferenceCurve:
     log_rate: NDArray[np.float64]
     sd: NDArray[np.float64]
     citations: tuple[str, ...]
+    log_months: float
 
     def beyond(self, weeks: float) -> ReferenceCurve:
         """The classes whose dormancy is more than `weeks`."""
         keep = self.dormancy_weeks > weeks
         labels = tuple(label for label, kept in zip(self.labels, keep, strict=True) if kept)
-        return ReferenceCurve(labels, self.dormancy_weeks[keep], self.log_rate[keep], self.sd[keep], self.citations)
+        return replace(self, labels=labels, dormancy_weeks=self.dormancy_weeks[keep], log_rate=self.log_rate[keep], sd=self.sd[keep])
 
 
 def read_reference_rows(workspace: Workspace, citations: Collection[str], faults: list[Fault]) -> list[ReferenceRow]:
@@ -159,7 +163,24 @@ def build_reference(rows: Sequence[ReferenceRow]) -> ReferenceCurve:
         logs.append(fmean(rates))
         sds.append(sqrt((variance(rates) + fmean(sampling)) / min(INDEPENDENT, len(members))))
     citations = tuple(dict.fromkeys(row.citation for row in rows))
-    return ReferenceCurve(tuple(labels), np.array(dormancies), np.array(logs), np.array(sds), citations)
+    return ReferenceCurve(tuple(labels), np.array(dormancies), np.array(logs), np.array(sds), citations, mean_log_months(rows))
+
+
+def mean_log_months(rows: Sequence[ReferenceRow]) -> float:
+    """Mean over the dormancies of the class of log(1 + months with talks before), averaged over sources.
+
+    The rows say how many dormancies a war has: one more than it has resumptions, m on average. How they are spread over wars the rows do not say; it is
+    taken to be geometric, the chance of a further resumption being the same after each. Then the months before a dormancy are geometric with the same mean,
+    each resumption being counted in a month of its own.
+    """
+    found = []
+    for source in dict.fromkeys(row.source for row in rows):
+        own = [row for row in rows if row.source == source]
+        wars = max(row.wars for row in own)  # those of the first class, through which every dormancy goes
+        last = wars / (wars + sum(row.resumptions for row in own))  # the chance that none follows
+        months = np.arange(1, MOST_MONTHS)
+        found.append(float(last * (1.0 - last) ** (months - 1) @ np.log1p(months)))
+    return fmean(found)
 
 
 def _log_weekly(monthly: float) -> float:

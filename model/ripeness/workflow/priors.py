@@ -55,6 +55,7 @@ def run_priors(request: Request) -> PriorReport:
     from ripeness.model.spec import build_spec
     from ripeness.model.terms.conditions import best_to_worst
     from ripeness.model.terms.outside import outside_basis
+    from ripeness.model.terms.track_record import outside_knots_now
 
     priors = elicit_priors(inputs.priors)
     workspace = inputs.workspace
@@ -73,7 +74,7 @@ def run_priors(request: Request) -> PriorReport:
         for h, weeks in enumerate(workspace.question.horizons_weeks):
             span = quantiles(within[:, h], "lower", "median", "upper")
             report.predictive.append({"reading": reading, "horizon_weeks": weeks, "probability": float(within[:, h].mean()), **span})
-        outside = drawn["outside_knots"] @ outside_basis(spec, max(DORMANCIES)).T
+        outside = outside_knots_now(spec, drawn) @ outside_basis(spec, max(DORMANCIES)).T
         for dormancy in DORMANCIES:
             weekly = 1 - np.exp(-np.exp(outside[:, dormancy - 1] + drawn["inside"][:, -1]))
             report.hazards.append({"reading": reading, "dormancy_weeks": dormancy, **quantiles(weekly, "lowest", "median", "highest")})
