@@ -80,7 +80,8 @@ def test_rounds_are_held_as_the_hazard_says_and_missed_ones_reset_dormancy() -> 
     weeks, rng = 30, np.random.default_rng(3)
     none = np.zeros(weeks)
     outside = np.log(np.where(np.arange(1, weeks + 2) == 1, 3.0, 0.2))  # soon after a round another is likely
-    found = np.stack([simulate_record(outside, none, none, np.ones(weeks), np.full(weeks, 0.5), rng) for _ in range(4000)])
+    given = (outside, np.zeros(weeks + 1), none, none, np.ones(weeks), np.full(weeks, 0.5))
+    found = np.stack([simulate_record(*given, np.zeros_like, rng) for _ in range(4000)])
     held, alpha = np.zeros(weeks), np.array([1.0, 0.0])  # P(d = 1), P(d > 1)
     for t in range(weeks):
         chance = 1 - np.exp(-np.array([3.0, 0.2]))

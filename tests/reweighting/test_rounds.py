@@ -40,10 +40,11 @@ FOUNDS = {
 
 
 def case(found: list[int], seed: int = 0) -> tuple[Array, ...]:
-    rng, more = np.random.default_rng(seed), np.random.default_rng(seed + 100)
-    weeks = len(found)
+    rng, more, of_record = (np.random.default_rng(seed + 100 * stream) for stream in range(3))
+    weeks, rounds = len(found), np.cumsum([0, *found[:-1]]).astype(int)
     return (
         rng.normal(-1.0, 0.6, (DRAWS, weeks + 2)),
+        of_record.normal(0.3, 0.3, (DRAWS, weeks + 2)),
         rng.normal(0.0, 0.5, (DRAWS, weeks)),
         rng.gamma(0.5, 0.3, (DRAWS, weeks)),
         more.uniform(0.2, 0.9, (DRAWS, weeks)),
@@ -51,6 +52,7 @@ def case(found: list[int], seed: int = 0) -> tuple[Array, ...]:
         rng.uniform(0.4, 0.95, (DRAWS, weeks)),
         np.array(found, dtype=float),
         more.poisson(0.5, weeks).astype(float),
+        of_record.normal(0.0, 1.0, weeks)[rounds],
     )
 
 
@@ -65,18 +67,18 @@ def dormancy_after(given: tuple[Array, ...], whole: bool) -> Array:
 @pytest.mark.parametrize("whole", [True, False])
 def test_begun_in_the_middle_it_is_the_whole_recursion(found: list[int], first: int, whole: bool) -> None:
     given = case(found)
-    outside, *weekly = given
-    state = dormancy_after((outside, *(np.ascontiguousarray(values[..., :first]) for values in weekly)), True)
+    outside, by_record, *weekly = given
+    state = dormancy_after((outside, by_record, *(np.ascontiguousarray(values[..., :first]) for values in weekly)), True)
     later = [np.ascontiguousarray(values[..., first:]) for values in weekly]
-    log_likelihood, after, _ = filter_forward(outside, *later, state, whole)
+    log_likelihood, after, _ = filter_forward(outside, by_record, *later, state, whole)
     expected = [filter_dormancy(*(part[s] if part.ndim == 2 else part for part in given))[0][first:].sum() for s in range(DRAWS)]
     np.testing.assert_allclose(log_likelihood.sum(axis=1), expected, rtol=1e-11)
     np.testing.assert_allclose(after, dormancy_after(given, whole), rtol=1e-10, atol=1e-15)
     np.testing.assert_allclose(after.sum(axis=1), 1.0)
     # searched perfectly and with no arrivals counted, what is found is what happens: the likelihood of a week is the chance of what was seen there
-    multipliers, added, unannounced, rate, sensitivity, held, arrived = later
+    multipliers, added, unannounced, rate, sensitivity, held, *rest = later
     log_likelihood, _, chance = filter_forward(
-        outside, multipliers, added, unannounced, np.zeros_like(rate), np.ones_like(sensitivity), held, arrived, state, whole
+        outside, by_record, multipliers, added, unannounced, np.zeros_like(rate), np.ones_like(sensitivity), held, *rest, state, whole
     )
     seen = np.where(held > 0, chance, 1.0 - chance)
     np.testing.assert_allclose(np.log(seen), log_likelihood, rtol=1e-11)
@@ -104,8 +106,8 @@ def by_hand(spec: ModelSpec, draws: dict[str, Array], path: Array, variant: str,
     searched = searched_weeks(spec)
     unannounced = 1.0 - share_on_record(draws)[:, None] * searched
     rate = arrival_rates(draws).sum(axis=1)[:, None] * searched
-    own = (outside, multiplier, announced, unannounced, rate, sensitivity[:, weeks])
-    seen = record.found[weeks], spec.meetings.arrived(record.start, len(spec.panel.weeks))
+    own = (outside, np.zeros_like(outside), multiplier, announced, unannounced, rate, sensitivity[:, weeks])
+    seen = record.found[weeks], spec.meetings.arrived(record.start, len(spec.panel.weeks)), np.zeros(len(multiplier[0]))
     return np.stack([filter_dormancy(*(part[s] for part in own), *seen)[0] for s in range(DRAWS)])
 
 
@@ -133,14 +135,16 @@ def test_the_rounds_of_a_window_are_the_last_ones_of_the_record(
         by_week,
         spec.panel.record.found,
         spec.meetings.arrived(0, 10),
+        np.zeros(10),
     )
     before = [values[..., start:first] for values in weekly]
-    state = dormancy_after((outside, inside[:, start - 1 : first - 1], *before), True)
+    none = np.zeros_like(outside)
+    state = dormancy_after((outside, none, inside[:, start - 1 : first - 1], *before), True)
     path = None if variant == names.OUTSIDE else draws["path"][:, :, first - 1 : 9]
     found_here = rounds_in_window(spec, variant, draws, first, state, path)
     np.testing.assert_allclose(found_here.log_likelihood, whole[:, first - start :].sum(axis=1), rtol=1e-10)
     multiplier = inside[:, start - 1 :] + np.log(spec.panel.record.share[start:])
-    whole_state = dormancy_after((outside, multiplier, *(values[..., start:] for values in weekly)), False)
+    whole_state = dormancy_after((outside, none, multiplier, *(values[..., start:] for values in weekly)), False)
     np.testing.assert_allclose(found_here.state, whole_state, rtol=1e-9, atol=1e-15)
 
 
