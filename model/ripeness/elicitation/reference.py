@@ -22,6 +22,7 @@ from ripeness.workspace.csv import read_records
 FILE = "reference_class.csv"
 MOST_MONTHS = 2000  # of talks, beyond which none is counted
 INDEPENDENT = 2  # the sources come in pairs that code the same wars: two of mediation, two of what talks produced
+ROUNDED = 5.1e-5  # of a rate with four decimals
 Z90 = NormalDist().inv_cdf(0.95)
 
 
@@ -35,7 +36,8 @@ class ReferenceRow(Table):
     months_at_risk, resumptions, wars : int
         Exposure in war-months, resumptions in them, and wars that gave them.
     rate_per_month, lo90, hi90 : float
-        Probability of a resumption in a month and its 90 % interval.
+        Probability of a resumption in a month, which is the share of these counts, and its 90 % interval. The interval is of a bootstrap of whole wars, whose
+        rows cannot be redistributed: counts alone would make it narrower, as months of one war are alike.
     """
 
     months_dormant_from: int = Field(ge=1)
@@ -101,6 +103,9 @@ def read_reference_rows(workspace: Workspace, citations: Collection[str], faults
         if not row.lo90 < row.rate_per_month < row.hi90:
             interval = f"{row.lo90}, {row.rate_per_month}, {row.hi90}"
             wrong.append(Fault(shown, line, interval, "lo90 < rate_per_month < hi90", "put them in order"))
+        if abs(row.rate_per_month - row.resumptions / row.months_at_risk) > ROUNDED:
+            counted = f"{row.resumptions / row.months_at_risk:.4f}, {row.resumptions} of {row.months_at_risk} months"
+            wrong.append(Fault(shown, line, f"rate_per_month {row.rate_per_month}", counted, "correct the rate or the counts"))
         if row.citation not in citations:
             mend = did_you_mean(row.citation, sorted(citations))
             wrong.append(Fault(shown, line, f"unknown citation '{row.citation}'", "the id of a citation", mend))

@@ -99,6 +99,9 @@ def simulate_rounds(ahead: Ahead, seed: np.random.SeedSequence, paths: int | Non
 def simulate_dormancy(ahead: Ahead, seed: np.random.SeedSequence, paths: int | None = None) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Rounds and dormancy in each week ahead, each week with a round starting dormancy anew, for what the closed formula cannot say.
 
+    The track record stays that of the origin. Counting the months of rounds to come would move nothing up to the first round, and on a war like the shipped one a
+    sustained process by 0.03 points of 26 weeks and 0.2 of 52.
+
     Parameters
     ----------
     ahead : Ahead

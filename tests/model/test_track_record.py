@@ -1,0 +1,90 @@
+"""The track record: months counted, the knots that read them, and records that are simulated by their own."""
+
+from __future__ import annotations
+
+from copy import copy
+from dataclasses import replace
+from datetime import date
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from adjoints import check_adjoint
+from numpy.typing import NDArray
+
+from ripeness import names
+from ripeness.calendar import week_grid
+from ripeness.model.spec import ModelSpec
+from ripeness.model.terms import terms_of
+from ripeness.model.terms.record import simulate_record
+from ripeness.model.terms.track_record import TrackRecord, dormant_share, log_months, log_months_on_record, outside_knots_now
+
+Array = NDArray[np.float64]
+WEEKS = week_grid(date(2024, 1, 1), date(2024, 4, 7))  # Sundays from 7 January to 7 April
+FOUND = np.zeros(14)
+FOUND[[0, 3, 4, 10]] = 1.0  # two in January, one in the week to 4 February, one in March
+
+
+def test_months_with_a_round_are_counted_from_the_week_after_it() -> None:
+    expected = [0, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 3, 3, 3]
+    np.testing.assert_allclose(log_months(WEEKS, FOUND, 0.5), np.log1p(expected) - 0.5)
+
+
+def test_the_record_has_what_comes_next(spec: ModelSpec) -> None:
+    stop, record = len(spec.panel.weeks), spec.panel.record
+    known = log_months_on_record(spec, 0, stop + 1)
+    np.testing.assert_array_equal(known[:stop], log_months(spec.panel.weeks, record.found, spec.reference.log_months))
+    assert known[stop] == known[stop - 1]
+    found = record.found.copy()
+    found[-1] = 1.0  # in a month of its own
+    held = replace(spec, panel=replace(spec.panel, record=replace(record, found=found)))
+    np.testing.assert_array_equal(log_months_on_record(held, stop - 1, stop), known[stop - 1 : stop])
+    assert np.expm1(log_months_on_record(held, stop, stop + 1) - known[stop]) == pytest.approx(1 / (1 + record.found.sum()))
+
+
+def test_the_tensor_is_the_array() -> None:
+    import pytensor.tensor as pt
+
+    of_tensor = log_months(WEEKS, pt.as_tensor(FOUND), 0.5, pt).eval(mode="FAST_COMPILE")
+    np.testing.assert_allclose(of_tensor, log_months(WEEKS, FOUND, 0.5))
+
+
+def test_the_class_reads_it_and_the_rhythm_does_not(spec: ModelSpec) -> None:
+    share = dormant_share(spec, 60)
+    np.testing.assert_array_equal(share[:4], 0.0)
+    assert (np.diff(share[3:18]) > 0).all()
+    np.testing.assert_allclose(share[17:], 1.0)
+    draws = {"outside_knots": np.array([[-1.0, -2.0, -3.0, -4.0]]), "track_record": np.array([0.5])}
+    raised = 0.5 * log_months_on_record(spec, len(spec.panel.weeks), len(spec.panel.weeks) + 1)[0]
+    np.testing.assert_allclose(outside_knots_now(spec, draws), [[-1.0, -2.0, -3.0 + raised, -4.0 + raised]])
+
+
+def test_adjoint_by_central_differences() -> None:
+    values = {"track_record": np.array([0.3]), "dormant_share": np.array([0.0, 0.2, 1.0])}
+    check_adjoint(TrackRecord.kernels[0], values, "track_record")
+
+
+def test_a_workspace_without_its_prior_has_no_such_term(spec: ModelSpec) -> None:
+    priors: Any = copy(spec.priors)
+    object.__setattr__(priors, "files", SimpleNamespace(**{**vars(spec.priors.files), "entries": {}}))
+    without = replace(spec, priors=priors)
+    for variant in names.VARIANTS:
+        assert TrackRecord in {type(term) for term in terms_of(variant, spec)}
+        assert TrackRecord not in {type(term) for term in terms_of(variant, without)}
+    knots = np.array([[-1.0, -2.0, -3.0, -4.0]])
+    np.testing.assert_array_equal(outside_knots_now(without, {"outside_knots": knots}), knots)
+
+
+def test_a_simulated_record_counts_its_own_rounds() -> None:
+    """No week has a round but the first, unless the one before it is on record: with it the hazard is beyond all doubt."""
+    weeks = 5
+
+    def after_one(found: Array) -> Array:
+        return np.array([float(found[:t].any()) for t in range(weeks)])
+
+    none, flat = np.zeros(weeks), np.zeros(weeks + 1)
+    for seen in (0.0, 1.0):
+        given = (flat - 50.0, flat + 60.0, none, np.array([50.0, 0.0, 0.0, 0.0, 0.0]), np.ones(weeks), np.full(weeks, seen))
+        found = simulate_record(*given, after_one, np.random.default_rng(1))
+        np.testing.assert_array_equal(found, np.full(weeks, seen))
