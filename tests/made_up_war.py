@@ -268,7 +268,11 @@ class MadeUpPriors:
     effects: ClassVar = {names.AS_WRITTEN: EFFECTS}
     reference = REFERENCE
     files = SimpleNamespace(
-        rhythm_weeks=(1, 4), noise_tails=NOISE_TAILS, factor_tails=FACTOR_TAILS, grades=GRADES, named_week_share=0.75,
+        rhythm_weeks=(1, 4),
+        noise_tails=NOISE_TAILS,
+        factor_tails=FACTOR_TAILS,
+        grades=GRADES,
+        named_week_share=0.75,
         entries={"track_record": None},
     )
 
