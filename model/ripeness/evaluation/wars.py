@@ -446,11 +446,11 @@ def lay_out_months(panel: pd.DataFrame, shown: Path) -> Months:
     wars = panel.groupby("war")
     place, talks = wars.cumcount(), panel["talks"].astype(bool)
     last = place.where(talks).groupby(panel["war"]).ffill().groupby(panel["war"]).shift()
-    silent = (place - last - 1).to_numpy(float)  # NaN: never talked
+    silent: Array = np.asarray(place - last - 1, np.float64)  # NaN: never talked
     track = np.log1p((wars["talks"].cumsum() - panel["talks"]).to_numpy(float))
     kept = np.flatnonzero((place > 0) & (np.isnan(silent) | (silent >= AT_RISK)))
     country, countries = pd.factorize(panel["country"].iloc[kept], sort=True)
-    onset, silent = panel["talks"].to_numpy(np.int64)[kept], np.asarray(silent[kept], np.float64)
+    onset, silent = panel["talks"].to_numpy(np.int64)[kept], silent[kept]
     returned = np.unique(silent[onset == 1])
     if len(countries) < 2 or np.count_nonzero(~np.isnan(returned)) < 2:
         found = f"{len(countries)} countries with months at risk and {int(onset.sum())} onsets in them"
