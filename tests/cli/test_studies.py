@@ -126,16 +126,16 @@ PANEL = "war,country,month,talks,strikes\none,north,2001-01,1,0.5\none,north,200
 def test_a_panel_of_one_s_own_is_fitted_and_noted_without_where_it_lay(
     copied_workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ripeness.evaluation import wars
+    from ripeness.evaluation import wars_panel
 
     ratios = {"ratio": 2.0, "lower": 1.5, "upper": 2.5, "placebo_ratio": 1.4, "placebo_lower": 1.1, "placebo_upper": 1.8}
-    score = {"what": wars.COVARIATES, "nats": 3.2, "lower": -1.0, "upper": 7.0}
+    score = {"what": wars_panel.COVARIATES, "nats": 3.2, "lower": -1.0, "upper": 7.0}
     found = (
         [{"mechanism": "strikes", "per": "SD", "onsets": 40, **ratios}],
         {"scores": [score], "rhat": 1.0, "ess_bulk": 9.0, "divergences": 0},
     )
-    monkeypatch.setattr(wars, "lay_out_months", lambda panel, shown: list(panel["strikes"]))
-    monkeypatch.setattr(wars, "fit_panel", lambda months, seed, progress: found if (months, seed) == ([0.5, 1.5], 3) else None)
+    monkeypatch.setattr(wars_panel, "lay_out_months", lambda panel, shown: list(panel["strikes"]))
+    monkeypatch.setattr(wars_panel, "fit_panel", lambda months, seed, progress: found if (months, seed) == ([0.5, 1.5], 3) else None)
     (tmp_path / "mine.csv").write_text(PANEL, "utf-8")
     result = run("study", "wars", "--panel", tmp_path / "mine.csv", "--seed", "3", "--date", "2031-04-01", "--workspace", copied_workspace)
     assert result.exit_code == 0, result.output
@@ -148,6 +148,23 @@ def test_a_panel_of_one_s_own_is_fitted_and_noted_without_where_it_lay(
     assert (about["command"], about["seed"], about["date"]) == ("ripeness study wars --panel mine.csv", 3, "2031-04-01")
     assert about["versions"]["pymc"] and about["scores"] == [score]
     assert {path.name for path in folder.iterdir()} == {"wars_panel.csv", "wars_panel.json", "wars_panel.svg"}
+
+
+def test_counts_are_refitted_and_noted_beside_what_was_published(copied_workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ripeness.evaluation import wars
+
+    def refit(counts: Any, published: Any, seed: int) -> Any:
+        assert seed == 3 and {"onsets", "months_at_risk"} < set(counts) and set(published) >= {"ratio", "lower", "upper"}
+        row = {"ratio": 2.0, "lower": 1.5, "upper": 2.5, "published_ratio": 1.4, "published_lower": 1.1, "published_upper": 1.8}
+        return [{"mechanism": "strikes", "per": "SD", "onsets": 40, **row}], {"rhat": 1.0, "ess_bulk": 9.0, "divergences": 0}
+
+    monkeypatch.setattr(wars, "refit_counts", refit)
+    result = run("study", "wars", "--seed", "3", "--date", "2031-04-01", "--workspace", copied_workspace)
+    assert result.exit_code == 0 and "1.40 [1.10, 1.80]" in " ".join(result.stdout.split()), result.output
+    folder = copied_workspace / "reports" / "studies"
+    about = json.loads((folder / "wars.json").read_text("utf-8"))
+    assert (about["command"], about["seed"], about["date"]) == ("ripeness study wars", 3, "2031-04-01")
+    assert {path.name for path in folder.iterdir()} == {"wars.csv", "wars.json", "wars.svg"}
 
 
 def test_a_panel_that_is_wrong_is_refused_and_nothing_is_written(copied_workspace: Path, tmp_path: Path, tree_of: Any) -> None:

@@ -1,40 +1,24 @@
-"""Other wars: counts are refitted as an independent fit has them, a known effect is found and a scrambled one is not; a panel's truth is recovered."""
+"""Other wars: counts are refitted as an independent fit has them, a known effect is found and a scrambled one is not"""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import pymc as pm
 import pytest
 import statsmodels.api as sm
 from scipy.stats import norm
 
 from ripeness.errors import ContentError
-from ripeness.evaluation.wars import (
-    COUNTS,
-    COVARIATES,
-    CURVE,
-    PUBLISHED,
-    Months,
-    Sampling,
-    build_hazard,
-    covariate_values,
-    fit_panel,
-    lay_out_months,
-    read_counts,
-    read_panel,
-    refit_counts,
-    score_difference,
-)
+from ripeness.evaluation.wars import COUNTS, PUBLISHED, Sampling, covariate_values, read_counts, refit_counts
 from ripeness.workspace import read_workspace
 
 ROOT = Path(__file__).parents[2]
 STRONG, SCRAMBLED, DOUBLED = "mediation in 3 months", "scrambled", "doubled"
 Z90 = norm.ppf(0.95)
+FAR = 4  # standard errors: of 16,000 estimates of a truth one lies further off
 
 
 @pytest.fixture(scope="module")
@@ -100,10 +84,14 @@ def test_errors_are_as_wide_as_the_panel_s_or_wider(refitted: dict[str, dict[str
     assert others[0] > 1.1
 
 
+def errors_from(row: dict[str, Any], log_ratio: float) -> float:
+    """How many of its own standard errors an estimate lies from a value: those of the counts, as what is simulated here has no clusters."""
+    return float(abs(row["log_ratio"] - log_ratio) * row["inflation"] / row["standard_error"])
+
+
 def test_a_ratio_of_two_is_found_and_a_scrambled_one_is_lost(refitted: dict[str, dict[str, Any]]) -> None:
-    assert refitted[STRONG]["lower"] > 1
-    assert refitted[DOUBLED]["lower"] > 1.3 and refitted[DOUBLED]["lower"] < 2 < refitted[DOUBLED]["upper"]
-    assert refitted[SCRAMBLED]["lower"] < 1 < refitted[SCRAMBLED]["upper"] and refitted[SCRAMBLED]["ratio"] < 1.3
+    assert refitted[DOUBLED]["lower"] > 1 and errors_from(refitted[DOUBLED], np.log(2)) < FAR
+    assert errors_from(refitted[STRONG], 0) > FAR > errors_from(refitted[SCRAMBLED], 0)
 
 
 def test_a_bin_stands_at_its_normal_score(shipped: tuple[pd.DataFrame, pd.DataFrame]) -> None:
@@ -137,146 +125,3 @@ def test_a_wrong_table_is_refused_at_its_line(copied_workspace: Path, name: str,
     with pytest.raises(ContentError) as caught:
         read_counts(read_workspace(copied_workspace))
     assert words in str(caught.value) and f"priors/{name}" in str(caught.value)
-
-
-# --- A panel ------------------------------------------------------------------------------------------------------------------------------
-
-WARS, COUNTRIES, LENGTH = 18, 6, 96
-TRUE = {"doubles": np.log(2.0), "idle": 0.0, "shock": np.log(2.0)}
-
-
-def simulate_panel(rng: np.random.Generator) -> pd.DataFrame:
-    """Wars in which silence lowers the hazard, talks held raise it, `doubles` (a number) and `shock` (an event) double it, and `idle` does nothing."""
-    rows = []
-    country_level = rng.normal(0, 0.3, COUNTRIES)
-    for war in range(WARS):
-        level, last, held = rng.normal(0, 0.3) + country_level[war % COUNTRIES], None, 0
-        x = np.column_stack([rng.normal(size=(LENGTH, 2)), rng.random(LENGTH) < 0.2])
-        for month in range(LENGTH):
-            silent = None if last is None else month - last - 1
-            eta = -2.9 + level - (0.0 if silent is None else 0.4 * np.log(max(silent, 1) / 6)) + 0.2 * np.log1p(held)
-            eta += 0.0 if month == 0 else float(x[month - 1] @ list(TRUE.values()))
-            talks = silent not in (0, 1) and rng.random() < 1 - np.exp(-np.exp(eta))
-            if talks:
-                last, held = month, held + 1
-            rows.append((f"war {war}", f"country {war % COUNTRIES}", f"{1990 + month // 12}-{month % 12 + 1:02d}", int(talks), *x[month]))
-    return pd.DataFrame(rows, columns=["war", "country", "month", "talks", *TRUE])
-
-
-@pytest.fixture(scope="module")
-def panel_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("panel") / "panel.csv"
-    simulate_panel(np.random.default_rng(11)).to_csv(path, index=False)
-    return path
-
-
-@pytest.fixture(scope="module")
-def months(panel_file: Path) -> Months:
-    return lay_out_months(read_panel(panel_file, panel_file), panel_file)
-
-
-def test_months_at_risk_are_those_after_two_silent_ones(tmp_path: Path) -> None:
-    talks = {"a": [0, 0, 1, 0, 0, 1, 1, 0, 0, 0, 1, 0], "b": [1, 0, 0, 0, 1, 0]}
-    rows = [
-        (war, f"land of {war}", f"2001-{month + 1:02d}", held, 10 * month + (war == "b"))
-        for war, record in talks.items()
-        for month, held in enumerate(record)
-    ]
-    path = tmp_path / "panel.csv"
-    pd.DataFrame(rows, columns=["war", "country", "month", "talks", "x"]).to_csv(path, index=False)
-    found = lay_out_months(read_panel(path, path), path)
-    at_risk = [("a", 1), ("a", 2), ("a", 5), ("a", 9), ("a", 10), ("b", 3), ("b", 4)]
-    assert [found.wars[war] for war in found.war] == [war for war, _ in at_risk]
-    assert found.onset.tolist() == [talks[war][month] for war, month in at_risk]
-    assert found.never.tolist() == [1, 1, 0, 0, 0, 0, 0] and not found.spline[:2].any()
-    assert found.spline[2:].sum(axis=1) == pytest.approx(1)
-    assert np.exp(found.track) - 1 == pytest.approx([0, 0, 1, 3, 3, 1, 1])
-    values = np.array([row[-1] for row in rows])
-    assert found.x[:, 0] * values.std() + values.mean() == pytest.approx([0, 10, 40, 80, 90, 21, 31])
-    assert np.isnan(found.lead[:, 0]).tolist() == [False, False, False, True, True, True, True]
-
-
-def mode_of_slopes(months: Months) -> dict[str, float]:
-    """Log hazard ratios at the posterior's mode."""
-    found = pm.find_MAP(
-        model=build_hazard(months), progressbar=False, return_inferencedata=True, jitter=False, compile_kwargs={"mode": "FAST_COMPILE"}
-    )
-    return dict(zip(months.covariates, found["posterior"]["slope"].values.ravel().tolist(), strict=True))
-
-
-WITHIN = {"doubles": 0.25, "idle": 0.25, "shock": 0.45}  # two and a half standard errors
-
-
-def test_the_mode_of_a_simulated_panel_is_at_its_truth(months: Months) -> None:
-    found = mode_of_slopes(months)
-    assert {name for name in TRUE if abs(found[name] - TRUE[name]) > WITHIN[name]} == set()
-    assert months.per == ("SD", "SD", "event")
-
-
-def test_a_covariate_moved_into_the_future_loses_its_effect(months: Months) -> None:
-    found = mode_of_slopes(replace(months, x=np.nan_to_num(months.lead)))
-    assert {name for name in TRUE if abs(found[name]) > WITHIN[name]} == set()
-
-
-def test_a_lead_is_what_the_present_value_does_not_tell(months: Months) -> None:
-    known = ~np.isnan(months.lead[:, 0])
-    for name, x, lead in zip(months.covariates, months.x[known].T, months.lead[known].T, strict=True):
-        assert np.corrcoef(x, lead)[0, 1] == pytest.approx(0, abs=1e-9) and lead.mean() == pytest.approx(0, abs=1e-9), name
-
-
-def test_a_score_is_the_log_probability_of_what_came_over_the_reference_s(months: Months) -> None:
-    better = np.where(months.onset == 1, 0.3, 0.1)
-    score = score_difference(months, better, np.full(len(better), 0.2), 1)
-    onsets = months.onset.sum()
-    assert score["nats"] == pytest.approx(onsets * np.log(1.5) + (len(better) - onsets) * np.log(0.9 / 0.8))
-    assert 0 < score["lower"] < score["nats"] < score["upper"]
-
-
-@pytest.mark.slow
-def test_a_simulated_panel_is_fitted_whole(months: Months) -> None:
-    found, notes = fit_panel(months, 4, Sampling(4, 500, 500), folds=2)
-    rows, scores = {row["mechanism"]: row for row in found}, {score["what"]: score for score in notes["scores"]}
-    for name, true in TRUE.items():
-        assert rows[name]["lower"] < np.exp(true) < rows[name]["upper"], name
-        assert (rows[name]["lower"] > 1.1) == (true > 0), name
-        assert rows[name]["placebo_lower"] < 1 < rows[name]["placebo_upper"], name
-    assert set(scores) == {CURVE, COVARIATES} and scores[COVARIATES]["lower"] > 0
-    assert notes["rhat"] < 1.03 and notes["divergences"] == 0
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "words"),
-    [
-        ("war,country,month", "war,land,month", "line 1: found no column 'country'"),
-        (",doubles,", ",idle,", "line 1: found column 'idle' twice"),
-        (",doubles,", ",line,", "line 1: found a column named 'line'"),
-        ("1990-03", "1990-13", "line 4: found month '1990-13'"),
-        ("1990-03", "1990-02", "found 1990-02 of war 'war 0' twice"),
-        ("1990-04,0", "1990-04,2", "line 5: found talks '2'"),
-        ("1990-04,0", "1990-04,", "line 5: found no talks"),
-        ("country 0,1990-05", "country 1,1990-05", "line 6: found 1990-05 of war 'war 0' in 'country 1'"),
-    ],
-)
-def test_a_bad_panel_is_refused_with_file_and_line(panel_file: Path, tmp_path: Path, old: str, new: str, words: str) -> None:
-    text, path = panel_file.read_text("utf-8"), tmp_path / "mine.csv"
-    assert old in text
-    path.write_text(text.replace(old, new, 1), "utf-8")
-    with pytest.raises(ContentError) as caught:
-        read_panel(path, Path("mine.csv"))
-    assert words in str(caught.value) and "mine.csv" in str(caught.value)
-
-
-def test_a_panel_with_a_gap_a_missing_value_or_too_little_in_it_is_refused(panel_file: Path, tmp_path: Path) -> None:
-    lines, path = panel_file.read_text("utf-8").splitlines(), tmp_path / "mine.csv"
-
-    def refused(text: list[str]) -> str:
-        path.write_text("\n".join(text), "utf-8")
-        with pytest.raises(ContentError) as caught:
-            lay_out_months(read_panel(path, path), path)
-        return str(caught.value)
-
-    assert "line 5: found 1990-05 of war 'war 0' after a gap" in refused([*lines[:4], *lines[5:]])
-    assert "line 3: found no shock" in refused([*lines[:2], lines[2].rpartition(",")[0] + ",", *lines[3:]])
-    assert "no covariate" in refused([",".join(line.split(",")[:4]) for line in lines])
-    assert "'same' with the same value everywhere" in refused([f"{lines[0]},same", *(f"{line},1" for line in lines[1:])])
-    assert "1 countries with months at risk" in refused(lines[: LENGTH + 1])

@@ -196,7 +196,7 @@ def run_wars(request: Request, panel: Path | None, day: date, progress: Progress
         If a file is wrong; nothing is written.
     """
     inputs = open_workspace(request.workspace)
-    from ripeness.evaluation import wars
+    from ripeness.evaluation import wars, wars_panel
     from ripeness.evaluation.resumed import write_rows
 
     seed, name, command = _seed(inputs, request), studies.WARS, f"ripeness study {studies.WARS}"
@@ -208,8 +208,8 @@ def run_wars(request: Request, panel: Path | None, day: date, progress: Progress
         columns, beside = wars.COLUMNS, studies.PUBLISHED
     else:
         name, command = f"{name}_panel", f"{command} --panel {panel.name}"
-        rows, notes = wars.fit_panel(wars.lay_out_months(wars.read_panel(panel, panel), panel), seed, progress=progress)
-        columns, beside = wars.PANEL_COLUMNS, studies.PLACEBO
+        rows, notes = wars_panel.fit_panel(wars_panel.lay_out_months(wars_panel.read_panel(panel, panel), panel), seed, progress=progress)
+        columns, beside = wars_panel.COLUMNS, studies.PLACEBO
     folder = inputs.workspace.reports / published.STUDIES
     write_rows(folder / f"{name}.csv", columns, rows)
     write_chart(folder / f"{name}.svg", studies.plot_wars(published.read_rows(folder, f"{name}.csv"), beside))
