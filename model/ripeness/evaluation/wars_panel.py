@@ -335,8 +335,9 @@ def fit_panel(
         score_difference(months, predicted[better], predicted[worse], seed) | {"what": better}
         for better, worse in ((CURVE, "constant"), (COVARIATES, CURVE))
     ]
-    worst = {"rhat": max, "ess_bulk": min, "divergences": sum}
-    return rows, {"scores": scores, **{name: of(fit[name] for fit in sampled) for name, of in worst.items()}}
+    fits = pd.DataFrame(sampled)
+    worst = {"rhat": fits["rhat"].max(), "ess_bulk": fits["ess_bulk"].min(), "divergences": int(fits["divergences"].sum())}
+    return rows, {"scores": scores, **worst}
 
 
 def score_difference(months: Months, probability: Array, reference: Array, seed: int) -> dict[str, float]:
