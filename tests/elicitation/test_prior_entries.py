@@ -116,7 +116,8 @@ BROKEN = [
     pytest.param(CLASS, "0.2,0.1,0.3", "0.2,0.25,0.3", "lo90 < rate_per_month < hi90", "1,3,one", id="interval beside the rate"),
     pytest.param(CLASS, "one,100,20", "one,100,21", "expected 0.2100, 21 of 100 months", "1,3,one", id="a rate beside its counts"),
     pytest.param(
-        HAZARD, "[war_level]", "[track_record]\nq05 = 0.1\n[war_level]", "[track_record]", None, id="a track record without quantiles"
+        *(HAZARD, "[war_level]", "[track_record]\nq05 = 0.1\n[war_level]", "a value for track_record.q50", "[track_record]"),
+        id="a track record without its median",
     ),
     pytest.param(CLASS, "4,,one", "5,,one", "without gap or overlap", None, id="a gap between classes"),
     pytest.param(CLASS, "one,400", "one,none", "valid integer", "4,,one,none", id="a word for an exposure"),

@@ -94,6 +94,18 @@ def inside_by_hand(spec: ModelSpec, draws: dict[str, Array], path: Array, varian
     return np.zeros((len(log_odds), log_odds.shape[2]))
 
 
+def log_months_by_hand(spec: ModelSpec) -> Array:
+    """Log of one plus the months with a round before each week, and before what comes next, less the class's mean: (week,)."""
+    weeks, found = spec.panel.weeks, spec.panel.record.found
+    held = [{(sunday.year, sunday.month) for sunday, there in zip(weeks[:t], found[:t], strict=True) if there} for t in range(len(weeks) + 1)]
+    return np.log([1 + len(months) for months in held]) - spec.reference.log_months
+
+
+def by_record_by_hand(spec: ModelSpec, draws: dict[str, Array], longest: int) -> Array:
+    """What each unit of it adds to the log hazard, the third and fourth knot being the class's: (draw, dormancy)."""
+    return np.outer(draws["track_record"], outside_basis(spec, longest)[:, 2:].sum(axis=1))
+
+
 def by_hand(spec: ModelSpec, draws: dict[str, Array], path: Array, variant: str, sensitivity: Array) -> Array:
     """Log-likelihood of each week at risk, from the kernel of the model, one draw after another."""
     record = spec.panel.record
@@ -106,8 +118,8 @@ def by_hand(spec: ModelSpec, draws: dict[str, Array], path: Array, variant: str,
     searched = searched_weeks(spec)
     unannounced = 1.0 - share_on_record(draws)[:, None] * searched
     rate = arrival_rates(draws).sum(axis=1)[:, None] * searched
-    own = (outside, np.zeros_like(outside), multiplier, announced, unannounced, rate, sensitivity[:, weeks])
-    seen = record.found[weeks], spec.meetings.arrived(record.start, len(spec.panel.weeks)), np.zeros(len(multiplier[0]))
+    own = (outside, by_record_by_hand(spec, draws, outside.shape[1]), multiplier, announced, unannounced, rate, sensitivity[:, weeks])
+    seen = record.found[weeks], spec.meetings.arrived(record.start, len(spec.panel.weeks)), log_months_by_hand(spec)[weeks]
     return np.stack([filter_dormancy(*(part[s] for part in own), *seen)[0] for s in range(DRAWS)])
 
 
@@ -135,23 +147,24 @@ def test_the_rounds_of_a_window_are_the_last_ones_of_the_record(
         by_week,
         spec.panel.record.found,
         spec.meetings.arrived(0, 10),
-        np.zeros(10),
+        log_months_by_hand(spec)[:10],
     )
     before = [values[..., start:first] for values in weekly]
-    none = np.zeros_like(outside)
-    state = dormancy_after((outside, none, inside[:, start - 1 : first - 1], *before), True)
+    by_record = by_record_by_hand(spec, draws, 12)
+    state = dormancy_after((outside, by_record, inside[:, start - 1 : first - 1], *before), True)
     path = None if variant == names.OUTSIDE else draws["path"][:, :, first - 1 : 9]
     found_here = rounds_in_window(spec, variant, draws, first, state, path)
     np.testing.assert_allclose(found_here.log_likelihood, whole[:, first - start :].sum(axis=1), rtol=1e-10)
     multiplier = inside[:, start - 1 :] + np.log(spec.panel.record.share[start:])
-    whole_state = dormancy_after((outside, none, multiplier, *(values[..., start:] for values in weekly)), False)
+    whole_state = dormancy_after((outside, by_record, multiplier, *(values[..., start:] for values in weekly)), False)
     np.testing.assert_allclose(found_here.state, whole_state, rtol=1e-9, atol=1e-15)
 
 
 def probability_of_record(spec: ModelSpec, draws: dict[str, Array], s: int) -> float:
     """Of what a record of rounds and announcements says under one draw of the outside view: summed over every history of rounds that may have been missed."""
     record, meetings, weeks = spec.panel.record, spec.meetings, len(spec.panel.weeks)
-    outside = np.exp(outside_basis(spec, weeks) @ draws["outside_knots"][s])
+    outside, by_record = outside_basis(spec, weeks) @ draws["outside_knots"][s], by_record_by_hand(spec, draws, weeks)[s]
+    log_months = log_months_by_hand(spec)
     kept, recorded, split = (draws[name][s] for name in ("kept", "recorded", "class_split"))
     share = draws["share_announced"][s] * np.array([1.0, *np.cumprod(1 - split)]) * np.array([*split, 1.0])
     rates, standing = share * recorded / kept[:2], -np.log1p(-kept) @ meetings.exposure
@@ -161,7 +174,7 @@ def probability_of_record(spec: ModelSpec, draws: dict[str, Array], s: int) -> f
     for held in product((0, 1), repeat=weeks - record.start):
         probability, dormancy = 1.0, 1
         for t, happened in enumerate(held, start=record.start):
-            rate, found = outside[dormancy - 1], record.found[t] > 0
+            rate, found = np.exp(outside[dormancy - 1] + by_record[dormancy - 1] * log_months[t]), record.found[t] > 0
             # each class by itself, its meetings in the order in which they were announced
             probability *= np.prod(np.exp(-rate * rates) * (rate * rates) ** numbers[t])
             silent = np.exp(-rate * (1 - share @ recorded) - standing[t])
@@ -187,7 +200,7 @@ def test_an_announcement_in_the_window_weights_the_draws_by_its_importance_ratio
     number = 30
     draws = make_draws(number, 1, 7)
     draws["outside_knots"] += 1.0
-    draws = {name: draws[name] for name in ("outside_knots", "sensitivity", *ANNOUNCED)}
+    draws = {name: draws[name] for name in ("outside_knots", "track_record", "sensitivity", *ANNOUNCED)}
     state = dormancy_in_week(base, draws, first)
     window = Window(7, np.full(4, 3, dtype=np.int64), first, 3)
     fit = StoredFit(names.OUTSIDE, names.AS_WRITTEN, window, draws, state, np.full((number, 1), 0.2), (Anchor(0.2, 0.002),), 1.0)
