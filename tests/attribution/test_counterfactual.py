@@ -34,8 +34,8 @@ def announcements(spec: ModelSpec) -> list[Announcement]:
 
 @pytest.fixture(scope="module")
 def fits(spec: ModelSpec) -> Fits:
-    searched = {"sensitivity": np.full((DRAWS, 2), 0.9)}
-    return {name: make_draws(spec, np.random.default_rng(seed), DRAWS) | searched for seed, name in enumerate(FITS, start=3)}
+    own = {"sensitivity": np.full((DRAWS, 2), 0.9), "track_record": np.full(DRAWS, 3.0)}
+    return {name: make_draws(spec, np.random.default_rng(seed), DRAWS) | own for seed, name in enumerate(FITS, start=3)}
 
 
 def scenario_of(*paths: Path) -> Scenario:
@@ -95,7 +95,9 @@ def chances_by_hand(spec: ModelSpec, variant: str, draws: dict[str, Array], unit
     phi = 0.5 ** (1 / draws["half_life"][:, HOST])
     shares = np.stack([draws["class_split"][:, 0], 1 - draws["class_split"][:, 0]], axis=1)
     unannounced = 1 - draws["share_announced"] * (shares * draws["recorded"]).sum(axis=1)
-    knots, since = draws["outside_knots"], START + HELD - int(np.flatnonzero(spec.panel.record.found[: START + 1])[-1])
+    since = START + HELD - int(np.flatnonzero(spec.panel.record.found[: START + 1])[-1])
+    raised = draws["track_record"] * (np.log(1 + 2) - spec.reference.log_months)  # rounds in January and in February
+    knots = draws["outside_knots"] + raised[:, None] * np.array([0, 0, 1, 1])
     ratio, total = [], np.zeros(0)
     for week in (OFFERED, HELD):
         before = START + week - 1

@@ -96,7 +96,7 @@ def test_the_right_model_passes_where_the_wrong_one_fails(war: ModelSpec, monkey
     monkeypatch.setattr(calibration, "DRAWS", 200)
     watched = ["hazard now", "headline[13 weeks]", "log-likelihood of the record"]
     ranks: dict[str, dict[str, list[int]]] = {model: {name: [] for name in watched} for model in (RIGHT, WRONG)}
-    for number in range(16):
+    for number in range(24):
         drawn, fitted = np.random.SeedSequence([5, number]).spawn(2)
         simulated = simulate_from_prior(war, names.AS_WRITTEN, FORMS[number % 2], drawn)
         for model in (RIGHT, WRONG):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from copy import copy
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,10 +15,14 @@ from numpy.typing import NDArray
 
 from ripeness import names
 from ripeness.calendar import week_grid
-from ripeness.model.spec import ModelSpec
+from ripeness.elicitation.elicit import elicit_priors
+from ripeness.forecast.simulate import sustained_process
+from ripeness.model.spec import ModelSpec, build_spec
 from ripeness.model.terms import terms_of
+from ripeness.model.terms.outside import outside_basis
 from ripeness.model.terms.record import simulate_record
 from ripeness.model.terms.track_record import TrackRecord, dormant_share, log_months, log_months_on_record, outside_knots_now
+from ripeness.workflow.request import open_workspace
 
 Array = NDArray[np.float64]
 WEEKS = week_grid(date(2024, 1, 1), date(2024, 4, 7))  # Sundays from 7 January to 7 April
@@ -86,3 +91,35 @@ def test_a_simulated_record_counts_its_own_rounds() -> None:
         given = (flat - 50.0, flat + 60.0, none, np.array([50.0, 0.0, 0.0, 0.0, 0.0]), np.ones(weeks), np.full(weeks, seen))
         found = simulate_record(*given, after_one, np.random.default_rng(1))
         np.testing.assert_array_equal(found, np.full(weeks, seen))
+
+
+def test_months_of_rounds_to_come_matter_little() -> None:
+    """The shipped war with seven months of rounds after 33 weeks of silence, at the medians of the priors: futures that hold the seven, and that count on."""
+    checked = open_workspace(Path(__file__).resolve().parents[2])
+    spec = build_spec(checked.workspace, checked.vintage(date(2026, 10, 4)), elicit_priors(checked.priors))[0]
+    median = {name: placed.entry.q50 for name, placed in spec.priors.files.entries.items()}
+    rhythm = [np.log(median[f"rhythm.week_{week}"]) for week in spec.priors.files.rhythm_weeks]
+    knots, number, weeks = np.array([*rhythm, *spec.reference.log_rate]), 100_000, 52
+    outside, share = outside_basis(spec, 33 + weeks) @ knots, dormant_share(spec, 33 + weeks)
+    sundays = [spec.panel.weeks[-1] + timedelta(days=7 * week) for week in range(1, weeks + 1)]
+    found = []
+    for counted in (0, 1):
+        rng, rounds = np.random.default_rng(1), np.zeros((1, number, weeks), dtype=np.int64)
+        since, months, last = np.full(number, 33), np.full(number, 7), np.zeros(number, dtype=int)
+        for week, sunday in enumerate(sundays):
+            raised = np.log1p(months) - spec.reference.log_months
+            rate, uniform = np.exp(outside[since - 1] + median["track_record"] * share[since - 1] * raised), rng.random(number)
+            # Poisson, of which more than three do not come
+            up_to = np.exp(-rate) * np.array([np.ones(number), 1 + rate, 1 + rate + rate**2 / 2])
+            rounds[0, :, week] = (uniform > up_to).sum(axis=0)
+            held = rounds[0, :, week] > 0
+            months += counted * (held & (last != sunday.month))
+            since, last = np.where(held, 1, since + 1), np.where(held, sunday.month, last)
+        question = spec.workspace.question
+        horizons = np.tri(weeks)[[25, 51]]
+        sustained = sustained_process(rounds, horizons, question.sustained_rounds, question.sustained_weeks)[0]
+        found.append([*sustained, (since <= question.active_weeks).mean(), (rounds[0, :, :13] > 0).any(axis=1).mean()])
+    held, counted_on = 100 * np.array(found)
+    np.testing.assert_allclose(held[:3], [13.2, 24.7, 16.1], atol=0.3)  # as decision 0023 has it
+    np.testing.assert_allclose(counted_on - held, [0.04, 0.19, 0.5, 0.0], atol=0.05)
+    assert held[3] == counted_on[3]

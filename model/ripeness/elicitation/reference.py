@@ -181,7 +181,7 @@ def mean_log_months(rows: Sequence[ReferenceRow]) -> float:
     found = []
     for source in dict.fromkeys(row.source for row in rows):
         own = [row for row in rows if row.source == source]
-        wars = max(row.wars for row in own)  # those of the first class, through which every dormancy goes
+        wars = max(row.wars for row in own)  # of the class that most of them come to
         last = wars / (wars + sum(row.resumptions for row in own))  # the chance that none follows
         months = np.arange(1, MOST_MONTHS)
         found.append(float(last * (1.0 - last) ** (months - 1) @ np.log1p(months)))
