@@ -80,13 +80,14 @@ def test_shipped_class_has_the_published_rates():
     curve = build_reference(rows)
     assert faults == []
     assert np.exp(curve.log_rate) == pytest.approx([0.048, 0.029, 0.026, 0.016, 0.009, 0.003], rel=0.11)
-    assert exp(curve.log_months) - 1 == pytest.approx(4.0, abs=0.1)  # months
+    assert curve.log_months == pytest.approx(1.62, abs=0.005)
+    knots, weeks = np.log(curve.dormancy_weeks), np.log(np.arange(18, 31))  # three months after four silent ones, as decision 0023 has it
+    assert 1 - exp(-np.exp(np.interp(weeks, knots, curve.log_rate)).sum()) == pytest.approx(0.27, abs=0.005)
     assert all(row.rate_per_month == round(row.resumptions / row.months_at_risk, 4) for row in rows)
     # intervals of a bootstrap of wars against those of independent months: not to be had from the counts, and wider
     exact = [beta.ppf([0.05, 0.95], row.resumptions + 0.5, row.months_at_risk - row.resumptions + 0.5) for row in rows]
     wider = [log(row.hi90 / row.lo90) / log(high / low) for row, (low, high) in zip(rows, exact, strict=True)]
-    assert np.mean(wider) == pytest.approx(1.23, abs=0.01)
-    assert min(wider) > 0.95
+    assert (min(wider), np.mean(wider), max(wider)) == pytest.approx((0.97, 1.23, 1.71), abs=0.005)
     beyond = curve.beyond(workspace.question.active_weeks)
     assert beyond.labels == ("2-3", "4-6", "7-12", "13-24", "25+")
     assert beyond.dormancy_weeks[-1] == pytest.approx(325, abs=6)

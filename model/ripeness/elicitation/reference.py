@@ -37,7 +37,7 @@ class ReferenceRow(Table):
         Exposure in war-months, resumptions in them, and wars that gave them.
     rate_per_month, lo90, hi90 : float
         Probability of a resumption in a month, which is the share of these counts, and its 90 % interval. The interval is of a bootstrap of whole wars, whose
-        rows cannot be redistributed: counts alone would make it narrower, as months of one war are alike.
+        rows cannot be redistributed: counts alone make it narrower as a rule, as months of one war are alike.
     """
 
     months_dormant_from: int = Field(ge=1)
