@@ -205,11 +205,11 @@ def forecast_at(task: Task, sampler: Sampler | None = None) -> AtOrigin:
     units: list[Unit] = []
     arrays: dict[str, NDArray[Any]] = {}
     forecasts = {}
-    for which, own in zip(names.FITS, sequence.spawn(len(names.FITS)), strict=True):
+    for which, own in zip(task.workspace.fits, sequence.spawn(len(task.workspace.fits)), strict=True):
         if which in task.fits:
             forecasts[which[0]] = _forecast_fit(task, spec, which, announcements, own, sampler, arrays)
             units += forecasts[which[0]].units(task)
-    if all(name in forecasts for name in names.HEADLINE_FITS):
+    if all(name in forecasts for name in task.workspace.headline_fits):
         weights = task.workspace.mixture.weights
         mixed = _mix([forecasts[name] for name in weights], list(weights.values()))
         units += mixed.units(task)

@@ -65,15 +65,15 @@ def fit_run(workspace: Workspace, vintage: Vintage, priors: Priors, seed: int, s
         Called with a few words on what begins.
     """
     spec, announcements = build_spec(workspace, vintage, priors)
-    sequences = np.random.SeedSequence(seed).spawn(len(names.FITS))
+    sequences = np.random.SeedSequence(seed).spawn(len(workspace.fits))
     with ThreadPoolExecutor(CORES) as pool:
         # the sampler lets go of Python's lock: while one fit is judged and forecast from, another is sampled
         waiting = [
             pool.submit(_fit, spec, which, vintage, announcements, sequence, sampler, progress)
-            for which, sequence in zip(names.FITS, sequences, strict=True)
+            for which, sequence in zip(workspace.fits, sequences, strict=True)
         ]
-        fits = {name: one.result() for (name, _, _), one in zip(names.FITS, waiting, strict=True)}
-    log_probability = float(fits[names.HEADLINE_FITS[0]].groups["sample_stats"]["logp"][0, -1])
+        fits = {name: one.result() for (name, _, _), one in zip(workspace.fits, waiting, strict=True)}
+    log_probability = float(fits[workspace.headline_fits[0]].groups["sample_stats"]["logp"][0, -1])
     graph = describe_graph(build_model(spec, names.CONJUNCTIVE, form="whitened"))
     return NewRun(spec, vintage, announcements, fits, graph, log_probability)
 

@@ -116,7 +116,9 @@ class ReweightedRun:
     @cached_property
     def flags(self) -> list[Flag]:
         """What a reader must know besides: of the data and of the error of the probabilities as they are now; what the fit could not reproduce."""
-        errors = headline_errors(self.spec.workspace, {name: self.fits[name].answer("within") for name in names.HEADLINE_FITS})
+        errors = headline_errors(
+            self.spec.workspace, {name: self.fits[name].answer("within") for name in self.spec.workspace.headline_fits}
+        )
         checks = [Flag(**flag) for flag in self.base.summary["flags"] if flag["name"] == CHECK]
         return [*self.data_flags, *checks, *flag_errors(errors)]
 

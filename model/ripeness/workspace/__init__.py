@@ -7,6 +7,7 @@ specifications here; what cells mean is said by the rooms that read them.
 
 from ripeness.workspace.config import (
     FILE,
+    OTHER_WARS_FILE,
     SCHEMA,
     Condition,
     Factor,
@@ -18,4 +19,16 @@ from ripeness.workspace.config import (
     read_workspace,
 )
 
-__all__ = ["FILE", "SCHEMA", "Condition", "Factor", "FitSettings", "Identifier", "Paths", "Workspace", "find_workspace", "read_workspace"]
+__all__ = [
+    "FILE",
+    "OTHER_WARS_FILE",
+    "SCHEMA",
+    "Condition",
+    "Factor",
+    "FitSettings",
+    "Identifier",
+    "Paths",
+    "Workspace",
+    "find_workspace",
+    "read_workspace",
+]
