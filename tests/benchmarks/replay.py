@@ -117,14 +117,14 @@ class Replay:
 
     def refitted(self, origin: date) -> tuple[Array, Array]:
         """Probabilities of the mixture by a new fit, and their Monte Carlo errors: (horizon,) each."""
-        found = [self.fit(origin, reading) for reading in names.READINGS]
+        found = [self.fit(origin, reading) for reading in self.checked.workspace.readings]
         mean = np.mean([one["within"].mean(axis=0) for one in found], axis=0)
         return mean, np.sqrt(np.sum([one["errors"] ** 2 for one in found], axis=0)) / len(found)
 
     def updated(self, base: date, origin: date) -> dict[str, Any]:
         """Probabilities of the mixture from the draws of an older fit, their errors, k-hat, effective draws and what forbids it."""
         (old, _, before), (new, announcements, after) = self.known(base), self.known(origin)
-        stored = [self.base(base, reading) for reading in names.READINGS]
+        stored = [self.base(base, reading) for reading in self.checked.workspace.readings]
         reasons = beyond_window(old, new, stored[0].window)
         answer: dict[str, Any] = {"reasons": reasons, "changed_rows": changed_rows(before, after)}
         if reasons:
@@ -226,7 +226,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     }
     done = replayed(given.results)
     for origin in sorted({origin - timedelta(weeks=age) for origin in origins for age in (0, *AGES)}, reverse=True):
-        for reading in names.READINGS:
+        for reading in replay.checked.workspace.readings:
             replay.fit(origin, reading)
         print(origin, "fitted", flush=True)
         for later in (origin + timedelta(weeks=age) for age in AGES):

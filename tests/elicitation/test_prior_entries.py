@@ -25,7 +25,7 @@ def test_small_workspace_is_read(make_workspace, read_files):
     served = {"loading.wage": "loading.default", "noise.price": "noise.default", "dispersion.clashes": "dispersion.default"}
     served |= {f"factor_scale.{name}": "factor_scale.default" for name in ("strain", "front")}
     assert files.shared == served | {f"cause_weight.{name}": "cause_weight.default" for name in ("ost_ready", "west_ready")}
-    assert list(files.overrides) == ["share_open.ost_ready"]
+    assert {reading: list(own) for reading, own in files.overrides.items()} == {"tempered": ["share_open.ost_ready"], "other_wars": []}
     assert files.rhythm_weeks == (1, 8)
     assert (files.factor_tails, files.noise_tails, files.named_week_share) == (4, 4, 0.8)
     assert files.grades == {"A": 1.0, "B": 1.2, "C": 1.5}

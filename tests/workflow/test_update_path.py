@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from small_workspace import FITS
 
 from ripeness import names
 from ripeness.ledger import read_ledger
@@ -96,7 +97,7 @@ def test_the_summary_has_all_that_a_fit_has(updated: tuple[Path, list[str]]) -> 
     )
     for old, new in zip(base.summary["factors"], run.summary["factors"], strict=True):
         assert len(new["path"]["median"]) == len(new["path"]["weeks"]) == len(old["path"]["weeks"]) + 1
-    assert {one["fit"] for one in run.summary["reweighted"]["fits"]} == {name for name, *_ in names.FITS}
+    assert {one["fit"] for one in run.summary["reweighted"]["fits"]} == {name for name, *_ in FITS}
     assert run.summary["effects"] == base.summary["effects"], "prior against posterior is the fit's"
     checks = [[flag for flag in summary["flags"] if flag["name"] == "check"] for summary in (base.summary, run.summary)]
     assert checks[0] == checks[1], "what the fit cannot reproduce is the fit's"
@@ -119,7 +120,7 @@ def test_what_is_stored_opens_as_it_was(short_run: Any) -> None:
     base = read_base(short_run.folder / store.BASE)
     summary = json.loads((short_run.folder / store.FORECAST_JSON).read_text("utf-8"))
     assert base.summary == summary and base.panel.origin == BASE
-    assert list(base.fits) == [name for name, *_ in names.FITS]
+    assert list(base.fits) == [name for name, *_ in FITS]
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from small_workspace import HEADLINE_FITS
 
 from ripeness import names
 from ripeness.errors import ContentError, UsageError
@@ -226,10 +227,10 @@ def test_what_is_wrong_with_a_rung_is_told_with_its_line(tmp_path: Path, old: st
 
 def test_the_mixture_weighs_every_fit_of_the_headline(tmp_path: Path) -> None:
     even = read_workspace(write(tmp_path)).mixture.weights
-    assert even == dict.fromkeys(names.HEADLINE_FITS, 0.25)
+    assert even == dict.fromkeys(HEADLINE_FITS, 0.25)
     said = SOUND + '[mixture]\nsubstitutable = 0.2\ntempered = 0.4\nrationale = "by plain judgement"\n'
     found = read_workspace(write(tmp_path, said)).mixture
-    assert found.weights == pytest.approx(dict(zip(names.HEADLINE_FITS, (0.48, 0.32, 0.12, 0.08), strict=True)))
+    assert found.weights == pytest.approx(dict(zip(HEADLINE_FITS, (0.48, 0.32, 0.12, 0.08), strict=True)))
     assert found.readings == pytest.approx({names.AS_WRITTEN: 0.6, names.TEMPERED: 0.4})
 
 
