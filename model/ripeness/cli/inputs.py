@@ -283,7 +283,7 @@ def _other_wars_table(rows: Sequence[Mapping[str, Any]], implied: float) -> Tabl
     for heading in ("tempered", "other wars", "both"):
         table.add_column(heading, justify="right")
     for row in rows:
-        cells = [f"{row[source]['mean']:+.3f} ± {row[source]['sd']:.3f}" for source in ("tempered", "panel", "combined")]
+        cells = [f"{round(row[source]['mean'], 3) + 0.0:+.3f} ± {row[source]['sd']:.3f}" for source in ("tempered", "panel", "combined")]
         table.add_row(Text(row["effect"]), Text(row["mechanism"]), *cells)
     return table
 

@@ -79,7 +79,7 @@ class OtherWarsRow(Table):
     conversion: float = Field(allow_inf_nan=False)
     transport_sd: Spread
     claims: str = ""
-    citations: str
+    citations: str = ""
     rationale: str = Field(min_length=10)
 
     @property
@@ -175,7 +175,7 @@ def read_other_wars(workspace: Workspace, claims: Mapping[str, Claim], known: Kn
         for name in row.claims.split():
             if name not in known.claims:
                 fault(f"unknown claim '{name}'", "the id of a claim of the essay", did_you_mean(name, sorted(known.claims)))
-            elif target_of(claims[name]) != row.target:
+            elif row.target in wanted and target_of(claims[name]) != row.target:
                 expected = f"claims of the effect {name_of(row.target)}"
                 fault(f"claim '{name}', which speaks of {describe_target(claims[name])}", expected, "remove it, or move it")
         for name in row.citations.split():

@@ -221,7 +221,7 @@ def without_comments(raw: bytes) -> bytes:
 
 def in_words(message: str) -> str:
     """What pydantic expected, as it stands after 'expected'."""
-    return message.removeprefix("Input should be ").removeprefix("Value error, ")
+    return message.removeprefix("Input should be ").removeprefix("String should have ").removeprefix("Value error, ")
 
 
 def check_header(header: Sequence[str], shown: Path, required: Sequence[str], optional: Sequence[str] = ()) -> list[Fault]:
