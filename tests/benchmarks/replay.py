@@ -36,7 +36,7 @@ from ripeness.inference.sample import sample_posterior
 from ripeness.model.build import without_weeks
 from ripeness.model.meetings import Announcement
 from ripeness.model.spec import ModelSpec, build_spec
-from ripeness.reweighting.refusals import beyond_window, untrustworthy
+from ripeness.reweighting.refusals import beyond_window, imprecise, untrustworthy
 from ripeness.reweighting.reweighted import StoredFit, look_ahead, store_fit, update_fit
 from ripeness.reweighting.weights import Anchor, weighted_mean
 from ripeness.reweighting.window import LONGEST, PERIODS
@@ -131,11 +131,8 @@ class Replay:
             return answer
         answer |= self._answer(old, new, announcements, stored)
         headline = new.workspace.question.horizons_weeks.index(new.workspace.question.headline_weeks)
-        reasons += [
-            reason
-            for weights, error in zip(answer.pop("weights"), answer.pop("errors_by_fit")[:, headline], strict=True)
-            for reason in untrustworthy(weights, float(error))
-        ]
+        reasons += [reason for weights in answer.pop("weights") for reason in untrustworthy(weights)]
+        reasons += imprecise("headline", float(answer["updated_error"][headline]))
         return answer
 
     def _answer(self, old: ModelSpec, new: ModelSpec, announcements: list[Announcement], stored: list[StoredFit]) -> dict[str, Any]:
@@ -157,7 +154,6 @@ class Replay:
             "khat": max(weights.khat for weights in all_weights),
             "effective_draws": sum(weights.effective for weights in all_weights),
             "weights": all_weights,
-            "errors_by_fit": np.array(errors),
         }
 
 

@@ -167,6 +167,35 @@ def test_what_weights_cannot_take_up_needs_a_fit(
     assert any(line.startswith("a new fit is needed: ") and reason in line for line in messages), messages
 
 
+def test_the_error_of_the_headline_asks_for_a_fit_and_not_that_of_one_of_its_fits(
+    updated: tuple[Path, list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ripeness.workflow import forecasts
+
+    root = tmp_path / "workspace"
+    shutil.copytree(updated[0], root)
+    summary = open_run(root / "reports" / LATER.isoformat()).summary
+    errors = {one["source"]: one["mc_error"] for one in summary["forecasts"] if (one["question"], one["horizon_weeks"]) == ("round", 13)}
+    headline = errors[names.MIXTURE]
+    assert headline < max(errors.values()) and errors[names.OUTSIDE] < headline
+    messages: list[str] = []
+
+    def fit(asked: Any, progress: Any) -> Path:
+        raise InterruptedError
+
+    monkeypatch.setattr(forecasts, "_fit", fit)
+    for path in (root / "reports" / LATER.isoformat()).iterdir():
+        path.unlink()
+    monkeypatch.setattr(reasons, "LARGEST_ERROR", 1.01 * headline)
+    assert run_forecast(Request(root, LATER)).summary["reweighted"]
+    for path in (root / "reports" / LATER.isoformat()).iterdir():
+        path.unlink()
+    monkeypatch.setattr(reasons, "LARGEST_ERROR", 0.99 * headline)
+    with pytest.raises(InterruptedError):
+        run_forecast(Request(root, LATER), messages.append)
+    assert any(f"the Monte Carlo error of the headline is {100 * headline:.2f} points" in line for line in messages), messages
+
+
 def test_data_that_cannot_be_right_are_not_forecast_from_an_older_fit(
     updated: tuple[Path, list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

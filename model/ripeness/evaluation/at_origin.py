@@ -401,7 +401,7 @@ def by_weighting(base: Base, otherwise: Sampler) -> Sampler:
             return otherwise(spec, which, settings, seed)
         redraw, choice = np.random.SeedSequence(seed).spawn(2)
         updated = update_fit(old, spec, fit, redraw)
-        if untrustworthy(updated.weights, 0.0):
+        if untrustworthy(updated.weights):
             return otherwise(spec, which, settings, seed)
         question = spec.workspace.question
         before = fit.within[:, question.horizons_weeks.index(question.headline_weeks)]

@@ -24,10 +24,11 @@ from ripeness.data.vintages import Vintage
 from ripeness.forecast.ahead import Ahead
 from ripeness.forecast.bridges import bridge_probabilities
 from ripeness.forecast.horizons import Probabilities, ladder_probabilities, sustained_probabilities, without_path_noise
+from ripeness.forecast.mixture import mixed_error
 from ripeness.inference.checks import CHECK, flag_errors
 from ripeness.model.meetings import Announcement
 from ripeness.model.spec import ModelSpec
-from ripeness.reweighting.refusals import beyond_window, untrustworthy
+from ripeness.reweighting.refusals import beyond_window, imprecise, untrustworthy
 from ripeness.reweighting.reweighted import USUAL, StoredFit, look_ahead, update_fit
 from ripeness.reweighting.stored import CORES, Base, base_spec
 from ripeness.reweighting.weights import Weights, choose_by_weight, weighted_mean
@@ -160,7 +161,11 @@ def reweight_run(spec: ModelSpec, announcements: list[Announcement], vintage: Vi
             ]
             fits = {name: one.result() for name, one in zip(base.fits, waiting, strict=True)}
         for fit in fits.values():
-            reasons += untrustworthy(fit.weights, float(fit.answer("within").error[headline]))
+            reasons += untrustworthy(fit.weights)
+        weights = spec.workspace.mixture.weights
+        errors = {name: fit.answer("within").error[headline] for name, fit in fits.items()}
+        reasons += imprecise("headline", float(mixed_error([errors[name] for name in weights], list(weights.values()))))
+        reasons += imprecise("outside view", float(errors[names.OUTSIDE]))
     return ReweightedRun(spec, vintage, announcements, base, fits, rows, list(dict.fromkeys(reasons)), data_flags)
 
 
