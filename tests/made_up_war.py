@@ -12,6 +12,7 @@ from typing import ClassVar, cast
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
+from small_workspace import FITS, HEADLINE_FITS
 
 from ripeness import names
 from ripeness.attribution.futures import Origin, Start
@@ -432,7 +433,7 @@ def make_origin(spec: ModelSpec, draws: int = 60) -> Origin:
     spec = replace(spec, workspace=replace(spec.workspace, question=question, factors=factors))
     announced = [Announcement("agreed", date(2025, 3, 18), date(2025, 3, 21), date(2025, 2, 10), None)]  # across the first target
     starts = {}
-    for place, (name, variant, _) in enumerate(names.FITS[: len(names.HEADLINE_FITS)]):
+    for place, (name, variant, _) in enumerate(FITS[: len(HEADLINE_FITS)]):
         rng = np.random.default_rng([5, place])
         state = np.zeros((draws, 24))
         state[:, [8, 15, 23]] = rng.dirichlet([1.0, 2.0, 20.0], draws)

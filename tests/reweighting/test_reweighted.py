@@ -25,7 +25,7 @@ from ripeness.model.terms.loadings import scaled
 from ripeness.model.terms.outside import outside_basis
 from ripeness.model.terms.pulses import read_factors
 from ripeness.reweighting.refusals import beyond_window
-from ripeness.reweighting.reweighted import StoredFit, store_fit, update_fit
+from ripeness.reweighting.reweighted import StoredFit, store_fit, stored_draws, update_fit
 from ripeness.reweighting.weights import Anchor
 from ripeness.workflow.request import Inputs, open_workspace
 
@@ -122,6 +122,16 @@ def test_what_is_stored_is_what_an_update_reads(at: Any) -> None:
     assert fit.efficiency == 1.0 and store_fit(
         spec, vintage, names.CONJUNCTIVE, names.AS_WRITTEN, draws, np.ones((DRAWS, 2)), ANCHORS, 20.0, 1, STORED_HERE
     ).efficiency == pytest.approx(0.5)
+
+
+def test_more_readings_leave_no_more_draws_for_updates(checked: Inputs) -> None:
+    def stored_of(other_wars: float | None) -> list[int]:
+        mixture = checked.workspace.mixture.model_copy(update={"other_wars": other_wars})
+        return [
+            stored_draws(replace(checked.workspace, mixture=mixture), variant) for _, variant, _ in names.fits_of(tuple(mixture.readings))
+        ]
+
+    assert (stored_of(None), stored_of(0.4)) == ([1000] * 5, [666] * 6 + [1000])
 
 
 @pytest.mark.parametrize("variant", names.VARIANTS)

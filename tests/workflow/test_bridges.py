@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from made_up_war import make_draws
+from small_workspace import HEADLINE_FITS
 from typer.testing import CliRunner
 
 from ripeness import names
@@ -32,7 +33,7 @@ from ripeness.workspace.config import Mixture
 from ripeness.workspace.question import Bridge
 
 ORIGIN = date(2025, 2, 19)
-SOURCES = [(names.MIXTURE, names.HEADLINE_FITS), (names.HEADLINE_FITS[0], names.HEADLINE_FITS[:1]), (names.OUTSIDE, (names.OUTSIDE,))]
+SOURCES = [(names.MIXTURE, HEADLINE_FITS), (HEADLINE_FITS[0], HEADLINE_FITS[:1]), (names.OUTSIDE, (names.OUTSIDE,))]
 
 
 def bridge_of(name: str, by: date) -> Bridge:
@@ -49,7 +50,7 @@ def priced(*prices: tuple[date, str, float]) -> Any:
 def fits_of(*means: float) -> Any:
     """Made-up fits of the headline, each with draws about a mean, and an outside view without bridges."""
     fits: dict[str, Any] = {names.OUTSIDE: SimpleNamespace(bridges={})}
-    for name, mean in zip(names.HEADLINE_FITS, means, strict=True):
+    for name, mean in zip(HEADLINE_FITS, means, strict=True):
         draws = np.linspace(mean - 0.05, mean + 0.05, 101)[:, None]
         answer = Answer(draws, np.array([mean]), np.array([0.01]))
         fits[name] = SimpleNamespace(bridges={"soon": BridgeAnswer(answer, np.full(101, mean / 2))})
@@ -65,7 +66,7 @@ def test_a_bridge_is_mixed_as_forecasts_are_and_stands_beside_the_newest_price_u
     assert (row["id"], row["by"], row["rung"], row["venue"], row["market"]) == ("soon", "2025-04-30", "halt", "Fair", "fair:soon")
     assert row["price"] == {"date": "2025-02-19", "probability": 0.4, "note": ""}
     assert row["outside_view"] == pytest.approx(0.15)
-    assert [one["source"] for one in row["forecasts"]] == [names.MIXTURE, names.HEADLINE_FITS[0]]
+    assert [one["source"] for one in row["forecasts"]] == [names.MIXTURE, HEADLINE_FITS[0]]
     mixed, single = row["forecasts"]
     assert (mixed["probability"], single["probability"]) == (pytest.approx(0.3), pytest.approx(0.2))
     assert mixed["mc_error"] == pytest.approx(0.01 * np.sqrt(2 * 0.375**2 + 2 * 0.125**2))

@@ -111,7 +111,7 @@ def would_have(
     weeks = np.arange(start + 1, start + 1 + max(horizons))
     calendar = _lay_out(spec, announcements, weeks)
     weights = [spec.workspace.mixture.weights[name] for name in fits]
-    variants = {name: variant for name, variant, _ in names.FITS}
+    variants = {name: variant for name, variant, _ in spec.workspace.fits}
     arms, made = [], []
     for (name, draws), own in zip(fits.items(), np.random.SeedSequence(seed).spawn(len(fits)), strict=True):
         changed = change_path(

@@ -25,11 +25,11 @@ from ripeness.report.what_if import what_if_section
 TEMPLATES = Path(__file__).parent / "templates"
 SOURCES = {
     names.MIXTURE: "Forecast: forms and readings mixed",
-    **{form: sentences.sentence(f"{label}, both readings") for form, label in names.FORM_LABELS.items()},
+    **{form: sentences.sentence(f"{label}, readings mixed") for form, label in names.FORM_LABELS.items()},
     **{
         name: sentences.sentence(f"{names.FORM_LABELS[variant]}, essay {names.READING_LABELS[reading]}")
         for name, variant, reading in names.FITS
-        if name in names.HEADLINE_FITS
+        if variant != names.OUTSIDE
     },
     names.OUTSIDE: "Outside view alone (a fit of its own)",
 }
@@ -113,7 +113,15 @@ def _headline_question(summary: Mapping[str, Any]) -> str:
 
 
 def _context(summary: Mapping[str, Any]) -> dict[str, Any]:
-    return {"s": summary, "sources": SOURCES, "readings": names.READING_LABELS, "outcomes": OUTCOMES, "issued": ISSUED, "panel": None}
+    return {
+        "s": summary,
+        "sources": SOURCES,
+        "readings": sentences.readings(summary),
+        "short": names.READING_NAMES,
+        "outcomes": OUTCOMES,
+        "issued": ISSUED,
+        "panel": None,
+    }
 
 
 @cache
