@@ -59,6 +59,7 @@ def test_sections_come_in_order(page: str) -> None:
         "how",
         "hazard",
         "conditions",
+        "evidence",
         "factors",
         "drivers",
         "model",

@@ -105,14 +105,14 @@ class Combined:
     ----------
     effect : str
         Its id.
-    mechanism : str
+    row : OtherWarsRow
         What stands for it in other wars.
     tempered, panel, combined : NormalDist
         By the tempered reading, by the panel, and by both.
     """
 
     effect: str
-    mechanism: str
+    row: OtherWarsRow
     tempered: NormalDist
     panel: NormalDist
     combined: NormalDist
@@ -232,7 +232,7 @@ def combine_effects(tempered: Sequence[EffectPrior], rows: Mapping[Target, Other
         own = NormalDist(effect.mean * unit, effect.sd * unit)
         row = rows.get((effect.factor, effect.condition or effect.role or ""))
         if row:
-            found = Combined(effect.id, row.mechanism, own, row.normal, product(own, row.normal))
+            found = Combined(effect.id, row, own, row.normal, product(own, row.normal))
             combined.append(found)
             own = found.combined
         weights.append((effect, row, own))

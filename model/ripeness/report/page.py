@@ -12,13 +12,14 @@ import xarray as xr
 from markupsafe import Markup
 
 from ripeness import names
+from ripeness.evaluation.published import SCORECARD
 from ripeness.report import figures, sentences
 from ripeness.report.attribution import attribution_sections
 from ripeness.report.drawing import strip
 from ripeness.report.ladder import ladder_section
 from ripeness.report.markets import markets_section
 from ripeness.report.record import ISSUED, OUTCOMES, record_section
-from ripeness.report.scorecard import subjects_of
+from ripeness.report.scorecard import evidence_section, subjects_of
 from ripeness.report.studies import trust_section
 from ripeness.report.what_if import what_if_section
 
@@ -90,6 +91,7 @@ def render_page(
         "graph_figure": figures.graph_figure(summary["graph"]),
         "ranks": figures.rank_figures(tree, weeks),
         "record": None if record is None else record_section(record),
+        "evidence": evidence_section(summary, (studies or {}).get(SCORECARD)),
         "trust": trust_section(studies or {}, weeks, subjects_of(summary)),
         "attribution": attribution_sections(attribution or {}, summary),
         "panel": what_if_section(attribution["panel"])

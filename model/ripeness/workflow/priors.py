@@ -72,7 +72,7 @@ def run_priors(request: Request) -> PriorReport:
     combined = [
         {
             "effect": one.effect,
-            "mechanism": one.mechanism,
+            "mechanism": one.row.mechanism,
             **{name: {"mean": own.mean, "sd": own.stdev} for name, own in one.by_source.items()},
         }
         for one in (found.combined if found else ())

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -40,6 +41,7 @@ from ripeness.workflow.summary import (
 )
 
 if TYPE_CHECKING:
+    from ripeness.elicitation.other_wars import Combined
     from ripeness.ledger import Entry
 
 Array = NDArray[np.float64]
@@ -251,7 +253,8 @@ def moved(prior: Array, posterior: Array) -> tuple[bool, float]:
 def effects_of(new: NewRun) -> list[dict[str, Any]]:
     """Weights of the effects, prior and posterior, by reading, where all conditions are needed."""
     result = []
-    effects = new.spec.priors.effects
+    effects, other_wars = new.spec.priors.effects, new.spec.priors.files.other_wars
+    analogues = {one.effect: one for one in (other_wars.combined if other_wars else ())}
     for e, effect in enumerate(effects[names.AS_WRITTEN]):
         readings, changed = {}, []
         sign = -1.0 if effect.direction == "-" else 1.0
@@ -277,10 +280,26 @@ def effects_of(new: NewRun) -> list[dict[str, Any]]:
                 "rationale": effect.rationale,
                 "rationale_tempered": others[names.TEMPERED].rationale,
                 "rationale_other_wars": others[names.OTHER_WARS].rationale if names.OTHER_WARS in others else None,
+                "analogue": _analogue(analogues.get(effect.id), sign),
                 "moved": any(changed),
             }
         )
     return result
+
+
+def _analogue(found: Combined | None, sign: float) -> dict[str, Any] | None:
+    """What other wars say of an effect, and with what probability its sign is the claimed one in a war like those; None where nothing stands for it."""
+    if found is None:
+        return None
+    row = found.row
+    return {
+        **{key: getattr(row, key) for key in ("mechanism", "measure", "per", "outcome", "ratio", "wars", "onsets")},
+        "lower": row.lo90,
+        "upper": row.hi90,
+        "p_claimed": 1.0 - NormalDist(sign * found.panel.mean, found.panel.stdev).cdf(0.0),
+        "claims": row.claims.split(),
+        "citations": row.citations.split(),
+    }
 
 
 def drivers_of(new: NewRun) -> list[dict[str, Any]]:
