@@ -132,9 +132,7 @@ def test_each_claim_beside_the_record_and_other_wars(summary: dict[str, Any]) ->
         summary | {"claims": [effect, other, state, unmeasured, unscored]}, {"details": details, "states": ROWS, "about": ABOUT}
     )
     told = [(row["record"].replace(SPACE, " "), row["others"].replace(SPACE, " ")) for row in found["rows"]]
-    analogue = (
-        "Harvests (one standard deviation): talks 0.80 times as likely to return (0.70–0.91), by 40 wars and 120 onsets; as claimed with 97 %."
-    )
+    analogue = "Harvests (one standard deviation): talks 0.80 times as likely to return (0.70–0.91), by 40 wars and 120 onsets; as claimed with 97 %."
     assert told == [
         ("Unmoved: the odds of its sign are 1.4 times what they were (0.50–4.0).", analogue),
         ("–", "No analogue."),

@@ -73,7 +73,11 @@ def evidence_section(summary: Mapping[str, Any], found: Mapping[str, Any] | None
         if claim["about"] == "effect":
             others = _analogue_told(analogues[claim["id"]]) if claim["id"] in analogues else "No analogue."
         rows.append({"claim": claim, "record": record, "others": others})
-    sure = [one["analogue"] for one in summary["effects"] if one.get("analogue") and not one["analogue"]["lower"] <= 1 <= one["analogue"]["upper"]]
+    sure = [
+        one["analogue"]
+        for one in summary["effects"]
+        if one.get("analogue") and not one["analogue"]["lower"] <= 1 <= one["analogue"]["upper"]
+    ]
     sure.sort(key=lambda one: -abs(np.log(one["ratio"])))
     return {"rows": rows, "telling": [{"text": _analogue_told(one), "claims": one["claims"]} for one in sure]}
 
