@@ -96,6 +96,26 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the verdicts and w
 RunOn = Annotated[
     date | None, typer.Option("--date", metavar="YYYY-MM-DD", parser=read_day, help="Day written beside the results; by default today.")
 ]
+IssuedOn = Annotated[
+    date | None,
+    typer.Option(
+        "--date", metavar="YYYY-MM-DD", parser=read_day, help="Day of issue written into the ledger, today or before; by default today."
+    ),
+]
+
+
+def day_of_issue(day: date | None) -> date:
+    """The day to write beside what is issued: here, at the door, the clock is read, and nowhere else.
+
+    Raises
+    ------
+    UsageError
+        If it is yet to come: no later row could be issued ahead before it.
+    """
+    today = date.today()
+    if day is not None and day > today:
+        raise UsageError(f"--date {day}: it is {today} by this machine's clock, and nothing was issued on a day to come")
+    return day or today
 
 
 def example(*lines: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 HUB, BRIEF, FIGURES = "hub", "brief", "figures"
 KINDS = (HUB, BRIEF, FIGURES)
+ISSUED = {"ahead": "Ahead", "late": "Late, not scored", "hindsight": "In hindsight"}
 
 
 def make_fit(request: Request) -> None:
@@ -73,8 +75,8 @@ def make_forecast(request: Request, json: bool) -> None:
         console.print(Text(f"From {run.summary['reweighted']['words']}."), soft_wrap=True)
 
 
-def make_report(request: Request) -> None:
-    """Write the page and say where it lies.
+def make_report(request: Request, issued_on: date) -> None:
+    """Write the page and say where it lies; what it says is issued on a day of the clock.
 
     Raises
     ------
@@ -84,7 +86,7 @@ def make_report(request: Request) -> None:
     from ripeness.workflow.issue import run_report
 
     with show_progress() as progress:
-        run = run_report(request, progress)
+        run = run_report(request, progress, issued_on)
     open_console().print(Text(f"The page: {shown_path(run.folder / PAGE, request.workspace)}"), soft_wrap=True)
 
 
@@ -147,7 +149,7 @@ def _export(run: Run, kinds: list[str], out: Path, request: Request) -> list[Pat
     return written
 
 
-def show_resolutions(request: Request, json: bool) -> None:
+def show_resolutions(request: Request, resolved_on: date, json: bool) -> None:
     """Resolve what the record settles and print what was added, the counts and the scores.
 
     Raises
@@ -159,9 +161,11 @@ def show_resolutions(request: Request, json: bool) -> None:
     """
     from ripeness.workflow.issue import run_resolve
 
-    added, record = run_resolve(request)
+    added, record = run_resolve(request, resolved_on)
     if json:
-        print_json({"added": [asdict(row) for row in added]} | {key: record[key] for key in ("as_of", "counts", "scores", "bridges")})
+        print_json(
+            {"added": [asdict(row) for row in added]} | {key: record[key] for key in ("as_of", "counts", "scores", "versions", "bridges")}
+        )
         return
     console = open_console()
     if added:
@@ -196,7 +200,11 @@ def show_resolutions(request: Request, json: bool) -> None:
             table.add_row(*map(Text, (*words, *numbers, one["outcome"], *scored, one["reason"])))
         console.print(table)
     for issued, counts in record["counts"].items():
-        console.print(Text(f"{'Ahead' if issued == 'ahead' else 'In hindsight'}: {_in_words(counts)}."))
+        console.print(Text(f"{ISSUED[issued]}: {_in_words(counts)}."))
+    if record["versions"]:
+        console.print(
+            Text(f"Rows of the ledger that do not count, as another version of the same forecast does: {len(record['versions'])}.")
+        )
 
 
 def _or_dash(value: float | None, digits: int) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import date
+from importlib.metadata import version
 from typing import Any
 
 from ripeness.data.vintages import read_store
@@ -24,6 +26,7 @@ from ripeness.ledger import (
     read_ledger,
     read_resolutions,
     resolve_forecasts,
+    verify_reports,
 )
 from ripeness.names import MIXTURE
 from ripeness.workflow import run as store
@@ -46,8 +49,10 @@ from ripeness.workflow.watchlist import WATCH, watch_hash, write_watch
 from ripeness.workspace import Workspace, read_workspace
 from ripeness.workspace.toml import read_toml
 
+PROGRAM = "ripeness"  # as it is installed
 
-def run_report(request: Request, progress: Progress = quiet) -> Run:
+
+def run_report(request: Request, progress: Progress = quiet, issued_on: date | None = None) -> Run:
     """The page and the ledger: explains the forecast, writes index.html and appends to reports/ledger.csv and bridges.csv what is not in them yet.
 
     Parameters
@@ -55,6 +60,8 @@ def run_report(request: Request, progress: Progress = quiet) -> Run:
     request : Request
     progress : callable
         Called with a few words on what is being done.
+    issued_on : date, optional
+        The clock's day, written beside what is issued and no input of it; without one the day of issue is unknown, and the forecast counts as hindsight.
 
     Returns
     -------
@@ -85,13 +92,14 @@ def run_report(request: Request, progress: Progress = quiet) -> Run:
         from ripeness.report.studies import read_studies
 
         record_to = inputs.store.default_origin()
-        entries, issued = _ledger_entries(run, record_to), read_ledger(workspace.reports)
+        entries, issued = _ledger_entries(run, record_to, issued_on), read_ledger(workspace.reports)
         essay = date.fromisoformat(run.summary["essay"]["date"])
         record = build_record([*issued, *new_entries(issued, entries)], resolutions, workspace.question, essay, run.origin)
         summary = priced_summary(inputs, run)
-        bridges, before = _bridge_forecasts(run, summary["bridges"], record_to), read_bridge_forecasts(workspace.reports)
+        bridges, before = _bridge_forecasts(run, summary["bridges"], record_to, issued_on), read_bridge_forecasts(workspace.reports)
         both = [*before, *new_bridge_forecasts(before, bridges)]
         record["bridges"] = bridge_record(both, workspace, essay, run.origin, inputs.store.as_of, wider_bridges(workspace))
+        record["heads"] = [asdict(head) for head in verify_reports(workspace.reports, entries, bridges)]
         studies = read_studies(workspace.reports, workspace.question.headline_weeks)
         page = render_page(summary, run.tree, rounded(record), studies, attribution)
         store.store_text(folder / store.PAGE, page, workspace.shown(folder))
@@ -110,7 +118,7 @@ def wider_bridges(workspace: Workspace) -> set[str]:
     return set(read_toml(workspace.priors / HAZARD, workspace.shown(workspace.priors / HAZARD)).data.get("bridge_share", {}))
 
 
-def _bridge_forecasts(run: Run, bridges: list[dict[str, Any]], record_to: date) -> list[BridgeForecast]:
+def _bridge_forecasts(run: Run, bridges: list[dict[str, Any]], record_to: date, issued_on: date | None) -> list[BridgeForecast]:
     found = []
     for bridge in bridges:
         row = next(row for row in bridge["forecasts"] if row["source"] == MIXTURE)
@@ -128,12 +136,14 @@ def _bridge_forecasts(run: Run, bridges: list[dict[str, Any]], record_to: date) 
                 record_to,
                 price.get("probability"),
                 date.fromisoformat(price["date"]) if price else None,
+                issued_on,
+                version(PROGRAM),
             )
         )
     return found
 
 
-def _ledger_entries(run: Run, record_to: date) -> list[Entry]:
+def _ledger_entries(run: Run, record_to: date, issued_on: date | None) -> list[Entry]:
     summary = run.summary
     return [
         Entry(
@@ -151,6 +161,8 @@ def _ledger_entries(run: Run, record_to: date) -> list[Entry]:
             summary["priors_hash"],
             summary["code_version"],
             record_to=record_to,
+            issued_on=issued_on,
+            program_version=version(PROGRAM),
         )
         for row in summary["forecasts"]
         if row["source"] == "mixture"
@@ -219,8 +231,14 @@ def read_attribution(run: Run) -> dict[str, Any]:
     }
 
 
-def run_resolve(request: Request) -> tuple[list[Resolution], dict[str, Any]]:
+def run_resolve(request: Request, resolved_on: date | None = None) -> tuple[list[Resolution], dict[str, Any]]:
     """Resolve every forecast that the record of a day settles, by default of the last Sunday searched; appends to resolutions.csv.
+
+    Parameters
+    ----------
+    request : Request
+    resolved_on : date, optional
+        The clock's day, written beside what is resolved; no input of it.
 
     Returns
     -------
@@ -244,7 +262,7 @@ def run_resolve(request: Request) -> tuple[list[Resolution], dict[str, Any]]:
     newest = max(frame["published_on"].max() for frame in (*data.rows.values(), data.events, data.coverage) if not frame.empty).date()
     if day > newest:
         raise UsageError(f"--as-of {day}: the newest row of the data was published on {newest}; choose a day up to it, or add what is new")
-    added = resolve_forecasts(workspace.reports, workspace.question, essay, day, data.as_of, workspace.rungs)
+    added = resolve_forecasts(workspace.reports, workspace.question, essay, day, data.as_of, workspace.rungs, resolved_on, version(PROGRAM))
     issued, resolutions = read_ledger(workspace.reports), read_resolutions(workspace.reports)
     record = build_record(issued, resolutions, workspace.question, essay, day)
     bridges = read_bridge_forecasts(workspace.reports)

@@ -1,0 +1,165 @@
+"""How the rows of ledger.csv, bridges.csv and resolutions.csv are chained, so that whoever kept one digest can tell whether anything before it was touched.
+
+Each row ends with two cells:
+
+    previous   the digest of the row before; of the first row `START`, 64 zeros
+    digest     SHA-256 over `previous` and the row's own cells: of every cell but this one that has something in it "column=text", in the order
+               of the columns, each ended by a NUL, in UTF-8; the text without the blanks around it
+
+So line ends, quotation marks and columns that are added later, empty in older rows, play no part. The digest of a file's last row is its *head*.
+A chain shows that a row was edited, deleted, doubled or moved; that rows are missing at the end, or that the whole file was written anew, only the head
+shows that somebody kept elsewhere.
+
+A file of the form before the chain is read as it is. When it next grows, or by `ripeness ledger migrate`, its rows get the cells that they lack at their
+ends, once; what stands in them stays, letter by letter.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from ripeness.errors import ContentError, Fault
+from ripeness.files import hash_text
+from ripeness.workspace.csv import append_rows, csv_text, read_csv
+
+PREVIOUS, DIGEST = CHAIN = ("previous", "digest")
+START: Final = "0" * 64
+SHOWN: Final = 12  # digits of a digest in a fault
+RESTORE: Final = "restore the file from its history: what was issued is never edited"
+
+
+def row_digest(cells: Mapping[str, str]) -> str:
+    """The digest of a row, from its cells by column; see the module."""
+    return hash_text(*(f"{name}={text}" for name, text in cells.items() if text and name != DIGEST))
+
+
+def is_chained(raw: bytes | None) -> bool:
+    """Whether a file has the columns of the chain; one that is to be written yet will have."""
+    return raw is None or tuple(_header(raw)[-2:]) == CHAIN
+
+
+def head_of(raw: bytes | None) -> tuple[int, str | None]:
+    """How many rows a file has, and its head: the digest of the last; `START` without a row, None where they are not chained."""
+    digests = [] if raw is None else [record.get(DIGEST) for _, record in _records(raw)]
+    return len(digests), (digests[-1] if digests else START) if is_chained(raw) else None
+
+
+def line_of_head(raw: bytes | None, head: str) -> int | None:
+    """The line of the row whose digest is `head`; None if there is none."""
+    return None if raw is None else next((line for line, record in _records(raw) if record.get(DIGEST) == head), None)
+
+
+def refuse_if_touched(raw: bytes, shown: Path, faults: Sequence[Fault], oldest: int) -> None:
+    """Refuse a file with faults, or, if it has none, one whose chain is broken, with the first row that was touched.
+
+    Parameters
+    ----------
+    raw : bytes
+    shown : Path
+    faults : sequence of Fault
+        What is wrong with its rows otherwise.
+    oldest : int
+        How many columns it had at most before there was a chain.
+
+    Raises
+    ------
+    ContentError
+    """
+    found = list(faults) or _break(raw, shown, oldest)
+    if found:
+        raise ContentError(sorted(found, key=lambda fault: fault.line or 0))
+
+
+def _break(raw: bytes, shown: Path, oldest: int) -> list[Fault]:
+    """The first row that does not follow from the one before it."""
+    if not is_chained(raw):
+        if len(_header(raw)) <= oldest:
+            return []
+        return [Fault(shown, 1, f"no columns {' and '.join(CHAIN)}", "a chain of rows, as these columns have", RESTORE)]
+    last, lines, records = START, {START: 1}, _records(raw)
+    for line, record in records:
+        due = row_digest(record)
+        if due != record[DIGEST]:
+            found = f"a row edited since it was written (its digest is {record[DIGEST][:SHOWN] or 'missing'})"
+            return [Fault(shown, line, found, f"the row as it was written: its cells have the digest {due[:SHOWN]}", RESTORE)]
+        if record[PREVIOUS] != last:
+            later = next((there for there, other in records if there > line and other[DIGEST] == record[PREVIOUS]), None)
+            if due in lines:
+                found = f"the row of line {lines[due]} a second time"
+            elif later:
+                found = f"a row moved here that was written after that of line {later}"
+            else:
+                found = "a row before which others were deleted or exchanged"
+            expected = "the first row that was written" if last == START else f"the row that was written after that of line {lines[last]}"
+            return [Fault(shown, line, found, expected, RESTORE)]
+        last, lines[due] = due, line
+    return []
+
+
+def append_chained(raw: bytes | None, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> bytes:
+    """The content of a file after rows were added, each chained to the one before; rows of an older form are chained first.
+
+    Parameters
+    ----------
+    raw : bytes or None
+        None where there is no file yet.
+    columns : sequence of str
+        What the cells of each row are, without `CHAIN`.
+    rows : sequence of sequence of str
+    """
+    old = raw if raw is None else chain_rows(raw, columns)
+    _, last = head_of(old)
+    chained = []
+    for row in rows:
+        cells = {name: text.strip() for name, text in zip(columns, row, strict=True)} | {PREVIOUS: str(last)}
+        last = row_digest(cells)
+        chained.append([*row, cells[PREVIOUS], last])
+    return append_rows(old, (*columns, *CHAIN), chained)[0]
+
+
+def chain_rows(raw: bytes, columns: Sequence[str], fill: Callable[[Mapping[str, str]], Mapping[str, str]] = lambda _: {}) -> bytes:
+    """The content of a file of an older form with the cells that its rows lack at their ends; a file that is chained comes back as it is.
+
+    Parameters
+    ----------
+    raw : bytes
+        As its reader has accepted it.
+    columns : sequence of str
+        Of today's form, without `CHAIN`.
+    fill : callable
+        From the cells of a row to those that it lacks, by column; others stay empty.
+    """
+    if is_chained(raw):
+        return raw
+    lines = io.StringIO(raw.decode(), newline="").readlines()
+    reader = csv.reader(iter(list(lines)))
+    header: list[str] = []
+    last = START
+    for record in reader:
+        if not "".join(record).strip():
+            continue
+        if header:
+            cells = dict.fromkeys(columns, "") | dict(zip(header, (text.strip() for text in record), strict=False))
+            cells |= {name: text for name, text in fill(cells).items() if name not in header}
+            cells[PREVIOUS] = last
+            cells[DIGEST] = last = row_digest(cells)
+            added = [""] * (len(header) - len(record)) + [cells[name] for name in (*columns, *CHAIN)[len(header) :]]
+        else:
+            header = [text.strip().removeprefix("\ufeff") for text in record]
+            added = [*columns[len(header) :], *CHAIN]
+        bare = lines[reader.line_num - 1].rstrip("\r\n")
+        end = lines[reader.line_num - 1][len(bare) :]
+        lines[reader.line_num - 1] = f"{bare},{csv_text([added], '')}{end}"
+    return "".join(lines).encode()
+
+
+def _header(raw: bytes) -> list[str]:
+    return read_csv(raw, Path(), least=1, rows_needed=False).header
+
+
+def _records(raw: bytes) -> list[tuple[int, dict[str, str]]]:
+    return list(read_csv(raw, Path(), least=1, rows_needed=False).records())
