@@ -384,6 +384,7 @@ def made_up_record() -> dict[str, Any]:
         "headline_weeks": 13,
         "counts": {
             "ahead": {"issued": 22, "open": 4, "resolved": 17, "void": 1, "due": 1},
+            "late": dict.fromkeys(("issued", "open", "resolved", "void", "due"), 0),
             "hindsight": {"issued": 4, "open": 0, "resolved": 4, "void": 0, "due": 0},
         },
         "scores": [

@@ -20,7 +20,7 @@ def section_of(page: str) -> str:
 
 def emptied(record: dict[str, Any]) -> dict[str, Any]:
     zero = dict.fromkeys(("issued", "open", "resolved", "void", "due"), 0)
-    return record | {"counts": {"ahead": zero, "hindsight": zero}, "scores": [], "resolved": [], "history": []}
+    return record | {"counts": dict.fromkeys(("ahead", "late", "hindsight"), zero), "scores": [], "resolved": [], "history": [], "versions": []}
 
 
 def test_ahead_and_hindsight_are_counted_apart(record: dict[str, Any]) -> None:

@@ -125,7 +125,7 @@ def report(copied_workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         monkeypatch.setattr(issue, "obtain_forecast", lambda *_: stored)
         monkeypatch.setattr(issue, "attribute_forecast", lambda *_: {})
         monkeypatch.setattr(page, "render_page", lambda summary, _tree, record, *_: json.dumps([summary, record]))
-        issue.run_report(Request(copied_workspace, origin))
+        issue.run_report(Request(copied_workspace, origin), issued_on=origin)
         return json.loads((folder / PAGE).read_text("utf-8"))
 
     return run
@@ -158,7 +158,7 @@ def test_what_is_issued_is_added_with_the_price_on_file_and_settled_when_its_day
     settled = json.loads(output.stdout)["bridges"]
     assert [(one["origin"], one["issued"], one["outcome"]) for one in settled] == [
         ("2026-10-04", "ahead", "no"),
-        ("2026-09-06", "hindsight", "no"),
+        ("2026-09-06", "late", "no"),  # the record had gone on by then
     ]
     assert (settled[0]["brier"], settled[0]["market_brier"]) == (pytest.approx(0.04), pytest.approx(0.225**2))
     shown = CliRunner().invoke(app, ["resolve", "--workspace", str(copied_workspace)]).stdout
