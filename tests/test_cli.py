@@ -33,6 +33,8 @@ VERBS = [
     ["resolve"],
     ["data", "show"],
     ["data", "diff"],
+    ["ledger", "verify"],
+    ["ledger", "migrate"],
     ["backtest"],
     ["study", "scorecard"],
     ["study", "sensitivity"],
@@ -189,8 +191,8 @@ def called(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[str, R
     (folder / FORECAST_JSON).write_text(json.dumps(about | {"forecasts": [others, row | {"source": "mixture"}]}), "utf-8")
 
     def note(name: str) -> Callable[..., Run]:
-        def call(request: Request, progress: Callable[[str], None]) -> Run:
-            calls.append((name, request))
+        def call(request: Request, progress: Callable[[str], None], *issued_on: date) -> Run:
+            calls.append((" ".join((name, *map(str, issued_on))), request))
             progress("eliciting priors")
             return open_run(folder)
 
@@ -203,12 +205,20 @@ def called(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[str, R
 
 @pytest.mark.parametrize("verb", ["fit", "forecast", "report"])
 def test_options_reach_the_pipeline(root: Path, called: list[tuple[str, Request]], verb: str) -> None:
-    result = run(verb, "--workspace", root, "--as-of", "2025-05-11", "--seed", "7", "--sampler", "pymc", "--refit")
+    day = ["--date", "2025-05-12"] if verb == "report" else []
+    result = run(verb, "--workspace", root, "--as-of", "2025-05-11", "--seed", "7", "--sampler", "pymc", "--refit", *day)
     assert result.exit_code == 0, result.output
+    today = date.today()
     assert run(verb, "--workspace", root).exit_code == 0
     asked = Request(root.resolve(), date(2025, 5, 11), 7, "pymc", True)
-    assert called == [(f"run_{verb}", asked), (f"run_{verb}", Request(root.resolve()))]
+    days = (" 2025-05-12", f" {today}") if verb == "report" else ("", "")  # the clock is read at the door, where a forecast is issued
+    assert called == [(f"run_{verb}{days[0]}", asked), (f"run_{verb}{days[1]}", Request(root.resolve()))]
     assert run(verb, "--workspace", root, "--sampler", "stan").exit_code == 2 and len(called) == 2
+
+
+def test_no_forecast_is_issued_on_a_day_to_come(root: Path, called: list[tuple[str, Request]]) -> None:
+    result = run("report", "--workspace", root, "--date", "2999-01-01")
+    assert result.exit_code == 2 and "nothing was issued on a day to come" in result.stderr and not called
 
 
 def test_progress_goes_to_stderr(root: Path, called: list[tuple[str, Request]]) -> None:

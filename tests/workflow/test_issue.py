@@ -71,7 +71,7 @@ def test_issuing_again_changes_neither_page_nor_ledger(report: Any, copied_works
 
 
 def test_a_forecast_of_a_past_day_is_issued_in_hindsight(report: Any, copied_workspace: Path) -> None:
-    record = report(date(2025, 7, 6), 0.2)  # whatever day is said, the record had gone on: past three windows
+    record = report(date(2025, 7, 6), 0.2)  # whatever day is said, the record had gone on, past its windows
     assert (record["counts"]["ahead"]["issued"], record["counts"]["hindsight"]["issued"]) == (0, 4)
     assert {entry.record_to for entry in read_ledger(copied_workspace / "reports")} == {date(2026, 10, 4)}
 

@@ -16,7 +16,6 @@ ends, once; what stands in them stays, letter by letter.
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -28,6 +27,7 @@ from ripeness.workspace.csv import append_rows, csv_text, read_csv
 
 PREVIOUS, DIGEST = CHAIN = ("previous", "digest")
 START: Final = "0" * 64
+BLANK: Final = ' \t\r\n,"\ufeff'  # all that a row without anything in it has
 SHOWN: Final = 12  # digits of a digest in a fault
 RESTORE: Final = "restore the file from its history: what was issued is never edited"
 
@@ -100,18 +100,20 @@ def _break(raw: bytes, shown: Path, oldest: int) -> list[Fault]:
     return []
 
 
-def append_chained(raw: bytes | None, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> bytes:
+def append_chained(raw: bytes | None, shown: Path, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> bytes:
     """The content of a file after rows were added, each chained to the one before; rows of an older form are chained first.
 
     Parameters
     ----------
     raw : bytes or None
         None where there is no file yet.
+    shown : Path
+        How to name the file in faults.
     columns : sequence of str
         What the cells of each row are, without `CHAIN`.
     rows : sequence of sequence of str
     """
-    old = raw if raw is None else chain_rows(raw, columns)
+    old = raw if raw is None else chain_rows(raw, shown, columns)
     _, last = head_of(old)
     chained = []
     for row in rows:
@@ -121,40 +123,52 @@ def append_chained(raw: bytes | None, columns: Sequence[str], rows: Sequence[Seq
     return append_rows(old, (*columns, *CHAIN), chained)[0]
 
 
-def chain_rows(raw: bytes, columns: Sequence[str], fill: Callable[[Mapping[str, str]], Mapping[str, str]] = lambda _: {}) -> bytes:
+def chain_rows(
+    raw: bytes, shown: Path, columns: Sequence[str], fill: Callable[[Mapping[str, str]], Mapping[str, str]] = lambda _: {}
+) -> bytes:
     """The content of a file of an older form with the cells that its rows lack at their ends; a file that is chained comes back as it is.
 
     Parameters
     ----------
     raw : bytes
         As its reader has accepted it.
+    shown : Path
+        How to name the file in faults.
     columns : sequence of str
         Of today's form, without `CHAIN`.
     fill : callable
         From the cells of a row to those that it lacks, by column; others stay empty.
+
+    Raises
+    ------
+    ContentError
+        If a row runs over several lines, as none does that was written here.
     """
     if is_chained(raw):
         return raw
     lines = io.StringIO(raw.decode(), newline="").readlines()
-    reader = csv.reader(iter(list(lines)))
-    header: list[str] = []
+    header, records = _header(raw), _records(raw)
+    places = [place for place, line in enumerate(lines) if line.strip(BLANK)]
+    if [place + 1 for place in places[1:]] != [line for line, _ in records]:
+        raise ContentError(Fault(shown, None, "rows over several lines", "each row on a line of its own", RESTORE))
+    added = [[*columns[len(header) :], *CHAIN]]
     last = START
-    for record in reader:
-        if not "".join(record).strip():
-            continue
-        if header:
-            cells = dict.fromkeys(columns, "") | dict(zip(header, (text.strip() for text in record), strict=False))
-            cells |= {name: text for name, text in fill(cells).items() if name not in header}
-            cells[PREVIOUS] = last
-            cells[DIGEST] = last = row_digest(cells)
-            added = [""] * (len(header) - len(record)) + [cells[name] for name in (*columns, *CHAIN)[len(header) :]]
-        else:
-            header = [text.strip().removeprefix("\ufeff") for text in record]
-            added = [*columns[len(header) :], *CHAIN]
-        bare = lines[reader.line_num - 1].rstrip("\r\n")
-        end = lines[reader.line_num - 1][len(bare) :]
-        lines[reader.line_num - 1] = f"{bare},{csv_text([added], '')}{end}"
+    for _, record in records:
+        cells = dict.fromkeys(columns, "") | record
+        cells |= {name: text for name, text in fill(cells).items() if name not in header}
+        cells[PREVIOUS] = last
+        cells[DIGEST] = last = row_digest(cells)
+        added.append([cells[name] for name in (*columns, *CHAIN)[len(header) :]])
+    for place, new in zip(places, added, strict=True):
+        bare = lines[place].rstrip("\r\n")
+        short = "," * (len(header) - _width(bare, shown))
+        lines[place] = f"{bare}{short},{csv_text([new], '')}{lines[place][len(bare) :]}"
     return "".join(lines).encode()
+
+
+def _width(line: str, shown: Path) -> int:
+    """How many cells a line has."""
+    return len(read_csv(line.encode(), shown, least=1, rows_needed=False).header)
 
 
 def _header(raw: bytes) -> list[str]:

@@ -329,7 +329,7 @@ def with_new[Row: DataclassInstance](
     added = new(parse(raw, shown), rows)
     if not added:
         return raw, 0
-    content = append_chained(raw, columns, [cells_of(row) for row in added])
+    content = append_chained(raw, shown, columns, [cells_of(row) for row in added])
     parse(content, shown)  # what could not be read again is not written
     return content, len(added)
 

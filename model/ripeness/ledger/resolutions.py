@@ -186,7 +186,7 @@ def resolve_forecasts(
                 )
             )
         if new:
-            content = append_chained(raw, RESOLUTION_COLUMNS, [cells_of(row) for row in new])
+            content = append_chained(raw, shown / RESOLUTIONS_FILE, RESOLUTION_COLUMNS, [cells_of(row) for row in new])
             parse_resolutions(content, shown / RESOLUTIONS_FILE, entries)  # what could not be read again is not written
             update.replace(RESOLUTIONS_FILE, content)
     return new

@@ -116,5 +116,5 @@ def migrate_reports(reports: Path, issued: Mapping[str, date], note: str) -> lis
             raise UsageError(f"--issued {strange[0]}: no row of this run is without a chain in {FILE} or {BRIDGES_FILE}")
         for name, raw, columns in zip(FILES, (ledger, asked, resolved), (COLUMNS, BRIDGE_COLUMNS, RESOLUTION_COLUMNS), strict=True):
             if raw is not None and not is_chained(raw):
-                update.replace(name, chain_rows(raw, columns, fill))
+                update.replace(name, chain_rows(raw, shown / name, columns, fill))
     return verify_reports(reports)
