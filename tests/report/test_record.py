@@ -81,8 +81,8 @@ def test_an_empty_ledger_has_no_chart(record: dict[str, Any], summary: dict[str,
 def test_hindsight_alone_is_no_proof(record: dict[str, Any]) -> None:
     record["counts"]["ahead"] = dict.fromkeys(record["counts"]["ahead"], 0)
     lines = record_sentences(record)
-    assert lines[0] == "No forecast was issued ahead up to 30 March 2031."
-    assert "They are no proof of foresight" in lines[2]
+    assert lines[0] == "No forecast was issued ahead up to 30 March 2031, so nothing can be said about how good such forecasts are."
+    assert "They are no proof of foresight" in lines[1]
 
 
 def test_scores_worse_than_even_odds_are_named(record: dict[str, Any]) -> None:

@@ -66,10 +66,12 @@ def record_sentences(record: Mapping[str, Any]) -> list[str]:
     found = []
     if ahead["issued"]:
         found.append(f"{sentence(count(ahead['issued'], 'forecast'))} issued ahead up to {day(record['as_of'])}: {_fates(ahead)}.")
+        if not ahead["resolved"]:
+            found.append("None of those issued ahead is resolved yet, so nothing can be said about how good they are.")
     else:
-        found.append(f"No forecast was issued ahead up to {day(record['as_of'])}.")
-    if not ahead["resolved"]:
-        found.append("None of those issued ahead is resolved yet, so nothing can be said about how good they are.")
+        found.append(
+            f"No forecast was issued ahead up to {day(record['as_of'])}, so nothing can be said about how good such forecasts are."
+        )
     if late["issued"]:
         found.append(
             f"{sentence(count(late['issued'], 'forecast'))} issued late, inside the window: {_fates(late)}. "
