@@ -12,6 +12,8 @@ from pathlib import Path
 
 def main() -> None:
     """Run the command line; exits with 0, 1 (refused) or 2 (usage)."""
+    # matrices are small, and draws, fits and origins run side by side: a second thread of BLAS in each of them halves the speed
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     find_home()
     from ripeness.cli.app import app
 

@@ -33,6 +33,7 @@ from ripeness.inference.gate import Criterion
 from ripeness.model.spec import ModelSpec, Variant
 from ripeness.model.terms import count_rows, student_t_rows
 from ripeness.model.terms.record import simulate_record
+from ripeness.model.terms.slow_levels import factor_levels, levels_in
 from ripeness.workspace import FitSettings
 
 FORMS: tuple[Variant, ...] = names.FORMS
@@ -190,6 +191,7 @@ def test_a_future_leaves_the_past_alone(stored: Stored) -> None:
     assert (panel.measured.first[len(real.measured.value) :] >= weeks).all() and len(panel.counted.count) > len(real.counted.count)
     assert np.allclose(war.truth["path"][..., :weeks], theta["path"]) and war.truth["inside"].shape[1] == weeks + YEAR
     assert (war.truth["level_path"][..., weeks:] == theta["level_path"][..., -1:]).all()
+    assert np.allclose(levels_in(war.spec, war.truth, panel.weeks), factor_levels(war.spec, war.truth), atol=1e-5)
     assert np.isfinite(whole_record(war.spec, war.truth).log_likelihood).all()
 
 

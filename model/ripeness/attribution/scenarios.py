@@ -162,11 +162,8 @@ def _of_rungs(origin: Origin, arms: Sequence[tuple[Futures, Futures]]) -> dict[s
 
 def targets_of(spec: ModelSpec, draws: Draws, paths: Sequence[Path], week: int = -1) -> list[tuple[int, Array]]:
     """Of each path the factor's place and the value in the factor's units, (draw,): levels differ between draws, and are those of a week."""
-    levels, scales, references = (
-        levels_in(spec, draws, spec.panel.weeks[week:][:1])[..., 0],
-        factor_scales(spec, draws),
-        references_of(spec),
-    )
+    levels = levels_in(spec, draws, [spec.panel.weeks[week]])[..., 0]
+    scales, references = factor_scales(spec, draws), references_of(spec)
     found = []
     for path in paths:
         k = spec.workspace.factor_ids.index(path.factor)

@@ -191,7 +191,7 @@ def watch_rungs(spec: ModelSpec, futures: Sequence[Awaited]) -> list[Happened]:
             rungs = one.futures.ahead.rungs
             assert rungs is not None
             first = one.futures.ahead.horizon_share[-1] * (np.arange(len(one.futures.ahead.weeks)) == 0)
-            none = np.exp(rungs.log_silence(rung.id, np.full((1, 1, len(first)), float(active)), first))
+            none = np.exp(rungs.log_silence(rung.id, np.full((1, 1, len(first)), float(active)), first[None]))[..., 0]
             chances.append(float(1.0 - none.mean()))
             with_one.append(float(1.0 - ((1.0 - none) * one.until).sum() / (1.0 - none).sum()))
             without.append(float(1.0 - (none * one.until).sum() / none.sum()))

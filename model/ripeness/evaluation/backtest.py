@@ -36,7 +36,7 @@ from ripeness.reweighting.stored import read_base, write_base
 from ripeness.workspace import FitSettings, Workspace
 
 FOLDER: Final = "backtest"  # below reports/
-TUNE, DRAWS, FUTURE_PATHS = 300, 600, 8  # of each chain, and from each draw; the workspace says how many a published forecast takes
+TUNE, DRAWS, FUTURE_PATHS = 300, 800, 8  # of each chain, and from each draw; the workspace says how many a published forecast takes
 CORES: Final = 2
 AT_ONCE: Final = 32  # tasks handed out and not done yet: each may hold stored draws
 VINTAGES: Final = (AS_OF, FINAL)

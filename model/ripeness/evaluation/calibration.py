@@ -314,10 +314,12 @@ def simulate_future(spec: ModelSpec, theta: Draws, announcements: list[Announcem
     exposure = np.pad(spec.meetings.exposure, ((0, 0), (0, YEAR)))
     longer = replace(spec, panel=_longer_panel(spec.panel), meetings=spec.meetings._replace(exposure=exposure))
     before = len(spec.panel.weeks)
-    truth = {name: values for name, values in theta.items() if name not in ("hazard", "rounds", "level_moves")}
+    truth = {name: values for name, values in theta.items() if name not in ("hazard", "rounds")}
     truth["path"] = _longer_paths(longer, theta, paths)
     if "level_path" in theta:
         truth["level_path"] = np.concatenate([theta["level_path"], np.repeat(theta["level_path"][..., -1:], YEAR, axis=-1)], axis=-1)
+        more = len(level_basis(len(longer.panel.weeks))) - theta["level_moves"].shape[2]
+        truth["level_moves"] = np.pad(theta["level_moves"], ((0, 0), (0, 0), (0, more)))  # a level stays where it is
     truth = rejoin(longer, form_of(truth), truth)
 
     simulated, real = simulate_rows(longer, truth, rows).observed, spec.panel.observed

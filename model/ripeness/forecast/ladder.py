@@ -63,22 +63,25 @@ class RungsAhead:
         return replace(self, log_multiplier=np.zeros_like(self.log_multiplier[:, :1]))
 
     def log_silence(self, rung: str, active: Array, shares: Array) -> Array:
-        """Log probability that no event of a rung with a rate, or of one that is part of it, comes along each path: (draw, path).
+        """Log probability that no event of a rung with a rate, or of one that is part of it, comes within each time along each path: (draw, path, time).
 
         Parameters
         ----------
         rung : str
         active : ndarray (draw, path, ahead)
             1 where talks are active, else 0.
-        shares : ndarray (ahead,)
+        shares : ndarray (time, ahead)
             Share of each week's days that counts.
         """
         parent, part = self.nested.get(rung, (rung, np.ones(len(self.log_rate))))
-        r, weeks = self.ids.index(parent), np.flatnonzero(shares)
+        r, weeks = self.ids.index(parent), np.flatnonzero(shares.any(axis=0))
         level = (self.log_rate[:, r] + np.log(part))[:, None, None] + self.log_active[:, r, None, None] * active[..., weeks]
-        alpha = self.dispersion[:, r, None, None]
-        mean = np.exp(self.log_multiplier[:, :, r][..., weeks] + level)
-        return np.asarray(-(alpha * np.log1p(mean * shares[weeks] / alpha)).sum(axis=-1))
+        alpha, shares = self.dispersion[:, r, None, None], shares[:, weeks]
+        ratio = np.exp(self.log_multiplier[:, :, r][..., weeks] + level) / alpha
+        found = np.log1p(ratio) @ (shares == 1.0).T.astype(float)
+        for time, week in np.argwhere((shares > 0.0) & (shares < 1.0)):
+            found[..., time] += np.log1p(ratio[..., week] * shares[time, week])
+        return np.asarray(-alpha * found)
 
     def take(self, chosen: NDArray[np.intp]) -> RungsAhead:
         """The same for some draws."""
@@ -172,11 +175,11 @@ def rung_probabilities(ahead: Ahead, ids: Sequence[str], shares: Array, seed: np
     for place, rung in enumerate(ids):
         parent, share = rungs.nested.get(rung, (rung, np.ones(len(rounds))))
         if parent in rungs.ids:
-            silent = [rungs.log_silence(rung, active, own) for own in shares]
+            silent = rungs.log_silence(rung, active, shares)
         else:
             # of a week that is cut the share that lies inside
-            silent = [(held[..., own > 0] * np.log1p(-share[:, None, None] * own[own > 0])).sum(axis=-1) for own in shares]
-        found = -np.expm1(np.stack(silent, axis=-1))
+            silent = held @ np.log1p(-share[:, None, None] * shares).swapaxes(1, 2)
+        found = -np.expm1(silent)
         within[:, place] = found.mean(axis=1)
         variance[:, place] = found.var(axis=1, ddof=1) / found.shape[1] if found.shape[1] > 1 else 0.0
     return within, variance

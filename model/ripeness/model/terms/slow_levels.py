@@ -229,8 +229,8 @@ def read_ratio(spec: ModelSpec, draws: Mapping[str, Array]) -> Array:
 def levels_in(spec: ModelSpec, draws: Mapping[str, Array], weeks: Sequence[date]) -> Array:
     """Slow levels of all factors in some weeks, given by their Sundays, in units of the factor, from draws of the knots: (draw, factor, week)."""
     found = np.zeros((len(draws["half_life"]), len(spec.workspace.factors), len(weeks)))
-    if "level_moves" in draws:
-        found[:, [k for k, factor in enumerate(spec.workspace.factors) if factor.level]] = own_levels(spec, draws, weeks)
+    if own := [k for k, factor in enumerate(spec.workspace.factors) if factor.level]:
+        found[:, own] = own_levels(spec, draws, weeks)
     return found
 
 
