@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from ripeness.cli.app import app
+from ripeness.cli.options import day_of_issue
 from ripeness.errors import GateError
 from ripeness.workflow import forecasts, issue
 from ripeness.workflow.request import Request
@@ -205,20 +207,32 @@ def called(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[str, R
 
 @pytest.mark.parametrize("verb", ["fit", "forecast", "report"])
 def test_options_reach_the_pipeline(root: Path, called: list[tuple[str, Request]], verb: str) -> None:
-    day = ["--date", "2025-05-12"] if verb == "report" else []
-    result = run(verb, "--workspace", root, "--as-of", "2025-05-11", "--seed", "7", "--sampler", "pymc", "--refit", *day)
+    result = run(verb, "--workspace", root, "--as-of", "2025-05-11", "--seed", "7", "--sampler", "pymc", "--refit")
     assert result.exit_code == 0, result.output
-    today = date.today()
+    today = f" {datetime.now(UTC).date()}" if verb == "report" else ""  # the clock is read at the door, where a forecast is issued
     assert run(verb, "--workspace", root).exit_code == 0
     asked = Request(root.resolve(), date(2025, 5, 11), 7, "pymc", True)
-    days = (" 2025-05-12", f" {today}") if verb == "report" else ("", "")  # the clock is read at the door, where a forecast is issued
-    assert called == [(f"run_{verb}{days[0]}", asked), (f"run_{verb}{days[1]}", Request(root.resolve()))]
+    assert called == [(f"run_{verb}{today}", asked), (f"run_{verb}{today}", Request(root.resolve()))]
     assert run(verb, "--workspace", root, "--sampler", "stan").exit_code == 2 and len(called) == 2
 
 
-def test_no_forecast_is_issued_on_a_day_to_come(root: Path, called: list[tuple[str, Request]]) -> None:
-    result = run("report", "--workspace", root, "--date", "2999-01-01")
-    assert result.exit_code == 2 and "nothing was issued on a day to come" in result.stderr and not called
+@pytest.mark.parametrize("day", ["2025-05-12", "2999-01-01"])
+@pytest.mark.parametrize("verb", ["report", "resolve"])
+def test_no_option_says_another_day_of_issue_than_the_clock(root: Path, called: list[tuple[str, Request]], verb: str, day: str) -> None:
+    result = run(verb, "--workspace", root, "--date", day)
+    assert result.exit_code == 2 and "No such option" in result.stderr and not called
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no time.tzset")
+@pytest.mark.parametrize("zone", ["Etc/GMT+12", "Etc/GMT-14"])  # at any hour one of them has another day than UTC
+def test_the_day_of_issue_is_that_of_no_time_zone(monkeypatch: pytest.MonkeyPatch, zone: str) -> None:
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        assert day_of_issue() == datetime.now(UTC).date()
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_progress_goes_to_stderr(root: Path, called: list[tuple[str, Request]]) -> None:

@@ -107,6 +107,9 @@ def test_an_older_ledger_is_chained_once(desk: Path, tree_of: Tree) -> None:
         [*days, "--issued", "5d77"],
         [*days, "--issued", "5d77ed9ad23d=yesterday"],
         [*days, "--issued", "x=2026-11-22"],
+        [*days, "--issued", "9eeaf9e19e96=2999-01-01"],  # yet to come: all rows after it would be late
+        [*days, "--issued", "9eeaf9e19e96=2026-06-27"],  # before its origin
+        [*days[:3], "by the\nhistory"],
     ):
         before = tree_of(desk)
         assert run("ledger", "migrate", *wrong, "--workspace", desk).exit_code == 2

@@ -230,6 +230,11 @@ def test_ahead_late_and_hindsight_follow_the_day_of_issue(entry: Make, issued_on
     assert issue_labels([entry(weeks=4, issued_on=issued_on)], ESSAY) == [label]
 
 
+@pytest.mark.parametrize(("day", "label"), [(JUNE, "hindsight"), (date(2025, 7, 1), "late"), (date(2025, 7, 21), "hindsight")])
+def test_a_day_that_only_a_note_says_makes_nothing_ahead(entry: Make, day: date, label: str) -> None:
+    assert issue_labels([entry(weeks=4, issued_on=day, note="by the mail of that day"), entry()], ESSAY)[0] == label
+
+
 def test_a_forecast_was_issued_no_earlier_than_the_record_and_the_rows_before_it(entry: Make) -> None:
     entries = [
         entry(origin=date(2025, 5, 11)),  # before the essay

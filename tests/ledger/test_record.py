@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,19 @@ def test_scores_are_means_by_kind_of_issue_question_and_horizon(record_as_of: An
 def test_what_was_issued_late_is_listed_with_its_outcome_and_not_scored(record_as_of: Any) -> None:
     (late,) = [row for row in record_as_of(OCTOBER)["resolved"] if row["issued"] == "late"]
     assert (late["origin"], late["outcome"], late["brier"], late["outside_log_score"]) == ("2025-06-29", "yes", None, None)
+
+
+def test_a_score_given_before_the_day_of_issue_was_known_counts_no_more_where_that_was_late(
+    tmp_path: Path, entry: Callable[..., Entry], known: Callable[..., Any], question: Question
+) -> None:
+    old = entry(weeks=4, issued_on=None)
+    append_entries(tmp_path / "old", [old])
+    (row,) = resolve_forecasts(tmp_path / "old", question, ESSAY, OCTOBER, known([]))
+    assert (row.issued, row.brier) == ("hindsight", pytest.approx(0.04))
+    record = build_record([replace(old, issued_on=date(2025, 7, 1), note="by the mail")], [row], question, ESSAY, OCTOBER)
+    (late,) = record["resolved"]
+    assert (late["issued"], late["outcome"], late["brier"], late["outside_log_score"]) == ("late", "no", None, None)
+    assert record["scores"] == []
 
 
 def test_scores_follow_the_newest_resolution(tmp_path: Path, record_as_of: Any, known: Callable[..., Any], question: Question) -> None:

@@ -113,6 +113,21 @@ def test_the_first_row_that_was_touched_is_named(reports: Path, change: Any, lin
     assert f"reports/{FILE}, line {line}: found " in said and words in said and said.count("\n") == 0
 
 
+@pytest.mark.parametrize(
+    ("edited", "said"),
+    [(1, ["line 3: found a row edited since it was written", "line 6: found target"]), (5, ["line 6: found target"])],
+    ids=["before", "after"],
+)
+def test_a_row_that_was_touched_is_named_where_no_row_before_it_has_another_fault(reports: Path, edited: int, said: list[str]) -> None:
+    def change(rows: list[str]) -> list[str]:
+        rows[4] = rows[4].replace(",2025-12-21,", ",2025-12-22,")
+        rows[edited] = rows[edited].replace(",0.400000,", ",0.410000,")
+        return rows
+
+    found = touched(reports, FILE, change).splitlines()
+    assert len(found) == len(said) and all(words in line for words, line in zip(said, found, strict=True))
+
+
 @pytest.mark.parametrize("name", [BRIDGES_FILE, RESOLUTIONS_FILE])
 def test_the_other_files_are_chained_too(reports: Path, name: str) -> None:
     assert f"reports/{name}, line 3: found a row before which others" in touched(reports, name, lambda rows: [rows[0], *rows[2:]])
@@ -199,6 +214,17 @@ def test_a_day_for_a_run_that_is_not_there_changes_nothing(reports: Path) -> Non
     assert (reports / FILE).read_bytes() == before
     with pytest.raises(UsageError, match="no ledger yet"):
         migrate_reports(reports / "none", {}, "")
+
+
+def test_a_day_that_cannot_be_or_a_note_that_cannot_be_read_changes_nothing(reports: Path, entry: Make) -> None:
+    append_entries(reports, [entry("ba9876543210", probability=0.4, record_to=date(2025, 6, 29))])
+    unchained(reports / FILE, UNCHAINED)
+    before = (reports / FILE).read_bytes()
+    with pytest.raises(UsageError, match=r"--issued ba9876543210=2025-06-28: its record reached to 2025-06-29"):
+        migrate_reports(reports, {"ba9876543210": date(2025, 6, 28)}, "by hand")
+    with pytest.raises(ContentError, match="note "):
+        migrate_reports(reports, {"ba9876543210": date(2025, 6, 29)}, "by\nhand")
+    assert (reports / FILE).read_bytes() == before
 
 
 def test_the_next_forecast_chains_an_older_ledger_with_its_days_unknown(reports: Path, entry: Make) -> None:

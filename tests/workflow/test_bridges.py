@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 from ripeness import names
 from ripeness.cli.app import app
 from ripeness.data.crowds import FORM
+from ripeness.data.vintages import Store
 from ripeness.forecast.ahead import build_ahead
 from ripeness.forecast.bridges import bridge_probabilities
 from ripeness.ledger import BRIDGES_FILE, read_bridge_forecasts
@@ -125,7 +126,9 @@ def report(copied_workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         monkeypatch.setattr(issue, "obtain_forecast", lambda *_: stored)
         monkeypatch.setattr(issue, "attribute_forecast", lambda *_: {})
         monkeypatch.setattr(page, "render_page", lambda summary, _tree, record, *_: json.dumps([summary, record]))
-        issue.run_report(Request(copied_workspace, origin), issued_on=origin)
+        with monkeypatch.context() as then:
+            then.setattr(Store, "newest_day", lambda _: origin)
+            issue.run_report(Request(copied_workspace, origin), issued_on=origin)
         return json.loads((folder / PAGE).read_text("utf-8"))
 
     return run

@@ -11,10 +11,12 @@ from typing import Any
 
 import pytest
 
+from ripeness.data.vintages import Store
+from ripeness.errors import UsageError
 from ripeness.ledger import FILE, read_ledger, verify_reports
 from ripeness.report import page
 from ripeness.workflow import issue
-from ripeness.workflow.request import Request
+from ripeness.workflow.request import Request, open_workspace
 from ripeness.workflow.run import PAGE, Run
 from ripeness.workspace import read_workspace
 
@@ -46,7 +48,9 @@ def report(copied_workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         monkeypatch.setattr(issue, "obtain_forecast", lambda *_: stored)
         monkeypatch.setattr(issue, "attribute_forecast", lambda *_: {})
         monkeypatch.setattr(page, "render_page", lambda _summary, _tree, record, *_: json.dumps(record))
-        issue.run_report(Request(copied_workspace, origin), issued_on=issued_on or origin)
+        with monkeypatch.context() as then:
+            then.setattr(Store, "newest_day", lambda _: origin)
+            issue.run_report(Request(copied_workspace, origin), issued_on=issued_on or origin)
         return json.loads((folder / PAGE).read_text("utf-8"))
 
     return run
@@ -83,6 +87,16 @@ def test_the_day_of_issue_and_the_version_stand_in_the_ledger_and_the_heads_on_t
     assert {(entry.issued_on, entry.program_version, entry.note) for entry in entries} == {(date(2026, 10, 6), version("ripeness"), None)}
     assert record["heads"] == [asdict(head) for head in verify_reports(copied_workspace / "reports")]
     assert [head["rows"] for head in record["heads"]] == [4]
+
+
+def test_a_clock_behind_the_data_issues_nothing(copied_workspace: Path, tree_of: Any) -> None:
+    before = tree_of(copied_workspace)
+    newest = open_workspace(copied_workspace).store.newest_day()
+    assert newest == date(2026, 10, 10)  # of a row that became known after the last Sunday searched
+    for day in (date(2000, 1, 1), date(2026, 10, 8)):
+        with pytest.raises(UsageError, match=rf"it is {day} by this machine's clock, and a row of the data was published on {newest}"):
+            issue.run_report(Request(copied_workspace), issued_on=day)
+    assert tree_of(copied_workspace) == before
 
 
 def test_without_a_day_of_issue_a_forecast_is_hindsight(report: Any, copied_workspace: Path) -> None:

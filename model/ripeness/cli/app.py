@@ -18,7 +18,6 @@ from ripeness.cli.options import (
     Confirm,
     Day,
     DryRun,
-    IssuedOn,
     Json,
     Refit,
     RunOn,
@@ -199,7 +198,6 @@ def report(
     seed: Seed = None,
     sampler: SamplerName = None,
     refit: Refit = False,
-    day: IssuedOn = None,
     workspace: Workspace = None,
 ) -> None:
     """Write the page, and what it says into the ledger.
@@ -208,8 +206,7 @@ def report(
     """
     from ripeness.cli.runs import make_report
 
-    issued_on = day_of_issue(day)
-    make_report(request_of(workspace, as_of, seed, sampler, refit), issued_on)
+    make_report(request_of(workspace, as_of, seed, sampler, refit), day_of_issue())
 
 
 @app.command(epilog=example("ripeness news 2026-06-21 2026-06-28", "ripeness news 9eeaf9e19e96 2026-07-05 --json"))
@@ -302,15 +299,14 @@ def export(
 
 
 @app.command(epilog=example("ripeness resolve", "ripeness resolve --as-of 2026-06-28 --json"))
-def resolve(as_of: AsOf = None, day: IssuedOn = None, workspace: Workspace = None, json: Json = False) -> None:
+def resolve(as_of: AsOf = None, workspace: Workspace = None, json: Json = False) -> None:
     """Score the forecasts whose target has passed.
 
     Appends to reports/resolutions.csv what the record settles by now.
     """
     from ripeness.cli.runs import show_resolutions
 
-    resolved_on = day_of_issue(day)
-    show_resolutions(request_of(workspace, as_of), resolved_on, json)
+    show_resolutions(request_of(workspace, as_of), day_of_issue(), json)
 
 
 @ledger.callback()

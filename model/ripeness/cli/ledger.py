@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.text import Text
 
-from ripeness.cli.options import read_day
+from ripeness.cli.options import day_of_issue, read_day
 from ripeness.cli.screen import open_console, print_json
 from ripeness.errors import ContentError, Fault, UsageError
 from ripeness.ledger import FILE, Head, find_head, migrate_reports, verify_reports
@@ -58,7 +58,7 @@ def chain_files(root: Path, issued: Sequence[str], note: str | None, json: bool)
     Raises
     ------
     UsageError
-        If a day is given without a note or the other way round, or is none; or as `migrate_reports`.
+        If a day is given without a note or the other way round, is none, or is yet to come, or the note runs over lines; or as `migrate_reports`.
     """
     days: dict[str, date] = {}
     for one in issued:
@@ -66,10 +66,14 @@ def chain_files(root: Path, issued: Sequence[str], note: str | None, json: bool)
         if not equals or not run:
             raise UsageError(f"--issued {one}: write RUN=YYYY-MM-DD, such as 0123456789ab=2025-06-23")
         days[run] = read_day(day)
+        if days[run] > (today := day_of_issue()):
+            raise UsageError(f"--issued {one}: it is {today} by this machine's clock, and nothing was issued on a day to come")
     if bool(days) != bool(note and note.strip()):
         raise UsageError(
             "--issued and --note go together: a day of issue that no clock of the program has read needs a word on what says so"
         )
+    if not (note or "").isprintable():
+        raise UsageError(f"--note {note!r}: write it on one line")
     heads = migrate_reports(read_workspace(root).reports, days, (note or "").strip())
     if json:
         print_json({"heads": [asdict(one) for one in heads]})

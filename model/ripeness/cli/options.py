@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -96,26 +96,11 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the verdicts and w
 RunOn = Annotated[
     date | None, typer.Option("--date", metavar="YYYY-MM-DD", parser=read_day, help="Day written beside the results; by default today.")
 ]
-IssuedOn = Annotated[
-    date | None,
-    typer.Option(
-        "--date", metavar="YYYY-MM-DD", parser=read_day, help="Day of issue written into the ledger, today or before; by default today."
-    ),
-]
 
 
-def day_of_issue(day: date | None) -> date:
-    """The day to write beside what is issued: here, at the door, the clock is read, and nowhere else.
-
-    Raises
-    ------
-    UsageError
-        If it is yet to come: no later row could be issued ahead before it.
-    """
-    today = date.today()
-    if day is not None and day > today:
-        raise UsageError(f"--date {day}: it is {today} by this machine's clock, and nothing was issued on a day to come")
-    return day or today
+def day_of_issue() -> date:
+    """The day to write beside what is issued, in UTC: here, at the door, the clock is read, and no option says another day."""
+    return datetime.now(UTC).date()
 
 
 def example(*lines: str) -> str:

@@ -54,7 +54,7 @@ def line_of_head(raw: bytes | None, head: str) -> int | None:
 
 
 def refuse_if_touched(raw: bytes, shown: Path, faults: Sequence[Fault], oldest: int) -> None:
-    """Refuse a file with faults, or, if it has none, one whose chain is broken, with the first row that was touched.
+    """Refuse a file with faults, or one whose chain is broken; the first row that was touched is the first that is named.
 
     Parameters
     ----------
@@ -69,23 +69,26 @@ def refuse_if_touched(raw: bytes, shown: Path, faults: Sequence[Fault], oldest: 
     ------
     ContentError
     """
-    found = list(faults) or _break(raw, shown, oldest)
+    found = sorted(faults, key=lambda fault: fault.line or 0)
+    broken = _break(raw, shown, oldest)
+    if broken and (not found or (broken.line or 0) < (found[0].line or 0)):
+        found.insert(0, broken)
     if found:
-        raise ContentError(sorted(found, key=lambda fault: fault.line or 0))
+        raise ContentError(found)
 
 
-def _break(raw: bytes, shown: Path, oldest: int) -> list[Fault]:
-    """The first row that does not follow from the one before it."""
+def _break(raw: bytes, shown: Path, oldest: int) -> Fault | None:
+    """The first row that does not follow from the one before it; None where all do."""
     if not is_chained(raw):
         if len(_header(raw)) <= oldest:
-            return []
-        return [Fault(shown, 1, f"no columns {' and '.join(CHAIN)}", "a chain of rows, as these columns have", RESTORE)]
+            return None
+        return Fault(shown, 1, f"no columns {' and '.join(CHAIN)}", "a chain of rows, as these columns have", RESTORE)
     last, lines, records = START, {START: 1}, _records(raw)
     for line, record in records:
         due = row_digest(record)
         if due != record[DIGEST]:
             found = f"a row edited since it was written (its digest is {record[DIGEST][:SHOWN] or 'missing'})"
-            return [Fault(shown, line, found, f"the row as it was written: its cells have the digest {due[:SHOWN]}", RESTORE)]
+            return Fault(shown, line, found, f"the row as it was written: its cells have the digest {due[:SHOWN]}", RESTORE)
         if record[PREVIOUS] != last:
             later = next((there for there, other in records if there > line and other[DIGEST] == record[PREVIOUS]), None)
             if due in lines:
@@ -95,9 +98,9 @@ def _break(raw: bytes, shown: Path, oldest: int) -> list[Fault]:
             else:
                 found = "a row before which others were deleted or exchanged"
             expected = "the first row that was written" if last == START else f"the row that was written after that of line {lines[last]}"
-            return [Fault(shown, line, found, expected, RESTORE)]
+            return Fault(shown, line, found, expected, RESTORE)
         last, lines[due] = due, line
-    return []
+    return None
 
 
 def append_chained(raw: bytes | None, shown: Path, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> bytes:

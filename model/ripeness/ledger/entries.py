@@ -213,6 +213,8 @@ class Issuable(Protocol):
     def record_to(self) -> date | None: ...
     @property
     def issued_on(self) -> date | None: ...
+    @property
+    def note(self) -> str | None: ...
 
 
 def issue_labels(entries: Sequence[Issuable], essay: date) -> list[Issued]:
@@ -230,7 +232,8 @@ def issue_labels(entries: Sequence[Issuable], essay: date) -> list[Issued]:
     list of {"ahead", "late", "hindsight"}
         Ahead: issued on or before the first day of the window, the day after the origin. Late: inside the window; such a forecast is not scored at
         all, as what it says of the days before its issue was known. Hindsight: after the window, on a day that is not known, or ahead by its days but with an origin before
-        the essay whose argument is used. The day of issue is the latest of `issued_on`, `record_to` and those of all rows before.
+        the essay whose argument is used, or with a `note`: a day that no clock of the program said can make a row late, never ahead. The day of
+        issue is the latest of `issued_on`, `record_to` and those of all rows before.
     """
     labels: list[Issued] = []
     newest = date.min
@@ -241,7 +244,7 @@ def issue_labels(entries: Sequence[Issuable], essay: date) -> list[Issued]:
         elif newest > entry.origin + timedelta(days=1):
             labels.append(LATE)
         else:
-            labels.append(HINDSIGHT if entry.origin < essay else AHEAD)
+            labels.append(HINDSIGHT if entry.origin < essay or entry.note else AHEAD)
     return labels
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -92,7 +92,7 @@ def migrate_reports(reports: Path, issued: Mapping[str, date], note: str) -> lis
     Raises
     ------
     UsageError
-        If every file is chained already, or a run of `issued` has no row in one that is not.
+        If every file is chained already, a run of `issued` has no row in one that is not, or one that cannot have been issued on its day.
     ContentError, BusyError
         As `append_entries`; nothing was changed.
     """
@@ -110,11 +110,22 @@ def migrate_reports(reports: Path, issued: Mapping[str, date], note: str) -> lis
         parse_resolutions(resolved, shown / RESOLUTIONS_FILE, entries)
         if all(map(is_chained, (ledger, asked, resolved))):
             raise UsageError(f"{reports.name}: every row is chained already, and what is chained is never changed")
-        known = {row.run_id for rows, raw in ((entries, ledger), (forecasts, asked)) if not is_chained(raw) for row in rows}
-        strange = sorted(issued.keys() - known)
-        if strange:
-            raise UsageError(f"--issued {strange[0]}: no row of this run is without a chain in {FILE} or {BRIDGES_FILE}")
+        parse: dict[str, Callable[[bytes], object]] = {
+            FILE: lambda content: parse_ledger(content, shown / FILE),
+            BRIDGES_FILE: lambda content: parse_bridges(content, shown / BRIDGES_FILE),
+            RESOLUTIONS_FILE: lambda content: parse_resolutions(content, shown / RESOLUTIONS_FILE, entries),
+        }
+        known: dict[str, date] = {}  # the day before which each run cannot have issued its rows
+        for row in (*(() if is_chained(ledger) else entries), *(() if is_chained(asked) else forecasts)):
+            known[row.run_id] = max(known.get(row.run_id, row.origin), row.origin, row.record_to or row.origin)
+        for run, day in sorted(issued.items()):
+            if run not in known:
+                raise UsageError(f"--issued {run}: no row of this run is without a chain in {FILE} or {BRIDGES_FILE}")
+            if day < known[run]:
+                raise UsageError(f"--issued {run}={day}: its record reached to {known[run]}, so that it was issued no earlier")
         for name, raw, columns in zip(FILES, (ledger, asked, resolved), (COLUMNS, BRIDGE_COLUMNS, RESOLUTION_COLUMNS), strict=True):
             if raw is not None and not is_chained(raw):
-                update.replace(name, chain_rows(raw, shown / name, columns, fill))
+                content = chain_rows(raw, shown / name, columns, fill)
+                parse[name](content)  # what could not be read again is not written
+                update.replace(name, content)
     return verify_reports(reports)

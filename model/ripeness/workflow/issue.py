@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import date
+from datetime import date, timedelta
 from importlib.metadata import version
 from typing import Any
 
@@ -71,7 +71,8 @@ def run_report(request: Request, progress: Progress = quiet, issued_on: date | N
     Raises
     ------
     ContentError, UsageError, GateError, BusyError
-        As `run_forecast` does; a file of scenarios that is wrong is reported after the forecast is made and before anything is issued.
+        As `run_forecast` does, and where the clock is behind the data; a file of scenarios that is wrong is reported after the forecast is
+        made and before anything is issued.
 
     Examples
     --------
@@ -80,7 +81,12 @@ def run_report(request: Request, progress: Progress = quiet, issued_on: date | N
     True
     """
     inputs = open_workspace(request.workspace)
-    workspace = inputs.workspace
+    workspace, newest = inputs.workspace, inputs.store.newest_day()
+    if issued_on is not None and issued_on < newest - timedelta(days=1):  # as the day of UTC may be the one before
+        raise UsageError(
+            f"it is {issued_on} by this machine's clock, and a row of the data was published on {newest}: nothing is issued on a day "
+            "that is over; set the clock, or correct the row"
+        )
     folder = workspace.reports / inputs.vintage(request.as_of).origin.isoformat()
     resolutions = read_resolutions(workspace.reports)
     read_ledger(workspace.reports), read_bridge_forecasts(workspace.reports)  # where they are spoilt nothing is touched
@@ -259,7 +265,7 @@ def run_resolve(request: Request, resolved_on: date | None = None) -> tuple[list
     day = request.as_of or data.default_origin()
     if day < workspace.question.war_began:
         raise UsageError(f"--as-of {day}: the record begins on {workspace.question.war_began}")
-    newest = max(frame["published_on"].max() for frame in (*data.rows.values(), data.events, data.coverage) if not frame.empty).date()
+    newest = data.newest_day()
     if day > newest:
         raise UsageError(f"--as-of {day}: the newest row of the data was published on {newest}; choose a day up to it, or add what is new")
     added = resolve_forecasts(workspace.reports, workspace.question, essay, day, data.as_of, workspace.rungs, resolved_on, version(PROGRAM))
