@@ -6,6 +6,8 @@ Most tests draw from the priors instead of fitting: the seam for draws takes eit
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -223,6 +225,21 @@ def test_processes_and_dask_make_the_same_bytes(checked: Inputs, priors: Priors,
 def test_an_address_where_nobody_answers_is_refused() -> None:
     with pytest.raises(UsageError, match="no scheduler answers there"), open_executor("nowhere"):
         pass
+
+
+def test_workers_end_with_whoever_started_them() -> None:
+    opens = """
+import time
+from ripeness.evaluation.backtest import open_executor
+with open_executor(None, 1) as pool:
+    pool.submit(print, "at work", flush=True).result()
+    pool.submit(time.sleep, 600).result()
+"""
+    with subprocess.Popen([sys.executable, "-c", opens], stdout=subprocess.PIPE) as started:
+        assert started.stdout is not None
+        assert started.stdout.readline().strip() == b"at work"
+        started.kill()
+        assert started.communicate(timeout=20)[0] == b"", "the stream that the worker inherited is open as long as it lives"
 
 
 def test_the_study_is_scored_to_the_end_and_its_tables_speak(

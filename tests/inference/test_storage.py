@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from ripeness.inference.storage import MIDDLE, RELATIVE_BITS, as_stored, keep_bits
+from ripeness.inference.storage import MIDDLE, RELATIVE_BITS, ROUGH, as_stored, keep_bits
 
 SAMPLED = ("chain", "draw", "factor", "week")
 
@@ -16,11 +16,12 @@ def read_back(group: str, content: xr.Dataset) -> xr.Dataset:
 
 def test_packed_values_are_off_by_half_a_step_at_most_however_large() -> None:
     rng = np.random.default_rng(1)
-    for size, kind in ((3.0, np.int16), (3e3, np.int32)):
-        content = xr.Dataset({"path": (SAMPLED, rng.normal(0, size, (2, 50, 3, 7)))})
-        assert as_stored("posterior", content)["path"].dtype == kind
-        off = np.abs(read_back("posterior", content)["path"].values - content["path"].values)
-        assert off.max() <= MIDDLE / 2 * 1.01 and off.max() > MIDDLE / 4
+    for name, step in (("path", ROUGH), ("log_odds_open", MIDDLE)):
+        for size, kind in ((3.0, np.int16), (3e3, np.int32)):
+            content = xr.Dataset({name: (SAMPLED, rng.normal(0, size, (2, 50, 3, 7)))})
+            assert as_stored("posterior", content)[name].dtype == kind
+            off = np.abs(read_back("posterior", content)[name].values - content[name].values)
+            assert off.max() <= step / 2 * 1.01 and off.max() > step / 4
 
 
 def test_values_that_are_not_finite_are_kept_as_they_are() -> None:

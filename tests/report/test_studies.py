@@ -11,7 +11,7 @@ import pytest
 import xarray as xr
 
 from ripeness.report import render_page
-from ripeness.report.studies import population_table, read_studies, score_table, trust_section
+from ripeness.report.studies import plot_wars, population_table, read_studies, score_table, trust_section
 
 WEEKS = 13
 ABOUT = {
@@ -155,3 +155,34 @@ def test_tables_hold_the_scores_the_best_first(reports: Path) -> None:
     populations = population_table(found["scores"], found["weekly"], WEEKS)
     assert [row["population"] for row in populations] == ["all origins", "talks dormant"]
     assert populations[0]["skill"] == pytest.approx(-0.5) and populations[0]["outside_brier"] == 0.2
+
+
+def test_the_forest_plot_has_both_ratios_of_every_mechanism() -> None:
+    rows = [
+        {
+            "mechanism": "visits",
+            "per": "event",
+            "ratio": "2",
+            "lower": "1.5",
+            "upper": "2.5",
+            "published_ratio": "1.8",
+            "published_lower": "1.3",
+            "published_upper": "2.3",
+        },
+        {
+            "mechanism": "strikes",
+            "per": "SD",
+            "ratio": "0.9",
+            "lower": "0.7",
+            "upper": "1.1",
+            "published_ratio": "",
+            "published_lower": "",
+            "published_upper": "",
+        },
+    ]
+    (axes,) = plot_wars(rows).axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["visits, per event", "strikes, per SD"]
+    drawn = {str(line.get_label()): list(line.get_xdata()) for line in axes.lines}
+    assert drawn["fitted here"] == [2.0, 0.9] and drawn["published"] == [1.8]
+    ends = [tuple(segment[:, 0]) for bars in axes.collections for segment in bars.get_segments()]
+    assert ends == [(1.5, 2.5), (0.7, 1.1), (1.3, 2.3)]

@@ -453,3 +453,22 @@ def sbc(
     from ripeness.cli.studies import study_sbc
 
     study_sbc(request_of(workspace, as_of, seed), simulations, wrong, futures, day)
+
+
+@study.command(epilog=example("ripeness study wars", "ripeness study wars --panel FILE"))
+def wars(
+    panel: Annotated[
+        Path | None,
+        typer.Option("--panel", metavar="FILE", help="Fit a panel of conflict-months of your own (CSV) instead of the counts in priors/."),
+    ] = None,
+    seed: Seed = None,
+    day: RunOn = None,
+    workspace: Workspace = None,
+) -> None:
+    """Refit what other wars say of each mechanism.
+
+    Hazard ratios from counts of months and onsets; of a panel also placebo leads and scores with countries left out.
+    """
+    from ripeness.cli.studies import study_wars
+
+    study_wars(request_of(workspace, seed=seed), panel, day)

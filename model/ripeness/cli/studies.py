@@ -113,6 +113,32 @@ def study_sbc(request: Request, simulations: int, wrong: int, futures: int, day:
     _print(studies.sbc_sentences(published.read_rows(path.parent, path.name), _notes(path)), path, request)
 
 
+def study_wars(request: Request, panel: Path | None, day: date | None) -> None:
+    """Refit what other wars say, or fit a panel, and print each mechanism's hazard ratio.
+
+    Raises
+    ------
+    ContentError
+        If a file is wrong; nothing was made.
+    """
+    from ripeness.workflow.studies import run_wars
+
+    with show_progress() as progress:
+        path = run_wars(request, panel, day or date.today(), progress)
+    beside = studies.PUBLISHED if panel is None else studies.PLACEBO
+    table = Table(title=Text("Hazard ratios of the return of talks, 5-95 %"), title_justify="left")
+    for column in ("mechanism", "per"):
+        table.add_column(column)
+    for column in ("ratio", beside, "onsets"):
+        table.add_column(column, justify="right")
+    rows = published.read_rows(path.parent, path.name)
+    for row in rows:
+        ratios = (studies.ratio_text(row), studies.ratio_text(row, f"{beside}_"))
+        table.add_row(Text(row["mechanism"]), row["per"], *ratios, row["onsets"])
+    open_console().print(table)
+    _print(studies.wars_sentences(rows, _notes(path)), path, request)
+
+
 def _notes(path: Path) -> dict[str, Any]:
     """What a study wrote beside its table."""
     return published.read_about(path.parent, path.with_suffix(".json").name) or {}

@@ -10,14 +10,16 @@ last, each whole.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from datetime import date
 from itertools import islice
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
+from threading import Thread
 from typing import Any, Final
 
 import numpy as np
@@ -194,7 +196,7 @@ def open_executor(scheduler: str | None, jobs: int = CORES) -> Iterator[Executor
         If Dask is not installed or there is no scheduler at the address.
     """
     if scheduler is None:
-        with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=end_with_parent) as pool:
             try:
                 yield pool
             except BaseException:
@@ -211,3 +213,15 @@ def open_executor(scheduler: str | None, jobs: int = CORES) -> Iterator[Executor
         raise UsageError(f"--scheduler {scheduler}: no scheduler answers there ({type(error).__name__})") from None
     with client:
         yield client.get_executor()
+
+
+def end_with_parent() -> None:
+    """Have this process end when the one that started it is gone, however that was ended: a worker would go on with a task that nobody waits for."""
+    parent = parent_process()
+    assert parent is not None
+
+    def wait_for_end() -> None:
+        parent.join()
+        os._exit(1)
+
+    Thread(target=wait_for_end, daemon=True).start()

@@ -25,7 +25,8 @@ PREDICTIVE: Final = ("posterior_predictive", "prior_predictive")
 OBSERVED = "observed_data"
 
 WHOLE, ROUGH, MIDDLE, FINE = 1.0, 2.0**-5, 2.0**-6, 2.0**-9  # powers of two: unpacking is exact
-SERIES: Final = ("path", "level_path", "log_odds_open")  # of weeks, on the real line: most of what there is
+PATH: Final = "path"  # in standard deviations; a week's is known to a tenth of one at the best
+SERIES: Final = (PATH, "level_path", "log_odds_open")  # of weeks, on the real line: most of what there is
 MULTIPLIER: Final = "inside"  # as well; what is said of the record's weeks is computed from it
 RELATIVE_BITS: Final = 10  # significant bits after the first: a relative error of at most 2^-11
 IN_FULL: Final = ("within", "sustained", "rungs")  # what is published follows from them
@@ -99,7 +100,7 @@ def _resolution(group: str, name: str) -> float | None:
     if group == LOG_PRIOR:
         return FINE
     if group == POSTERIOR and name in (*SERIES, MULTIPLIER):
-        return MIDDLE if name in SERIES else FINE
+        return ROUGH if name == PATH else MIDDLE if name in SERIES else FINE
     if group == PRIOR and name in (*SERIES, MULTIPLIER):
         return ROUGH
     return None

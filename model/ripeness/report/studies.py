@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from ripeness import names
 from ripeness.evaluation import origins, published
@@ -38,7 +39,8 @@ from ripeness.report.scorecard import Subjects, scorecard_section
 from ripeness.report.sentences import PER_CENT, join, number, percent, sentence, signed
 
 Row = Mapping[str, str]
-BACKTEST, SENSITIVITY, SCORECARD, SBC = "backtest", "sensitivity", published.SCORECARD, "sbc"
+BACKTEST, SENSITIVITY, SCORECARD, SBC, WARS = "backtest", "sensitivity", published.SCORECARD, "sbc", "wars"
+PUBLISHED, PLACEBO = "published", "placebo"  # what stands beside a ratio from other wars
 SIMULATIONS: Final = "sbc_simulations"
 FORECASTERS: Final = {names.MIXTURE: MAIN, names.OUTSIDE: INK, CONSTANT_RATE: THIRD, PERSISTENCE: SECOND}
 POPULATIONS: Final = {
@@ -388,4 +390,64 @@ def plot_sbc(simulations: Sequence[Row], notes: Mapping[str, Any], width: float 
             axes.set_xlabel("rank of the truth, as a share")
         panels[0].fill_between(expected, lower - expected, upper - expected, color=SECOND, alpha=0.2, linewidth=0)
         panels[0].set_ylabel("share of ranks below, less uniform")
+    return figure
+
+
+# --- Other wars -------------------------------------------------------------------------------------------------------------------------
+
+
+def ratio_text(row: Row, prefix: str = "") -> str:
+    """A hazard ratio with its interval; nothing where there is none."""
+    cells = [row[f"{prefix}{name}"] for name in ("ratio", "lower", "upper")]
+    return "{:.2f} [{:.2f}, {:.2f}]".format(*map(float, cells)) if all(cells) else ""
+
+
+def wars_sentences(rows: Sequence[Row], notes: Mapping[str, Any]) -> list[str]:
+    """Which mechanisms have an interval that leaves out 1, what a panel's scores and placebo leads say, and how well was sampled.
+
+    Parameters
+    ----------
+    rows : sequence
+        wars.csv or wars_panel.csv.
+    notes : mapping
+        The JSON beside it.
+    """
+
+    def clear(prefix: str = "") -> list[str]:
+        return [row["mechanism"] for row in rows if row.get(f"{prefix}lower") and not _holds_one(row, prefix)]
+
+    found = [f"The interval leaves out 1 for {join(clear()) or 'no mechanism'}; {len(rows)} were fitted."]
+    for score in notes.get("scores", ()):
+        interval = f"{score['lower']:+.1f}, {score['upper']:+.1f}"
+        found.append(f"With countries left out, {score['what']}: {score['nats']:+.1f} nats [{interval}].")
+    if clear(f"{PLACEBO}_"):
+        found.append(f"Placebo leads that tell something, so that the ratio is no effect: {join(clear(f'{PLACEBO}_'))}.")
+    sampled = (
+        f"largest R-hat {notes['rhat']:.3f}, smallest effective sample size {notes['ess_bulk']:.0f}, {notes['divergences']} divergences"
+    )
+    return [*found, f"How it was sampled: {sampled}."]
+
+
+def _holds_one(row: Row, prefix: str) -> bool:
+    return float(row[f"{prefix}lower"]) <= 1.0 <= float(row[f"{prefix}upper"])
+
+
+def plot_wars(rows: Sequence[Row], beside: str = PUBLISHED, width: float = WIDE) -> Figure:
+    """Forest plot: hazard ratios with their intervals on a log scale, and beside each the published one or the placebo lead's."""
+    with chart(width, 1.3 + 0.3 * len(rows)) as (figure, axes):
+        for prefix, label, shift, colour in (("", "fitted here", -0.14, MAIN), (f"{beside}_", beside, 0.14, SECOND)):
+            own = [(place + shift, row) for place, row in enumerate(rows) if row[f"{prefix}ratio"]]
+            if own:
+                at = [place for place, _ in own]
+                ratio, lower, upper = (np.array([float(row[prefix + name]) for _, row in own]) for name in ("ratio", "lower", "upper"))
+                axes.hlines(at, lower, upper, color=colour, linewidth=1.2)
+                axes.plot(ratio, at, "o", color=colour, markersize=3.5, label=label)
+        axes.set_xscale("log")
+        axes.axvline(1.0, color=INK, linewidth=0.8)
+        axes.set_xticks([0.5, 0.7, 1, 1.5, 2, 3], ["0.5", "0.7", "1", "1.5", "2", "3"])
+        axes.xaxis.set_minor_formatter(NullFormatter())
+        label_rows(axes, [f"{row['mechanism']}, per {row['per']}" for row in rows], 7.5)
+        axes.set_xlabel("hazard ratio of the return of talks, 5–95 %")
+        axes.set_title("What other wars say")
+        figure.legend(loc="outside lower left", ncols=2)
     return figure

@@ -172,6 +172,51 @@ def run_sbc(request: Request, simulations: int, wrong: int, futures: int, day: d
     return folder / f"{studies.SBC}.csv"
 
 
+def run_wars(request: Request, panel: Path | None, day: date, progress: Progress = quiet) -> Path:
+    """What other wars say of each mechanism: writes wars.csv with notes and a forest plot; of a panel of one's own wars_panel.csv instead.
+
+    Parameters
+    ----------
+    request : Request
+        Its workspace and seed.
+    panel : Path or None
+        A panel of conflict-months; without it the counts in the workspace's priors are refitted.
+    day : date
+        On which it is run.
+    progress : callable
+
+    Returns
+    -------
+    Path
+        The table.
+
+    Raises
+    ------
+    ContentError
+        If a file is wrong; nothing is written.
+    """
+    inputs = open_workspace(request.workspace)
+    from ripeness.evaluation import wars, wars_panel
+    from ripeness.evaluation.resumed import write_rows
+
+    seed, name, command = _seed(inputs, request), studies.WARS, f"ripeness study {studies.WARS}"
+    columns: tuple[str, ...]
+    if panel is None:
+        counts, ratios = wars.read_counts(inputs.workspace)
+        progress("refitting the counts")
+        rows, notes = wars.refit_counts(counts, ratios, seed)
+        columns, beside = wars.COLUMNS, studies.PUBLISHED
+    else:
+        name, command = f"{name}_panel", f"{command} --panel {panel.name}"
+        rows, notes = wars_panel.fit_panel(wars_panel.lay_out_months(wars_panel.read_panel(panel, panel), panel), seed, progress=progress)
+        columns, beside = wars_panel.COLUMNS, studies.PLACEBO
+    folder = inputs.workspace.reports / published.STUDIES
+    write_rows(folder / f"{name}.csv", columns, rows)
+    write_chart(folder / f"{name}.svg", studies.plot_wars(published.read_rows(folder, f"{name}.csv"), beside))
+    _note(inputs, name, command, seed, day, notes)
+    return folder / f"{name}.csv"
+
+
 def _sbc_notes(found: dict[str, list[dict[str, Any]]], rows: list[dict[str, str]], spec: Any, seed: int) -> dict[str, Any]:
     from ripeness.evaluation import calibration, sbc
     from ripeness.evaluation.sbc import SIZE, calibration_sentence

@@ -105,9 +105,10 @@ def count_arrivals(
     for i in range(size):
         row[i] *= raised[i]
     total = sum_of_first(row, size)
+    scale, scale_raised = 1.0 / total, sum_of_row / total
     for i in range(size):
-        row[i] /= total
-        raised[i] *= sum_of_row / total
+        row[i] *= scale
+        raised[i] *= scale_raised
     return np.log(total / sum_of_row) - math.lgamma(number + 1.0), 1.0
 
 
@@ -312,11 +313,14 @@ def adjoint_filter(
         multiplier_bar[t] = sum_of_first(by_multiplier, size)
         unannounced_bar[t] = multiplier_bar[t] / unannounced[t]
         if arrival_rate[t] > 0.0:
-            exposure = arrival_rate[t] * lift[t]
+            exposure, per_mass = arrival_rate[t] * lift[t], 1.0 / mass[t]
+            if arrived[t] > 0.0:
+                for i in range(size):
+                    hazard_bar[i] += own[i] * per_mass * (g[i] + bar) * (arrived[t] / hazard[i])
             for i in range(size):
-                common = own[i] / mass[t] * (g[i] + bar)
+                common = own[i] * per_mass * (g[i] + bar)
                 by_multiplier[i] = common * hazard[i]
-                hazard_bar[i] += common * (arrived[t] / hazard[i] - exposure)
+                hazard_bar[i] -= common * exposure
                 g[i] = raised[begin + i] * (g[i] + bar) - bar
             counted = arrived[t] * bar - exposure * sum_of_first(by_multiplier, size)
             multiplier_bar[t] += counted

@@ -28,6 +28,7 @@ from ripeness import names
 from ripeness.data.observations import EVENTS, NESTED
 from ripeness.elicitation.elicited import elicit_quantiles
 from ripeness.kernels.compilation import compiled, inner
+from ripeness.kernels.exponential import exponential
 from ripeness.kernels.reductions import dot
 from ripeness.model.term import Derived, Kernel, Likelihood, Observed, Parameter, Scales, Scope, elicited
 from ripeness.model.terms.conditions import log_mean_exp, log_sigmoid
@@ -75,12 +76,27 @@ def active_rows(spec: ModelSpec) -> Array:
 
 
 @inner
-def score_of(log_odds: Array, needed: Index, t: int) -> float:
-    """Σ log σ over the conditions that are needed, in one week or at one point."""
-    score = 0.0
+def log_sigmoid_and_rest(log_odds: Array) -> tuple[Array, Array]:
+    """log σ(x) and 1 − σ(x), each (condition, week), of log odds x (condition, week)."""
+    there, rest = np.empty(log_odds.shape), np.empty(log_odds.shape)
+    for c in range(log_odds.shape[0]):
+        own, own_rest = there[c], rest[c]
+        for t in range(log_odds.shape[1]):
+            own[t] = exponential(-abs(log_odds[c, t]))
+        for t in range(log_odds.shape[1]):
+            own_rest[t] = (own[t] if log_odds[c, t] > 0.0 else 1.0) / (1.0 + own[t])
+            own[t] = min(log_odds[c, t], 0.0) - math.log1p(own[t])
+    return there, rest
+
+
+@inner
+def score_of(there: Array, needed: Index) -> Array:
+    """Σ log σ over the conditions that are needed, (week,), of log σ (condition, week)."""
+    score = np.zeros(there.shape[1])
     for c in range(needed.shape[0]):
         if needed[c] > 0:
-            score += min(log_odds[c, t], 0.0) - math.log1p(math.exp(-abs(log_odds[c, t])))
+            for t in range(there.shape[1]):
+                score[t] += there[c, t]
     return score
 
 
@@ -105,39 +121,39 @@ def density_of_events(
     rate_bar, exponent_bar, active_bar = np.zeros(rungs), np.zeros(rungs), np.zeros(rungs)
     dispersion_bar, searched_bar = np.zeros(rungs), np.zeros(searched.shape[0])
     density, normaliser, pulled = np.empty(count.shape[0]), np.empty(rungs), np.empty(rungs)
-    share, score_at = np.empty((rungs, points)), np.empty(points)
+    there, rest = log_sigmoid_and_rest(log_odds)
+    there_at, rest_at = log_sigmoid_and_rest(at_points)
+    share, score = np.empty((rungs, points)), np.empty((rungs, log_odds.shape[1]))
     for r in range(rungs):
-        own = share[r]
+        own, score_at = share[r], score_of(there_at, needs[r])
         for i in range(points):
-            score_at[i] = score_of(at_points, needs[r], i)
             own[i] = exponent[r] * score_at[i]
         normaliser[r] = shares_of(own)
         pulled[r] = dot(own, score_at)
-    moved = np.zeros(rungs)
+        score[r] = score_of(there, needs[r])
+    moved, log_rate, log_active, log_searched = np.zeros(rungs), np.log(rate) - normaliser, np.log(active), np.log(searched)
     for j in range(count.shape[0]):
         r, t, alpha, n = rung[j], week[j] - 1, dispersion[rung[j]], int(count[j])
-        score = score_of(log_odds, needs[r], t)
-        log_mean = math.log(rate[r] * searched[search[j]]) + log_share[j] + is_active[j] * math.log(active[r])
-        log_mean += exponent[r] * score - normaliser[r]
+        log_mean = log_rate[r] + log_searched[search[j]] + log_share[j] + is_active[j] * log_active[r] + exponent[r] * score[r, t]
         odds = math.exp(log_mean) / alpha
         rise, inverses = summed_rise(alpha, 0, n)
         log_rest = math.log1p(odds)
-        density[j] = rise - math.lgamma(n + 1.0) + n * log_mean - (n + alpha) * log_rest
+        density[j] = rise - summed_rise(1.0, 0, n)[0] + n * log_mean - (n + alpha) * log_rest
         pull = (n - alpha * odds) / (1.0 + odds)
         rate_bar[r] += pull / rate[r]
         active_bar[r] += is_active[j] * pull / active[r]
         searched_bar[search[j]] += pull / searched[search[j]]
         dispersion_bar[r] += inverses - log_rest - pull / alpha
-        exponent_bar[r] += pull * (score - pulled[r])
+        exponent_bar[r] += pull * (score[r, t] - pulled[r])
         moved[r] += pull
         for c in range(conditions):
             if needs[r, c] > 0:
-                log_odds_bar[c, t] += pull * exponent[r] / (1.0 + math.exp(log_odds[c, t]))
+                log_odds_bar[c, t] += pull * exponent[r] * rest[c, t]
     for r in range(rungs):
         for c in range(conditions):
             if needs[r, c] > 0:
                 for i in range(points):
-                    at_points_bar[c, i] -= moved[r] * exponent[r] * share[r, i] / (1.0 + math.exp(at_points[c, i]))
+                    at_points_bar[c, i] -= moved[r] * exponent[r] * share[r, i] * rest_at[c, i]
     return density, normaliser, log_odds_bar, at_points_bar, rate_bar, exponent_bar, active_bar, dispersion_bar, searched_bar
 
 
