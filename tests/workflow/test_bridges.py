@@ -18,7 +18,6 @@ from typer.testing import CliRunner
 from ripeness import names
 from ripeness.cli.app import app
 from ripeness.data.crowds import FORM
-from ripeness.data.vintages import Store
 from ripeness.forecast.ahead import build_ahead
 from ripeness.forecast.bridges import bridge_probabilities
 from ripeness.ledger import BRIDGES_FILE, read_bridge_forecasts
@@ -127,7 +126,7 @@ def report(copied_workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         monkeypatch.setattr(issue, "attribute_forecast", lambda *_: {})
         monkeypatch.setattr(page, "render_page", lambda summary, _tree, record, *_: json.dumps([summary, record]))
         with monkeypatch.context() as then:
-            then.setattr(Store, "newest_day", lambda _: origin)
+            then.setattr(issue, "newest_day", lambda _: origin)
             issue.run_report(Request(copied_workspace, origin), issued_on=origin)
         return json.loads((folder / PAGE).read_text("utf-8"))
 

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from ripeness.data.vintages import Store
 from ripeness.errors import UsageError
 from ripeness.ledger import FILE, read_ledger, verify_reports
 from ripeness.report import page
@@ -49,7 +48,7 @@ def report(copied_workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         monkeypatch.setattr(issue, "attribute_forecast", lambda *_: {})
         monkeypatch.setattr(page, "render_page", lambda _summary, _tree, record, *_: json.dumps(record))
         with monkeypatch.context() as then:
-            then.setattr(Store, "newest_day", lambda _: origin)
+            then.setattr(issue, "newest_day", lambda _: origin)
             issue.run_report(Request(copied_workspace, origin), issued_on=issued_on or origin)
         return json.loads((folder / PAGE).read_text("utf-8"))
 
@@ -91,7 +90,7 @@ def test_the_day_of_issue_and_the_version_stand_in_the_ledger_and_the_heads_on_t
 
 def test_a_clock_behind_the_data_issues_nothing(copied_workspace: Path, tree_of: Any) -> None:
     before = tree_of(copied_workspace)
-    newest = open_workspace(copied_workspace).store.newest_day()
+    newest = issue.newest_day(open_workspace(copied_workspace).store)
     assert newest == date(2026, 10, 10)  # of a row that became known after the last Sunday searched
     for day in (date(2000, 1, 1), date(2026, 10, 8)):
         with pytest.raises(UsageError, match=rf"it is {day} by this machine's clock, and a row of the data was published on {newest}"):

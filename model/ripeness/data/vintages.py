@@ -225,12 +225,6 @@ class Store:
         """The last Sunday up to which rounds have been searched for, by coverage.csv."""
         return last_sunday(self.coverage["to"].max().date())
 
-    def newest_day(self) -> date:
-        """The newest day on which a row was published: today is no earlier."""
-        frames = (*self.rows.values(), self.events, self.coverage)
-        newest: date = max(frame["published_on"].max() for frame in frames if not frame.empty).date()
-        return newest
-
 
 def read_store(workspace: Workspace) -> Store:
     """Read and check everything in the data folder, while nobody changes it; an interrupted update is completed or taken back first.

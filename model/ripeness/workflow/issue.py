@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from importlib.metadata import version
 from typing import Any
 
-from ripeness.data.vintages import read_store
+from ripeness.data.vintages import Store, read_store
 from ripeness.elicitation.entries import HAZARD
 from ripeness.errors import UsageError
 from ripeness.essay import read_claims
@@ -81,7 +81,7 @@ def run_report(request: Request, progress: Progress = quiet, issued_on: date | N
     True
     """
     inputs = open_workspace(request.workspace)
-    workspace, newest = inputs.workspace, inputs.store.newest_day()
+    workspace, newest = inputs.workspace, newest_day(inputs.store)
     if issued_on is not None and issued_on < newest - timedelta(days=1):  # as the day of UTC may be the one before
         raise UsageError(
             f"it is {issued_on} by this machine's clock, and a row of the data was published on {newest}: nothing is issued on a day "
@@ -117,6 +117,13 @@ def run_report(request: Request, progress: Progress = quiet, issued_on: date | N
 def priced_summary(inputs: Inputs, run: Run) -> dict[str, Any]:
     """The summary of a run with the prices on file now, up to its origin: they are no input of the run, and may have been entered since."""
     return run.summary | {"bridges": with_prices(run.summary.get("bridges", []), inputs.store.as_of(run.origin))}
+
+
+def newest_day(data: Store) -> date:
+    """The newest day on which a row was published: today is no earlier."""
+    frames = (*data.rows.values(), data.events, data.coverage)
+    newest: date = max(frame["published_on"].max() for frame in frames if not frame.empty).date()
+    return newest
 
 
 def wider_bridges(workspace: Workspace) -> set[str]:
@@ -265,7 +272,7 @@ def run_resolve(request: Request, resolved_on: date | None = None) -> tuple[list
     day = request.as_of or data.default_origin()
     if day < workspace.question.war_began:
         raise UsageError(f"--as-of {day}: the record begins on {workspace.question.war_began}")
-    newest = data.newest_day()
+    newest = newest_day(data)
     if day > newest:
         raise UsageError(f"--as-of {day}: the newest row of the data was published on {newest}; choose a day up to it, or add what is new")
     added = resolve_forecasts(workspace.reports, workspace.question, essay, day, data.as_of, workspace.rungs, resolved_on, version(PROGRAM))
