@@ -52,6 +52,12 @@ def test_verify_prints_the_heads_and_changes_nothing(desk: Path, tree_of: Tree) 
     assert tree_of(desk) == before
 
 
+@pytest.mark.parametrize("head", ["", "9f2c", "z" * 64, "0" * 65])
+def test_what_is_no_digest_is_no_sign_that_rows_are_missing(desk: Path, head: str) -> None:
+    result = run("ledger", "verify", head, "--workspace", desk)
+    assert result.exit_code == 2 and "write all of its 64 hexadecimal digits" in result.stderr
+
+
 def test_a_head_that_no_row_has_is_a_fault(desk: Path) -> None:
     head = lines_of(desk)[-1].split(",")[-1]
     (desk / "reports" / RESOLUTIONS_FILE).unlink()

@@ -7,14 +7,14 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from ripeness.cli.app import app
-from ripeness.ledger import FILE, RESOLUTIONS_FILE
+from ripeness.ledger import FILE, RESOLUTIONS_FILE, clock
 
 Tree = Callable[[Path], dict[str, bytes | None]]
 
@@ -65,9 +65,22 @@ def test_a_second_time_adds_nothing_and_says_so(workspace: Path, tree_of: Tree) 
     assert tree_of(workspace) == before
 
 
-def test_the_day_of_the_clock_is_written(workspace: Path) -> None:
+def test_the_day_of_the_clock_is_written_and_one_that_is_over_is_not(
+    workspace: Path, today: date, monkeypatch: pytest.MonkeyPatch, tree_of: Tree
+) -> None:
+    before = tree_of(workspace)
+    monkeypatch.setattr(clock, "day_of_issue", lambda: date(2026, 10, 8))
+    refused = run("--workspace", workspace)
+    assert refused.exit_code == 2 and "a row of the data was published on 2026-10-10" in refused.stderr
+    assert tree_of(workspace) == before
+    monkeypatch.undo()
     output = json.loads(run("--workspace", workspace, "--json").stdout)
-    assert {row["resolved_on"] for row in output["added"]} == {str(datetime.now(UTC).date())}
+    assert {row["resolved_on"] for row in output["added"]} == {str(today)}
+    before = tree_of(workspace)
+    monkeypatch.setattr(clock, "day_of_issue", lambda: today - timedelta(days=1))
+    refused = run("--workspace", workspace)
+    assert refused.exit_code == 2 and f"a row of reports/ was written on {today}" in refused.stderr
+    assert tree_of(workspace) == before
 
 
 def test_an_earlier_day_resolves_less(workspace: Path) -> None:

@@ -88,14 +88,18 @@ def test_a_resolution_names_its_evidence_and_its_day(tmp_path: Path, entry: Make
 def test_a_yes_whose_evidence_is_gone_is_resolved_anew(tmp_path: Path, resolve: Any, known: Known) -> None:
     first, second = date(2025, 7, 9), date(2025, 7, 23)
     resolve(OCTOBER, known([first, second]))
-    more = known([(date(2025, 7, 1), NOVEMBER), first, second])
-    assert {row.outcome for row in resolve(NOVEMBER, more)} == {"yes"}  # an earlier round decides, as its row says
+    more = known([first, second, (date(2025, 7, 1), NOVEMBER)])
+    earlier = resolve(NOVEMBER, more)  # an earlier round decides, and no row is gone
+    assert {row.outcome for row in earlier} == {"yes"}
+    assert {row.reason.partition("; ")[2] for row in earlier if row.question == "round"} == {
+        "supersedes the yes as of 2025-10-05, which rested on other rows"
+    }
     before = len(read_resolutions(tmp_path))
     later = NOVEMBER + timedelta(days=7)
     added = resolve(later, known([second]))
     assert [(row.outcome, row.horizon_weeks) for row in added if row.outcome == "yes"] == [(13, "yes")[::-1]]
     (yes,) = [row for row in added if row.outcome == "yes"]
-    assert yes.reason == "round on 2025-07-23; supersedes the yes as of 2025-11-02, of whose evidence a row is gone"
+    assert yes.reason == "round on 2025-07-23; supersedes the yes as of 2025-11-02, which rested on other rows"
     assert len(read_resolutions(tmp_path)) == before + len(added)
     assert resolve(later, known([second])) == []
 
@@ -106,6 +110,25 @@ def test_a_round_taken_back_while_nobody_searched_is_void(tmp_path: Path, resolv
     back = [row for row in resolve(NOVEMBER, known([], **unsearched)) if row.horizon_weeks == 4 and row.origin == date(2025, 6, 22)]
     assert [(row.outcome, row.brier) for row in back] == [("void", None)]
     assert back[0].reason == "nothing is on record any more, and the window has not been searched; supersedes the yes as of 2025-10-05"
+    later = NOVEMBER + timedelta(days=7)
+    searched = known([], coverage=[(date(2025, 5, 5), NOVEMBER, 0.9, 0.99, later)])  # long after the time to settle
+    last = [row for row in resolve(later, searched) if row.horizon_weeks == 4 and row.origin == date(2025, 6, 22)]
+    assert [(row.outcome, row.brier) for row in last] == [("no", pytest.approx(0.04))]
+
+
+def test_a_resolution_disputed_twice_leaves_three_rows_and_the_last_is_in_force(tmp_path: Path, resolve: Any, known: Known) -> None:
+    """Each with the scores of its answer; the same day's record may answer otherwise than it did."""
+    records = [known([JULY_23]), known([]), known([date(2025, 7, 2), JULY_23])]
+    for record in records:
+        resolve(OCTOBER, record)
+        assert resolve(OCTOBER, record) == []
+    rows = [row for row in read_resolutions(tmp_path) if (row.question, row.horizon_weeks) == ("round", 13)]
+    assert [(row.outcome, row.brier) for row in rows] == [
+        ("yes", pytest.approx(0.64)),
+        ("no", pytest.approx(0.04)),
+        ("yes", pytest.approx(0.64)),
+    ]
+    assert [row.reason.partition("; ")[2] for row in rows] == ["", *(f"supersedes the {word} as of 2025-10-05" for word in ("yes", "no"))]
 
 
 def test_what_was_issued_late_is_resolved_and_not_scored(tmp_path: Path, entry: Make, question: Question, known: Known) -> None:

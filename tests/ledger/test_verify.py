@@ -89,6 +89,9 @@ def test_heads_of_what_is_about_to_be_added_are_those_it_has_then(reports: Path,
         (lambda rows: [*rows[:2], rows[2].replace(",2025-06-22,,,", ",,,,"), *rows[3:]], 4, "a row edited since it was written"),
         (lambda rows: [*rows[:2], rows[2][:-64] + "e" * 64, *rows[3:]], 4, "a row edited since it was written"),
         (lambda rows: [*rows[:2], rows[2][:-129], *rows[3:]], 4, "a row edited since it was written"),
+        (lambda rows: [*rows[:5], rows[5][:-1]], 7, "a row whose digest was cut off"),
+        (lambda rows: [*rows[:5], rows[5][:-64]], 7, "a row edited since it was written (its digest is missing)"),
+        (lambda rows: [*rows[:5], rows[5][:60]], 7, "cells; expected 20 cells"),
         (lambda rows: [*rows[:2], *rows[3:]], 4, "a row before which others were deleted or exchanged"),
         (lambda rows: rows[1:], 2, "a row before which others were deleted or exchanged; expected the first row"),
         (lambda rows: [*rows[:2], rows[3], rows[2], *rows[4:]], 4, "a row moved here that was written after that of line 5"),
@@ -101,6 +104,9 @@ def test_heads_of_what_is_about_to_be_added_are_those_it_has_then(reports: Path,
         "no day of issue",
         "a digest",
         "no chain",
+        "the end of the last row cut off",
+        "the digest of the last row cut off",
+        "most of the last row cut off",
         "deleted",
         "the first deleted",
         "swapped",
@@ -170,10 +176,13 @@ def test_a_chain_taken_away_leaves_no_day_of_issue(reports: Path) -> None:
     assert {one.issued_on for one in read_ledger(reports)} == {None}
 
 
-def test_line_ends_and_quotation_marks_play_no_part(reports: Path) -> None:
+def test_line_ends_blank_lines_and_quotation_marks_play_no_part(reports: Path) -> None:
     before = verify_reports(reports)
     path = reports / FILE
     path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n").replace(b",round,", b',"round",'))
+    assert verify_reports(reports) == before
+    header, first, *others = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([header, b"\r\n", first, b"," * 19 + b"\r\n", *others]))
     assert verify_reports(reports) == before
 
 

@@ -20,7 +20,7 @@ from ripeness.cli.app import app
 from ripeness.data.crowds import FORM
 from ripeness.forecast.ahead import build_ahead
 from ripeness.forecast.bridges import bridge_probabilities
-from ripeness.ledger import BRIDGES_FILE, read_bridge_forecasts
+from ripeness.ledger import BRIDGES_FILE, clock, read_bridge_forecasts
 from ripeness.report import page
 from ripeness.reweighting.weights import Weights
 from ripeness.workflow import fit_run, issue, reweight_run
@@ -127,7 +127,8 @@ def report(copied_workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         monkeypatch.setattr(page, "render_page", lambda summary, _tree, record, *_: json.dumps([summary, record]))
         with monkeypatch.context() as then:
             then.setattr(issue, "newest_day", lambda _: origin)
-            issue.run_report(Request(copied_workspace, origin), issued_on=origin)
+            then.setattr(clock, "day_of_issue", lambda: date(2026, 10, 4))
+            issue.run_report(Request(copied_workspace, origin))
         return json.loads((folder / PAGE).read_text("utf-8"))
 
     return run

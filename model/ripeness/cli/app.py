@@ -24,7 +24,6 @@ from ripeness.cli.options import (
     SamplerName,
     Seed,
     Workspace,
-    day_of_issue,
     example,
     read_day,
     request_of,
@@ -193,20 +192,14 @@ def forecast(
 
 
 @app.command(epilog=example("ripeness report", "ripeness report --as-of 2025-05-11"))
-def report(
-    as_of: AsOf = None,
-    seed: Seed = None,
-    sampler: SamplerName = None,
-    refit: Refit = False,
-    workspace: Workspace = None,
-) -> None:
+def report(as_of: AsOf = None, seed: Seed = None, sampler: SamplerName = None, refit: Refit = False, workspace: Workspace = None) -> None:
     """Write the page, and what it says into the ledger.
 
     It says the forecast, how it comes about and how far to trust it. Fits first where no fit of the same inputs is stored.
     """
     from ripeness.cli.runs import make_report
 
-    make_report(request_of(workspace, as_of, seed, sampler, refit), day_of_issue())
+    make_report(request_of(workspace, as_of, seed, sampler, refit))
 
 
 @app.command(epilog=example("ripeness news 2026-06-21 2026-06-28", "ripeness news 9eeaf9e19e96 2026-07-05 --json"))
@@ -306,7 +299,7 @@ def resolve(as_of: AsOf = None, workspace: Workspace = None, json: Json = False)
     """
     from ripeness.cli.runs import show_resolutions
 
-    show_resolutions(request_of(workspace, as_of), day_of_issue(), json)
+    show_resolutions(request_of(workspace, as_of), json)
 
 
 @ledger.callback()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import date
@@ -9,10 +10,10 @@ from pathlib import Path
 
 from rich.text import Text
 
-from ripeness.cli.options import day_of_issue, read_day
+from ripeness.cli.options import read_day
 from ripeness.cli.screen import open_console, print_json
 from ripeness.errors import ContentError, Fault, UsageError
-from ripeness.ledger import FILE, Head, find_head, migrate_reports, verify_reports
+from ripeness.ledger import FILE, Head, clock, find_head, migrate_reports, verify_reports
 from ripeness.workspace import read_workspace
 
 
@@ -23,13 +24,18 @@ def show_heads(root: Path, head: str | None, json: bool) -> None:
     ------
     ContentError
         With the first row that was touched; or if no row has the head that was kept.
+    UsageError
+        If that is no digest.
     """
     reports = read_workspace(root).reports
+    kept = None if head is None else head.strip().lower()
+    if kept is not None and not re.fullmatch("[0-9a-f]{64}", kept):
+        raise UsageError(f"{head!r} is no head: write all of its 64 hexadecimal digits")
     heads = verify_reports(reports)
-    place = None if head is None else find_head(reports, head.strip().lower())
-    if head is not None and place is None:
+    place = None if kept is None else find_head(reports, kept)
+    if kept is not None and place is None:
         found, mend = (
-            f"no row with the digest {head}",
+            f"no row with the digest {kept}",
             "restore the files from their history: rows are missing at the end, or all were written anew",
         )
         raise ContentError(Fault(Path(reports.name) / FILE, None, found, "the row whose digest was kept", mend))
@@ -66,7 +72,7 @@ def chain_files(root: Path, issued: Sequence[str], note: str | None, json: bool)
         if not equals or not run:
             raise UsageError(f"--issued {one}: write RUN=YYYY-MM-DD, such as 0123456789ab=2025-06-23")
         days[run] = read_day(day)
-        if days[run] > (today := day_of_issue()):
+        if days[run] > (today := clock.day_of_issue()):
             raise UsageError(f"--issued {one}: it is {today} by this machine's clock, and nothing was issued on a day to come")
     if bool(days) != bool(note and note.strip()):
         raise UsageError(

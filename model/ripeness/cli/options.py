@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -96,11 +96,6 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the verdicts and w
 RunOn = Annotated[
     date | None, typer.Option("--date", metavar="YYYY-MM-DD", parser=read_day, help="Day written beside the results; by default today.")
 ]
-
-
-def day_of_issue() -> date:
-    """The day to write beside what is issued, in UTC: here, at the door, the clock is read, and no option says another day."""
-    return datetime.now(UTC).date()
 
 
 def example(*lines: str) -> str:

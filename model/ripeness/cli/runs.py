@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,8 +74,8 @@ def make_forecast(request: Request, json: bool) -> None:
         console.print(Text(f"From {run.summary['reweighted']['words']}."), soft_wrap=True)
 
 
-def make_report(request: Request, issued_on: date) -> None:
-    """Write the page and say where it lies; what it says is issued on a day of the clock.
+def make_report(request: Request) -> None:
+    """Write the page and say where it lies; what it says is issued.
 
     Raises
     ------
@@ -86,7 +85,7 @@ def make_report(request: Request, issued_on: date) -> None:
     from ripeness.workflow.issue import run_report
 
     with show_progress() as progress:
-        run = run_report(request, progress, issued_on)
+        run = run_report(request, progress)
     open_console().print(Text(f"The page: {shown_path(run.folder / PAGE, request.workspace)}"), soft_wrap=True)
 
 
@@ -149,7 +148,7 @@ def _export(run: Run, kinds: list[str], out: Path, request: Request) -> list[Pat
     return written
 
 
-def show_resolutions(request: Request, resolved_on: date, json: bool) -> None:
+def show_resolutions(request: Request, json: bool) -> None:
     """Resolve what the record settles and print what was added, the counts and the scores.
 
     Raises
@@ -161,7 +160,7 @@ def show_resolutions(request: Request, resolved_on: date, json: bool) -> None:
     """
     from ripeness.workflow.issue import run_resolve
 
-    added, record = run_resolve(request, resolved_on)
+    added, record = run_resolve(request)
     if json:
         print_json(
             {"added": [asdict(row) for row in added]} | {key: record[key] for key in ("as_of", "counts", "scores", "versions", "bridges")}

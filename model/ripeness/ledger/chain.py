@@ -6,7 +6,7 @@ Each row ends with two cells:
     digest     SHA-256 over `previous` and the row's own cells: of every cell but this one that has something in it "column=text", in the order
                of the columns, each ended by a NUL, in UTF-8; the text without the blanks around it
 
-So line ends, quotation marks and columns that are added later, empty in older rows, play no part. The digest of a file's last row is its *head*.
+So line ends, blank lines, quotation marks and columns that are added later, empty in older rows, play no part. The digest of a file's last row is its *head*.
 A chain shows that a row was edited, deleted, doubled or moved; that rows are missing at the end, or that the whole file was written anew, only the head
 shows that somebody kept elsewhere.
 
@@ -88,6 +88,8 @@ def _break(raw: bytes, shown: Path, oldest: int) -> Fault | None:
         due = row_digest(record)
         if due != record[DIGEST]:
             found = f"a row edited since it was written (its digest is {record[DIGEST][:SHOWN] or 'missing'})"
+            if record[DIGEST] and due.startswith(record[DIGEST]):
+                found = "a row whose digest was cut off"
             return Fault(shown, line, found, f"the row as it was written: its cells have the digest {due[:SHOWN]}", RESTORE)
         if record[PREVIOUS] != last:
             later = next((there for there, other in records if there > line and other[DIGEST] == record[PREVIOUS]), None)

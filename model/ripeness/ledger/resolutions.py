@@ -1,7 +1,7 @@
 """resolutions.csv: what became of every forecast whose target has passed, scored beside the outside view.
 
 A row is never changed. Where a later look at the record answers otherwise, as a round is found that was held, a new row supersedes the
-old one and says why, as it does where a row that the answer rested on is no longer on record: so a dispute is settled. The last row is in force. A look as of an
+old one and says why, as it does where the same answer rests on other rows now: so a dispute is settled. The last row is in force. A look as of an
 earlier day than the one on file changes nothing. Rows are chained as the ledger's are.
 """
 
@@ -154,13 +154,14 @@ def resolve_forecasts(
     with writing(reports, shown) as update:
         entries = parse_ledger(update.read(FILE), shown / FILE)
         raw = update.read(RESOLUTIONS_FILE)
-        standing = latest(parse_resolutions(raw, shown / RESOLUTIONS_FILE, entries))
+        rows = parse_resolutions(raw, shown / RESOLUTIONS_FILE, entries)
+        standing, answered = latest(rows), {row.key for row in rows if row.outcome != VOID}
         new = []
         for entry, issued in zip(entries, issue_labels(entries, essay), strict=True):
             before = standing.get(entry.key)
             if before is not None and before.as_of > as_of:
                 continue
-            outcome = resolve(entry, question, as_of, vintage_on, resolved=before is not None and before.outcome != VOID, rungs=rungs)
+            outcome = resolve(entry, question, as_of, vintage_on, resolved=entry.key in answered, rungs=rungs)
             if outcome is None:
                 continue
             reason = outcome.reason
@@ -168,9 +169,7 @@ def resolve_forecasts(
                 changed = outcome.word != before.outcome
                 if not changed and _rows_of(before.evidence) <= _rows_of(outcome.evidence):
                     continue
-                reason += f"; supersedes the {before.outcome} as of {before.as_of}" + (
-                    "" if changed else ", of whose evidence a row is gone"
-                )
+                reason += f"; supersedes the {before.outcome} as of {before.as_of}" + ("" if changed else ", which rested on other rows")
             new.append(
                 Resolution(
                     **{field.name: getattr(entry, field.name) for field in fields(Forecast)},
