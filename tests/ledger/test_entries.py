@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -228,6 +228,11 @@ JUNE, JULY, AUGUST = date(2025, 6, 22), date(2025, 7, 6), date(2025, 8, 3)
 )
 def test_ahead_late_and_hindsight_follow_the_day_of_issue(entry: Make, issued_on: date | None, label: str) -> None:
     assert issue_labels([entry(weeks=4, issued_on=issued_on)], ESSAY) == [label]
+
+
+def test_an_origin_before_the_essay_is_hindsight_and_one_of_its_day_is_not(entry: Make) -> None:
+    days = [ESSAY - timedelta(days=1), ESSAY, ESSAY + timedelta(days=1)]
+    assert issue_labels([entry(origin=day) for day in days], ESSAY) == ["hindsight", "ahead", "ahead"]
 
 
 @pytest.mark.parametrize(("day", "label"), [(JUNE, "hindsight"), (date(2025, 7, 1), "late"), (date(2025, 7, 21), "hindsight")])

@@ -35,14 +35,14 @@ def test_ahead_and_hindsight_are_counted_apart(record: dict[str, Any]) -> None:
     assert lines[1].startswith("Four forecasts in hindsight") and "none open, four resolved and none void" in lines[1]
     assert (
         lines[2]
-        == "Each forecast counts once, by the newest version issued ahead, or else the newest; the ledger has three rows with other versions."
+        == "Each forecast counts once, by its newest version issued ahead, or else late, or else in hindsight; the ledger has three rows with other versions."
     )
     assert lines[3].startswith("One open forecast is past the target")
 
 
 def test_what_was_issued_late_is_said_apart_and_not_scored(record: dict[str, Any], summary: dict[str, Any], tree: xr.DataTree) -> None:
     record["counts"]["late"] |= {"issued": 2, "open": 1, "resolved": 1}
-    (line,) = [line for line in record_sentences(record) if "late" in line]
+    (line,) = [line for line in record_sentences(record) if "issued late" in line]
     assert line.startswith("Two forecasts issued late, inside the window: one open, one resolved and none void. They are not scored")
     record["resolved"][0] |= {"issued": "late"} | dict.fromkeys(("brier", "outside_brier", "log_score", "outside_log_score"))
     row = section_of(render_page(summary, tree, record)).split("Every resolved forecast")[1].split("</tr>")[1]

@@ -79,13 +79,13 @@ def record_sentences(record: Mapping[str, Any]) -> list[str]:
         )
     if hindsight["issued"]:
         found.append(
-            f"{sentence(count(hindsight['issued'], 'forecast'))} in hindsight, issued after the window or on a day that is not known, or with an "
-            f"origin before the essay: {_fates(hindsight)}. They are no proof of foresight and are scored apart."
+            f"{sentence(count(hindsight['issued'], 'forecast'))} in hindsight, issued after the window, on a day that is not known or that only a "
+            f"note says, or with an origin before the essay: {_fates(hindsight)}. They are no proof of foresight and are scored apart."
         )
     if record["versions"]:
         found.append(
-            f"Each forecast counts once, by the newest version issued ahead, or else the newest; the ledger has {count(len(record['versions']), 'row')} "
-            f"with other versions."
+            f"Each forecast counts once, by its newest version issued ahead, or else late, or else in hindsight; the ledger has "
+            f"{count(len(record['versions']), 'row')} with other versions."
         )
     worse = [row for row in record["scores"] if row["brier"] > EVEN_BRIER]
     if worse:
