@@ -400,6 +400,7 @@ def made_up_record() -> dict[str, Any]:
         "headline_weeks": 13,
         "counts": {
             "ahead": {"issued": 22, "open": 4, "resolved": 17, "void": 1, "due": 1},
+            "late": dict.fromkeys(("issued", "open", "resolved", "void", "due"), 0),
             "hindsight": {"issued": 4, "open": 0, "resolved": 4, "void": 0, "due": 0},
         },
         "scores": [
@@ -408,6 +409,19 @@ def made_up_record() -> dict[str, Any]:
         ],
         "resolved": resolved,
         "history": history,
+        "versions": [
+            history[n] | {"run_id": f"{n}" * 12, "probability": p, "issued_on": day, "differs": differs, "issued": issued}
+            for n, p, day, differs, issued in (
+                (5, 0.41, "2029-06-04", "", "ahead"),
+                (5, 0.43, "2029-06-05", "code; run", "late"),
+                (6, 0.47, None, "", "hindsight"),
+            )
+        ],
+        "heads": [
+            {"name": "ledger.csv", "rows": 29, "digest": "a1" * 32},
+            {"name": "resolutions.csv", "rows": 1, "digest": "b2" * 32},
+            {"name": "bridges.csv", "rows": 3, "digest": None},
+        ],
         "bridges": made_up_bridges(),
     }
 

@@ -21,7 +21,7 @@ from ripeness.cli.app import app
 from ripeness.data.crowds import FORM
 from ripeness.forecast.ahead import build_ahead
 from ripeness.forecast.bridges import bridge_probabilities
-from ripeness.ledger import BRIDGES_FILE, read_bridge_forecasts
+from ripeness.ledger import BRIDGES_FILE, clock, read_bridge_forecasts
 from ripeness.report import page
 from ripeness.reweighting.weights import Weights
 from ripeness.workflow import fit_run, issue, reweight_run
@@ -126,7 +126,10 @@ def report(copied_workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         monkeypatch.setattr(issue, "obtain_forecast", lambda *_: stored)
         monkeypatch.setattr(issue, "attribute_forecast", lambda *_: {})
         monkeypatch.setattr(page, "render_page", lambda summary, _tree, record, *_: json.dumps([summary, record]))
-        issue.run_report(Request(copied_workspace, origin))
+        with monkeypatch.context() as then:
+            then.setattr(issue, "newest_day", lambda _: origin)
+            then.setattr(clock, "day_of_issue", lambda: date(2026, 10, 4))
+            issue.run_report(Request(copied_workspace, origin))
         return json.loads((folder / PAGE).read_text("utf-8"))
 
     return run
@@ -159,7 +162,7 @@ def test_what_is_issued_is_added_with_the_price_on_file_and_settled_when_its_day
     settled = json.loads(output.stdout)["bridges"]
     assert [(one["origin"], one["issued"], one["outcome"]) for one in settled] == [
         ("2026-10-04", "ahead", "no"),
-        ("2026-09-06", "hindsight", "no"),
+        ("2026-09-06", "late", "no"),  # the record had gone on by then
     ]
     assert (settled[0]["brier"], settled[0]["market_brier"]) == (pytest.approx(0.04), pytest.approx(0.225**2))
     shown = CliRunner().invoke(app, ["resolve", "--workspace", str(copied_workspace)]).stdout
