@@ -208,7 +208,10 @@ def posterior_of(spec: ModelSpec, variant: Any, seed: int) -> dict[str, Array]:
 def quantities(spec: ModelSpec, draws: Any, weeks: int) -> Array:
     """What is compared, one column each: parameters on the scale of their priors, and every factor in the record's last weeks."""
     logs = {name: np.log(draws[name]) for name in ("half_life", "loading", "noise", "dispersion", "level", "pulse")}
-    plain = {name: draws[name] for name in ("intercept", "capture", "level_start", "intercept_open", "outside_knots", "track_record", "kept", "weight")}
+    plain = {
+        name: draws[name]
+        for name in ("intercept", "capture", "level_start", "intercept_open", "outside_knots", "track_record", "kept", "weight")
+    }
     last = read_factors(spec, draws, draws["path"][:, :, -1:], spec.panel.weeks[-1:])  # with the move of a level past a knot
     parts = [*logs.values(), *plain.values(), last, *(draws["path"][:, :, -back] for back in range(1, weeks, 3))]
     return np.concatenate([part.reshape(len(part), -1) for part in parts], axis=1)

@@ -97,7 +97,9 @@ def inside_by_hand(spec: ModelSpec, draws: dict[str, Array], path: Array, varian
 def log_months_by_hand(spec: ModelSpec) -> Array:
     """Log of one plus the months with a round before each week, and before what comes next, less the class's mean: (week,)."""
     weeks, found = spec.panel.weeks, spec.panel.record.found
-    held = [{(sunday.year, sunday.month) for sunday, there in zip(weeks[:t], found[:t], strict=True) if there} for t in range(len(weeks) + 1)]
+    held = [
+        {(sunday.year, sunday.month) for sunday, there in zip(weeks[:t], found[:t], strict=True) if there} for t in range(len(weeks) + 1)
+    ]
     return np.log([1 + len(months) for months in held]) - spec.reference.log_months
 
 
