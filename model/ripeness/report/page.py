@@ -79,6 +79,7 @@ def render_page(
     titles = {indicator["id"]: indicator["title"] for indicator in summary["indicators"]}
     context = _context(summary) | {
         "row": row,
+        "readings": sentences.readings(summary),
         "figures": figures.headline_figures(summary, row),
         "horizons": [r for r in summary["forecasts"] if r["question"] == row["question"] and r["source"] == names.MIXTURE],
         "variants": _variants(summary, row),
@@ -118,7 +119,6 @@ def _context(summary: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "s": summary,
         "sources": SOURCES,
-        "readings": sentences.readings(summary),
         "short": names.READING_NAMES,
         "outcomes": OUTCOMES,
         "issued": ISSUED,
