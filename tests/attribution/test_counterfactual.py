@@ -34,8 +34,8 @@ def announcements(spec: ModelSpec) -> list[Announcement]:
 
 @pytest.fixture(scope="module")
 def fits(spec: ModelSpec) -> Fits:
-    own = {"sensitivity": np.full((DRAWS, 2), 0.9), "track_record": np.full(DRAWS, 3.0)}
-    return {name: make_draws(spec, np.random.default_rng(seed), DRAWS) | own for seed, name in enumerate(FITS, start=3)}
+    searched = {"sensitivity": np.full((DRAWS, 2), 0.9)}
+    return {name: make_draws(spec, np.random.default_rng(seed), DRAWS) | searched for seed, name in enumerate(FITS, start=3)}
 
 
 def scenario_of(*paths: Path) -> Scenario:
@@ -123,10 +123,12 @@ def chances_by_hand(spec: ModelSpec, variant: str, draws: dict[str, Array], unit
     return made, (made * -np.expm1(then - added) + (1 - made) * -np.expm1(then)) / was
 
 
+@pytest.mark.parametrize("slope", [0.3, 25.0], ids=["as elsewhere", "a track record that brings rounds whatever is announced"])
 def test_a_lower_hazard_loses_the_offer_and_with_it_the_round(
-    spec: ModelSpec, announcements: list[Announcement], open_to_hosts: Fits
+    slope: float, spec: ModelSpec, announcements: list[Announcement], open_to_hosts: Fits
 ) -> None:
     """Of both forms, mixed by the weights of the workspace."""
+    open_to_hosts = {name: one | {"track_record": np.full(DRAWS, slope)} for name, one in open_to_hosts.items()}
     mixture = Mixture(substitutable=0.3, tempered=0.0, rationale="for a test")
     spec = replace(spec, workspace=replace(spec.workspace, mixture=mixture))
     contrasts, made = would_have(spec, announcements, open_to_hosts, without_host(), START, (HELD - 1, HELD), 3)
