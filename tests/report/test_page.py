@@ -50,7 +50,7 @@ def test_every_horizon_has_its_row(page: str) -> None:
 
 
 def test_a_third_reading_has_its_column_its_row_and_its_reason(summary: dict[str, Any], tree: xr.DataTree, page: str) -> None:
-    assert "Now, tempered" in page and "other wars" not in page
+    assert "Now, tempered" in page and "Now, other wars" not in page
     fits = names.fits_of(names.READINGS)
     summary["mixture"]["weights"] = {name: 1 / 6 for name, variant, _ in fits if variant != names.OUTSIDE}
     for condition in summary["conditions"]:

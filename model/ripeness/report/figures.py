@@ -205,8 +205,7 @@ def rank_figures(tree: xr.DataTree, headline_weeks: int) -> Markup | None:
             quantities[f"headline, {names.READING_NAMES[reading]}"] = within.transpose(names.CHAIN, names.DRAW).values
     if not quantities:
         return None
-    sizes = arviz_stats.ess(xr.Dataset({label: ((names.CHAIN, names.DRAW), draws) for label, draws in quantities.items()}))
-    effective = {label: float(sizes[label]) for label in quantities}
+    effective = {label: float(arviz_stats.ess(draws)) for label, draws in quantities.items()}  # each by itself: fits keep draws by their weights
     text = f"Rank plots by chain of {join(list(quantities))}: effective draws {join([f'{effective[label]:.0f}' for label in quantities])}."
     return both_widths("ranks", text, lambda width: charts.plot_ranks(quantities, effective, width))
 
