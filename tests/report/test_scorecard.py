@@ -132,7 +132,8 @@ def test_each_claim_beside_the_record_and_other_wars(summary: dict[str, Any]) ->
         summary | {"claims": [effect, other, state, unmeasured, unscored]}, {"details": details, "states": ROWS, "about": ABOUT}
     )
     told = [(row["record"].replace(SPACE, " "), row["others"].replace(SPACE, " ")) for row in found["rows"]]
-    analogue = "Harvests (one standard deviation): talks 0.80 times as likely to return (0.70–0.91), by 40 wars and 120 onsets; as claimed with 97 %."
+    ratio = "Harvests (one standard deviation): talks 0.80 times as likely to return (0.70–0.91); 40 wars, 120 onsets."
+    analogue = f"{ratio} In a war like those the essay’s direction holds with 97 %."
     assert told == [
         ("Unmoved: the odds of its sign are 1.4 times what they were (0.50–4.0).", analogue),
         ("–", "No analogue."),
@@ -140,13 +141,15 @@ def test_each_claim_beside_the_record_and_other_wars(summary: dict[str, Any]) ->
         ("Not measured.", "–"),
         ("–", "–"),
     ]
-    assert [(one["text"].replace(SPACE, " "), one["claims"]) for one in found["telling"]] == [(analogue, ["plenty-hardens"])]
+    assert [(one["text"].replace(SPACE, " "), one["claims"]) for one in found["telling"]] == [(ratio, ["plenty-hardens"])]
 
 
 @pytest.mark.parametrize(("lower", "upper", "sure"), [(0.7, 0.99, True), (0.7, 1.0, False), (1.01, 1.2, True), (0.9, 1.1, False)])
 def test_other_wars_are_told_first_where_they_leave_no_doubt(summary: dict[str, Any], lower: float, upper: float, sure: bool) -> None:
     summary["effects"][0]["analogue"] |= {"lower": lower, "upper": upper}
-    assert bool(evidence_section(summary, None)["telling"]) == sure
+    summary["effects"][1]["analogue"] = summary["effects"][0]["analogue"] | {"claims": ["another"]}
+    told = [one["claims"] for one in evidence_section(summary, None)["telling"]]
+    assert told == ([["plenty-hardens", "another"]] if sure else []), "one mechanism once, with the claims of all that it stands for"
 
 
 @pytest.fixture

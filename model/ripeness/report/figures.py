@@ -205,7 +205,9 @@ def rank_figures(tree: xr.DataTree, headline_weeks: int) -> Markup | None:
             quantities[f"headline, {names.READING_NAMES[reading]}"] = within.transpose(names.CHAIN, names.DRAW).values
     if not quantities:
         return None
-    effective = {label: float(arviz_stats.ess(draws)) for label, draws in quantities.items()}  # each by itself: fits keep draws by their weights
+    effective = {
+        label: float(arviz_stats.ess(draws)) for label, draws in quantities.items()
+    }  # each by itself: fits keep draws by their weights
     text = f"Rank plots by chain of {join(list(quantities))}: effective draws {join([f'{effective[label]:.0f}' for label in quantities])}."
     return both_widths("ranks", text, lambda width: charts.plot_ranks(quantities, effective, width))
 

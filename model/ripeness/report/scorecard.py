@@ -55,8 +55,8 @@ def evidence_section(summary: Mapping[str, Any], found: Mapping[str, Any] | None
     Returns
     -------
     dict
-        rows: claim (of the summary), record and others (a sentence each), in the order of the essay; telling: text and claims of the effects of which other wars'
-        interval leaves out one, the furthest from it first.
+        rows: claim (of the summary), record and others (a sentence each), in the order of the essay; telling: text, ratio and claims of the
+        mechanisms in other wars whose interval leaves out 1, the furthest from it first.
     """
     details, states = (found["details"], found["states"]) if found else ([], [])
     newest = max((row["as_of"] for row in details), default="")
@@ -73,13 +73,12 @@ def evidence_section(summary: Mapping[str, Any], found: Mapping[str, Any] | None
         if claim["about"] == "effect":
             others = _analogue_told(analogues[claim["id"]]) if claim["id"] in analogues else "No analogue."
         rows.append({"claim": claim, "record": record, "others": others})
-    sure = [
-        one["analogue"]
-        for one in summary["effects"]
-        if one.get("analogue") and not one["analogue"]["lower"] <= 1 <= one["analogue"]["upper"]
-    ]
-    sure.sort(key=lambda one: -abs(np.log(one["ratio"])))
-    return {"rows": rows, "telling": [{"text": _analogue_told(one), "claims": one["claims"]} for one in sure]}
+    telling: dict[str, dict[str, Any]] = {}
+    for one in (one["analogue"] for one in summary["effects"] if one.get("analogue")):
+        if not one["lower"] <= 1 <= one["upper"]:
+            found_in = telling.setdefault(one["mechanism"], {"text": f"{_ratio_told(one)}.", "ratio": one["ratio"], "claims": []})
+            found_in["claims"] += one["claims"]
+    return {"rows": rows, "telling": sorted(telling.values(), key=lambda one: -abs(np.log(one["ratio"])))}
 
 
 def _effect_told(row: Row) -> str:
@@ -98,10 +97,15 @@ def _state_told(row: Row) -> str:
 
 def _analogue_told(analogue: Mapping[str, Any]) -> str:
     """What other wars say of an effect."""
+    return f"{_ratio_told(analogue)}. In a war like those the essay’s direction holds with {percent(analogue['p_claimed'])}."
+
+
+def _ratio_told(analogue: Mapping[str, Any]) -> str:
+    """What stands for an effect in other wars, and its ratio of hazards."""
     ratio, lower, upper = (f"{analogue[name]:.2f}" for name in ("ratio", "lower", "upper"))
     return (
-        f"{sentence(analogue['mechanism'])} ({analogue['per']}): talks {ratio} times as likely to return ({lower}–{upper}), by "
-        f"{count(analogue['wars'], 'war')} and {count(analogue['onsets'], 'onset')}; as claimed with {percent(analogue['p_claimed'])}."
+        f"{sentence(analogue['mechanism'])} ({analogue['per']}): talks {ratio} times as likely to return ({lower}–{upper}); "
+        f"{count(analogue['wars'], 'war')}, {count(analogue['onsets'], 'onset')}"
     )
 
 
