@@ -21,7 +21,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from small_workspace import FITS
 
 from ripeness import names
 from ripeness.data.vintages import Store
@@ -105,7 +104,7 @@ def poisoned(store: Store, published: date, times: float = 50.0) -> Store:
 
 def test_a_row_published_the_day_after_an_origin_changes_no_byte_of_its_forecast(checked: Inputs, priors: Priors, tmp_path: Path) -> None:
     # sampled, not drawn from the priors: the whole way from the data to the file
-    fits = [which for which in FITS if which[0] in ("conjunctive_as_written", names.OUTSIDE)]
+    fits = [which for which in names.FITS if which[0] in ("conjunctive_as_written", names.OUTSIDE)]
     files = {}
     for label, store in (
         ("clean", checked.store),
@@ -131,7 +130,7 @@ def test_a_table_has_every_forecaster_in_the_same_units(checked: Inputs, priors:
         units[unit.forecaster].add(place)
         assert 0.0 < unit.probability < 1.0 and unit.vintage == AS_OF and unit.inputs == task.inputs
         assert unit.target_end_date == ORIGIN + timedelta(days=7 * unit.horizon_weeks)
-    fits = [name for name, _, _ in FITS]
+    fits = [name for name, _, _ in names.FITS]
     assert set(units) == {*fits, names.MIXTURE, "constant_rate", "persistence"}
     assert len({frozenset(places) for places in units.values()}) == 1
     weeks = {unit.horizon_weeks for unit in made.units if unit.question == WEEK}
@@ -211,7 +210,7 @@ def test_it_goes_on_where_it_stopped_and_makes_anew_what_has_changed(checked: In
 def test_processes_and_dask_make_the_same_bytes(checked: Inputs, priors: Priors, tmp_path: Path) -> None:
     from distributed import LocalCluster
 
-    outside = [which for which in FITS if which[0] == names.OUTSIDE]
+    outside = [which for which in names.FITS if which[0] == names.OUTSIDE]
     tasks = [replace(task, fits=outside) for task in tasks_of(checked, priors, checked.store, ORIGIN)]
     run_tasks(tasks, tmp_path / "processes", partial(open_executor, None, 1), nobody)
     with LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None, protocol="tcp") as cluster:
@@ -270,7 +269,7 @@ def test_the_study_is_scored_to_the_end_and_its_tables_speak(
     assert set(scores["population"]) == {"all", "hindsight_priors", "dormant", "reconstructed_vintages"}
     weekly = tables["backtest_weeks.csv"].set_index(["forecaster", "population"])
     lfo = tables["lfo.csv"].set_index("fit")
-    for name, _, _ in FITS:  # two ways to the same sum
+    for name, _, _ in names.FITS:  # two ways to the same sum
         assert lfo.loc[name, "elpd"] == pytest.approx(-weekly.loc[(name, "all"), "total_log_score"], abs=1e-5)
     skill = tables["skill.csv"].set_index(["forecaster", "population"]).loc[(names.MIXTURE, "all")]
     lost = weekly.loc[(names.OUTSIDE, "all"), "total_log_score"] - weekly.loc[(names.MIXTURE, "all"), "total_log_score"]
@@ -286,4 +285,4 @@ def test_the_study_is_scored_to_the_end_and_its_tables_speak(
     shown = Backtest(made.tables, 13)
     assert any("does not beat the outside view" in sentence for sentence in shown.sentences)
     assert published.beats_outside_view(made.tables) is False
-    assert len(shown.scores) == (len(FITS) + 3) * 4 and json.dumps(shown.as_json(), allow_nan=False)
+    assert len(shown.scores) == (len(names.FITS) + 3) * 4 and json.dumps(shown.as_json(), allow_nan=False)

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from small_workspace import HEADLINE_FITS
 
 from ripeness import names
 from ripeness.data.vintages import Vintage
@@ -28,6 +27,7 @@ from ripeness.reweighting.stored import Base, read_base
 from ripeness.workflow.request import open_workspace
 from ripeness.workspace import FitSettings
 
+HEADLINE_FITS = tuple(name for name, variant, _ in names.FITS if variant != names.OUTSIDE)
 ROOT = Path(__file__).parents[2]
 ORIGIN = date(2023, 7, 2)
 DRAWS = 200
