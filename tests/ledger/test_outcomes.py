@@ -132,6 +132,7 @@ def test_the_end_of_a_government_makes_void_what_it_left_open(
     assert word(outcome) == expected
     if expected == "void":
         assert outcome is not None and outcome.reason == f"a government had ceased to exist on {ended}"
+        assert outcome.evidence.startswith(f"{ended} government_ends ")
 
 
 def test_a_question_of_another_workspace_stays_open(entry: Make, known: Known, question: Question) -> None:

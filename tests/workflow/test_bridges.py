@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 from ripeness import names
 from ripeness.cli.app import app
 from ripeness.data.crowds import FORM
+from ripeness.errors import UsageError
 from ripeness.forecast.ahead import build_ahead
 from ripeness.forecast.bridges import bridge_probabilities
 from ripeness.ledger import BRIDGES_FILE, clock, read_bridge_forecasts
@@ -116,7 +117,7 @@ def report(copied_workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     workspace = open_workspace(copied_workspace).workspace
     bridge = next(bridge for bridge in workspace.bridges if bridge.market == MARKET)
 
-    def run(origin: date, probability: float, run_id: str = "a" * 12) -> Any:
+    def run(origin: date, probability: float, run_id: str = "a" * 12, today: date = date(2026, 10, 4)) -> Any:
         told = {"source": names.MIXTURE, "probability": probability, "lower": probability / 2, "upper": 2 * probability, "mc_error": 0.001}
         summary = {"run_id": run_id, "origin": origin.isoformat(), "essay": {"date": "2025-06-18"}, "forecasts": []}
         summary |= {"bridges": [bridge.model_dump(mode="json") | {"outside_view": 0.1, "forecasts": [told], "price": None}]}
@@ -128,11 +129,19 @@ def report(copied_workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         monkeypatch.setattr(page, "render_page", lambda summary, _tree, record, *_: json.dumps([summary, record]))
         with monkeypatch.context() as then:
             then.setattr(issue, "newest_day", lambda _: origin)
-            then.setattr(clock, "day_of_issue", lambda: date(2026, 10, 4))
+            then.setattr(clock, "day_of_issue", lambda: today)
             issue.run_report(Request(copied_workspace, origin))
         return json.loads((folder / PAGE).read_text("utf-8"))
 
     return run
+
+
+def test_a_clock_behind_what_was_issued_of_a_bridge_issues_nothing(report: Any, copied_workspace: Path, tree_of: Any) -> None:
+    report(date(2026, 10, 4), 0.2, today=date(2026, 10, 6))
+    before = tree_of(copied_workspace)
+    with pytest.raises(UsageError, match=r"a row of reports/ was written on 2026-10-06"):
+        report(date(2026, 10, 4), 0.3, today=date(2026, 10, 5))
+    assert tree_of(copied_workspace) == before
 
 
 def test_what_is_issued_is_added_with_the_price_on_file_and_settled_when_its_day_has_passed(report: Any, copied_workspace: Path) -> None:

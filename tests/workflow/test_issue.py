@@ -91,13 +91,16 @@ def test_the_day_of_issue_and_the_version_stand_in_the_ledger_and_the_heads_on_t
 
 def test_a_clock_behind_the_data_issues_nothing(copied_workspace: Path, tree_of: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     before = tree_of(copied_workspace)
-    newest = issue.newest_day(open_workspace(copied_workspace).store)
+    data = open_workspace(copied_workspace).store
+    newest = issue.newest_day(data)
     assert newest == date(2026, 10, 10)  # of a row that became known after the last Sunday searched
     for day in (date(2000, 1, 1), date(2026, 10, 8)):
         monkeypatch.setattr(clock, "day_of_issue", lambda day=day: day)
         with pytest.raises(UsageError, match=rf"it is {day} by this machine's clock, and a row of the data was published on {newest}"):
             issue.run_report(Request(copied_workspace))
     assert tree_of(copied_workspace) == before
+    monkeypatch.setattr(clock, "day_of_issue", lambda: date(2026, 10, 9))
+    assert issue._today(data, [], "reports") == date(2026, 10, 9)  # as the day of UTC may be the one before
 
 
 def test_a_clock_behind_the_ledger_issues_nothing(report: Any, copied_workspace: Path, tree_of: Any) -> None:

@@ -160,7 +160,7 @@ def chain_rows(
     last = START
     for _, record in records:
         cells = dict.fromkeys(columns, "") | record
-        cells |= {name: text for name, text in fill(cells).items() if name not in header}
+        cells |= fill(cells)
         cells[PREVIOUS] = last
         cells[DIGEST] = last = row_digest(cells)
         added.append([cells[name] for name in (*columns, *CHAIN)[len(header) :]])

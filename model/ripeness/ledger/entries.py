@@ -98,7 +98,7 @@ class Entry(Forecast):
     record_to : date or None
         The default origin of the data when it was issued: it was issued no earlier. None in rows of the oldest form.
     issued_on : date or None
-        The clock's day when it was issued, taken at the door. None where that is unknown.
+        The clock's day when it was written. None where that is unknown.
     program_version : str or None
         Version of the program that wrote the row; what the numbers were made by is `code_version`. None in rows of an older form.
     note : str or None

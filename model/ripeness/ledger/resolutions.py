@@ -68,7 +68,7 @@ class Resolution(Forecast):
     sensitivity_q05, sensitivity_q95 : float or None
         How surely a round would have been found, in the worst searched stretch of the window: a no means none on record, so searched.
     resolved_on : date or None
-        The clock's day when it was resolved, taken at the door; None where that is unknown.
+        The clock's day when it was resolved; None where that is unknown.
     program_version : str or None
         Version of the program that wrote the row.
     evidence : str or None
