@@ -30,9 +30,9 @@ from ripeness.workspace import FitSettings
 HEADLINE_FITS = tuple(name for name, variant, _ in names.FITS if variant != names.OUTSIDE)
 ROOT = Path(__file__).parents[2]
 ORIGIN = date(2023, 7, 2)
-DRAWS = 200
-SETTINGS = FitSettings(chains=2, tune=100, draws=100, future_paths=4)
-GATE = "failed: a fit of 200 draws of the prior"
+DRAWS = 400
+SETTINGS = FitSettings(chains=2, tune=100, draws=DRAWS // 2, future_paths=4)
+GATE = f"failed: a fit of {DRAWS} draws of the prior"
 
 
 def from_prior(spec: ModelSpec, which: tuple[str, str, str], settings: FitSettings, seed: int, number: int = DRAWS) -> Sampled:
