@@ -24,6 +24,15 @@ def test_packed_values_are_off_by_half_a_step_at_most_however_large() -> None:
             assert off.max() <= step / 2 * 1.01 and off.max() > step / 4
 
 
+def test_values_about_zero_share_a_high_byte() -> None:
+    content = xr.Dataset({"path": (SAMPLED, np.random.default_rng(3).normal(0, 1, (1, 500, 2, 9)))})
+    packed = as_stored("posterior", content)["path"]
+    assert packed.dtype == np.int16 and (packed.values >> 8 == 0).mean() > 0.999
+    back = read_back("posterior", content)["path"]
+    assert back.dtype == np.float32 and (back.values * 32 == np.rint(back.values * 32)).all()
+    assert abs(float((back - content["path"]).mean())) < 1e-3
+
+
 def test_values_that_are_not_finite_are_kept_as_they_are() -> None:
     values = np.array([[0.1, np.nan, -np.inf]])
     back = read_back("log_likelihood", xr.Dataset({"measured": (("chain", "draw"), values)}))["measured"].values

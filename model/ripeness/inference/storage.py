@@ -1,7 +1,7 @@
 """How groups of draws are stored: to which precision, how packed, and what their attributes say.
 
 A draw is stored no finer than anybody can use: what is rounded is rounded far below the Monte Carlo error of its mean. Numbers on the real
-line are packed as integers with a scale (netCDF's `scale_factor`, which xarray and any netCDF reader undo), probabilities and other positive
+line are packed as integers with a scale (netCDF's `scale_factor` and `add_offset`, which xarray and any netCDF reader undo), probabilities and other positive
 quantities keep so many significant bits. Everything is compressed; the same draws give the same bytes.
 """
 
@@ -25,6 +25,7 @@ PREDICTIVE: Final = ("posterior_predictive", "prior_predictive")
 OBSERVED = "observed_data"
 
 WHOLE, ROUGH, MIDDLE, FINE = 1.0, 2.0**-5, 2.0**-6, 2.0**-9  # powers of two: unpacking is exact
+HALF_BYTE: Final = 128  # added to units about zero: nearly all then share a high byte, and take a twelfth less room
 PATH: Final = "path"  # in standard deviations; a week's is known to a tenth of one at the best
 SERIES: Final = (PATH, "level_path", "log_odds_open")  # of weeks, on the real line: most of what there is
 MULTIPLIER: Final = "inside"  # as well; what is said of the record's weeks is computed from it
@@ -66,7 +67,7 @@ def as_stored(group: str, content: xr.Dataset, attributes: Mapping[str, Any] | N
     Returns
     -------
     Dataset
-        To be written as it is: what is packed stands there as integers, with the attribute `scale_factor` that a reader multiplies by.
+        To be written as it is: what is packed stands there as integers, with the attributes `scale_factor` that a reader multiplies by and `add_offset` that it then adds.
     """
     result = content.copy()
     for name, array in content.data_vars.items():
@@ -82,8 +83,11 @@ def _as_written(group: str, name: str, variable: xr.Variable) -> xr.Variable:
     if values.dtype.kind == "f" and group != "sample_stats":
         if resolution is not None and np.isfinite(values).all():
             units = np.rint(values * np.float32(1.0 / resolution))
-            values = units.astype(np.int16 if np.abs(units).max(initial=0.0) < 2**15 else np.int32)
+            small = np.abs(units).max(initial=0.0) < 2**15 - HALF_BYTE
+            shift = HALF_BYTE if small and resolution == ROUGH else 0
+            values = (units + shift).astype(np.int16 if small else np.int32)
             packing = {} if resolution == WHOLE else {"scale_factor": np.float32(resolution)}
+            packing |= {"add_offset": np.float32(-shift * resolution)} if shift else {}
         elif names.DRAW in variable.dims and name not in IN_FULL:
             values = values.astype(np.float32)
             if name in POSITIVE or (group, name) == (LOG_LIKELIHOOD, "rounds"):
