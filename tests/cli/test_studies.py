@@ -43,7 +43,7 @@ def folder(root: Path, tmp_path: Path) -> Path:
     )
     (tables / "skill.csv").write_text(
         "forecaster,population,weeks,rounds,resumptions,skill,lowest,highest,threshold,claimed,by_luck,power,best_week,best_week_gain,"
-        "best_week_probability,best_week_outside\nmixture,all,8,2,2,0.4,,,0.9,no,0.3,0.2,2031-01-12,0.2,0.05,0.04\n",
+        "best_week_probability,best_week_reference\nmixture,all,8,2,2,0.4,,,0.9,no,0.3,0.2,2031-01-12,0.2,0.05,0.04\n",
         "utf-8",
     )
     (tables / "sensitivity.csv").write_text("kind,what,change_points\nclaim zeroed,some-claim,-2.5\n", "utf-8")
@@ -59,8 +59,13 @@ def folder(root: Path, tmp_path: Path) -> Path:
         "visits,2.031,1.55,2.63,event,355,1.93,1.49,2.53\nstrikes,1.1,0.9,1.3,SD,355,,,\n",
         "utf-8",
     )
-    for name in ("sensitivity", "scorecard", "sbc", "backtest", "wars"):
-        (tables / f"{name}.json").write_text(json.dumps(ABOUT), "utf-8")
+    (tables / "evidence.csv").write_text(
+        "source,what,value,lower,upper\nessay,headline,0.4,0.1,0.8\nmarkets,headline,0.31,0.15,0.5\nmarkets,oil → east,0.3,,\nrounds,headline,0.25,0.1,0.4\n"
+        "rounds,oil → east,0.4,,\n",
+        "utf-8",
+    )
+    for name in ("sensitivity", "evidence", "scorecard", "sbc", "backtest", "wars"):
+        (tables / f"{name}.json").write_text(json.dumps(ABOUT | {"headline_weeks": 13}), "utf-8")
     return tables
 
 
@@ -88,6 +93,16 @@ def test_the_backtest_prints_scores_of_all_origins_and_the_verdict(root: Path, f
         ("scorecard", "run_scorecard", "supports 1"),
         ("scorecard", "run_scorecard", "The essay has “Open hosts” low: the chance that it is now 5 %"),
         ("sensitivity", "run_sensitivity", "“some-claim”: −2.5 percentage points"),
+        (
+            "evidence",
+            "run_evidence",
+            "is 40 % (10–80) by the essay alone, then 31 % (15–50) with markets, then 25 % (10–40) with the record of rounds.",
+        ),
+        (
+            "evidence",
+            "run_evidence",
+            "Of 1 weights 1 moved by more than a quarter of a standard deviation of their priors: “oil → east” by +0.4, most of it by markets.",
+        ),
         ("wars", "run_wars", "2.03 [1.55, 2.63]"),
         ("wars", "run_wars", "The interval leaves out 1 for visits; 2 were fitted."),
         ("sbc", "run_sbc", "In 200 wars simulated from the priors"),

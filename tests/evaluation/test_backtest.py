@@ -271,12 +271,20 @@ def test_the_study_is_scored_to_the_end_and_its_tables_speak(
     lfo = tables["lfo.csv"].set_index("fit")
     for name, _, _ in names.FITS:  # two ways to the same sum
         assert lfo.loc[name, "elpd"] == pytest.approx(-weekly.loc[(name, "all"), "total_log_score"], abs=1e-5)
-    skill = tables["skill.csv"].set_index(["forecaster", "population"]).loc[(names.MIXTURE, "all")]
+    of_skill = tables["skill.csv"].set_index(["forecaster", "reference", "population"])
+    skill = of_skill.loc[(names.MIXTURE, names.OUTSIDE, "all")]
     lost = weekly.loc[(names.OUTSIDE, "all"), "total_log_score"] - weekly.loc[(names.MIXTURE, "all"), "total_log_score"]
     assert skill["skill"] == pytest.approx(lost) and skill["weeks"] == 8
+    totals = weekly["total_log_score"].xs("all", level="population")
+    for reading in names.READINGS[1:]:
+        assert of_skill.loc[(reading, names.AS_WRITTEN, "all"), "skill"] == pytest.approx(totals[names.AS_WRITTEN] - totals[reading])
     gap = tables["vintage_gap.csv"]
     assert (gap.loc[gap["forecaster"] == "constant_rate", "brier_gap"] == 0).all()  # no round was published late
     forecasts = tables["backtest.csv"]
+    by_name = forecasts.pivot(index=["question", "origin", "horizon_weeks", "vintage"], columns="forecaster", values="probability")
+    share = made.workspace.mixture.substitutable
+    either = [by_name[f"{form}_{names.TEMPERED}"].to_numpy() for form in (names.SUBSTITUTABLE, names.CONJUNCTIVE)]
+    assert by_name[names.TEMPERED].to_numpy() == pytest.approx(share * either[0] + (1 - share) * either[1])
     assert set(forecasts["vintage"]) == {AS_OF, FINAL} and forecasts.loc[forecasts["question"] == WEEK, "outcome"].notna().all()
     about = json.loads((made.tables / "backtest.json").read_text("utf-8"))
     assert (about["command"], about["date"], about["seed"], about["origins"]) == ("ripeness backtest --quick", "2026-11-23", 1, 3)
@@ -285,4 +293,4 @@ def test_the_study_is_scored_to_the_end_and_its_tables_speak(
     shown = Backtest(made.tables, 13)
     assert any("does not beat the outside view" in sentence for sentence in shown.sentences)
     assert published.beats_outside_view(made.tables) is False
-    assert len(shown.scores) == (len(names.FITS) + 3) * 4 and json.dumps(shown.as_json(), allow_nan=False)
+    assert len(shown.scores) == (len(names.FITS) + len(names.READINGS) + 3) * 4 and json.dumps(shown.as_json(), allow_nan=False)

@@ -21,7 +21,7 @@ CELLS = {
     "best_week": "2025-05-18",
     "best_week_gain": "0.3",
     "best_week_probability": "0.004601",
-    "best_week_outside": "0.0033",
+    "best_week_reference": "0.0033",
 }
 
 

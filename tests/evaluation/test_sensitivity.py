@@ -11,6 +11,7 @@ import pytest
 from small_workspace import HEADLINE_FITS
 
 from ripeness import names
+from ripeness.evaluation.evidence import COLUMNS, HEADLINE, Seen, _weight_rows, sources_of, study_evidence
 from ripeness.evaluation.left_out import (
     Change,
     factor_swapped,
@@ -27,7 +28,7 @@ from ripeness.evaluation.left_out import (
 )
 from ripeness.evaluation.power import PRIOR_GROUPS, scale_powers
 from ripeness.evaluation.resumed import ResumedTable
-from ripeness.evaluation.sensitivity import CLAIM, DETAILS, EVIDENCE, EVIDENCE_KIND, INDICATOR, open_headline, study_sensitivity, usable
+from ripeness.evaluation.sensitivity import CLAIM, DETAILS, INDICATOR, open_headline, study_sensitivity, usable
 from ripeness.evaluation.stored import Stored
 from ripeness.forecast.dormancy import whole_record
 from ripeness.inference.log_prior import normal_log_density
@@ -192,9 +193,39 @@ def test_a_study_goes_on_where_it_stopped(stored: Stored, tmp_path: Path) -> Non
     assert path.read_text("utf-8").startswith(before)  # nothing was found a second time
     assert {row["what"] for row in rows if row["kind"] == INDICATOR} == set(stored.spec.panel.indicators)
     assert {row["what"] for row in rows if row["kind"] == CLAIM} == {"loser-talks", "costs-tell-north", "costs-harden-north"}
-    assert {row["what"] for row in rows if row["kind"] == EVIDENCE_KIND} == set(EVIDENCE)
     sizes = [abs(float(row["change_points"])) for row in rows]
     assert sizes == sorted(sizes, reverse=True)
     headline = open_headline(stored).mean
     assert all(float(row["probability"]) == pytest.approx(headline + float(row["change_points"]) / 100, abs=1e-4) for row in rows)
     assert ResumedTable(path, DETAILS, "another").rows == []
+
+
+def test_sources_are_added_until_they_make_the_headline(stored: Stored, tmp_path: Path) -> None:
+    path = tmp_path / "evidence.csv"
+    rows = study_evidence(stored, ResumedTable(path, COLUMNS, "one"), lambda _: None)
+    steps = {row["source"]: row for row in rows if row["what"] == HEADLINE}
+    rungs = list(stored.spec.panel.events.indicators)
+    assert list(steps) == sources_of(stored) == ["essay", *(["indicators"]), *rungs, "rounds"]
+    assert float(steps["rounds"]["value"]) == pytest.approx(open_headline(stored).mean, abs=0.01)  # of stored draws, in single precision
+    assert all(float(row["lower"]) < float(row["value"]) < float(row["upper"]) for row in steps.values())
+    moved = [row for row in rows if row["what"] != HEADLINE]
+    assert {row["source"] for row in moved} == {*rungs, "rounds"}  # nothing moves a weight before outcomes are seen
+    again = study_evidence(stored, ResumedTable(path, COLUMNS, "one"), pytest.fail)
+    assert again == rows
+
+
+def test_a_weight_moves_by_standard_deviations_of_its_prior(stored: Stored) -> None:
+    draws, effects = stored.draws(FIT), stored.spec.priors.effects[names.AS_WRITTEN]
+    higher = draws | {"effect_size": np.array([[effect.mean + 2 * effect.sd for effect in effects]] * 4)}
+    found = {fit: Seen(np.full(4, 0.2), 0.0, higher) for fit in HEADLINE_FITS}
+    rows = _weight_rows(stored, "rounds", "read off", found, dict.fromkeys(HEADLINE_FITS, 0.25))
+    assert [row["value"] for row in rows] == pytest.approx([2.0] * len(effects))
+    assert [row["what"] for row in rows] == [effect.id for effect in effects]
+
+
+def test_without_rounds_rungs_that_are_named_keep_their_events(stored: Stored) -> None:
+    panel = stored.spec.panel
+    for rung in panel.events.indicators:
+        kept = without_rounds(panel, [rung]).events
+        assert {kept.indicators[one] for one in kept.indicator} == {rung} and kept.indicators == panel.events.indicators
+    assert len(without_rounds(panel).events.count) == 0

@@ -118,7 +118,7 @@ def test_a_claim_does_not_hang_on_one_week(question: Question) -> None:
     assert row["skill"] > row["threshold"] > row["skill"] - row["best_week_gain"]
     assert row["claimed"] == "no"
     assert row["best_week"] == FIRST + timedelta(days=42)
-    assert (row["best_week_gain"], row["best_week_probability"], row["best_week_outside"]) == pytest.approx((np.log(6), 0.6, 0.1))
+    assert (row["best_week_gain"], row["best_week_probability"], row["best_week_reference"]) == pytest.approx((np.log(6), 0.6, 0.1))
 
 
 def test_a_cluster_owns_its_weeks_and_the_active_ones_after_it(question: Question) -> None:

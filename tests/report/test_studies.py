@@ -35,7 +35,7 @@ WEEKLY = "forecaster,population,weeks,rounds,total_log_score,brier\n" + "".join(
 )
 SKILL = (
     "forecaster,population,weeks,rounds,resumptions,skill,lowest,highest,threshold,claimed,by_luck,power,best_week,best_week_gain,"
-    "best_week_probability,best_week_outside\nmixture,all,8,2,2,{skill},,,0.9,{claimed},0.3,0.2,2031-01-12,0.2,0.05,0.04\n"
+    "best_week_probability,best_week_reference\nmixture,all,8,2,2,{skill},,,0.9,{claimed},0.3,0.2,2031-01-12,0.2,0.05,0.04\n"
 )
 
 
@@ -58,7 +58,7 @@ def reports(tmp_path: Path) -> Path:
     (folder / "backtest_scores.csv").write_text(SCORES, "utf-8")
     (folder / "backtest_weeks.csv").write_text(WEEKLY, "utf-8")
     (folder / "skill.csv").write_text(SKILL.format(skill=-0.5, claimed="no"), "utf-8")
-    rows = ["indicator left out,<b>oil</b>,-8.0", "claim zeroed,some-claim,1.0", "indicator left out,rouble,0.5", "evidence,priors alone,3"]
+    rows = ["indicator left out,<b>oil</b>,-8.0", "claim zeroed,some-claim,1.0", "indicator left out,rouble,0.5"]
     (folder / "sensitivity.csv").write_text("kind,what,change_points\n" + "\n".join(rows) + "\n", "utf-8")
     (folder / "scorecard.csv").write_text("claim,as_of,odds_ratio,verdict\nsome-claim,2031-03-30,3.4,supported\n", "utf-8")
     detail = "some-claim,2031-03-30,oil → east,+,might,as_written,0.7,0.9,3.4,2.9,4.1,supported,0.4,-0.1,0.9,6"
@@ -69,7 +69,9 @@ def reports(tmp_path: Path) -> Path:
     (folder / "sbc.csv").write_text("quantity,simulations,p_value,failed_fits\nheadline[13 weeks],2,0.4,1\n", "utf-8")
     (folder / "sbc_simulations.csv").write_text("simulation,model,rank headline[13 weeks]\n0,right,40\n1,right,80\n", "utf-8")
     band = {"lower": np.zeros(100).tolist(), "upper": np.ones(100).tolist()}
-    for name in ("backtest", "sensitivity", "scorecard", "sbc"):
+    steps = ["essay,headline,0.4,0.1,0.8", "markets,headline,0.31,0.15,0.5", "rounds,headline,0.25,0.1,0.4", "rounds,<b>oil</b>,-0.3,,"]
+    (folder / "evidence.csv").write_text("source,what,value,lower,upper\n" + "\n".join(steps) + "\n", "utf-8")
+    for name in ("backtest", "sensitivity", "evidence", "scorecard", "sbc"):
         (folder / f"{name}.json").write_text(json.dumps(ABOUT | {"band": band}), "utf-8")
     return tmp_path
 
@@ -91,13 +93,13 @@ def test_what_was_not_studied_is_not_spoken_of(tmp_path: Path, summary: dict[str
 def test_every_study_has_its_part_and_its_tables(reports: Path, summary: dict[str, Any], tree: xr.DataTree) -> None:
     page = rendered(reports, summary, tree)
     section = section_of(page) + section_of(page, "evidence")
-    for part in ("backtest", "sensitivity", "scorecard", "calibration"):
+    for part in ("backtest", "sources", "sensitivity", "scorecard", "calibration"):
         assert f'<h3 id="{part}">' in section
-    for table in ("backtest_scores.csv", "skill.csv", "sensitivity.csv", "scorecard.csv", "sbc.csv"):
+    for table in ("backtest_scores.csv", "skill.csv", "evidence.csv", "sensitivity.csv", "scorecard.csv", "sbc.csv"):
         assert f'<a href="../studies/{table}">' in section
-    assert section.count("Made on 1 April 2031 by <code>ripeness backtest</code>, seed 7") == 4
-    assert section.count("<svg") >= 6  # three charts, each for wide and narrow pages
-    assert section.split("All of it, ranked")[1].split("</table>")[0].count("<tr>") == 5  # the head, and every row of the table
+    assert section.count("Made on 1 April 2031 by <code>ripeness backtest</code>, seed 7") == 5
+    assert section.count("<svg") >= 8  # four charts, each for wide and narrow pages
+    assert section.split("All of it, ranked")[1].split("</table>")[0].count("<tr>") == 4  # the head, and every row of the table
     assert '<td class="n" data-label="Change, points">−8.00</td>' in section
     assert "<b>oil" not in section and "&lt;b&gt;oil" in section
 

@@ -429,6 +429,17 @@ def sensitivity(as_of: AsOf = None, seed: Seed = None, day: RunOn = None, worksp
     study_sensitivity(request_of(workspace, as_of, seed), day)
 
 
+@study.command(epilog=example("ripeness study evidence"))
+def evidence(as_of: AsOf = None, seed: Seed = None, day: RunOn = None, workspace: Workspace = None) -> None:
+    """Show what each source of evidence adds to the headline.
+
+    The essay alone, other wars, the indicators, the events of each outcome, the record of rounds; takes a quarter of an hour.
+    """
+    from ripeness.cli.studies import study_evidence
+
+    study_evidence(request_of(workspace, as_of, seed), day)
+
+
 @study.command(epilog=example("ripeness study sbc", "ripeness study sbc --simulations 50 --wrong 20 --futures 0"))
 def sbc(
     simulations: Annotated[int, typer.Option("--simulations", metavar="N", min=1, help="Wars simulated from the priors.")] = 200,

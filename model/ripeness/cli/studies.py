@@ -104,6 +104,16 @@ def study_sensitivity(request: Request, day: date | None) -> None:
     _print(studies.sensitivity_sentences(published.read_rows(path.parent, path.name), headline), path, request)
 
 
+def study_evidence(request: Request, day: date | None) -> None:
+    """Find what each source of evidence adds to the headline and print it."""
+    from ripeness.workflow.studies import run_evidence
+
+    with show_progress() as progress:
+        path = run_evidence(request, day or date.today(), progress)
+    weeks = int(_notes(path)["headline_weeks"])
+    _print(studies.evidence_sentences(published.read_rows(path.parent, path.name), weeks), path, request)
+
+
 def study_sbc(request: Request, simulations: int, wrong: int, futures: int, day: date | None) -> None:
     """Simulate wars, fit them and print whether ranks are uniform."""
     from ripeness.workflow.studies import run_sbc

@@ -1,4 +1,4 @@
-r"""Data left out: the headline without one indicator, without all of them, without the record of rounds, without both.
+r"""Data left out: the headline without one indicator, without the record of rounds, without any data.
 
 Without the record the factors are independent of each other, given their own indicators: what joins them is the hazard alone. So let
 :math:`b_k` be what the hazard reads of factor k (path, half-life, jump) and take from a fit without the record draws :math:`b_k'` of its
@@ -9,9 +9,6 @@ posterior given its indicators but one. Paired with draws of everything else fro
 they are draws of the posterior without that indicator: exact but for Monte Carlo error, and with as good a k̂ as zeroing a claim, where
 dividing by the likelihoods of the rows fails (k̂ of 1 to 5). One fit without the record serves an indicator of every factor at once, and both
 readings, as they share the priors of the factors.
-
-What the headline is made of is seen in steps: priors alone, outcomes only (rounds and events of rungs), indicators only, both. How long talks have been dormant at the
-origin is part of the question, so every step knows it.
 
 Claims zeroed: what the headline would be if one effect's weight were zero.
 
@@ -64,21 +61,27 @@ def without_rows(panel: Panel, left_out: set[str]) -> Panel:
     )
 
 
-def without_rounds(panel: Panel) -> Panel:
-    """A panel whose record of rounds says nothing, no week after the first round being searched and none having one; nor does it have events of rungs."""
+def without_rounds(panel: Panel, rungs: Sequence[str] = ()) -> Panel:
+    """A panel whose record of rounds says nothing, no week after the first round being searched and none having one; of rungs it has the events of those named."""
     record = panel.record
     at_risk = np.arange(len(panel.weeks)) >= record.start
     return replace(
-        panel.with_rows({name: rows.pick(np.zeros(len(rows.indicator), dtype=bool)) for name, rows in panel.outcomes.items()}),
+        panel.with_rows(
+            {
+                name: rows.pick(np.array([one in rungs for one in rows.indicators], dtype=bool)[rows.indicator])
+                for name, rows in panel.outcomes.items()
+            }
+        ),
         record=replace(record, found=np.where(at_risk, 0.0, record.found), stretch=np.where(at_risk, UNSEARCHED, record.stretch)),
     )
 
 
 @dataclass(frozen=True)
 class Refit:
-    """A fit to other data: its draws (draw, …), and what the gate says of it."""
+    """A fit to other data: its draws (draw, …) of so many chains, and what the gate says of it."""
 
     draws: Draws
+    chains: int
     verdict: Verdict
 
 
@@ -91,7 +94,7 @@ def refit(stored: Stored, panel: Panel, variant: Variant, reading: str, seed: in
     shape = (posterior.sizes[names.CHAIN], posterior.sizes[names.DRAW])
     headline = xr.DataArray(stored.headline(variant, draws).reshape(shape), dims=(names.CHAIN, names.DRAW))
     looked_at = posterior.drop_vars("hazard")  # of a week that nobody searched they are the same in every draw, or of no use
-    return Refit(draws, judge_fit("refit", looked_at, sampled["sample_stats"].to_dataset(), headline))
+    return Refit(draws, shape[0], judge_fit("refit", looked_at, sampled["sample_stats"].to_dataset(), headline))
 
 
 def leave_out_plan(spec: ModelSpec) -> list[list[str]]:
@@ -135,13 +138,9 @@ def leave_out(stored: Stored, variant: str, draws: Draws, now: Array, likelihood
     return reweighted_change(now, then, likelihood_of_outcomes(stored.spec, swapped) - likelihood, stored.shape)
 
 
-def change_between(now: Array, then: Array, chains: int) -> Change:
-    """Change from a stored fit's headline to that of other draws: two sets of draws, so both errors count."""
-    error_now, error_then = (error_of_mean(values.reshape(chains, -1)) for values in (now, then))
-    return Change(POINTS * float(then.mean() - now.mean()), POINTS * float(np.hypot(error_now, error_then)))
-
-
-def headline_of_priors(stored: Stored, variant: Variant, reading: str, seed: int, seen: Draws | None = None) -> Array:
+def headline_of_priors(
+    stored: Stored, variant: Variant, reading: str, seed: int, seen: Draws | None = None, path_noise: bool = True
+) -> Array:
     """Headline (draw,) that one reading's priors imply in one form, dormancy at the origin being known.
 
     Parameters
@@ -151,6 +150,8 @@ def headline_of_priors(stored: Stored, variant: Variant, reading: str, seed: int
     seed : int
     seen : dict of ndarray, optional
         Draws of a fit without the record: then the factors are what their indicators make of them, and the rest stays at its prior.
+    path_noise : bool
+        As :meth:`ripeness.evaluation.stored.Stored.headline` has it.
     """
     spec, parts = stored.spec, []
     for place, sequence in enumerate(np.random.SeedSequence(seed).spawn(PRIOR_DRAWS // AT_ONCE)):
@@ -158,7 +159,7 @@ def headline_of_priors(stored: Stored, variant: Variant, reading: str, seed: int
         if seen is not None:
             order = (place * AT_ONCE + np.arange(AT_ONCE)) % len(seen["half_life"])
             draws = rejoin(spec, variant, draws | {name: seen[name][order] for name in READ_BY_HAZARD if name in seen})
-        parts.append(stored.headline(variant, draws))
+        parts.append(stored.headline(variant, draws, path_noise))
     return np.concatenate(parts)
 
 

@@ -37,6 +37,7 @@ FOUR_IN_FIVE: Final = 0.8
 READABLE: Final = {
     names.MIXTURE: "the model",
     names.OUTSIDE: "the outside view",
+    **{reading: f"the essay {label}" for reading, label in names.READING_LABELS.items()},
     **{fit: f"{names.FORM_LABELS[form]}, {names.READING_NAMES[reading]}" for fit, form, reading in names.FITS if form in names.FORMS},
     "constant_rate": "the war's constant rate",
     "persistence": "persistence",
@@ -72,13 +73,8 @@ def skill_sentence(folder: Path) -> str | None:
     if row is None:
         return None
     skill, number = float(row["skill"]), int(row["resumptions"])
-    span = (
-        ""
-        if not row["lowest"]
-        else f" (leaving out one cluster of rounds at a time: {float(row['lowest']):+.2f} to {float(row['highest']):+.2f})"
-    )
     seen = f"over {row['weeks']} weeks with {number} resumption{'' if number == 1 else 's'}"
-    measured = f"{seen}, the log probability it gave to what happened, less the outside view's, sums to {skill:+.2f}{span}"
+    measured = f"{seen}, the log probability it gave to what happened, less the outside view's, sums to {skill:+.2f}{_span(row)}"
     mark = f"luck exceeds {float(row['threshold']):+.2f} in 5 %"
     if row["claimed"] == "yes":
         return f"In the backtest the model beats the outside view: {measured}; {mark}, and the claim does not hang on one week."
@@ -95,7 +91,7 @@ def best_week_sentence(folder: Path) -> str | None:
     if row is None or float(row["skill"]) <= 0:
         return None
     skill, gain, sunday = float(row["skill"]), float(row["best_week_gain"]), date.fromisoformat(row["best_week"])
-    given, outside = (_small_percent(row[name]) for name in ("best_week_probability", "best_week_outside"))
+    given, outside = (_small_percent(row[name]) for name in ("best_week_probability", "best_week_reference"))
     return (
         f"{gain:+.2f} of it ({100 * gain / skill:.0f} %) comes from one week, that to {sunday.day} {sunday:%B %Y}, for which the model gave a round "
         f"{given} and the outside view {outside}; without it {skill - gain:+.2f} is left."
@@ -134,6 +130,21 @@ def power_sentence(folder: Path) -> str | None:
     if float(last["power"]) < FOUR_IN_FIVE:
         return f"{found}; for four in five a record {last['records']} times as long would not be enough."
     return f"{found}; for four in five it would take a record {last['records']} times as long ({last['resumptions']} resumptions)."
+
+
+def readings_sentence(folder: Path) -> str | None:
+    """Do weights that heed other findings score better than the essay's as written? None where there is one reading."""
+    rows = [row for row in read_rows(folder, SKILL) if row.get("reference") == names.AS_WRITTEN and row["population"] == EVERYTHING]
+    if not rows:
+        return None
+    parts = [
+        f"{float(row['skill']):+.2f} {names.READING_LABELS.get(row['forecaster'], row['forecaster'])}{_span(row)}, where luck exceeds "
+        f"{float(row['threshold']):+.2f} in 5 %"
+        for row in rows
+    ]
+    better = [names.READING_LABELS.get(row["forecaster"], row["forecaster"]) for row in rows if row["claimed"] == "yes"]
+    verdict = f"better {' and '.join(better)}" if better else "no reading is shown to score better than it"
+    return f"Over the essay as written the weekly log probability sums to {'; '.join(parts)}: {verdict}."
 
 
 def scores_sentence(folder: Path, horizon_weeks: int) -> str | None:
@@ -209,6 +220,7 @@ def all_sentences(folder: Path, horizon_weeks: int) -> list[str]:
         skill_sentence(folder),
         best_week_sentence(folder),
         power_sentence(folder),
+        readings_sentence(folder),
         scores_sentence(folder, horizon_weeks),
         even_odds_sentence(folder),
         lfo_sentence(folder),
@@ -228,6 +240,11 @@ def _skill(folder: Path) -> dict[str, str] | None:
         if row["forecaster"] == names.MIXTURE and row["population"] == EVERYTHING:
             return row
     return None
+
+
+def _span(row: Mapping[str, str]) -> str:
+    """The range of a row of skill.csv when one cluster of rounds at a time is left out."""
+    return row["lowest"] and f" (leaving out one cluster of rounds at a time: {float(row['lowest']):+.2f} to {float(row['highest']):+.2f})"
 
 
 def _percent(share: str) -> str:

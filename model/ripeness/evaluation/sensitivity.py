@@ -1,8 +1,7 @@
 """Sensitivity of the headline: by how many percentage points it would differ if one thing were otherwise.
 
-One row each for every claim zeroed, every indicator left out, every reading, form and variant by itself, every kind of evidence by itself, and
-every group of priors and part of the data weakened or strengthened by power-scaling. Rows are written as they are found; the table ranks
-them by the size of the change.
+One row each for every claim zeroed, every indicator left out, every reading, form and variant by itself, and every group of priors and part of the
+data weakened or strengthened by power-scaling. Rows are written as they are found; the table ranks them by the size of the change.
 """
 
 from __future__ import annotations
@@ -17,8 +16,6 @@ from numpy.typing import NDArray
 from ripeness import names
 from ripeness.evaluation.left_out import (
     Change,
-    change_between,
-    headline_of_priors,
     leave_out,
     leave_out_plan,
     likelihood_of_outcomes,
@@ -38,18 +35,9 @@ from ripeness.reweighting.weights import LARGEST_KHAT
 Array = NDArray[np.float64]
 COLUMNS = ("kind", "what", "change_points")
 DETAILS = ("kind", "what", "change_points", "error_points", "probability", "k_hat", "gradient", "how")
-CLAIM, INDICATOR, READING, FORM, VARIANT, EVIDENCE_KIND = (
-    "claim zeroed",
-    "indicator left out",
-    "reading alone",
-    "form alone",
-    "variant",
-    "evidence",
-)
+CLAIM, INDICATOR, READING, FORM, VARIANT = "claim zeroed", "indicator left out", "reading alone", "form alone", "variant"
 PRIOR, LIKELIHOOD = "prior scaled", "likelihood scaled"
 REWEIGHTED, REFITTED = "reweighted", "fitted anew"
-PRIORS_ALONE, OUTCOMES_ONLY, INDICATORS_ONLY = "priors alone", "outcomes only", "indicators only"
-EVIDENCE = (PRIORS_ALONE, OUTCOMES_ONLY, INDICATORS_ONLY)
 
 
 @dataclass
@@ -105,7 +93,7 @@ def study_sensitivity(stored: Stored, table: ResumedTable, progress: Progress) -
     """
     progress("reading the stored draws")
     headline = open_headline(stored)
-    for find in (_readings, _claims, _scalings, _evidence, _indicators):
+    for find in (_readings, _claims, _scalings, _indicators):
         for step, row in find(stored, headline, table):
             progress(step)
             table.add(*row)
@@ -187,27 +175,6 @@ def _scalings(stored: Stored, headline: Headline, table: ResumedTable) -> Found:
             change = headline.mix_changes([getattr(found[fit], side) if fit in found else unmoved for fit in headline.weights])
             rows.append(_row(headline, kind, f"{what}, power {power:g}", change, REWEIGHTED, gradient))
     yield "priors and likelihoods scaled", rows
-
-
-def _evidence(stored: Stored, headline: Headline, table: ResumedTable) -> Found:
-    """What each kind of evidence says by itself."""
-    panel, seen = stored.spec.panel, None
-    for number, evidence in enumerate(EVIDENCE):
-        if table.has(kind=EVIDENCE_KIND, what=evidence):
-            continue
-        seed, changes, failures, how = stored.seed + 1000 * (number + 1), [], 0, "drawn from the priors"
-        if evidence == INDICATORS_ONLY:
-            seen = refit(stored, without_rounds(panel), names.CONJUNCTIVE, names.AS_WRITTEN, seed)
-            failures, how = int(not seen.verdict.passed), f"{REFITTED}, without the record"
-        for fit, variant, reading in stored.headline_fits:
-            if evidence == OUTCOMES_ONLY:
-                found = refit(stored, without_rows(panel, set(panel.indicators)), variant, reading, seed)  # type: ignore[arg-type]
-                failures, how = failures + (not found.verdict.passed), REFITTED
-                then = stored.headline(variant, found.draws)
-            else:
-                then = headline_of_priors(stored, variant, reading, seed, seen.draws if seen else None)  # type: ignore[arg-type]
-            changes.append(change_between(headline.now[fit], then, stored.shape[0]))
-        yield f"evidence: {evidence}", [_row(headline, EVIDENCE_KIND, evidence, headline.mix_changes(changes), how + _of_gate(failures))]
 
 
 def _indicators(stored: Stored, headline: Headline, table: ResumedTable) -> Found:

@@ -111,11 +111,12 @@ class Skill:
 
     Parameters
     ----------
-    forecaster, population : str
+    forecaster, reference, population : str
+        Whose skill, over whom, and where.
     weeks, rounds, resumptions : int
         Weeks scored, those with a round, and clusters of them.
     skill : float
-        Total weekly event log score over the outside view's; above zero is better.
+        Total weekly event log score over the reference's; above zero is better.
     lowest, highest : float or None
         Its range with one cluster at a time left out; None without a cluster.
     threshold : float
@@ -127,11 +128,12 @@ class Skill:
         Share of records drawn from the forecaster's own forecasts that exceed the threshold.
     best_week : date
         Sunday of the week to which most of it is owed.
-    best_week_gain, best_week_probability, best_week_outside : float
-        What it adds to the skill, and what forecaster and outside view had given to a round in it.
+    best_week_gain, best_week_probability, best_week_reference : float
+        What it adds to the skill, and what forecaster and reference had given to a round in it.
     """
 
     forecaster: str
+    reference: str
     population: str
     weeks: int
     rounds: int
@@ -146,7 +148,7 @@ class Skill:
     best_week: date
     best_week_gain: float
     best_week_probability: float
-    best_week_outside: float
+    best_week_reference: float
 
 
 def measure_skill(
@@ -156,8 +158,9 @@ def measure_skill(
     question: Question,
     rounds: Sequence[date],
     seed: int,
+    forecasters: Sequence[str] = (),
 ) -> pd.DataFrame:
-    """The skill of every forecaster but the outside view, by population.
+    """The skill of forecasters over a reference, by population.
 
     Parameters
     ----------
@@ -166,11 +169,13 @@ def measure_skill(
     populations : mapping
         From an origin to its populations.
     reference_name : str
-        The outside view.
+        A forecaster, such as the outside view.
     question : Question
     rounds : sequence of date
         All rounds on record.
     seed : int
+    forecasters : sequence of str
+        Whose skill; that of all others unless given.
     """
     clusters = find_clusters(rounds, question)
     rows = []
@@ -180,7 +185,7 @@ def measure_skill(
         if here.empty:
             continue
         for name in dict.fromkeys(here["forecaster"]):
-            if name != reference_name:
+            if name != reference_name and name in (forecasters or (name,)):
                 rows.append(asdict(_skill(here, name, reference_name, clusters, question, population, seed)))
     return pd.DataFrame(rows)
 
@@ -190,14 +195,15 @@ def _skill(
 ) -> Skill:
     gained, given = weekly_skill(weeks, name, reference_name), _given(weeks)
     total, best = float(gained.sum()), int(gained.to_numpy().argmax())
-    own, outside = given[name].to_numpy(float), given[reference_name].to_numpy(float)
-    simulated = simulate_skill(own, outside, seed)
+    own, reference = given[name].to_numpy(float), given[reference_name].to_numpy(float)
+    simulated = simulate_skill(own, reference, seed)
     limit = simulated.threshold
     days = _held(weeks, reference_name)
     seen = _seen(clusters, days)
     without = [total - float(gained[weeks_of(cluster, list(gained.index), question)].sum()) for cluster in seen]
     return Skill(
         name,
+        reference_name,
         population,
         len(gained),
         len(days),
@@ -212,7 +218,7 @@ def _skill(
         list(gained.index)[best],
         float(gained.iloc[best]),
         float(own[best]),
-        float(outside[best]),
+        float(reference[best]),
     )
 
 

@@ -19,7 +19,7 @@ from ripeness.data.vintages import Vintage
 from ripeness.elicitation.elicited import Priors
 from ripeness.essay import Claims
 from ripeness.forecast.ahead import build_ahead
-from ripeness.forecast.horizons import forecast_probabilities
+from ripeness.forecast.horizons import forecast_probabilities, without_path_noise
 from ripeness.inference.sample import flatten_draws
 from ripeness.model.meetings import Announcement
 from ripeness.model.spec import ModelSpec, build_spec
@@ -79,12 +79,13 @@ class Stored:
         within = self.tree[f"{fit}/{names.PREDICTIONS}"].to_dataset()["within"].sel({names.HORIZON: weeks})
         return np.asarray(within.transpose(names.CHAIN, names.DRAW), dtype=float).ravel()
 
-    def headline(self, variant: str, draws: Draws) -> Array:
-        """P_s of the headline horizon that draws imply at the origin: (draw,), in [0, 1]."""
+    def headline(self, variant: str, draws: Draws, path_noise: bool = True) -> Array:
+        """P_s of the headline horizon that draws imply at the origin: (draw,), in [0, 1]; a range of them is asked for without path noise, a mean under weights with it."""
         seed = np.random.SeedSequence(self.seed)
         paths = self.spec.workspace.fit.future_paths
         ahead = build_ahead(self.spec, variant, draws, self.announcements, paths, seed)  # type: ignore[arg-type]
-        return forecast_probabilities(ahead).within[:, self.horizon]
+        found = forecast_probabilities(ahead)
+        return (found.within if path_noise else without_path_noise(found.within, found.path_variance))[:, self.horizon]
 
 
 def open_stored(workspace: Workspace, claims: Claims, vintage: Vintage, priors: Priors, tree: xr.DataTree, seed: int) -> Stored:

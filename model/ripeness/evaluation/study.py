@@ -35,7 +35,7 @@ from ripeness.evaluation.origins import AS_OF, FINAL, backtest_origins, is_recor
 from ripeness.evaluation.published import ABOUT, FORECASTS, GAP, LFO, RUNGS, SCORES, SKILL, SKILL_POWER, STUDIES, WEEKLY
 from ripeness.evaluation.scores import happened, leave_future_out, score_populations, score_rows, score_rungs, vintage_gap
 from ripeness.evaluation.skill import measure_skill, power_table
-from ripeness.evaluation.unit import BLOCK_WEEKS, WEEK
+from ripeness.evaluation.unit import BLOCK_WEEKS, FAILED, PASSED, WEEK
 from ripeness.workspace import FitSettings, Workspace
 
 Array = NDArray[np.float64]
@@ -177,7 +177,8 @@ def assess(study: Study, tasks: Mapping[str, Sequence[Task]]) -> dict[str, pd.Da
     question = study.workspace.question
     everything = read_tables([task for kind in study.vintages for task in tasks[kind]], study.folder)
     rungs = study.workspace.rung_ids
-    forecasts, of_rungs = everything[~everything["question"].isin(rungs)], everything[everything["question"].isin(rungs)]
+    of_rungs = everything[everything["question"].isin(rungs)]
+    forecasts = with_readings(everything[~everything["question"].isin(rungs)], study.workspace)
     scored = score_rows(with_outcomes(forecasts, question, study.store))
     populations = {task.vintage.origin: _populations(study, task.vintage) for task in tasks[AS_OF]}
     as_of = scored[scored["vintage"] == AS_OF]
@@ -189,10 +190,43 @@ def assess(study: Study, tasks: Mapping[str, Sequence[Task]]) -> dict[str, pd.Da
         tables[RUNGS] = score_rungs(settled, rungs, populations)
     if FINAL in study.vintages:
         tables[GAP] = vintage_gap(scored)
-    tables[SKILL] = measure_skill(as_of, populations, names.OUTSIDE, question, rounds, study.seed)
+    over = {names.OUTSIDE: (), names.AS_WRITTEN: study.workspace.readings} if len(study.workspace.readings) > 1 else {names.OUTSIDE: ()}
+    tables[SKILL] = pd.concat(
+        [measure_skill(as_of, populations, reference, question, rounds, study.seed, whose) for reference, whose in over.items()],
+        ignore_index=True,
+    )
     tables[SKILL_POWER] = power_table(as_of, names.MIXTURE, names.OUTSIDE, tables[SKILL], study.seed)
     tables[LFO] = _leave_future_out(study, tasks[AS_OF], as_of)
     return tables
+
+
+def with_readings(forecasts: pd.DataFrame, workspace: Workspace) -> pd.DataFrame:
+    """The forecasts with those of each reading by itself, its forms mixed as in the headline; without ranges, which follow from draws alone.
+
+    Parameters
+    ----------
+    forecasts : DataFrame (row)
+        Units of every fit of the headline.
+    workspace : Workspace
+
+    Returns
+    -------
+    DataFrame (row)
+        The forecaster of a new row is the reading's name; as they were where the workspace has one reading.
+    """
+    weights = workspace.mixture.weights
+    unit, found = ["question", "origin", "horizon_weeks", "target_end_date", "given", "vintage", "inputs"], [forecasts]
+    for reading in workspace.readings if len(workspace.readings) > 1 else ():
+        own = {name: weights[name] for name, _, whose in workspace.fits if whose == reading and weights.get(name)}
+        rows = forecasts[forecasts["forecaster"].isin(own)]
+        share = rows["forecaster"].map(own).to_numpy(float) / sum(own.values())
+        parts = rows.assign(
+            probability=share * rows["probability"], mcse=(share * rows["mcse"]) ** 2, gate=np.where(rows["gate"] == PASSED, PASSED, FAILED)
+        ).groupby(unit, sort=False)
+        numbers = {"probability": parts["probability"].sum(), "mcse": np.sqrt(parts["mcse"].sum(min_count=1)), "gate": parts["gate"].min()}
+        mixed = pd.DataFrame(numbers).reset_index()
+        found.append(mixed.assign(forecaster=reading, lower=np.nan, upper=np.nan)[list(forecasts.columns)])
+    return pd.concat(found, ignore_index=True)
 
 
 def _populations(study: Study, vintage: Vintage) -> list[str]:

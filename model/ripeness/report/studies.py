@@ -36,10 +36,10 @@ from ripeness.report.drawing import (
     percent_axis,
 )
 from ripeness.report.scorecard import Subjects, scorecard_section
-from ripeness.report.sentences import PER_CENT, join, number, percent, sentence, signed
+from ripeness.report.sentences import join, number, percent, sentence, signed
 
 Row = Mapping[str, str]
-BACKTEST, SENSITIVITY, SCORECARD, SBC, WARS = "backtest", "sensitivity", published.SCORECARD, "sbc", "wars"
+BACKTEST, SENSITIVITY, EVIDENCE, SCORECARD, SBC, WARS = "backtest", "sensitivity", "evidence", published.SCORECARD, "sbc", "wars"
 PUBLISHED, PLACEBO = "published", "placebo"  # what stands beside a ratio from other wars
 SIMULATIONS: Final = "sbc_simulations"
 FORECASTERS: Final = {names.MIXTURE: MAIN, names.OUTSIDE: INK, CONSTANT_RATE: THIRD, PERSISTENCE: SECOND}
@@ -52,13 +52,9 @@ POPULATIONS: Final = {
     origins.RECONSTRUCTED: "data put together afterwards",
     origins.RECORDED: "data recorded as it came",
 }
-CLAIM, INDICATOR, EVIDENCE, PRIOR, LIKELIHOOD = "claim zeroed", "indicator left out", "evidence", "prior scaled", "likelihood scaled"
-EVIDENCE_WORDS = {
-    "priors alone": "the priors by themselves give",
-    "indicators only": "with the indicators alone it would be",
-    "rounds only": "with the record of rounds alone",
-    "outcomes only": "with rounds and the other outcomes alone",
-}
+CLAIM, INDICATOR, PRIOR, LIKELIHOOD = "claim zeroed", "indicator left out", "prior scaled", "likelihood scaled"
+HEADLINE = "headline"  # in evidence.csv; its other rows are weights
+MOVED = 0.25  # standard deviations of its prior, from which a weight is said to have moved
 SIZE = 0.05
 RANK = "rank "
 RUNG_FORECASTERS = {names.MIXTURE: "This model", names.OUTSIDE: "At base rates", CONSTANT_RATE: "Constant rate", PERSISTENCE: "Persistence"}
@@ -98,7 +94,7 @@ def read_studies(reports: Path, headline_weeks: int) -> dict[str, Any]:
             "weekly": published.read_rows(folder, published.WEEKLY),
             "rungs": published.read_rows(folder, published.RUNGS),
         }
-    for study in (SENSITIVITY, SCORECARD, SBC):
+    for study in (SENSITIVITY, EVIDENCE, SCORECARD, SBC):
         rows, notes = published.read_rows(folder, f"{study}.csv"), published.read_about(folder, f"{study}.json")
         if rows and notes:
             found[study] = {"about": notes, "rows": rows}
@@ -158,6 +154,14 @@ def trust_section(studies: Mapping[str, Any], headline_weeks: int, subjects: Sub
             "flags": leaning_sentences(found["rows"], float(found["about"]["headline"])),
             "rows": found["rows"],
             "figure": both_widths("sensitivity", " ".join(sentences), lambda w: plot_sensitivity(found["rows"], w)),
+        }
+    if EVIDENCE in studies:
+        found = studies[EVIDENCE]
+        sentences = evidence_sentences(found["rows"], headline_weeks)
+        shown[EVIDENCE] = {
+            "about": found["about"],
+            "sentences": sentences,
+            "figure": both_widths("sources", sentences[0], lambda w: plot_evidence(found["rows"], headline_weeks, w)),
         }
     if SCORECARD in studies:
         shown[SCORECARD] = scorecard_section(studies[SCORECARD], subjects or {})
@@ -278,10 +282,6 @@ def sensitivity_sentences(rows: Sequence[Row], headline: float) -> list[str]:
         return max((row for row in rows if row["kind"] == kind), key=lambda row: abs(points(row)), default=None)
 
     found = []
-    evidence = {row["what"]: headline + points(row) / 100 for row in rows if row["kind"] == EVIDENCE}
-    evidence_words = [f"{words} {percent(evidence[what])}" for what, words in EVIDENCE_WORDS.items() if what in evidence]
-    if evidence_words:
-        found.append(f"{sentence(join(evidence_words))}; all together {number(100 * headline, 3)}{PER_CENT}.")
     claim = strongest(CLAIM)
     if claim:
         found.append(
@@ -313,6 +313,66 @@ def plot_sensitivity(rows: Sequence[Row], width: float = WIDE, most: int = 30) -
         label_rows(axes, [f"{row['what']} ({row['kind']})" for row in shown], 7.5)
         axes.set_xlabel("change of the headline, percentage points")
         axes.set_title("What the headline leans on")
+    return figure
+
+
+# --- Evidence by source -----------------------------------------------------------------------------------------------------------------
+
+
+def evidence_sentences(rows: Sequence[Row], headline_weeks: int) -> list[str]:
+    """What each source makes of the headline, and which weights moved by more than a quarter of a standard deviation, and mostly by what.
+
+    Parameters
+    ----------
+    rows : sequence
+        evidence.csv, in the order of the sources.
+    headline_weeks : int
+    """
+    steps = [row for row in rows if row["what"] == HEADLINE]
+    first, *later = [f"{percent(float(row['value']))} ({_range(row)})" for row in steps]
+    added = [f"{first} by the essay alone", *(f"{value} with {_source(row)}" for row, value in zip(steps[1:], later, strict=True))]
+    found = [f"The chance of a round within {headline_weeks} weeks is {', then '.join(added)}."]
+    moved: dict[str, list[Row]] = {}
+    for row in rows:
+        if row["what"] != HEADLINE:
+            moved.setdefault(row["what"], []).append(row)
+    told = []
+    for what, path in moved.items():
+        places = [0.0, *(float(row["value"]) for row in path)]
+        if abs(places[-1]) > MOVED:
+            steepest = max(range(len(path)), key=lambda at: (places[at + 1] - places[at]) * np.sign(places[-1]))
+            told.append((places[-1], f"{_effect(what)} by {signed(places[-1], 1)}, most of it by {_source(path[steepest])}"))
+    if moved:
+        told.sort(key=lambda one: -abs(one[0]))
+        words = join([words for _, words in told]) if told else "none"
+        found.append(f"Of {len(moved)} weights {len(told)} moved by more than a quarter of a standard deviation of their priors: {words}.")
+    return found
+
+
+def _source(row: Row) -> str:
+    return {"indicators": "the indicators", "rounds": "the record of rounds"}.get(row["source"], row["source"].replace("_", " "))
+
+
+def _effect(what: str) -> str:
+    return f"“{what.replace('_', ' ')}”"
+
+
+def _range(row: Row) -> str:
+    return f"{number(100 * float(row['lower']), 2)}–{number(100 * float(row['upper']), 2)}"
+
+
+def plot_evidence(rows: Sequence[Row], headline_weeks: int, width: float = WIDE) -> Figure:
+    """The headline with its 5–95 % range, source by source."""
+    steps = [row for row in rows if row["what"] == HEADLINE]
+    value, lower, upper = (np.array([100 * float(row[name]) for row in steps]) for name in ("value", "lower", "upper"))
+    with chart(width, 1.2 + 0.34 * len(steps)) as (figure, axes):
+        axes.hlines(range(len(steps)), lower, upper, color=MAIN, linewidth=1.4)
+        axes.plot(value, range(len(steps)), "o", color=MAIN, markersize=4.5)
+        axes.plot(value, range(len(steps)), color=FAINT, linewidth=0.8, zorder=0)
+        label_rows(axes, [f"{'' if row['source'] == steps[0]['source'] else '+ '}{row['source'].replace('_', ' ')}" for row in steps], 8)
+        axes.set_xlim(0, None)
+        axes.set_xlabel(f"a round within {headline_weeks} weeks, %, and 5–95 % range")
+        axes.set_title("What each source adds")
     return figure
 
 

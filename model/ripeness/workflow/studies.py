@@ -89,7 +89,7 @@ def run_sensitivity(request: Request, day: date, progress: Progress = quiet) -> 
     from ripeness.evaluation.sensitivity import COLUMNS, DETAILS, study_sensitivity, usable
 
     folder = inputs.workspace.reports / published.STUDIES
-    made_from = hash_text(stored.spec.panel.hash, stored.spec.priors.hash, str(stored.tree.attrs["seed"]), str(stored.seed))[:ID_DIGITS]
+    made_from = _made_from(stored)
     table = ResumedTable(folder / f"{studies.SENSITIVITY}_details.csv", DETAILS, made_from)
     rows = [row for row in study_sensitivity(stored, table, progress) if usable(row)]  # the details have them all
     write_rows(folder / f"{studies.SENSITIVITY}.csv", COLUMNS, rows)
@@ -99,6 +99,35 @@ def run_sensitivity(request: Request, day: date, progress: Progress = quiet) -> 
     command = f"ripeness study {studies.SENSITIVITY} --as-of {origin}"
     _note(inputs, studies.SENSITIVITY, command, stored.seed, day, {"origin": origin, "headline": headline, "made_from": made_from})
     return folder / f"{studies.SENSITIVITY}.csv"
+
+
+def run_evidence(request: Request, day: date, progress: Progress = quiet) -> Path:
+    """What each source of evidence adds to the headline: writes evidence.csv with notes and figure.
+
+    Returns
+    -------
+    Path
+        evidence.csv.
+    """
+    inputs = open_workspace(request.workspace)
+    stored = _open(inputs, request, progress)
+    from ripeness.evaluation.evidence import COLUMNS, study_evidence
+    from ripeness.evaluation.resumed import ResumedTable, write_rows
+
+    folder, origin = inputs.workspace.reports / published.STUDIES, stored.spec.panel.origin.isoformat()
+    table = ResumedTable(folder / f"{studies.EVIDENCE}.csv", COLUMNS, _made_from(stored))
+    rows = study_evidence(stored, table, progress)
+    write_rows(table.path, table.columns, rows)
+    weeks = inputs.workspace.question.headline_weeks
+    write_chart(folder / f"{studies.EVIDENCE}.svg", studies.plot_evidence(rows, weeks))
+    notes = {"origin": origin, "headline_weeks": weeks}
+    _note(inputs, studies.EVIDENCE, f"ripeness study {studies.EVIDENCE} --as-of {origin}", stored.seed, day, notes)
+    return table.path
+
+
+def _made_from(stored: Stored) -> str:
+    """Names what a study of one origin was made from."""
+    return hash_text(stored.spec.panel.hash, stored.spec.priors.hash, str(stored.tree.attrs["seed"]), str(stored.seed))[:ID_DIGITS]
 
 
 def run_sbc(request: Request, simulations: int, wrong: int, futures: int, day: date, progress: Progress = quiet) -> Path:
