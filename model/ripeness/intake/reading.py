@@ -418,7 +418,10 @@ def _sheet_as_csv(raw: bytes, shown: Path) -> bytes:
 
     expected = "a workbook of Excel 97 to 2003"
     try:
-        with open(os.devnull, "w", encoding="utf-8") as nowhere, xlrd.open_workbook(file_contents=raw, logfile=nowhere, ragged_rows=True) as book:
+        with (
+            open(os.devnull, "w", encoding="utf-8") as nowhere,
+            xlrd.open_workbook(file_contents=raw, logfile=nowhere, ragged_rows=True) as book,
+        ):
             sheet = book.sheet_by_index(0)
             _check_number(sheet.nrows, shown)
             lines = [
