@@ -107,8 +107,9 @@ def import_pages(pages: Sequence[Path], events: Path, coverage: Path, judged: Cu
     """
     found = [counted for page in pages if (counted := count_page(page, judged))]
     if not found:
-        raise ContentError(Fault(Path(pages[0].name), None, "no page that exists", "at least one day's page", "take later days"))
+        raise ContentError(Fault(Path(pages[0].name), 1, "no page that exists", "at least one day's page", "take later days"))
     table = pd.DataFrame(found).assign(deep_format_day=0.0)
+    table.index = pd.RangeIndex(1, len(table) + 1, name="entry")
     daily(table, pages[0], "date", "items_total")  # each day once
     rounds = read_table(events, days=["date"], words=["round"])
     searched = read_table(coverage, days=["to"])["to"].max()
@@ -131,10 +132,10 @@ def count_page(path: Path, judged: CurrentEvents) -> dict[str, Any] | None:
         missing = bool(page.get("missing"))
         text = "" if missing else str(page["revisions"][0]["slots"]["main"]["content"])
     except (TypeError, KeyError, IndexError, ValueError, AttributeError):
-        raise ContentError(Fault(shown, None, "something else", "the API's answer on one page", mend)) from None
+        raise ContentError(Fault(shown, 1, "something else", "the API's answer on one page", mend)) from None
     day = _day(title)
     if day is None:
-        raise ContentError(Fault(shown, None, f"the page '{title}'", "a page such as Portal:Current events/2026 October 4", mend))
+        raise ContentError(Fault(shown, 1, f"the page '{title}'", "a page such as Portal:Current events/2026 October 4", mend))
     if missing:
         return None
     items = items_of(text, judged.shortest)

@@ -67,6 +67,7 @@ def import_maps(maps: Sequence[Path], judged: DeepState) -> dict[str, pd.DataFra
         If a file is no such map.
     """
     table = pd.DataFrame([(_day(path), round(map_area(path), 1)) for path in maps], columns=["date", "occupied_km2"])
+    table.index = pd.RangeIndex(1, len(table) + 1, name="entry")
     return _weekly(daily(table, maps[0], "date", "occupied_km2"), judged)
 
 
@@ -148,12 +149,12 @@ def _day(path: Path) -> pd.Timestamp:
     found = _DAY.search(path.name)
     day = parse_day("-".join(found.groups())) if found else None
     if day is None:
-        raise ContentError(Fault(Path(path.name), None, "a name without a day", "a name such as deepstatemap_data_20261004.geojson", _MEND))
+        raise ContentError(Fault(Path(path.name), 1, "a name without a day", "a name such as deepstatemap_data_20261004.geojson", _MEND))
     return pd.Timestamp(day)
 
 
 def _fault(path: Path, found: str) -> ContentError:
-    return ContentError(Fault(Path(path.name), None, found, _EXPECTED, _MEND))
+    return ContentError(Fault(Path(path.name), 1, found, _EXPECTED, _MEND))
 
 
 SOURCE = Source(

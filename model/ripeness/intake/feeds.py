@@ -58,7 +58,7 @@ class FeedSpec(BaseModel):
     cadence_days: int = Field(ge=1, le=366, strict=True)
     licence: _Text
     first: Day | None = Field(default=None, alias="from")
-    days: int | None = Field(default=None, ge=1, le=60, strict=True)
+    days: int | None = Field(default=None, ge=1, le=366, strict=True)
     key: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = None
     headers: dict[Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9-]*$")], _Text] = {}
     most_mib: int = Field(default=8, ge=1, le=64, strict=True)
