@@ -58,12 +58,17 @@ class Publishers:
         return sum(one == path for one, _ in self.asked)
 
 
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, *_: object) -> None:
+        """Nothing: clients that go away are meant."""
+
+
 @contextmanager
 def serve() -> Iterator[Publishers]:
     """Run a server until the end of the block."""
     publishers = Publishers()
     handler = type("_Handler", (Handler,), {"publishers": publishers})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server = _Server(("127.0.0.1", 0), handler)
     server.daemon_threads, server.block_on_close = True, False
     publishers.address = f"http://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)

@@ -25,10 +25,10 @@ _COUNTS = {
 
 _TITLE = re.compile(r"Portal:Current[ _]events/(\d{4})[ _]([A-Z][a-z]+)[ _](\d\d?)")
 _BULLET = re.compile(r"^[*:#]+\s*")
-_DROPPED = re.compile(r"<!--.{0,1000}?-->|<ref[^<>]{0,500}/>|<ref[^<>]{0,500}>.{0,1000}?</ref>|<[^<>]{0,500}>|'{2,5}")
-_TEMPLATE = re.compile(r"\{\{[^{}]{0,1000}\}\}")
-_LINK = re.compile(r"\[\[(?:[^\[\]|]{0,500}\|)?([^\[\]|]{0,500})\]\]")
-_ADDRESS = re.compile(r"\[(?:https?:)?//[^\s\[\]]{1,2000}\s*([^\[\]]{0,500})\]")
+_TAG = re.compile(r"<[^<>]{0,500}+>|'{2,5}")
+_TEMPLATE = re.compile(r"\{\{[^{}]{0,1000}+\}\}")
+_LINK = re.compile(r"\[\[(?:[^\[\]|]{0,500}+\|)?([^\[\]|]{0,500}+)\]\]")
+_ADDRESS = re.compile(r"\[(?:https?:)?//[^\s\[\]]{1,2000}+\s*+([^\[\]]{0,500}+)\]")
 _LONGEST = 3_000  # letters of a line: the longest item on record has 1,100
 
 
@@ -81,7 +81,7 @@ def import_current_events(counts: Path, chronology: Path, judged: CurrentEvents)
         If a file is not such a table.
     """
     table = read_table(counts, days=["date"], numbers=["items_total", "deep_format_day", *_COUNTS.values()]).set_index("date").sort_index()
-    return _weekly(table, {day.date() for day in core_rounds(chronology)}, judged)
+    return _weekly(table, core_rounds(chronology), judged)
 
 
 def import_pages(pages: Sequence[Path], events: Path, coverage: Path, judged: CurrentEvents) -> dict[str, pd.DataFrame]:
@@ -113,7 +113,7 @@ def import_pages(pages: Sequence[Path], events: Path, coverage: Path, judged: Cu
     daily(table, pages[0], "date", "items_total")  # each day once
     rounds = read_table(events, days=["date"], words=["round"])
     searched = read_table(coverage, days=["to"])["to"].max()
-    tables = _weekly(table.set_index("date").sort_index(), {day.date() for day in rounds.loc[rounds["round"] == "yes", "date"]}, judged)
+    tables = _weekly(table.set_index("date").sort_index(), list(rounds.loc[rounds["round"] == "yes", "date"]), judged)
     return {name: rows[rows["observed_on"] <= searched] if name in judged.without_rounds else rows for name, rows in tables.items()}
 
 
@@ -162,10 +162,23 @@ def items_of(wikitext: str, shortest: int) -> list[str]:
 
 def _plain(line: str) -> str:
     """A bullet's text as the page shows it."""
-    text = _DROPPED.sub("", _BULLET.sub("", line.strip()))
+    text = _TAG.sub("", _without_notes(_without_comments(_BULLET.sub("", line.strip()))))
     for _ in range(3):  # templates inside templates
         text = _TEMPLATE.sub("", text)
     return " ".join(_ADDRESS.sub(r"\1", _LINK.sub(r"\1", text)).split())
+
+
+def _without_comments(text: str) -> str:
+    first, *others = text.split("<!--")
+    return first + "".join(other.partition("-->")[2] for other in others)
+
+
+def _without_notes(text: str) -> str:
+    """A text without <ref>…</ref> and <ref … />."""
+    first, *others = text.split("<ref")
+    return first + "".join(
+        other[there.end() :] if (there := re.match(r"[^<>]*+(?<=/)>", other)) else other.partition("</ref>")[2] for other in others
+    )
 
 
 def _day(title: str) -> date | None:
@@ -176,7 +189,7 @@ def _day(title: str) -> date | None:
         return None
 
 
-def _weekly(table: pd.DataFrame, rounds: set[date], judged: CurrentEvents) -> dict[str, pd.DataFrame]:
+def _weekly(table: pd.DataFrame, rounds: Sequence[pd.Timestamp], judged: CurrentEvents) -> dict[str, pd.DataFrame]:
     """Weekly counts of a table by day, with the number of all items as exposure."""
     sundays = whole_weeks(table["items_total"])
     plain = table[table["deep_format_day"] != 1]

@@ -132,10 +132,10 @@ def ring_area(ring: Sequence[Sequence[float]]) -> float:
     The ellipsoid is mapped to the sphere of equal area, where the area between an edge and the equator is known in closed form (Bevis and
     Cambareri 1987, Mathematical Geology 19).
     """
+    if len(ring) < 4 or ring[0] != ring[-1] or any(abs(longitude) > 180 or abs(latitude) > 90 for longitude, latitude, *_ in ring):
+        raise ValueError("no ring")
     pole = _authalic(1.0)
     points = [(radians(longitude), tan(asin(_authalic(sin(radians(latitude))) / pole) / 2)) for longitude, latitude, *_ in ring]
-    if len(points) < 4 or points[0] != points[-1] or any(abs(latitude) > 1 for _, latitude in points):
-        raise ValueError("no ring")
     steps = (2 * atan2(tan((there - here) / 2) * (low + high), 1 + low * high) for (here, low), (there, high) in pairwise(points))
     return abs(sum(steps)) * _AXIS**2 * pole / 2
 

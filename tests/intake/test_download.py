@@ -35,7 +35,9 @@ def publishers() -> Iterator[Publishers]:
         yield found
 
 
-def fetch(address: str, known: Reply = NOTHING, most_bytes: int = 2**20, seconds: float = 20.0, contact: str | None = None, **headers: str) -> Reply:
+def fetch(
+    address: str, known: Reply = NOTHING, most_bytes: int = 2**20, seconds: float = 20.0, contact: str | None = None, **headers: str
+) -> Reply:
     client = open_client(contact)("127.0.0.1")
     return download(client, address, headers, known, most_bytes, time.monotonic() + seconds, pause_seconds=0.01)
 

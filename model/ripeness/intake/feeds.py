@@ -207,13 +207,13 @@ def _check_address(spec: FeedSpec, form: Form, fault: Any, loopback: bool) -> No
         host, _ = parts.hostname, parts.port
     except ValueError:
         raise fault("address", address, "an address such as https://example.org/file.csv", "correct it") from None
-    here = loopback and host in LOOPBACK and parts.scheme == "http"
-    if not host or "{" in parts.netloc or (parts.scheme != "https" and not here):
-        raise fault("address", address, "an address that begins with https:// and its host", "give the publisher's own, with TLS")
     if "@" in parts.netloc:
         raise fault(
             "address", f"{parts.scheme}://…@{host}", "no name and password in it", "put them into the environment, and name that as key"
         )
+    here = loopback and host in LOOPBACK and parts.scheme == "http"
+    if not host or "{" in parts.netloc or (parts.scheme != "https" and not here):
+        raise fault("address", address, "an address that begins with https:// and its host", "give the publisher's own, with TLS")
     used = {name for name, _ in _PLACEHOLDER.findall(address)}
     for _, form_of_day in _PLACEHOLDER.findall(address):
         strange = [letter for letter in _LETTERS.findall(form_of_day) if letter not in ("Y", "m", "d", "B", "-d")]

@@ -261,33 +261,32 @@ def read_xml(
     Returns
     -------
     tuple
-        The rows; and the attributes of the outermost element.
+        The rows, whose index is the place of the element, from 1; and the attributes of the outermost one.
 
     Raises
     ------
     ContentError
-        If the text is not such XML, or an element lacks something or is wrong; with the line.
+        If the text is not such XML (with the line), or an element lacks something or is wrong (with its place).
     """
     shown = Path(path.name)
     kinds = _kinds(numbers, days, (), ())
-    outermost, records, lines = _elements(files.read_bytes(path, shown, "the publisher's file", _MEND_PATH), record, shown)
+    outermost, records = _elements(files.read_bytes(path, shown, "the publisher's file", _MEND_PATH), record, shown)
     faults: list[Fault] = []
-    for line, cells in zip(lines, records, strict=True):
+    for place, cells in enumerate(records, start=1):
         lacking = [name for name in kinds if name not in cells]
         if lacking:
-            faults.append(Fault(shown, line, f"a {record} without {', '.join(lacking)}", "every one to have it", _MEND))
+            faults.append(Fault(shown, None, f"entry {place} without {', '.join(lacking)}", "every entry to have it", "repair the entry"))
         for name in kinds:
             text = cells.get(name, "").strip()
             if name in days and day_first:
                 text = re.sub(r"(\d\d)\.(\d\d)\.(\d{4})", r"\3-\2-\1", text)
             cells[name] = text.replace(",", ".") if name in numbers and decimal_comma else text
-    return _converted(shown, records, lines, kinds, faults), outermost
+    return _converted(shown, records, list(range(1, len(records) + 1)), kinds, faults, what="entry"), outermost
 
 
-def _elements(raw: bytes, record: str, shown: Path) -> tuple[dict[str, str], list[dict[str, str]], list[int]]:
+def _elements(raw: bytes, record: str, shown: Path) -> tuple[dict[str, str], list[dict[str, str]]]:
     outermost: dict[str, str] = {}
     records: list[dict[str, str]] = []
-    lines: list[int] = []
     path: list[str] = []
     parser = expat.ParserCreate()
 
@@ -297,7 +296,6 @@ def _elements(raw: bytes, record: str, shown: Path) -> tuple[dict[str, str], lis
         elif name == record and record not in path:
             _check_number(len(records) + 1, shown)
             records.append(dict(attributes))
-            lines.append(parser.CurrentLineNumber)
         path.append(name)
 
     def add(text: str) -> None:
@@ -317,7 +315,7 @@ def _elements(raw: bytes, record: str, shown: Path) -> tuple[dict[str, str], lis
         raise ContentError(Fault(shown, error.lineno, f"broken XML ({expat.ErrorString(error.code)})", "valid XML", _MEND)) from None
     except (ValueError, LookupError):
         raise ContentError(Fault(shown, 1, "an encoding that is not known", "XML in a known one", _MEND)) from None
-    return outermost, records, lines
+    return outermost, records
 
 
 def read_text(path: Path, shown: Path) -> str:
