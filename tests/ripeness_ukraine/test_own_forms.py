@@ -136,10 +136,10 @@ def test_the_banks_answer_gives_the_weeks_that_it_covers(tmp_path: Path, to: dat
     ids=range(13),
 )
 def test_hostile_xml_ends_as_a_refusal(tmp_path: Path, content: str, words: str) -> None:
-    begun = time.monotonic()
+    begun = time.process_time()
     with pytest.raises(ContentError, match=words) as caught:
         import_source("bank_of_russia", [_write(tmp_path / "XML_dynamic.xml", content)])
-    assert time.monotonic() - begun < 5
+    assert time.process_time() - begun < 5
     assert all(len(str(fault)) < 1000 for fault in caught.value.faults)
 
 
