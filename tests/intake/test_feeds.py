@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tomllib
 from datetime import date
 from pathlib import Path
 
@@ -163,3 +164,15 @@ def test_the_shipped_feeds_are_sound() -> None:
     assert "https://raw.githubusercontent.com/cyterat/deepstate-map-data/main/data/deepstatemap_data_20261004.geojson" in wanted
     assert "https://www.cbr.ru/scripts/XML_dynamic.asp?date_req1=14/02/2022&date_req2=05/10/2026&VAL_NM_RQ=R01235" in wanted
     assert sum("titles=Portal:Current_events/2026_October_4" in address for address in wanted) == 1
+
+
+def test_the_templates_lines_are_sound_once_their_signs_are_taken_away(workspace: Path) -> None:
+    text = (workspace / "data" / "sources.toml").read_text("utf-8")
+    assert tomllib.loads(text) == {}
+    shown = text[text.index("# [hospitals]") :]
+    lines = [line.removeprefix("#").removeprefix(" ") for line in shown.splitlines()]
+    kept = [line for line in lines if " = " in line and "`" not in line or line.startswith("[")]
+    (workspace / "data" / "sources.toml").write_text("\n".join(kept), "utf-8")
+    sources = {"hospitals": Source("Hospital board", ("hospitals.csv",), _read)}
+    (feed,) = read_feeds(read_workspace(workspace), sources).by_source["hospitals"]
+    assert (feed.spec.key, feed.spec.headers) == ("HOSPITALS_KEY", {"Authorization": "Bearer {key}"})
