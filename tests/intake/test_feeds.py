@@ -171,7 +171,7 @@ def test_the_templates_lines_are_sound_once_their_signs_are_taken_away(workspace
     assert tomllib.loads(text) == {}
     shown = text[text.index("# [hospitals]") :]
     lines = [line.removeprefix("#").removeprefix(" ") for line in shown.splitlines()]
-    kept = [line for line in lines if " = " in line and "`" not in line or line.startswith("[")]
+    kept = [line for line in lines if (" = " in line and "`" not in line) or line.startswith("[")]
     (workspace / "data" / "sources.toml").write_text("\n".join(kept), "utf-8")
     sources = {"hospitals": Source("Hospital board", ("hospitals.csv",), _read)}
     (feed,) = read_feeds(read_workspace(workspace), sources).by_source["hospitals"]
