@@ -21,6 +21,7 @@ from ripeness.errors import ContentError
 from ripeness.files import digest
 from ripeness.intake.reading import Source
 from ripeness.intake.updates import Choices
+from ripeness.workflow import fetch as module
 from ripeness.workflow.fetch import FetchedSource, run_fetch
 from ripeness.workspace import read_workspace
 from ripeness_ukraine import eia
@@ -337,6 +338,16 @@ def test_a_file_changed_on_disk_is_fetched_anew(desk: Path, fetch: Fetch, publis
     assert not fetch("eia")["eia"].faults
     assert "If-None-Match" not in publishers.asked[0][1]
     assert digest(kept.read_bytes()) == kept.parent.name
+
+
+def test_a_disk_that_refuses_is_reported(fetch: Fetch, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> Path:
+        raise OSError(28, "No space left on device", "/home/somebody/desk")
+
+    monkeypatch.setattr(module, "keep", refuse)
+    (fault,) = fetch("eia")["eia"].faults
+    assert (fault.path.as_posix(), fault.found) == ("data/raw", "eia: no space left on device")
+    assert "somebody" not in str(fault)
 
 
 def test_a_dry_run_keeps_the_files_and_stores_no_row(desk: Path, fetch: Fetch) -> None:

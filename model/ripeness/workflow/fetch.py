@@ -146,7 +146,7 @@ def _kept_alone(workspace: Workspace) -> Iterator[Path]:
         raise ContentError(
             Fault(workspace.shown(folder), None, (error.strerror or "error").lower(), "a folder to keep files in", mend)
         ) from None
-    with lock(folder, workspace.shown(folder)):
+    with lock(folder, workspace.shown(folder), sign=False):
         yield folder
 
 
@@ -175,6 +175,11 @@ class _Fetcher:
             update = self._store(name, paths, choices)
         except ContentError as error:
             return FetchedSource(name, tuple(files), None, error.faults, tuple(notes))
+        except OSError as error:
+            mend = "make room, or give yourself the right to read and write there"
+            found = f"{name}: {(error.strerror or 'an error of the disk').lower()}"
+            fault = Fault(self.workspace.shown(self.folder), None, found, "a place for its files", mend)
+            return FetchedSource(name, tuple(files), None, (fault,), tuple(notes))
         refused = update.faults if update.faults and not (choices.accept_valid and update.takes) else ()
         return FetchedSource(name, tuple(files), update, refused, (*notes, *update.notes))
 
@@ -203,11 +208,7 @@ class _Fetcher:
             self.today, feed.spec.source, wanted.name, sha256, len(reply.content), wanted.address, reply.etag, reply.last_modified
         )
         same = known is not None and known.sha256 == sha256
-        try:
-            path = keep(self.folder, self.record, fetched, reply.content)
-        except OSError as error:
-            shown, mend = self.workspace.shown(self.folder), "make room, or give yourself the right to write there"
-            raise ContentError(Fault(shown, None, (error.strerror or "an error").lower(), f"a place for {wanted.name}", mend)) from None
+        path = keep(self.folder, self.record, fetched, reply.content)
         return FetchedFile(wanted.name, wanted.address, "as before" if same else "new", known if same else fetched, path)
 
     def _key(self, feed: Feed) -> str:
