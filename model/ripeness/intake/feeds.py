@@ -1,12 +1,12 @@
 """Feeds: where each publisher's file is fetched, as data/sources.toml says it.
 
     [[feed]]
-    source = "eia"                  # the reader: a source as `ripeness import` names it
-    file = "brent-daily.csv"        # which of its files this is; of a source with one file it need not be said
+    source = "hospitals"            # the reader: a source as `ripeness import` names it
+    file = "deaths.csv"             # which of its files this is; of a source with one file it need not be said
     address = "https://…"           # {key}, {from:…}, {to:…} and {day:…} are filled in
     form = "csv"                    # csv, json, xml or xls: what comes otherwise is refused
     cadence_days = 1                # how often the publisher renews it
-    licence = "public domain"
+    licence = "CC BY 4.0"
 
 Further keys:
 
