@@ -7,7 +7,8 @@ from pathlib import Path
 import pandas as pd
 from pydantic import Field
 
-from ripeness.intake.reading import Day, Days, Judgements, Source, daily, read_table, rows, whole_weeks
+from ripeness.errors import ContentError, Fault
+from ripeness.intake.reading import Day, Days, Form, Judgements, Source, daily, parse_day, read_table, read_xml, rows, whole_weeks
 
 _RATES = ["rub_per_usd", "rub_per_eur", "rub_per_cny"]
 
@@ -55,10 +56,41 @@ def import_bank_of_russia(rates: Path, monthly: Path, judged: BankOfRussia) -> d
     by_month = {name: daily(macro, monthly, "month", name).dropna()[first:] for name in ("key_rate", "cpi_yoy")}
     key_rate = by_month["key_rate"][: series.index.max()]
     return {
-        "rouble_per_usd": rows(rouble[first:], lag_days=judged.rouble_lag_days, source="Bank of Russia", grade="A", decimals=4),
+        "rouble_per_usd": _rouble(rouble, judged),
         "key_rate": rows(key_rate, lag_days=judged.key_rate_lag_days, source="Bank of Russia", grade="A", decimals=3),
         "cpi_yoy": rows(by_month["cpi_yoy"], lag_days=judged.prices_lag_days, source="Rosstat (by Bank of Russia)", grade="A", decimals=2),
     }
+
+
+def import_dynamic(rates: Path, judged: BankOfRussia) -> dict[str, pd.DataFrame]:
+    """The rouble rate alone, from the bank's own answer on the dynamic of the dollar's rate: it has the days with a published rate only.
+
+    Parameters
+    ----------
+    rates : Path
+        `<ValCurs DateRange1= DateRange2=>` with a `<Record Date=>` of `Nominal` and `Value` for each day; what it was asked for ends on DateRange2.
+    judged : BankOfRussia
+
+    Raises
+    ------
+    ContentError
+        If the file is no such answer.
+    """
+    table, asked = read_xml(rates, "Record", numbers=["Nominal", "Value"], days=["Date"], day_first=True, decimal_comma=True)
+    table["rate"] = table["Value"] / table["Nominal"].where(table["Nominal"] > 0)
+    series = daily(table, rates, "Date", "rate").dropna()
+    last = parse_day("-".join(reversed(asked.get("DateRange2", "").split("."))))
+    if last is None or series.empty:
+        found = "no rate" if last else f"DateRange2 = '{asked.get('DateRange2', '')}'"
+        raise ContentError(
+            Fault(Path(rates.name), 1, found, "rates, and the last day asked for as DD.MM.YYYY", "take the publisher's file as it is")
+        )
+    rouble = series.resample("W-SUN").mean().reindex(whole_weeks(series, pd.Timestamp(last))).dropna()
+    return {"rouble_per_usd": _rouble(rouble, judged)}
+
+
+def _rouble(weekly: pd.Series[float], judged: BankOfRussia) -> pd.DataFrame:
+    return rows(weekly[pd.Timestamp(judged.first) :], lag_days=judged.rouble_lag_days, source="Bank of Russia", grade="A", decimals=4)
 
 
 SOURCE = Source(
@@ -68,4 +100,5 @@ SOURCE = Source(
     tables=("rouble_per_usd", "key_rate", "cpi_yoy"),
     terms="no licence stated; figures only, credited",
     judgements=BankOfRussia,
+    own=Form(("XML_dynamic.xml",), import_dynamic),
 )

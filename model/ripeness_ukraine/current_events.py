@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+from datetime import date, datetime
 from pathlib import Path
+from typing import Annotated, Any
 
 import pandas as pd
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from ripeness.intake.reading import Day, Days, Judgements, Source, read_table, rows, whole_weeks
+from ripeness.errors import ContentError, Fault
+from ripeness.intake.reading import Day, Days, Form, Judgements, Source, daily, read_json, read_table, rows, whole_weeks
 from ripeness_ukraine.chronology import core_rounds
 
 _COUNTS = {
@@ -18,13 +23,40 @@ _COUNTS = {
 }
 
 
+_TITLE = re.compile(r"Portal:Current[ _]events/(\d{4})[ _]([A-Z][a-z]+)[ _](\d\d?)")
+_BULLET = re.compile(r"^[*:#]+\s*")
+_TAG = re.compile(r"<[^<>]{0,500}+>|'{2,5}")
+_TEMPLATE = re.compile(r"\{\{[^{}]{0,1000}+\}\}")
+_LINK = re.compile(r"\[\[(?:[^\[\]|]{0,500}+\|)?([^\[\]|]{0,500}+)\]\]")
+_ADDRESS = re.compile(r"\[(?:https?:)?//[^\s\[\]]{1,2000}+\s*+([^\[\]]{0,500}+)\]")
+_LONGEST = 3_000  # letters of a line: the longest item on record has 1,100
+
+
+def _check_words(words: tuple[str, ...]) -> tuple[str, ...]:
+    for word in words:
+        try:
+            re.compile(word)
+        except re.error as error:
+            raise ValueError(f"regular expressions; '{word}' is none ({error})") from None
+    return words
+
+
+Words = Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_check_words)]
+
+
 class CurrentEvents(Judgements):
-    """From when on items are counted, how soon, and how many days of a week make a count."""
+    """From when on items are counted, how soon, and how many days of a week make a count; what an item of the pages is, and is about."""
 
     first: Day = Field(alias="from")
     lag_days: Days
     fewest_days: int = Field(ge=1, le=7)
     without_rounds: tuple[str, ...]
+    shortest: int = Field(ge=1)
+    ukraine: Words
+    russia: Words
+    negotiation: Words
+    arms_aid: Words
+    unrest: Words
 
 
 def import_current_events(counts: Path, chronology: Path, judged: CurrentEvents) -> dict[str, pd.DataFrame]:
@@ -49,12 +81,122 @@ def import_current_events(counts: Path, chronology: Path, judged: CurrentEvents)
         If a file is not such a table.
     """
     table = read_table(counts, days=["date"], numbers=["items_total", "deep_format_day", *_COUNTS.values()]).set_index("date").sort_index()
+    return _weekly(table, core_rounds(chronology), judged)
+
+
+def import_pages(pages: Sequence[Path], events: Path, coverage: Path, judged: CurrentEvents) -> dict[str, pd.DataFrame]:
+    """The same counts from the portal's own pages, one a day, as its API gives them.
+
+    An item is a bullet whose text has at least `shortest` letters, its sources in brackets included; shorter ones are the headings above items.
+    It is counted for a series if it meets one of each of the series' lists of words. On the 1,531 days that the mirror kept as text these rules give its
+    counts of all items and of those on Ukraine on every day, and of each of the others on all but one to four. Weeks in which somebody has not
+    yet searched for rounds (`coverage.csv`) are left out of the counts in `without_rounds`, as a round may still be found.
+
+    Parameters
+    ----------
+    pages : sequence of Path
+        JSON answers of `action=query&prop=revisions`, of one page each; a page that does not exist is a missing day.
+    events, coverage : Path
+        The rounds on record and how far was searched for them, of the workspace.
+    judged : CurrentEvents
+
+    Raises
+    ------
+    ContentError
+        If a file is no such answer, or there is no page.
+    """
+    found = [counted for page in pages if (counted := count_page(page, judged))]
+    if not found:
+        raise ContentError(Fault(Path(pages[0].name), 1, "no page that exists", "at least one day's page", "take later days"))
+    table = pd.DataFrame(found).assign(deep_format_day=0.0)
+    table.index = pd.RangeIndex(1, len(table) + 1, name="entry")
+    daily(table, pages[0], "date", "items_total")  # each day once
+    rounds = read_table(events, days=["date"], words=["round"])
+    searched = read_table(coverage, days=["to"])["to"].max()
+    tables = _weekly(table.set_index("date").sort_index(), list(rounds.loc[rounds["round"] == "yes", "date"]), judged)
+    return {name: rows[rows["observed_on"] <= searched] if name in judged.without_rounds else rows for name, rows in tables.items()}
+
+
+def count_page(path: Path, judged: CurrentEvents) -> dict[str, Any] | None:
+    """The day of a page, all its items, and those about each matter; None if the page does not exist.
+
+    Raises
+    ------
+    ContentError
+        If the file is no answer of the API on one page of the portal.
+    """
+    shown, mend = Path(path.name), "take the API's answer as it is"
+    try:
+        (page,) = read_json(path)["query"]["pages"]
+        title = str(page["title"])
+        missing = bool(page.get("missing"))
+        text = "" if missing else str(page["revisions"][0]["slots"]["main"]["content"])
+    except (TypeError, KeyError, IndexError, ValueError, AttributeError):
+        raise ContentError(Fault(shown, 1, "something else", "the API's answer on one page", mend)) from None
+    day = _day(title)
+    if day is None:
+        raise ContentError(Fault(shown, 1, f"the page '{title}'", "a page such as Portal:Current events/2026 October 4", mend))
+    if missing:
+        return None
+    items = items_of(text, judged.shortest)
+
+    def about(*lists: tuple[str, ...]) -> int:
+        patterns = [re.compile("|".join(words), re.IGNORECASE) for words in lists]
+        return sum(all(pattern.search(item) for pattern in patterns) for item in items)
+
+    return {
+        "date": pd.Timestamp(day),
+        "items_total": float(len(items)),
+        _COUNTS["war_attention"]: float(about(judged.ukraine)),
+        _COUNTS["negotiation_items"]: float(about(judged.ukraine, judged.negotiation)),
+        _COUNTS["arms_aid_items"]: float(about(judged.ukraine, judged.arms_aid)),
+        _COUNTS["russia_unrest_items"]: float(about(judged.russia, judged.unrest)),
+    }
+
+
+def items_of(wikitext: str, shortest: int) -> list[str]:
+    """The texts of a page's bullets that are long enough, without markup."""
+    texts = [_plain(line[:_LONGEST]) for line in wikitext.splitlines() if line.lstrip().startswith("*")]
+    return [text for text in texts if len(text) >= shortest]
+
+
+def _plain(line: str) -> str:
+    """A bullet's text as the page shows it."""
+    text = _TAG.sub("", _without_notes(_without_comments(_BULLET.sub("", line.strip()))))
+    for _ in range(3):  # templates inside templates
+        text = _TEMPLATE.sub("", text)
+    return " ".join(_ADDRESS.sub(r"\1", _LINK.sub(r"\1", text)).split())
+
+
+def _without_comments(text: str) -> str:
+    first, *others = text.split("<!--")
+    return first + "".join(other.partition("-->")[2] for other in others)
+
+
+def _without_notes(text: str) -> str:
+    """A text without <ref>…</ref> and <ref … />."""
+    first, *others = text.split("<ref")
+    return first + "".join(
+        other[there.end() :] if (there := re.match(r"[^<>]*+(?<=/)>", other)) else other.partition("</ref>")[2] for other in others
+    )
+
+
+def _day(title: str) -> date | None:
+    found = _TITLE.fullmatch(title)
+    try:
+        return datetime.strptime(" ".join(found.groups()), "%Y %B %d").date() if found else None
+    except ValueError:
+        return None
+
+
+def _weekly(table: pd.DataFrame, rounds: Sequence[pd.Timestamp], judged: CurrentEvents) -> dict[str, pd.DataFrame]:
+    """Weekly counts of a table by day, with the number of all items as exposure."""
     sundays = whole_weeks(table["items_total"])
     plain = table[table["deep_format_day"] != 1]
     present = plain["items_total"].resample("W-SUN").count().reindex(sundays).fillna(0)
     sums = plain.resample("W-SUN").sum().reindex(sundays)[present >= judged.fewest_days][pd.Timestamp(judged.first) :]
     grade = pd.Series(["B" if days == 7 else "C" for days in present[sums.index]], index=sums.index)
-    with_round = {day + pd.Timedelta(days=6 - day.weekday()) for day in core_rounds(chronology)}
+    with_round = {day + pd.Timedelta(days=6 - day.weekday()) for day in rounds}
     out = {}
     for name, column in _COUNTS.items():
         kept = sums[~sums.index.isin(list(with_round))] if name in judged.without_rounds else sums
@@ -76,4 +218,5 @@ SOURCE = Source(
     tables=tuple(_COUNTS),
     terms="text CC BY-SA; counts only, credited",
     judgements=CurrentEvents,
+    own=Form(("current_events_*.json",), import_pages, stored=("events.csv", "coverage.csv")),
 )

@@ -19,7 +19,7 @@ from random import Random
 from types import FrameType
 
 import pandas as pd
-from samples import INCOMING, JUDGED, PUBLISHED, STORE, files_of, write_shipped, write_small
+from samples import FETCHED, INCOMING, JUDGED, PUBLISHED, STORE, files_of, write_shipped, write_small
 
 from ripeness.cli.imports import update_from_import
 from ripeness.cli.update import update_from_files
@@ -37,7 +37,7 @@ LIMIT = 5.0  # seconds of computing a case
 _CLOCKS = ((signal.SIGPROF, signal.ITIMER_PROF, 1), (signal.SIGALRM, signal.ITIMER_REAL, 10))  # a busy machine is no hang
 # Faults that have no line: of the file as a whole, or of an entry of a JSON array, which says its place.
 WHOLE = re.compile(
-    r"an empty file|a header and no row|no rows|no row of '|no number in |(TOML|JSON) that cannot be read|no table of announcements|rows of '|broken UTF-16|no indicator|rows without a contract|no such file|entry \d+ without"
+    r"an empty file|a header and no row|no rows|no row of '|no number in |(TOML|JSON) that cannot be read|no table of announcements|rows of '|broken UTF-16|no indicator|rows without a contract|no such file|entry \d+ without|a workbook that|more than [\d,]+ rows"
     r"|(?s:.*) in entry \d+$|no '(schema|title|question|condition|factor)'|days or months|no \["
 )
 
@@ -191,6 +191,7 @@ READERS: dict[str, tuple[dict[str, str], Read]] = {
     **{f"update {name}": ({name: text}, _updated) for name, text in INCOMING.items()},
     **{f"judged {name}": ({name: text}, _judged) for name, text in JUDGED.items()},
     **{f"import {source}": (files_of(source), _imported(source)) for source in find_installed()},
+    **{f"import {source}, fetched": (files, _imported(source)) for source, files in FETCHED.items()},
 }
 
 

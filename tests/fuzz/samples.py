@@ -195,6 +195,43 @@ PUBLISHED: dict[str, str] = {
 }
 
 
+def _map(side: float) -> str:
+    """A map of one square with a hole, a point of the ring on each line."""
+    ring = [[35.0, 47.0], [35.0 + side, 47.0], [35.0 + side, 48.5], [35.0, 48.5], [35.0, 47.0]]
+    hole = [[35.2, 47.2], [35.3, 47.2], [35.3, 47.3], [35.2, 47.2]]
+    feature = {"type": "Feature", "properties": {}, "geometry": {"type": "MultiPolygon", "coordinates": [[ring, hole]]}}
+    return json.dumps({"type": "FeatureCollection", "features": [feature]}).replace("], [", "],\n[")
+
+
+def _page(title: str) -> str:
+    """A page of the portal, as the API gives it."""
+    text = (
+        "{{Current events|year=2024|month=09|day=02|content=\n<!-- All news items below this line -->\n'''Armed conflicts'''\n"
+        "*[[Russian invasion of Ukraine]]\n"
+        "**[[Ukraine|Ukrainian]] and Russian delegations agree on a ceasefire {{flag|UA}} of some days at the front. [https://example.org/1 (Agency)]\n"
+        "**A court in [[Moscow]] has members of the opposition detained, says the Russian agency. <ref name=x>y</ref> [https://example.org/2 (Agency)]"
+    )
+    page = {"ns": 100, "title": title, "revisions": [{"slots": {"main": {"contentmodel": "wikitext", "content": text}}}]}
+    return json.dumps({"batchcomplete": True, "query": {"pages": [page]}})
+
+
+# Files as the publishers themselves have them, by the source that reads them beside others of the same figures.
+FETCHED: dict[str, dict[str, str]] = {
+    "deepstate": {f"deepstatemap_data_2024-09-{8 + 7 * n:02d}.json": _map(1.0 + n / 100) for n in range(3)},
+    "bank_of_russia": {
+        "XML_dynamic.xml": '<?xml version="1.0" encoding="windows-1251"?>\n<ValCurs DateRange1="21.02.2022" DateRange2="27.03.2022">\n'
+        + "".join(
+            f'<Record Date="{day[8:]}.{day[5:7]}.{day[:4]}" Id="R01235"><Nominal>1</Nominal><Value>{80 + n},{n:02d}</Value></Record>\n'
+            for n, day in enumerate(_days("2022-02-22", 30))
+        )
+        + "</ValCurs>\n"
+    },
+    "current_events": {
+        f"current_events_{day}.json": _page(f"Portal:Current events/2024 September {int(day[8:])}") for day in _days("2024-09-02", 7)
+    },
+}
+
+
 def files_of(source: str) -> dict[str, str]:
     """The sound files of a publisher, in the order of its reader's arguments."""
     return {Path(file).name: PUBLISHED[Path(file).name] for file in find_installed()[source].files}

@@ -20,7 +20,8 @@ import pytest
 from ripeness.cli.init import TEMPLATE
 from ripeness.errors import ContentError, RipenessError, UsageError
 from ripeness.intake import sources
-from ripeness.intake.reading import Days, Judgements, Source
+from ripeness.intake.feeds import read_feeds
+from ripeness.intake.reading import Days, Form, Judgements, Source
 from ripeness.intake.sources import ALL, find_files, find_installed, import_sources
 from ripeness.workspace import read_workspace
 
@@ -79,6 +80,7 @@ def test_a_reader_that_cannot_be_used_is_named_with_its_package(install: Install
         ({"baker": "NO_SOURCE"}, r"source 'baker' .* is a int, not a ripeness\.intake\.reading\.Source"),
         ({"baker": "ABSENT"}, "source 'baker' .* cannot be loaded: AttributeError"),
         ({"all": "PLAIN"}, "source 'all' .*: the name is taken"),
+        ({"feed": "PLAIN"}, "source 'feed' .*: the name is taken"),
     ):
         install(**objects)
         with pytest.raises(UsageError, match=words):
@@ -101,6 +103,25 @@ def test_two_sources_of_one_table_are_not_mixed(install: Install, workspace: Pat
         import_sources(read, read_workspace(workspace))
     (one,) = import_sources({"miller": [Path("x.csv")]}, read_workspace(workspace))["miller"].values()
     assert one["lag"].tolist() == [4]
+
+
+def test_a_source_takes_the_publishers_own_files_too(
+    install: Install, workspace: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def own(paths: list[Path], events: Path) -> dict[str, pd.DataFrame]:
+        return {"bread": pd.DataFrame({"files": [", ".join(path.name for path in paths)], "events": [events.name]})}
+
+    both = Source("Baker: bread", ("bread.csv", "rolls.csv"), _read, ("bread",), own=Form(("day_*.json",), own, stored=("events.csv",)))
+    monkeypatch.setattr(sys.modules["made_up"], "PLAIN", both)
+    install(baker="PLAIN")
+    days = [tmp_path / f"day_{number}.json" for number in (2, 1)]
+    for path in days:
+        path.write_text("{}")
+    assert find_files("baker", days) == ({"baker": days[::-1]}, [])
+    assert find_files("baker", [tmp_path / "rolls.csv", tmp_path / "bread.csv"])[0]["baker"][0].name == "bread.csv"
+    assert find_files(ALL, [tmp_path]) == ({"baker": days[::-1]}, [])
+    bread = import_sources({"baker": days[::-1]}, read_workspace(workspace))["baker"]["bread"]
+    assert (bread["files"][0], bread["events"][0]) == ("day_1.json, day_2.json", "events.csv")
 
 
 def test_files_are_recognised_by_name_or_by_their_order(install: Install, tmp_path: Path) -> None:
@@ -140,7 +161,7 @@ def test_wrong_judgements_are_reported_with_their_line(
 def test_the_package_of_the_guide_imports_when_it_is_installed(workspace: Path, tmp_path: Path) -> None:
     """The guide's pyproject, module and judgements as they stand, laid out as an installer does."""
     section = GUIDE.read_text("utf-8").split("## Readers of your publishers")[1].split("\n## ")[0]
-    (_, pyproject), (_, module), (_, judged) = SHOWN.findall(section)
+    (_, pyproject), (_, module), (_, judged), (_, feed) = SHOWN.findall(section)
     project = tomllib.loads(pyproject)["project"]
     assert len([line for line in module.splitlines() if line]) < 15
     site = tmp_path / "site"
@@ -149,7 +170,7 @@ def test_the_package_of_the_guide_imports_when_it_is_installed(workspace: Path, 
         (site / project["name"] / "__init__.py", module),
         (info / "METADATA", f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"),
         (info / "entry_points.txt", "".join(f"[{group}]\n" + _lines(points) for group, points in project["entry-points"].items())),
-        (workspace / "data" / "sources.toml", judged),
+        (workspace / "data" / "sources.toml", f"{judged}\n{feed}"),
         (tmp_path / "hospitals.csv", "day,dead\n" + "".join(f"{date(2025, 5, 26) + timedelta(n)},{40 + n}\n" for n in range(9))),
     ):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -160,6 +181,9 @@ def test_the_package_of_the_guide_imports_when_it_is_installed(workspace: Path, 
         environment = {**os.environ, "PYTHONPATH": str(site)}
         return subprocess.run(call, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
 
+    hospitals = Source("Hospital board", ("hospitals.csv",), _read, ("casualties",))
+    (shown,) = read_feeds(read_workspace(workspace), {"hospitals": hospitals}).by_source["hospitals"]
+    assert [one.address for one in shown.wanted(date(2025, 6, 10))] == ["https://hospitals.example/deaths-by-day.csv"]
     before = (workspace / "data" / "casualties.csv").read_text("utf-8")
     update = ripeness("import", "hospitals", "hospitals.csv", "--update", "--date", "2025-06-10")
     assert update.returncode == 0, update.stdout + update.stderr

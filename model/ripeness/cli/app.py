@@ -18,6 +18,7 @@ from ripeness.cli.options import (
     Confirm,
     Day,
     DryRun,
+    FetchedOn,
     Json,
     Refit,
     RunOn,
@@ -140,6 +141,30 @@ def import_(
     from ripeness.intake.updates import Choices
 
     update_from_import(root_of(workspace), source, files, Choices(day, confirm, accept_valid, dry_run), json)
+
+
+@app.command(epilog=example("ripeness fetch", "ripeness fetch eia deepstate --dry-run", "ripeness fetch --json > fetched.json"))
+def fetch(
+    sources: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[SOURCE]...", help="Those with a [[feed]] in data/sources.toml; by default all.", show_default=False),
+    ] = None,
+    day: FetchedOn = None,
+    confirm: Confirm = False,
+    accept_valid: AcceptValid = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the verdicts and store no row; the files are kept.")] = False,
+    workspace: Workspace = None,
+    json: Json = False,
+) -> None:
+    """Download the publishers' files and store what is new.
+
+    The files are kept in data/raw, by digest. Each source is stored as one, or not at all; one that fails harms no other. Exit code 1 if any failed.
+    """
+    from ripeness.cli.fetch import fetch_sources
+    from ripeness.intake.updates import Choices
+
+    if fetch_sources(root_of(workspace), sources or [], Choices(day, confirm, accept_valid, dry_run), json):
+        raise typer.Exit(1)
 
 
 @app.command(epilog=example("ripeness update brent.csv", "ripeness update week27.csv events.csv --date 2026-07-06 --dry-run"))
@@ -375,18 +400,23 @@ def _data() -> None:
     """Look at the data as it was known on a day."""
 
 
-@data.command(epilog=example("ripeness data show brent", "ripeness data show brent --as-of 2025-05-11 --last 4"))
+@data.command(
+    epilog=example("ripeness data show brent", "ripeness data show brent --as-of 2025-05-11 --last 4", "ripeness data show brent --source")
+)
 def show(
     indicator: Annotated[str, typer.Argument(metavar="INDICATOR", help="An id of data/indicators.toml.", show_default=False)],
     as_of: AsOf = None,
     last: Annotated[int, typer.Option("--last", metavar="N", min=1, help="How many of the newest values.")] = 12,
+    source: Annotated[
+        bool, typer.Option("--source", help="Also the file that each value came from: its digest, and where it lies.")
+    ] = False,
     workspace: Workspace = None,
     json: Json = False,
 ) -> None:
     """Show the newest values of an indicator as known on a day."""
     from ripeness.cli.data import show_values
 
-    show_values(root_of(workspace), indicator, as_of, last, json)
+    show_values(root_of(workspace), indicator, as_of, last, source, json)
 
 
 @data.command(epilog=example("ripeness data diff 2026-06-21 2026-06-28"))

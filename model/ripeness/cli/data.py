@@ -8,20 +8,23 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from ripeness.cli.screen import json_cell, open_console, print_json
 from ripeness.data.events import form_of
-from ripeness.data.vintages import CHANGES, compare, read_store
+from ripeness.data.vintages import CHANGES, Store, compare, read_store
 from ripeness.errors import UsageError, did_you_mean
-from ripeness.workspace import read_workspace
+from ripeness.intake.raw import FOLDER, path_of
+from ripeness.workspace import Workspace, read_workspace
 
 MOST_SHOWN = 40
+MOST_FILES = 3  # of one row
 
 
-def show_values(root: Path, indicator: str, as_of: date | None, last: int, json: bool) -> None:
-    """Print the newest values of an indicator as known on a day.
+def show_values(root: Path, indicator: str, as_of: date | None, last: int, source: bool, json: bool) -> None:
+    """Print the newest values of an indicator as known on a day; with `source` also the file that each came from.
 
     Raises
     ------
@@ -30,14 +33,17 @@ def show_values(root: Path, indicator: str, as_of: date | None, last: int, json:
     ContentError
         If the data is not sound.
     """
-    store = read_store(read_workspace(root))
+    workspace = read_workspace(root)
+    store = read_store(workspace)
     if indicator not in store.contracts:
         raise UsageError(f"no indicator '{indicator}': {did_you_mean(indicator, list(store.contracts))}")
     origin = as_of or store.default_origin()
     values = store.as_of(origin).values[indicator].tail(last)
     contract = store.contracts[indicator]
+    origins = _origins(store, workspace, indicator, values["line"].tolist()) if source else []
     if json:
         rows = [_without_missing(row) for row in values.to_dict("records")]
+        rows = [{**row, "from": came} for row, came in zip(rows, origins, strict=True)] if source else rows
         print_json({"indicator": indicator, "title": contract.title, "unit": contract.unit, "as_of": origin.isoformat(), "values": rows})
         return
     console = open_console()
@@ -46,6 +52,37 @@ def show_values(root: Path, indicator: str, as_of: date | None, last: int, json:
         table.add_column(column, justify="right" if column == "value" else "left")
     for row in values.to_dict("records"):
         table.add_row(*(Text(str(json_cell(row[key]))) for key in ("observed_on", "value", "published_on", "grade", "source")))
+    console.print(table)
+    if source:
+        _print_origins(console, values["observed_on"].tolist(), origins)
+
+
+def _origins(store: Store, workspace: Workspace, indicator: str, lines: list[int]) -> list[dict[str, Any]]:
+    """Of each row its batch, and the files read for that: name, digest, and path below the workspace where the file was fetched and lies there."""
+    folder = workspace.data / FOLDER
+    entered = store.entered(indicator).set_index("line").loc[lines]
+    origins = []
+    for row in entered.to_dict("records"):
+        named = zip(row["files"].split(";"), row["sha256"].split(";"), strict=True) if row["batch"] else []
+        files = [(name, sha256, path_of(folder, sha256, name)) for name, sha256 in named]
+        shown = [{"name": name, "sha256": sha256, "path": path and workspace.shown(path).as_posix()} for name, sha256, path in files]
+        origins.append({"batch": row["batch"] or None, "entered_on": json_cell(row["entered_on"]), "files": shown})
+    return origins
+
+
+def _print_origins(console: Console, days: list[Any], origins: list[dict[str, Any]]) -> None:
+    table = Table(title="The files that they came from", title_justify="left")
+    for column in ("observed on", "entered on", "file", "digest (SHA-256)"):
+        table.add_column(column, overflow="fold")
+    for day, came in zip(days, origins, strict=True):
+        files = came["files"]
+        shown = [file["path"] or f"{file['name']} (not in data/{FOLDER}: typed, or imported by hand)" for file in files[:MOST_FILES]]
+        if len(files) > MOST_FILES:
+            shown.append(f"and {len(files) - MOST_FILES} more; --json lists them")
+        if not files:
+            shown = ["older than the record of updates: typed, or written by ripeness import --out"]
+        cells = (json_cell(day), came["entered_on"] or "", "\n".join(shown), "\n".join(file["sha256"] for file in files[:MOST_FILES]))
+        table.add_row(*map(Text, cells))
     console.print(table)
 
 

@@ -93,6 +93,10 @@ Day = Annotated[
 Confirm = Annotated[bool, typer.Option("--confirm", help="Values that jump further than the history knows are meant.")]
 AcceptValid = Annotated[bool, typer.Option("--accept-valid", help="Store the good rows although others are refused.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the verdicts and write nothing.")]
+FetchedOn = Annotated[
+    date | None,
+    typer.Option("--date", metavar="YYYY-MM-DD", parser=read_day, help="The day of fetching and of the batches; by default today."),
+]
 RunOn = Annotated[
     date | None, typer.Option("--date", metavar="YYYY-MM-DD", parser=read_day, help="Day written beside the results; by default today.")
 ]

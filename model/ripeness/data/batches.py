@@ -62,18 +62,21 @@ def entries(batches: pd.DataFrame, table: str, lines: pd.Series[int]) -> pd.Data
     Returns
     -------
     DataFrame (row)
-        line; batch, 0 for rows older than the record; entered_on, NaT for these; late : bool.
+        line; batch, 0 for rows older than the record; entered_on, NaT for these; late : bool; files and sha256, the names of the files read for the
+        batch and their digests, parted by semicolons and empty for rows older than the record.
     """
     found = np.asarray(lines, dtype=np.int64)
     batch = np.zeros(len(found), dtype=np.int64)
     day = np.full(len(found), np.datetime64("NaT", "ns"))
     late = np.zeros(len(found), dtype=bool)
+    files, sha256 = np.full(len(found), "", dtype=object), np.full(len(found), "", dtype=object)
     for row in batches[batches["table"] == table].to_dict("records"):
         inside = _is_among(found, row["lines"])
         batch[inside] = row["batch"]
         day[inside] = row["date"].to_datetime64()
+        files[inside], sha256[inside] = row["files"], row["sha256"]
         late |= _is_among(found, row["late_lines"])
-    return pd.DataFrame({"line": found, "batch": batch, "entered_on": day, "late": late})
+    return pd.DataFrame({"line": found, "batch": batch, "entered_on": day, "late": late, "files": files, "sha256": sha256})
 
 
 def ranges(lines: Iterable[int]) -> str:

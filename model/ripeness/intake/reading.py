@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any
+from xml.parsers import expat
 
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
@@ -22,20 +25,23 @@ from pydantic import BaseModel, ConfigDict, Field
 from ripeness import files
 from ripeness.data.tables import FIRST_DAY, LAST_DAY, parse_day, parse_number
 from ripeness.errors import ContentError, Fault
-from ripeness.workspace.csv import read_csv
+from ripeness.workspace.csv import csv_text, read_csv
 
 __all__ = [
     "FIRST_DAY",
     "LAST_DAY",
     "Day",
     "Days",
+    "Form",
     "Judgements",
     "Source",
     "daily",
     "parse_day",
+    "read_json",
     "read_records",
     "read_table",
     "read_text",
+    "read_xml",
     "rows",
     "weekly_mean",
     "weekly_sum",
@@ -45,6 +51,9 @@ __all__ = [
 _MEND = "take the publisher's file as it is"
 _MEND_PATH = "name the file that holds the series"
 _MOST = 1e15  # beyond it sums and rounding fail; nothing that is measured here comes near
+_MOST_ROWS = 200_000  # of a file; five centuries of days
+_LONGEST = 300  # letters of a cell of XML: a number or a day has no more
+_XLS = bytes.fromhex("d0cf11e0a1b11ae1")  # how a workbook of Excel 97 to 2003 begins
 
 Day = Annotated[date, Field(ge=FIRST_DAY, lt=LAST_DAY)]
 Days = Annotated[int, Field(ge=0, le=3660, strict=True)]
@@ -59,6 +68,42 @@ class Judgements(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+@dataclass(frozen=True)
+class Form:
+    """Files of a publisher, and the function that reads them.
+
+    Parameters
+    ----------
+    files : tuple of str
+        The files needed, in the order of the reader's arguments, below a folder of source data. Of a series (a file a day) the one pattern that
+        its files' names meet, such as "map_*.json".
+    read : callable
+        As `Source.read`; of a series the first argument is a list of paths. After the files come `stored`, then the judgements.
+    stored : tuple of str
+        Files of the workspace's own data that the reader looks into, such as "events.csv".
+    """
+
+    files: tuple[str, ...]
+    read: Callable[..., dict[str, pd.DataFrame]]
+    stored: tuple[str, ...] = ()
+
+    @property
+    def is_series(self) -> bool:
+        """Whether it is a file a day, of any number of days."""
+        return any("*" in file for file in self.files)
+
+    def fits(self, names: Sequence[str]) -> bool:
+        """Whether files of these names are those of the form."""
+        wanted = [Path(file).name for file in self.files]
+        if self.is_series:
+            return bool(names) and all(fnmatchcase(name, wanted[0]) for name in names)
+        return sorted(names) == sorted(wanted)
+
+    def takes(self, number: int) -> bool:
+        """Whether so many files may be those of the form."""
+        return number > 0 if self.is_series else number == len(self.files)
 
 
 @dataclass(frozen=True)
@@ -80,6 +125,8 @@ class Source:
         Under which terms the publisher's figures may be passed on.
     judgements : type of Judgements, optional
         What its table in data/sources.toml must hold.
+    own : Form, optional
+        The files as the publisher itself has them, where `files` are another's of the same figures; either may be imported.
     """
 
     title: str
@@ -88,6 +135,17 @@ class Source:
     tables: tuple[str, ...] = ()
     terms: str = ""
     judgements: type[Judgements] | None = None
+    own: Form | None = None
+
+    @property
+    def forms(self) -> list[Form]:
+        """The forms in which its files are read, that of `files` first."""
+        return [Form(self.files, self.read), *([self.own] if self.own else [])]
+
+    def form_of(self, names: Sequence[str]) -> Form | None:
+        """The form of files of these names: by their names, else by their number; None if there is none."""
+        found = [form for form in self.forms if form.fits(names)] or [form for form in self.forms if form.takes(len(names))]
+        return found[0] if found else None
 
 
 def read_table(
@@ -104,9 +162,10 @@ def read_table(
     Parameters
     ----------
     path : Path
-        UTF-8 text with a header.
+        UTF-8 text with a header; or a workbook of Excel 97 to 2003 (.xls), of which the first sheet is read.
     numbers, days, months, words : sequence of str
-        Columns to be read as floats (empty: NaN), ISO dates (a time of day is cut off), months (read as their last day), and text.
+        Columns to be read as floats (empty: NaN), ISO dates (a time of day is cut off), months YYYY-MM, or by their first day (read as
+        their last), and text.
     comments : bool
         Whether lines that begin with # are passed over.
 
@@ -123,12 +182,15 @@ def read_table(
     shown = Path(path.name)
     kinds = _kinds(numbers, days, months, words)
     raw = files.read_bytes(path, shown, "the publisher's file", _MEND_PATH)
+    if raw.startswith(_XLS):
+        raw = _sheet_as_csv(raw, shown)
     if comments:
         raw = re.sub(rb"^#[^\r\n]*", b"", raw, flags=re.MULTILINE)
     cells = read_csv(raw, shown, mend=f"{_MEND}, as UTF-8 text with commas")
     missing = [name for name in kinds if name not in cells.header]
     if missing:
         raise ContentError(Fault(shown, 1, "columns " + ", ".join(cells.header), "a column " + ", ".join(missing), _MEND))
+    _check_number(len(cells.lines), shown)
     return _converted(shown, [record for _, record in cells.records()], cells.lines.tolist(), kinds, cells.torn)
 
 
@@ -141,15 +203,10 @@ def read_records(path: Path, *, numbers: Sequence[str] = (), days: Sequence[str]
         If the text is not such an array (with the line), or an entry is wrong (with its place).
     """
     shown = Path(path.name)
-    try:
-        data: Any = json.loads(read_text(path, shown))
-    except json.JSONDecodeError as error:
-        raise ContentError(Fault(shown, error.lineno, f"broken JSON ({error.msg})", "valid JSON", _MEND)) from None
-    except (RecursionError, ValueError) as error:  # the parser's own limits, which name no place
-        reason = "nested too deeply" if isinstance(error, RecursionError) else "a number beyond all bounds"
-        raise ContentError(Fault(shown, None, f"JSON that cannot be read ({reason})", "a JSON array of objects", _MEND)) from None
+    data = read_json(path, "a JSON array of objects")
     if not isinstance(data, list) or not all(isinstance(entry, dict) for entry in data):
         raise ContentError(Fault(shown, 1, "something else", "a JSON array of objects", _MEND))
+    _check_number(len(data), shown)
     kinds = _kinds(numbers, days, (), words)
     records: list[Mapping[str, str]] = []
     faults: list[Fault] = []
@@ -159,6 +216,106 @@ def read_records(path: Path, *, numbers: Sequence[str] = (), days: Sequence[str]
             faults.append(Fault(shown, None, f"entry {place} without {', '.join(lacking)}", "every entry to have it", "repair the entry"))
         records.append({name: "" if entry.get(name) is None else str(entry.get(name)) for name in kinds})
     return _converted(shown, records, list(range(1, len(records) + 1)), kinds, faults, what="entry")
+
+
+def read_json(path: Path, what: str = "JSON") -> Any:
+    """What a JSON file says.
+
+    Raises
+    ------
+    ContentError
+        If the text is no JSON (with the line), or beyond the parser's limits.
+    """
+    shown = Path(path.name)
+    try:
+        return json.loads(read_text(path, shown))
+    except json.JSONDecodeError as error:
+        raise ContentError(Fault(shown, error.lineno, f"broken JSON ({error.msg})", "valid JSON", _MEND)) from None
+    except (RecursionError, ValueError) as error:  # the parser's own limits, which name no place
+        reason = "nested too deeply" if isinstance(error, RecursionError) else "a number beyond all bounds"
+        raise ContentError(Fault(shown, None, f"JSON that cannot be read ({reason})", what, _MEND)) from None
+
+
+def read_xml(
+    path: Path,
+    record: str,
+    *,
+    numbers: Sequence[str] = (),
+    days: Sequence[str] = (),
+    day_first: bool = False,
+    decimal_comma: bool = False,
+) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Read the elements of one name, with their attributes and the texts of their children, as `read_table` reads rows.
+
+    Parameters
+    ----------
+    path : Path
+        XML without a document type, so that it can hold no entity of its own.
+    record : str
+        Name of the elements.
+    numbers, days : sequence of str
+        Attributes or children to be read.
+    day_first, decimal_comma : bool
+        Whether days are DD.MM.YYYY; whether numbers have a comma for decimals.
+
+    Returns
+    -------
+    tuple
+        The rows, whose index is the place of the element, from 1; and the attributes of the outermost one.
+
+    Raises
+    ------
+    ContentError
+        If the text is not such XML (with the line), or an element lacks something or is wrong (with its place).
+    """
+    shown = Path(path.name)
+    kinds = _kinds(numbers, days, (), ())
+    outermost, records = _elements(files.read_bytes(path, shown, "the publisher's file", _MEND_PATH), record, shown)
+    faults: list[Fault] = []
+    for place, cells in enumerate(records, start=1):
+        lacking = [name for name in kinds if name not in cells]
+        if lacking:
+            faults.append(Fault(shown, None, f"entry {place} without {', '.join(lacking)}", "every entry to have it", "repair the entry"))
+        for name in kinds:
+            text = cells.get(name, "").strip()
+            if name in days and day_first:
+                text = re.sub(r"(\d\d)\.(\d\d)\.(\d{4})", r"\3-\2-\1", text)
+            cells[name] = text.replace(",", ".") if name in numbers and decimal_comma else text
+    return _converted(shown, records, list(range(1, len(records) + 1)), kinds, faults, what="entry"), outermost
+
+
+def _elements(raw: bytes, record: str, shown: Path) -> tuple[dict[str, str], list[dict[str, str]]]:
+    outermost: dict[str, str] = {}
+    records: list[dict[str, str]] = []
+    path: list[str] = []
+    parser = expat.ParserCreate()
+
+    def begin(name: str, attributes: dict[str, str]) -> None:
+        if not path:
+            outermost.update(attributes)
+        elif name == record and record not in path:
+            _check_number(len(records) + 1, shown)
+            records.append(dict(attributes))
+        path.append(name)
+
+    def add(text: str) -> None:
+        if len(path) > 1 and path[-2] == record and len(known := records[-1].get(path[-1], "")) < _LONGEST:
+            records[-1][path[-1]] = known + text[:_LONGEST]
+
+    def refuse(*_: Any) -> None:
+        raise ContentError(Fault(shown, parser.CurrentLineNumber, "a document type", "XML without one, as it may hold entities", _MEND))
+
+    parser.StartElementHandler, parser.CharacterDataHandler = begin, add
+    parser.EndElementHandler = lambda _: path.pop()
+    parser.StartDoctypeDeclHandler = refuse
+    parser.buffer_text = True
+    try:
+        parser.Parse(raw, True)
+    except expat.ExpatError as error:
+        raise ContentError(Fault(shown, error.lineno, f"broken XML ({expat.ErrorString(error.code)})", "valid XML", _MEND)) from None
+    except (ValueError, LookupError):
+        raise ContentError(Fault(shown, 1, "an encoding that is not known", "XML in a known one", _MEND)) from None
+    return outermost, records
 
 
 def read_text(path: Path, shown: Path) -> str:
@@ -253,6 +410,49 @@ def rows(
     return frame
 
 
+def _sheet_as_csv(raw: bytes, shown: Path) -> bytes:
+    """The first sheet of a workbook as CSV: one line a row, so that lines are the sheet's."""
+    import xlrd
+
+    expected = "a workbook of Excel 97 to 2003"
+    try:
+        with (
+            open(os.devnull, "w", encoding="utf-8") as nowhere,
+            xlrd.open_workbook(file_contents=raw, logfile=nowhere, ragged_rows=True) as book,
+        ):
+            sheet = book.sheet_by_index(0)
+            _check_number(sheet.nrows, shown)
+            lines = [
+                [_cell_text(kind, value, book.datemode) for kind, value in zip(sheet.row_types(row), sheet.row_values(row), strict=True)]
+                for row in range(sheet.nrows)
+            ]
+    except ContentError:
+        raise
+    except Exception as error:  # whatever the parser does with a damaged workbook
+        raise ContentError(Fault(shown, None, f"a workbook that cannot be read ({type(error).__name__})", expected, _MEND)) from None
+    width = max(map(len, lines), default=0)
+    return csv_text([[*line, *[""] * (width - len(line))] for line in lines]).encode()
+
+
+def _cell_text(kind: int, value: Any, datemode: int) -> str:
+    import xlrd
+
+    match kind:
+        case xlrd.XL_CELL_DATE:
+            return f"{xlrd.xldate_as_datetime(value, datemode):%Y-%m-%d}"
+        case xlrd.XL_CELL_NUMBER:
+            return repr(float(value))
+        case xlrd.XL_CELL_TEXT:
+            return " ".join(str(value).split())
+        case _:
+            return ""
+
+
+def _check_number(rows: int, shown: Path) -> None:
+    if rows > _MOST_ROWS:
+        raise ContentError(Fault(shown, None, f"more than {_MOST_ROWS:,} rows", "no more than that", _MEND))
+
+
 def _kinds(numbers: Sequence[str], days: Sequence[str], months: Sequence[str], words: Sequence[str]) -> dict[str, Callable[[str], Any]]:
     return {
         **dict.fromkeys(days, _day),
@@ -306,7 +506,8 @@ def _day(text: str) -> pd.Timestamp:
 
 
 def _month(text: str) -> pd.Timestamp:
-    first = parse_day(f"{text.strip()}-01")
+    text = text.strip()
+    first = parse_day(text if text.count("-") == 2 and text.endswith("-01") else f"{text}-01")
     if first is None:
         raise ValueError(text)
     return pd.Timestamp(first) + pd.offsets.MonthEnd(0)

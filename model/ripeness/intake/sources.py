@@ -1,4 +1,4 @@
-"""Publishers' readers: which are installed, which files each takes, and what they make of them. Nothing is downloaded.
+"""Publishers' readers: which are installed, which files each takes, and what they make of them.
 
 Readers stand in packages of their own and are found by the entry-point group `ripeness.sources` (docs/guides/another-war.md says how to
 write one). What a keeper decided about a publisher's figures is data/sources.toml, with a table for each source that asks for one.
@@ -13,13 +13,14 @@ from pathlib import Path
 import pandas as pd
 
 from ripeness.errors import ContentError, UsageError, did_you_mean
-from ripeness.intake.reading import Judgements, Source
+from ripeness.intake.reading import Form, Judgements, Source
 from ripeness.workspace import Workspace
 from ripeness.workspace.toml import TomlFile, parse_table, read_toml
 
 ALL = "all"
 GROUP = "ripeness.sources"
 FILE = "sources.toml"
+RESERVED = (ALL, "contact", "feed")  # of the command line and of sources.toml: no source bears these names
 
 
 def find_installed() -> dict[str, Source]:
@@ -33,7 +34,7 @@ def find_installed() -> dict[str, Source]:
     found: dict[str, Source] = {}
     for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
         where = f"source '{point.name}' ({point.value} of {point.dist.name if point.dist else 'a package'})"
-        if point.name in (*found, ALL):
+        if point.name in (*found, *RESERVED):
             raise UsageError(f"{where}: the name is taken; rename the entry point of the group {GROUP} in its package, or uninstall it")
         try:
             source = point.load()
@@ -70,28 +71,47 @@ def find_files(name: str, paths: Sequence[Path]) -> tuple[dict[str, list[Path]],
         return _in_folder(sources, paths[0])
     if name not in sources:
         raise UsageError(f"unknown source '{name}': {did_you_mean(name, [*sources, ALL])}")
-    wanted = [Path(file).name for file in sources[name].files]
-    if len(paths) != len(wanted):
-        raise UsageError(f"{name} reads {len(wanted)} file(s), {', '.join(wanted)}, but {len(paths)} were given")
-    by_name = {path.name: path for path in paths}
-    return {name: [by_name[file] for file in wanted] if set(by_name) == set(wanted) else list(paths)}, []
+    form = sources[name].form_of([path.name for path in paths])
+    if form is None:
+        takes = ", or ".join(f"{len(form.files)} file(s), {', '.join(map(_name, form.files))}" for form in sources[name].forms)
+        raise UsageError(f"{name} reads {takes}, but {len(paths)} were given")
+    return {name: _in_order(form, paths)}, []
 
 
 def _in_folder(sources: Mapping[str, Source], folder: Path) -> tuple[dict[str, list[Path]], list[str]]:
     """The sources whose files lie in a folder, as `Source.files` say or side by side; and the names of the others."""
     found, absent = {}, []
     for name, source in sources.items():
-        places = [[folder / file, folder / Path(file).name] for file in source.files]
-        paths = [next((path for path in pair if path.is_file()), None) for pair in places]
-        whole = [path for path in paths if path is not None]
-        if len(whole) == len(paths):
-            found[name] = whole
+        there = next((paths for form in source.forms if (paths := _of_form(form, folder))), None)
+        if there:
+            found[name] = there
         else:
             absent.append(name)
     if not found:
         files = ", ".join(sorted({Path(file).name for source in sources.values() for file in source.files}))
         raise UsageError(f"{folder.name}: no folder with files of a source, such as {files}")
     return found, absent
+
+
+def _of_form(form: Form, folder: Path) -> list[Path]:
+    """The files of a form that lie in a folder; none unless all do."""
+    if form.is_series:
+        return _in_order(form, [path for path in folder.glob(_name(form.files[0])) if path.is_file()])
+    places = [[folder / file, folder / _name(file)] for file in form.files]
+    paths = [path for pair in places if (path := next((path for path in pair if path.is_file()), None))]
+    return paths if len(paths) == len(places) else []
+
+
+def _in_order(form: Form, paths: Sequence[Path]) -> list[Path]:
+    """Files in the order of the reader's arguments, where their names tell it; of a series in that of their names."""
+    if form.is_series:
+        return sorted(paths, key=lambda path: path.name)
+    by_name = {path.name: path for path in paths}
+    return [by_name[_name(file)] for file in form.files] if form.fits(list(by_name)) else list(paths)
+
+
+def _name(file: str) -> str:
+    return Path(file).name
 
 
 def import_sources(files: Mapping[str, Sequence[Path]], workspace: Workspace) -> dict[str, dict[str, pd.DataFrame]]:
@@ -121,7 +141,10 @@ def import_sources(files: Mapping[str, Sequence[Path]], workspace: Workspace) ->
     tables: dict[str, dict[str, pd.DataFrame]] = {}
     given_by: dict[str, str] = {}
     for name, paths in files.items():
-        tables[name] = sources[name].read(*paths, *([judged[name]] if name in judged else []))
+        form = sources[name].form_of([path.name for path in paths]) or sources[name].forms[0]
+        given = [list(paths)] if form.is_series else paths
+        stored = [workspace.data / file for file in form.stored]
+        tables[name] = form.read(*given, *stored, *([judged[name]] if name in judged else []))
         for table in tables[name]:
             if given_by.setdefault(table, name) != name:
                 raise UsageError(f"{given_by[table]} and {name} both give the table {table}: import one of them by its name")
@@ -141,7 +164,7 @@ def read_judgements(wanted: Mapping[str, Source], known: Mapping[str, Source], w
     faults = [
         toml.fault((name,), f"[{name}]", "the name of an installed source", did_you_mean(name, list(known)))
         for name in toml.data
-        if name not in known
+        if name not in (*known, *RESERVED)
     ]
     judged: dict[str, Judgements] = {}
     for name, source in wanted.items():

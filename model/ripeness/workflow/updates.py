@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ from ripeness.data.crowds import CROWDS, CROWDS_FILE
 from ripeness.data.indicators import read_contracts
 from ripeness.data.vintages import Store
 from ripeness.errors import UsageError, did_you_mean
-from ripeness.workspace import read_workspace
+from ripeness.workspace import Workspace, read_workspace
 
 if TYPE_CHECKING:
     from ripeness.intake.incoming import Incoming
@@ -57,15 +57,22 @@ def run_import_update(root: Path, source: str, files: Sequence[Path], choices: C
     ContentError
         If a file or data/sources.toml is not what it should be, or the stored data is not sound. Refused rows are in the result.
     """
-    from ripeness.files import digest
-    from ripeness.intake.imported import as_batch
-    from ripeness.intake.incoming import check_name
-    from ripeness.intake.sources import find_files, import_sources
-    from ripeness.intake.updates import update_store
+    from ripeness.intake.sources import find_files
 
     workspace = read_workspace(root)
     found, absent = find_files(source, files)
-    notes = [f"not in the folder: {', '.join(absent)}"] if absent else []
+    return import_and_update(workspace, found, choices, [f"not in the folder: {', '.join(absent)}"] if absent else [])
+
+
+def import_and_update(workspace: Workspace, found: Mapping[str, Sequence[Path]], choices: Choices, notes: Sequence[str] = ()) -> Update:
+    """The same for files that are found already: source to its files, in the order of its reader's arguments."""
+    from ripeness.files import digest
+    from ripeness.intake.imported import as_batch
+    from ripeness.intake.incoming import check_name
+    from ripeness.intake.sources import import_sources
+    from ripeness.intake.updates import update_store
+
+    notes = list(notes)
     imported = import_sources(found, workspace)
     for name in [name for name, tables in imported.items() if tables.pop(CROWDS, None) is not None]:
         told = f"{name}: prices are stored by no update; write {CROWDS_FILE} with ripeness import {name} FILES --out {workspace.paths.data}"
