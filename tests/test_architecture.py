@@ -127,3 +127,55 @@ def test_the_clock_is_read_for_days_that_are_written_down_and_in_no_computation(
         if re.search(r"\b(now|utcnow|today|fromtimestamp|localtime|gmtime|ctime|time_ns)\(|\btime\.time\(", path.read_text("utf-8"))
     }
     assert found == {"ripeness/ledger/clock.py", "ripeness/cli/studies.py"}
+
+
+def needed(name: str, extra: str = "") -> set[str]:
+    """The packages that one needs when it runs, itself included."""
+    from importlib.metadata import distribution
+
+    from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
+
+    found: set[str] = set()
+    waiting = [(name, extra)]
+    while waiting:
+        one, its_extra = waiting.pop()
+        found.add(canonicalize_name(one))
+        for line in distribution(one).requires or []:
+            requirement = Requirement(line)
+            if requirement.marker is None or requirement.marker.evaluate({"extra": its_extra}):
+                further = [(requirement.name, own) for own in ("", *requirement.extras)]
+                waiting += [pair for pair in further if canonicalize_name(pair[0]) not in found or pair[1]]
+    return found
+
+
+def test_what_is_needed_stands_with_its_digest_and_no_address_in_requirements(root: Path) -> None:
+    text = (root / "requirements.txt").read_text("utf-8")
+    listed = dict(re.findall(r"^([a-z0-9-]+)==([^\s;]+)", text, re.MULTILINE))
+    pins = dict(
+        pin.split("==") for pin in tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["tool"]["uv"]["constraint-dependencies"]
+    )
+    assert needed("ripeness") - {"ripeness"} | {"hatchling"} <= set(listed)
+    assert {name: version for name, version in listed.items() if pins.get(name, version) != version} == {}
+    entries = re.split(r"^(?=[a-z0-9-]+==)", text, flags=re.MULTILINE)[1:]
+    assert len(entries) == len(listed) and all("--hash=sha256:" in entry for entry in entries)
+    assert "://" not in text and " @ " not in text
+
+
+def test_licences_of_what_is_installed_are_told(root: Path) -> None:
+    from importlib.metadata import metadata
+
+    told = {
+        (name, licence)
+        for licence, names in re.findall(
+            r"^\| ([^|]+) \| ([^|]+) \|$", (root / "docs/guides/installing.md").read_text("utf-8"), re.MULTILINE
+        )
+        for name in names.split(", ")
+    }
+    for name in sorted(needed("ripeness") - {"ripeness"}):
+        about = metadata(name)
+        classes = [line.rpartition(" :: ")[2] for line in about.get_all("Classifier") or [] if line.startswith("License")]
+        licence = about.get("License-Expression") or (classes or [about.get("License", "")])[0].removesuffix(" License").removesuffix(
+            " Software"
+        )
+        assert (name, licence) in told, f"{name}: {licence}"

@@ -377,7 +377,12 @@ def backtest(
         bool | None, typer.Option("--gap/--no-gap", help="Also with final data, to see what late and revised rows are worth.")
     ] = None,
     scheduler: Annotated[
-        str | None, typer.Option("--scheduler", metavar="ADDRESS", help="Run on Dask; by default on local processes.")
+        str | None,
+        typer.Option(
+            "--scheduler",
+            metavar="ADDRESS",
+            help="Run on a Dask scheduler of your own: who reaches it runs code here. By default on local processes.",
+        ),
     ] = None,
     seed: Seed = None,
     day: Annotated[

@@ -15,6 +15,7 @@ from ripeness.cli.screen import json_fault, open_console, print_json, show_progr
 from ripeness.data.batches import VERDICTS
 from ripeness.errors import printable
 from ripeness.intake.updates import Choices
+from ripeness.ledger.clock import day_of_issue
 from ripeness.workflow.fetch import FetchedFile, FetchedSource, run_fetch
 
 MOST_FAULTS = 5  # of one source
@@ -28,7 +29,7 @@ def fetch_sources(root: Path, names: list[str], choices: Choices, json: bool) ->
     ContentError
         If data/sources.toml is not what it should be; nothing was fetched.
     """
-    today = choices.day or date.today()
+    today = choices.day or day_of_issue()
     with show_progress() as tell:
         done = run_fetch(root, names, today, replace(choices, day=today), tell)
     if json:
