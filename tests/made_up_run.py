@@ -134,6 +134,7 @@ def made_up_summary() -> dict[str, Any]:
         "origin": ORIGIN.isoformat(),
         "run_id": "0123456789abcdef",
         "code_version": "0.1.0+abc",
+        "model_version": "0.1.0+def",
         "seed": 7,
         "data_hash": "d" * 64,
         "priors_hash": "p" * 64,

@@ -56,6 +56,7 @@ def failed_summary(summary: dict[str, Any]) -> dict[str, Any]:
         "origin",
         "run_id",
         "code_version",
+        "model_version",
         "seed",
         "data_hash",
         "priors_hash",

@@ -123,8 +123,9 @@ def test_the_first_screen_says_whether_the_outside_view_is_beaten(
 def test_the_first_screen_says_where_another_version_was_tested(reports: Path, summary: dict[str, Any], tree: xr.DataTree) -> None:
     words, notes = "Another version of the model was tested.", reports / "studies/backtest.json"
     about = json.loads(notes.read_text("utf-8"))
-    for version, said in ((summary["code_version"], False), ("another", True)):
-        notes.write_text(json.dumps(about | {"code_version": version}), "utf-8")
+    same = {"model_version": summary["model_version"], "priors_hash": summary["priors_hash"], "code_version": "of another page"}
+    for other, said in (({}, False), ({"model_version": "another"}, True), ({"priors_hash": "another"}, True)):
+        notes.write_text(json.dumps(about | same | other), "utf-8")
         assert (words in rendered(reports, summary, tree).split("</header>")[0]) == said
 
 

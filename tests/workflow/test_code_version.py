@@ -11,7 +11,16 @@ from pathlib import Path
 import pytest
 
 from ripeness.workflow import identity
-from ripeness.workflow.identity import MAKES_RUNS, PACKAGE, REMEMBERED, code_version, digest_of_code, reachable
+from ripeness.workflow.identity import (
+    MAKES_FORECASTS,
+    MAKES_RUNS,
+    OF_THE_MODEL,
+    PACKAGE,
+    REMEMBERED,
+    code_version,
+    digest_of_code,
+    reachable,
+)
 
 MAKER = '''"""What makes numbers."""
 from __future__ import annotations
@@ -173,10 +182,26 @@ def test_a_digest_is_remembered_as_long_as_no_file_has_changed(tmp_path: Path, m
     assert number[0].isdigit() and short == digest_of_code(MAKES_RUNS)[:8]
     remembered = json.loads((tmp_path / REMEMBERED).read_text("utf-8"))
     identity.remembered_digest.cache_clear()
-    monkeypatch.setattr(identity, "digest_of_code", lambda *_: "parsed again" * 8)
+    monkeypatch.setattr(identity, "digest_of_code", lambda *_, **__: "parsed again" * 8)
     assert code_version(tmp_path) == version
     for spoilt in ("", "[]", json.dumps(remembered | {"sources": "others"})):
         identity.remembered_digest.cache_clear()
         (tmp_path / REMEMBERED).write_text(spoilt, "utf-8")
         assert code_version(tmp_path).endswith("+parsed a")
     identity.remembered_digest.cache_clear()
+
+
+def test_a_model_is_the_same_whatever_reads_stores_and_shows(tmp_path: Path) -> None:
+    copy = tmp_path / "ripeness"
+    shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__", "template"))
+
+    def digest() -> str:
+        identity._read_module.cache_clear()
+        return digest_of_code(MAKES_FORECASTS, copy, OF_THE_MODEL)
+
+    before = digest()
+    for reader in ("workspace/csv.py", "data/tables.py", "files.py", "workflow/summary_new.py"):
+        (copy / reader).write_text((copy / reader).read_text("utf-8") + "\nMORE = 1\n", "utf-8")
+    assert digest() == before
+    (copy / "model/terms/track_record.py").write_text((copy / "model/terms/track_record.py").read_text("utf-8") + "\nMORE = 1\n", "utf-8")
+    assert digest() != before

@@ -42,6 +42,18 @@ MAKES_RUNS = (
     "ripeness.workflow.summary_reweighted",
 )
 
+# where the model, its priors and its inference stand; what they import of other rooms reads, stores and shows
+OF_THE_MODEL = ("model", "elicitation", "inference", "forecast", "kernels")
+MAKES_FORECASTS = (
+    "ripeness.elicitation.elicit",
+    "ripeness.model.build",
+    "ripeness.inference.sample",
+    "ripeness.inference.gate",
+    "ripeness.forecast.horizons",
+    "ripeness.forecast.bridges",
+    "ripeness.forecast.mixture",
+)
+
 
 def attribution_hash(reports: Path, caller: str, modules: tuple[str, ...], *parts: str) -> str:
     """Digest of the inputs and the code of an attribution of a run: where it is the same, so is the attribution.
@@ -72,8 +84,19 @@ def code_version(reports: Path | None = None) -> str:
     return f"{version('ripeness')}+{remembered_digest(MAKES_RUNS, reports)[:8]}"
 
 
+def model_version(reports: Path | None = None) -> str:
+    """The package's version and a digest of the code of the model, its priors and its inference alone: what a study tested.
+
+    Parameters
+    ----------
+    reports : Path, optional
+        The workspace's folder of runs, where digests are remembered.
+    """
+    return f"{version('ripeness')}+{remembered_digest(MAKES_FORECASTS, reports, OF_THE_MODEL)[:8]}"
+
+
 @cache
-def remembered_digest(modules: tuple[str, ...], reports: Path | None) -> str:
+def remembered_digest(modules: tuple[str, ...], reports: Path | None, rooms: tuple[str, ...] = ()) -> str:
     """As `digest_of_code` has it; read from a small file in `reports` where no file of the package has changed, as parsing takes half a second."""
     sources = hash_text(*(f"{path.relative_to(PACKAGE).as_posix()} {hash_file(path)}" for path in sorted(PACKAGE.rglob("*.py"))))
     path = None if reports is None else reports / REMEMBERED
@@ -81,21 +104,23 @@ def remembered_digest(modules: tuple[str, ...], reports: Path | None) -> str:
     with suppress(OSError, ValueError, KeyError, TypeError):
         known = json.loads(path.read_text("utf-8")) if path else {}
         digests = known["digests"] if known["sources"] == sources else {}
-    key = " ".join(modules)
+    key = " ".join((*modules, *rooms))
     if key not in digests:
-        digests[key] = digest_of_code(modules)
+        digests[key] = digest_of_code(modules, rooms=rooms)
         if path is not None and path.parent.is_dir():
             with suppress(OSError):  # who may only read goes without
                 write_json(path, {"sources": sources, "digests": digests})
     return digests[key]
 
 
-def digest_of_code(modules: tuple[str, ...], package: Path = PACKAGE) -> str:
-    """SHA-256 over the meaning of some modules of a package and of all that they import from it; raises `KeyError` if one of them is not there."""
+def digest_of_code(modules: tuple[str, ...], package: Path = PACKAGE, rooms: tuple[str, ...] = ()) -> str:
+    """SHA-256 over the meaning of some modules of a package and of all that they import from it, or from some of its rooms; raises `KeyError` if one of them is not there."""
     digest, found = sha256(), reachable(modules, package)
     if not found.keys() >= set(modules):
         raise KeyError(f"no such module: {', '.join(sorted(set(modules) - found.keys()))}")
     for name, module in sorted(found.items()):
+        if rooms and name.split(".")[1] not in rooms:
+            continue
         digest.update(f"{name}\0{module.digest}\0".encode())
     return digest.hexdigest()
 
@@ -217,6 +242,7 @@ def identify(inputs: Inputs, vintage: Vintage, seed: int, sampler: Sampler) -> d
     return {
         "run_id": run_id[:RUN_ID_DIGITS],
         "code_version": code_version(workspace.reports),
+        "model_version": model_version(workspace.reports),
         "seed": seed,
         "sampler": sampler,
         "settings": workspace.fit.model_dump(mode="json"),

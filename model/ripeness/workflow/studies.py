@@ -21,7 +21,7 @@ from ripeness.files import hash_text, write_json
 from ripeness.report import scorecard, studies
 from ripeness.report.drawing import write_chart
 from ripeness.workflow.forecasts import obtain_fit
-from ripeness.workflow.identity import code_version, library_versions, workspace_hash
+from ripeness.workflow.identity import code_version, library_versions, model_version, workspace_hash
 from ripeness.workflow.request import Inputs, Request, open_workspace
 from ripeness.workflow.run import Progress, quiet
 
@@ -308,6 +308,7 @@ def _note(inputs: Inputs, study: str, command: str, seed: int, day: date, more: 
         "date": day.isoformat(),
         "seed": seed,
         "code_version": code_version(inputs.workspace.reports),
+        "model_version": model_version(inputs.workspace.reports),
         "versions": library_versions(),
     }
     write_json(inputs.workspace.reports / published.STUDIES / f"{study}.json", about | more)
@@ -393,7 +394,7 @@ def run_backtest(
     study = Study(
         workspace, inputs.store, inputs.claims.card.date, priors, str(hashes), settings, seed, quick, VINTAGES if gap else (AS_OF,)
     )
-    run_study(study, partial(open_executor, scheduler), progress, {**about, **hashes})
+    run_study(study, partial(open_executor, scheduler), progress, {**about, **hashes, "model_version": model_version(workspace.reports)})
     forecasts = published.read_rows(study.tables, published.FORECASTS)
     write_chart(study.tables / published.FIGURE, studies.plot_backtest(forecasts, workspace.question.headline_weeks))
     return Backtest(study.tables, workspace.question.headline_weeks)
