@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 from pydantic import Field
 
-from ripeness.intake.reading import Day, Days, Judgements, Source, read_table, rows, whole_weeks
+from ripeness.intake.reading import Day, Days, Judgements, Source, daily, read_table, rows, whole_weeks
 from ripeness_ukraine.chronology import core_rounds
 
 _COUNTS = {
@@ -31,8 +31,8 @@ def import_current_events(counts: Path, chronology: Path, judged: CurrentEvents)
     """Weekly counts of items, with the number of all items of the same days as exposure (`sample_size`).
 
     The value is the sum over the days of a week, Monday to Sunday (the portal's dates, UTC). Days flagged for their nested layout, in which
-    fewer and longer items stand, are left out with their exposure; missing days likewise; a week with fewer than `fewest_days` left is missing,
-    and so is an incomplete last week. From the counts named in `without_rounds`, weeks with a round are left out: their items report
+    fewer and longer items stand, are left out with their exposure; missing days likewise, and days without the count itself; a week with fewer than
+    `fewest_days` left is missing, and so is an incomplete last week. From the counts named in `without_rounds`, weeks with a round are left out: their items report
     the round itself. Grade B; C for a week of fewer than seven days.
 
     Parameters
@@ -48,15 +48,16 @@ def import_current_events(counts: Path, chronology: Path, judged: CurrentEvents)
     ContentError
         If a file is not such a table.
     """
-    table = read_table(counts, days=["date"], numbers=["items_total", "deep_format_day", *_COUNTS.values()]).set_index("date").sort_index()
-    sundays = whole_weeks(table["items_total"])
-    plain = table[table["deep_format_day"] != 1]
-    present = plain["items_total"].resample("W-SUN").count().reindex(sundays).fillna(0)
-    sums = plain.resample("W-SUN").sum().reindex(sundays)[present >= judged.fewest_days][pd.Timestamp(judged.first) :]
-    grade = pd.Series(["B" if days == 7 else "C" for days in present[sums.index]], index=sums.index)
+    table = read_table(counts, days=["date"], counts=["items_total", "deep_format_day", *_COUNTS.values()])
+    sundays = whole_weeks(daily(table, counts, "date", "items_total"))
+    plain = table[table["deep_format_day"] == 0].set_index("date").sort_index()
     with_round = {day + pd.Timedelta(days=6 - day.weekday()) for day in core_rounds(chronology)}
     out = {}
     for name, column in _COUNTS.items():
+        weeks = plain[["items_total", column]].dropna().resample("W-SUN")
+        present = weeks["items_total"].count().reindex(sundays).fillna(0)
+        sums = weeks.sum().reindex(sundays)[present >= judged.fewest_days][pd.Timestamp(judged.first) :]
+        grade = pd.Series(["B" if days == 7 else "C" for days in present[sums.index]], index=sums.index)
         kept = sums[~sums.index.isin(list(with_round))] if name in judged.without_rounds else sums
         out[name] = rows(
             kept[column],

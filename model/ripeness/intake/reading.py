@@ -94,6 +94,8 @@ def read_table(
     path: Path,
     *,
     numbers: Sequence[str] = (),
+    amounts: Sequence[str] = (),
+    counts: Sequence[str] = (),
     days: Sequence[str] = (),
     months: Sequence[str] = (),
     words: Sequence[str] = (),
@@ -105,8 +107,11 @@ def read_table(
     ----------
     path : Path
         UTF-8 text with a header.
-    numbers, days, months, words : sequence of str
-        Columns to be read as floats (empty: NaN), ISO dates (a time of day is cut off), months (read as their last day), and text.
+    numbers, amounts, counts : sequence of str
+        Columns to be read as floats, empty cells as NaN: any; from 0 on; whole ones from 0 on.
+    days, months, words : sequence of str
+        Columns to be read as ISO dates (with a time of day it may be another day elsewhere: none but midnight of no zone is taken), months (read as
+        their last day), and text.
     comments : bool
         Whether lines that begin with # are passed over.
 
@@ -121,7 +126,7 @@ def read_table(
         With a fault for every line that is wrong.
     """
     shown = Path(path.name)
-    kinds = _kinds(numbers, days, months, words)
+    kinds = _kinds(numbers, amounts, counts, days, months, words)
     raw = files.read_bytes(path, shown, "the publisher's file", _MEND_PATH)
     if comments:
         raw = re.sub(rb"^#[^\r\n]*", b"", raw, flags=re.MULTILINE)
@@ -129,10 +134,22 @@ def read_table(
     missing = [name for name in kinds if name not in cells.header]
     if missing:
         raise ContentError(Fault(shown, 1, "columns " + ", ".join(cells.header), "a column " + ", ".join(missing), _MEND))
+    doubled = [name for name in kinds if cells.header.count(name) > 1]
+    if doubled:
+        found = f"{', '.join(doubled)} twice"
+        raise ContentError(Fault(shown, 1, f"columns {found}", "each column once", "find out which is right, and remove the other"))
     return _converted(shown, [record for _, record in cells.records()], cells.lines.tolist(), kinds, cells.torn)
 
 
-def read_records(path: Path, *, numbers: Sequence[str] = (), days: Sequence[str] = (), words: Sequence[str] = ()) -> pd.DataFrame:
+def read_records(
+    path: Path,
+    *,
+    numbers: Sequence[str] = (),
+    amounts: Sequence[str] = (),
+    counts: Sequence[str] = (),
+    days: Sequence[str] = (),
+    words: Sequence[str] = (),
+) -> pd.DataFrame:
     """Read a JSON array of flat objects as `read_table` reads a CSV; the index is the place in the array, from 1.
 
     Raises
@@ -141,8 +158,18 @@ def read_records(path: Path, *, numbers: Sequence[str] = (), days: Sequence[str]
         If the text is not such an array (with the line), or an entry is wrong (with its place).
     """
     shown = Path(path.name)
+    kinds = _kinds(numbers, amounts, counts, days, (), words)
+    doubled: list[str] = []
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        entry = dict(pairs)
+        if len(entry) < len(pairs):
+            names = [name for name, _ in pairs]
+            doubled.extend(name for name in entry if name in kinds and names.count(name) > 1)
+        return entry
+
     try:
-        data: Any = json.loads(read_text(path, shown))
+        data: Any = json.loads(read_text(path, shown), object_pairs_hook=unique)
     except json.JSONDecodeError as error:
         raise ContentError(Fault(shown, error.lineno, f"broken JSON ({error.msg})", "valid JSON", _MEND)) from None
     except (RecursionError, ValueError) as error:  # the parser's own limits, which name no place
@@ -150,7 +177,10 @@ def read_records(path: Path, *, numbers: Sequence[str] = (), days: Sequence[str]
         raise ContentError(Fault(shown, None, f"JSON that cannot be read ({reason})", "a JSON array of objects", _MEND)) from None
     if not isinstance(data, list) or not all(isinstance(entry, dict) for entry in data):
         raise ContentError(Fault(shown, 1, "something else", "a JSON array of objects", _MEND))
-    kinds = _kinds(numbers, days, (), words)
+    if doubled:
+        raise ContentError(
+            Fault(shown, None, f"an entry with {doubled[0]} twice", "each key once", "find out which is right, and remove the other")
+        )
     records: list[Mapping[str, str]] = []
     faults: list[Fault] = []
     for place, entry in enumerate(data, start=1):
@@ -208,14 +238,16 @@ def whole_weeks(series: pd.Series[Any], last: pd.Timestamp | None = None) -> pd.
     return pd.DatetimeIndex(sundays[sundays - pd.Timedelta(days=6) >= first])
 
 
-def weekly_mean(series: pd.Series[float], last: pd.Timestamp | None = None) -> pd.Series[float]:
-    """Mean of the days present in each whole week; a week without any is absent."""
-    return series.resample("W-SUN").mean().reindex(whole_weeks(series, last)).dropna()
+def weekly_mean(series: pd.Series[float], last: pd.Timestamp | None = None, fewest_days: int = 1) -> pd.Series[float]:
+    """Mean of the days present in each whole week; a week with fewer than `fewest_days` is absent."""
+    weeks = series.resample("W-SUN")
+    return weeks.mean()[weeks.count() >= fewest_days].reindex(whole_weeks(series, last)).dropna()
 
 
 def weekly_sum(series: pd.Series[float]) -> pd.Series[float]:
-    """Sum over each whole week; a day without a row counts nothing."""
-    return series.resample("W-SUN").sum().reindex(whole_weeks(series))
+    """Sum over each whole week; a week in which a day has no row, or no number, is absent."""
+    weeks = series.resample("W-SUN")
+    return weeks.sum()[weeks.count() == 7].reindex(whole_weeks(series)).dropna()
 
 
 def rows(
@@ -253,13 +285,9 @@ def rows(
     return frame
 
 
-def _kinds(numbers: Sequence[str], days: Sequence[str], months: Sequence[str], words: Sequence[str]) -> dict[str, Callable[[str], Any]]:
-    return {
-        **dict.fromkeys(days, _day),
-        **dict.fromkeys(months, _month),
-        **dict.fromkeys(words, str.strip),
-        **dict.fromkeys(numbers, _number),
-    }
+def _kinds(*columns: Sequence[str]) -> dict[str, Callable[[str], Any]]:
+    """How each column is read: of numbers, amounts, counts, days, months and words."""
+    return {name: convert for names, convert in zip(columns, (*_NUMERIC, _day, _month, str.strip), strict=True) for name in names}
 
 
 def _converted(
@@ -283,7 +311,7 @@ def _converted(
     if not faults and not records:
         faults.append(Fault(shown, None, "no rows", "at least one row", _MEND))
     elif not faults:
-        empty = [name for name, convert in kinds.items() if convert is _number and all(math.isnan(cell) for cell in columns[name])]
+        empty = [name for name, convert in kinds.items() if convert in _NUMERIC and all(math.isnan(cell) for cell in columns[name])]
         faults += [Fault(shown, None, f"no number in {name}", "at least one", _MEND) for name in empty]
     if faults:
         raise ContentError(faults)
@@ -297,10 +325,23 @@ def _number(text: str) -> float:
     return value
 
 
+def _amount(text: str) -> float:
+    value = _number(text)
+    if value < 0:
+        raise ValueError(text)
+    return value
+
+
+def _count(text: str) -> float:
+    value = _amount(text)
+    if value % 1 > 0:
+        raise ValueError(text)
+    return value
+
+
 def _day(text: str) -> pd.Timestamp:
-    day, time = text.strip()[:10], text.strip()[10:]
-    found = parse_day(day)
-    if found is None or time[:1] not in ("", " ", "T"):
+    found = parse_day(_MIDNIGHT.sub("", text.strip()))
+    if found is None:
         raise ValueError(text)
     return pd.Timestamp(found)
 
@@ -312,4 +353,11 @@ def _month(text: str) -> pd.Timestamp:
     return pd.Timestamp(first) + pd.offsets.MonthEnd(0)
 
 
-_EXPECTED: dict[Callable[[str], Any], str] = {_day: "a date YYYY-MM-DD", _month: "a month YYYY-MM"}
+_MIDNIGHT = re.compile(r"[ T]00:00(:00(\.0+)?)?$", re.ASCII)
+_NUMERIC = (_number, _amount, _count)
+_EXPECTED: dict[Callable[[str], Any], str] = {
+    _amount: "a number from 0 on, or nothing",
+    _count: "a whole number from 0 on without marks between thousands, or nothing",
+    _day: "a date YYYY-MM-DD without a time of day, which may be another day in another time zone",
+    _month: "a month YYYY-MM",
+}
