@@ -18,7 +18,7 @@ class AirForce(Judgements):
 
     lag_days: Days
     thorough_from: Day
-    quiet: tuple[Day, ...]
+    quiet: tuple[Day, ...] = ()
     attack_share: float = Field(gt=0, le=1)
 
 

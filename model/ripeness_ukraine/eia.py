@@ -15,7 +15,7 @@ class Eia(Judgements):
 
     first: Day = Field(alias="from")
     lag_days: Days
-    fewest_days: int = Field(ge=1, le=5)
+    fewest_days: int = Field(ge=1, le=5, default=1)
 
 
 def import_eia(prices: Path, judged: Eia) -> dict[str, pd.DataFrame]:

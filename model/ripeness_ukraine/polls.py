@@ -109,7 +109,7 @@ def import_polls(polls: Path, judged: Polls) -> dict[str, pd.DataFrame]:
                     Path(polls.name),
                     int(str(line)),
                     f"fieldwork '{row['fieldwork']}'",
-                    "days, months or a year, the first before the last",
+                    "days, months or a year",
                     "correct the value",
                 )
             )

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from ripeness.errors import ContentError
-from ripeness.workspace.csv import CHUNK, MOST_REPORTED, append_rows, csv_text, read_csv, read_records, read_rows
+from ripeness.errors import MOST_REPORTED, ContentError
+from ripeness.workspace.csv import CHUNK, MOST_COLUMNS, append_rows, csv_text, read_csv, read_records, read_rows
 
 SHOWN = Path("x.csv")
 ROWS = [(2, {"a": "1", "b": "x"}), (3, {"a": "2", "b": ""})]
@@ -65,6 +65,22 @@ def test_what_cannot_be_read_is_reported_with_its_line(raw: bytes, message: str)
     with pytest.raises(ContentError) as caught:
         read_csv(raw, SHOWN)
     assert str(caught.value).startswith(message)
+
+
+def test_columns_without_anything_in_them_are_passed_over() -> None:
+    raw = b",,,\n;;\na,,b,,\n1,,x,,\n2,,,\n,,,,\n".replace(b";;\n", b"")
+    cells = read_csv(raw, SHOWN)
+    assert (cells.header, list(cells.records()), cells.torn) == (["a", "b"], [(3, {"a": "1", "b": "x"}), (4, {"a": "2", "b": ""})], [])
+    cells = read_csv(b"\n;;;\na;b;\n1;x;\n2;;;;\n", SHOWN, ("a", "b"))
+    assert (cells.header, [line for line, _ in cells.records()], cells.torn) == (["a", "b"], [4, 5], [])
+    (fault,) = read_csv(b"a,b,\n1,x,7\n", SHOWN).torn
+    assert fault.found == "3 cells"
+    assert append_rows(b"a,b,\n1,x,\n", ("a", "b"), [("2", "y")])[0] == b"a,b,\n1,x,\n2,y,\n"
+
+
+def test_a_header_of_unknown_columns_is_refused_at_once() -> None:
+    with pytest.raises(ContentError, match=rf"line 1: found 500000 columns; expected at most {MOST_COLUMNS}"):
+        read_csv(",".join(f"c{n}" for n in range(500_000)).encode() + b"\n", SHOWN)
 
 
 def test_torn_rows_are_reported_one_by_one_up_to_a_hundred() -> None:

@@ -67,6 +67,9 @@ def show_check(root: Path, json: bool) -> None:
     freshness = vintage.freshness()
     overdue = freshness.loc[freshness["overdue"], "indicator"].tolist()
     notes = [f"overdue on {vintage.origin}, by their usual lag: {', '.join(overdue)}"] if overdue else []
+    if vintage.covered_to is None or vintage.covered_to < vintage.origin:
+        searched = f"the search after {vintage.covered_to}" if vintage.covered_to else "the search"
+        notes.append(f"{searched} was published after {vintage.origin}: a forecast as of that day does not count on it")
     if json:
         print_json({"sound": True, "faults": [], "notes": notes, "default_origin": vintage.origin.isoformat(), **counts})
         return

@@ -303,11 +303,10 @@ def _converted(
         for name, convert in kinds.items():
             try:
                 columns[name].append(convert(record[name]))
-            except ValueError:
-                expected = _EXPECTED.get(convert, "a number or nothing")
+            except ValueError as error:
                 columns[name].append(None)
                 place = f" in {what} {line}" if what else ""
-                faults.append(Fault(shown, None if what else line, f"{name} = '{record[name]}'{place}", expected, "correct the value"))
+                faults.append(Fault(shown, None if what else line, f"{name} = '{record[name]}'{place}", str(error), "correct the value"))
     if not faults and not records:
         faults.append(Fault(shown, None, "no rows", "at least one row", _MEND))
     elif not faults:
@@ -321,43 +320,39 @@ def _converted(
 def _number(text: str) -> float:
     value = parse_number(text.strip()) if text.strip() else math.nan
     if value is None or abs(value) > _MOST:
-        raise ValueError(text)
+        raise ValueError("a number or nothing")
     return value
 
 
 def _amount(text: str) -> float:
     value = _number(text)
     if value < 0:
-        raise ValueError(text)
+        raise ValueError("a number from 0 on, or nothing")
     return value
 
 
 def _count(text: str) -> float:
-    value = _amount(text)
-    if value % 1 > 0:
-        raise ValueError(text)
+    value = _number(text)
+    if value < 0 or value % 1 > 0:
+        raise ValueError("a whole number from 0 on, without marks between thousands, or nothing")
     return value
 
 
 def _day(text: str) -> pd.Timestamp:
-    found = parse_day(_MIDNIGHT.sub("", text.strip()))
+    day = _MIDNIGHT.sub("", text.strip())
+    found = parse_day(day)
     if found is None:
-        raise ValueError(text)
+        timed = parse_day(day[:10]) and day[10:11] in ("T", " ")
+        raise ValueError("a date YYYY-MM-DD" + (" without a time of day, which may be another day in another time zone" if timed else ""))
     return pd.Timestamp(found)
 
 
 def _month(text: str) -> pd.Timestamp:
     first = parse_day(f"{text.strip()}-01")
     if first is None:
-        raise ValueError(text)
+        raise ValueError("a month YYYY-MM")
     return pd.Timestamp(first) + pd.offsets.MonthEnd(0)
 
 
 _MIDNIGHT = re.compile(r"[ T]00:00(:00(\.0+)?)?$", re.ASCII)
 _NUMERIC = (_number, _amount, _count)
-_EXPECTED: dict[Callable[[str], Any], str] = {
-    _amount: "a number from 0 on, or nothing",
-    _count: "a whole number from 0 on without marks between thousands, or nothing",
-    _day: "a date YYYY-MM-DD without a time of day, which may be another day in another time zone",
-    _month: "a month YYYY-MM",
-}
