@@ -71,7 +71,7 @@ def import_air_force(launches: Path, months: Path, judged: AirForce) -> dict[str
 
 def _with_quiet_days(series: pd.Series[float], judged: AirForce) -> pd.Series[float]:
     undercounted = pd.Timestamp(judged.thorough_from) - pd.Timedelta(days=7)  # the last day of it
-    absent = pd.date_range(series.index.min(), series.index.max()).difference(series.index)
+    absent = pd.date_range(series.index.min(), series.index.max()).difference(pd.DatetimeIndex(series.index))
     quiet = absent[(absent <= undercounted) | absent.isin([pd.Timestamp(day) for day in judged.quiet])]
     return pd.concat([series, pd.Series(0.0, index=quiet)]).sort_index()
 

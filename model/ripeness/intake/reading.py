@@ -287,7 +287,8 @@ def rows(
 
 def _kinds(*columns: Sequence[str]) -> dict[str, Callable[[str], Any]]:
     """How each column is read: of numbers, amounts, counts, days, months and words."""
-    return {name: convert for names, convert in zip(columns, (*_NUMERIC, _day, _month, str.strip), strict=True) for name in names}
+    readers: tuple[Callable[[str], Any], ...] = (*_NUMERIC, _day, _month, str.strip)
+    return {name: convert for names, convert in zip(columns, readers, strict=True) for name in names}
 
 
 def _converted(

@@ -119,7 +119,7 @@ def read_csv(
                     how = mend or "take out what does not belong here"
                     raise ContentError(Fault(shown, int(start[kept[0]]), f"{len(header)} columns", f"at most {MOST_COLUMNS}", how))
                 codes, texts, kept = [[] for _ in header], [{} for _ in header], kept[1:]
-            chunk = [_without_end(record, len(header)) for record in chunk]
+            chunk = tuple(_without_end(record, len(header)) for record in chunk)
             width = np.array([len(chunk[place]) for place in kept], dtype=np.int64)
             fits = width == len(header) if least is None else (width >= least) & (width <= len(header))
             torn.append(start[kept[~fits]])
