@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from ripeness import files
 from ripeness.errors import ContentError, RipenessError
 from ripeness.workflow import run as store
 from ripeness.workflow.run import FAILURE_PAGE, FORECAST_CSV, FORECAST_JSON, MANIFEST, SCHEMA, Run, open_run, quiet, replacing_run, writing
@@ -118,6 +120,73 @@ def test_who_reads_between_two_renames_waits_for_the_new_run(folder: Path, monke
     for reader in readers:
         reader.join()
     assert len(found) == 4 and {run.run_id for run in found} == {run.summary["run_id"] for run in found} == {"new"}
+
+
+@pytest.mark.parametrize("text", ['{"run_id": "old", "probability": 0.95}', '{"run_id": "ol', "[]", "", "\x00"])
+def test_a_damaged_run_is_none_and_is_said_to_be_damaged(folder: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setattr(store, "WAIT_SECONDS", 0.0)
+    sound = '{"run_id": "old",\n "probability": 0.20}'
+    (folder / FORECAST_JSON).write_text(sound, "utf-8")
+    about = json.loads((folder / MANIFEST).read_text("utf-8")) | {"files": {FORECAST_JSON: store.digest_of(folder / FORECAST_JSON)}}
+    (folder / MANIFEST).write_text(json.dumps(about), "utf-8")
+    (folder / FORECAST_JSON).write_bytes(sound.replace("\n", "\r\n").encode())
+    assert open_run(folder).run_id == "old"
+
+    def refused() -> None:
+        with pytest.raises(RipenessError, match=r"is not as it was written.*ripeness forecast --as-of 2031-03-30"):
+            open_run(folder)
+        assert store.stored_run(folder) is None
+
+    (folder / FORECAST_JSON).write_text(text, "utf-8")
+    refused()
+    (folder / FORECAST_JSON).write_text(sound, "utf-8")
+    (folder / MANIFEST).write_text(text[:12], "utf-8")
+    refused()
+
+
+def test_nothing_is_written_through_a_link(folder: Path, tmp_path: Path) -> None:
+    victims = tmp_path / "elsewhere"
+    victims.mkdir()
+    (victims / MANIFEST).write_text("precious", "utf-8")
+    (victims / "precious.txt").write_text("precious", "utf-8")
+    (folder / ".writer").symlink_to(victims / "precious.txt")
+    (folder.parent / f".{folder.name}.new").symlink_to(victims)
+    (folder / FORECAST_CSV).unlink()
+    (folder / FORECAST_CSV).symlink_to(victims / "precious.txt")
+    with writing(folder, SHOWN, quiet):
+        write(folder, "new")
+    assert content(folder) == {"new"} and not (folder / FORECAST_CSV).is_symlink()
+    linked = folder.with_name("2031-04-06")
+    linked.symlink_to(victims)
+    with pytest.raises(ContentError, match="found a link; expected the folder of a run"), writing(linked, SHOWN, quiet):
+        pass
+    assert {path.name: path.read_text("utf-8") for path in victims.iterdir()} == {MANIFEST: "precious", "precious.txt": "precious"}
+
+
+def test_what_a_killed_writer_has_prepared_is_removed_by_the_next(folder: Path) -> None:
+    prepared = folder.with_name(f".{folder.name}.new")
+    prepared.mkdir()
+    (prepared / "posterior.nc").write_text("half", "utf-8")
+    with writing(folder, SHOWN, quiet):
+        pass
+    assert not prepared.exists() and content(folder) == {"old"}
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="the state of a process")
+def test_a_halted_writer_is_not_waited_for(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "WAIT_SECONDS", 0.2)
+    hold = (
+        "import sys\nfrom pathlib import Path\nfrom ripeness.workflow.run import quiet, writing\n"
+        f"with writing(Path({str(folder)!r}), Path('x'), quiet):\n    print('in', flush=True)\n    sys.stdin.read()\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None and other.stdout.readline() == "in\n"
+        other.send_signal(signal.SIGSTOP)
+        words = f"process {other.pid} is changing it and .*as it is halted. To mend: let it go on"
+        with pytest.raises(RipenessError, match=words), writing(folder, SHOWN, quiet):
+            pass
+        other.send_signal(signal.SIGCONT)
+        other.communicate()
 
 
 def test_a_second_writer_reports_for_whom_it_waits(folder: Path) -> None:

@@ -362,6 +362,7 @@ def _path_faults(toml: TomlFile, paths: Paths, root: Path) -> Iterator[Fault]:
             place = (root / text).resolve()
         except (OSError, RuntimeError, ValueError):  # a ring of links, or no path at all
             place = root
+        place = root if place.is_symlink() else place  # a ring again, which resolve has left alone
         others = [other for other, known in real.items() if place.is_relative_to(known) or known.is_relative_to(place)]
         if place == root or not place.is_relative_to(root) or ".." in Path(text).parts or Path(text).is_absolute():
             yield toml.fault(("paths", name), f"{name} = {text!r}", expected, mend.format(name))
