@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -239,6 +240,18 @@ def test_gate_refuses_with_its_words(root: Path, monkeypatch: pytest.MonkeyPatch
 
 def _indicator_files(workspace: Path) -> list[Path]:
     return [path for path in (workspace / "data").glob("*.csv") if path.stem not in ("events", "coverage", "crowds")]
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp437", "cp1252"])
+def test_an_old_console_loses_letters_and_no_answer(root: Path, encoding: str) -> None:
+    def run(*arguments: str, encoding: str) -> str:
+        command = [sys.executable, "-m", "ripeness", *arguments, "--workspace", str(root)]
+        done = subprocess.run(command, capture_output=True, env=os.environ | {"PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}, check=False)
+        assert done.returncode == 0, done.stderr.decode(errors="replace")
+        return done.stdout.decode(encoding)
+
+    assert "paragraph" in run("claims", encoding=encoding)
+    assert json.loads(run("claims", "--json", encoding=encoding)) == json.loads(run("claims", "--json", encoding="utf-8"))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a profile is always there")
