@@ -374,13 +374,13 @@ def read_beside(run: Run, name: str) -> dict[str, Any] | None:
 
 
 def read_signed(path: Path) -> dict[str, Any] | None:
-    """What `write_beside` wrote; None if it is not there as it was written."""
+    """What `write_beside` wrote; None if it is not there as it was written. Of an older version, which wrote no digest, whatever it says."""
     try:
         found = json.loads(path.read_text("utf-8"))
         written = found.pop(DIGEST, None) if isinstance(found, dict) else None
     except (OSError, ValueError, RecursionError):
         return None
-    return found if written is not None and written == hash_text(as_json(found)) else None
+    return found if isinstance(found, dict) and written in (None, hash_text(as_json(found))) else None
 
 
 def write_beside(inputs: Inputs, run: Run, name: str, content: Mapping[str, Any]) -> None:

@@ -114,4 +114,5 @@ def watch_hash(run: Run) -> str:
 def _list_before(run: Run) -> dict[str, Any] | None:
     """The newest watch list of an earlier day that is as it was written; None if there is none."""
     earlier = sorted(path for path in run.folder.parent.glob(f"????-??-??/{WATCH}") if path.parent.name < run.folder.name)
-    return next((found for path in reversed(earlier) if (found := read_signed(path)) is not None), None)
+    found = (read_signed(path) or {} for path in reversed(earlier))
+    return next((one for one in found if {"origin", "releases"} <= one.keys()), None)
