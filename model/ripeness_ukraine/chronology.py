@@ -305,13 +305,13 @@ _Span = tuple[pd.Timestamp, pd.Timestamp]
 
 
 def _standing(announcements: Sequence[Announcement], day: pd.Timestamp, round_days: set[pd.Timestamp], undated_days: int) -> list[_Span]:
-    """Days of the direct meetings that were announced with a date before a day, have not been held by it, and are at most a week over."""
+    """Days of the direct meetings that were announced with a date before a day, have not been held by it, and are not over."""
     found = []
     for one in announcements:
         if one.day < day and one.meeting in _DIRECT and one.proposed != "none":
             first, last = planned_days(one, undated_days)
             held = any(max(one.day, first - 2 * _DAY) < round_day <= min(last + _WEEK, day) for round_day in round_days)
-            if last + _WEEK >= day and not held:
+            if last >= day and not held:
                 found.append((first, last))
     return found
 

@@ -284,6 +284,18 @@ def test_a_round_taken_back_in_other_words_is_asked_for(bring: Bring, workspace:
     assert read_store(workspace).as_of(date(2024, 3, 1)).rounds() == [date(2024, 1, 10)]
 
 
+def test_a_postponement_names_the_planned_days_of_a_meeting(bring: Bring) -> None:
+    agreed = "2024-03-10,2024-03-12,meeting_agreed,no,2024-03-01,to meet in the hotel,agency,A\n"
+    assert verdicts(bring({"events.csv": EVENTS + agreed})) == ["new"]
+    told = {
+        day: {"events.csv": f"{EVENTS}{day},,meeting_postponed,no,2024-03-05,put off,agency,A\n"} for day in ("2024-03-05", "2024-03-12")
+    }
+    update = bring(told["2024-03-05"])
+    assert verdicts(update) == ["refused"] and "for which no meeting was announced" in update.faults[0].found
+    assert verdicts(bring(told["2024-03-05"], dry_run=True, confirmed=True)) == ["new"]
+    assert verdicts(bring(told["2024-03-12"])) == ["new"]
+
+
 def test_freshness_is_that_after_the_update(bring: Bring) -> None:
     fresh = bring({"oil.csv": HEADER + "2024-03-17,77,2024-03-19,agency,A\n"}, "2024-03-25", dry_run=True).freshness.set_index("indicator")
     assert fresh.loc["oil", "newest_observed_on"] == pd.Timestamp("2024-03-17")

@@ -158,7 +158,7 @@ def test_nothing_is_written_through_a_link(folder: Path, tmp_path: Path) -> None
     assert content(folder) == {"new"} and not (folder / FORECAST_CSV).is_symlink()
     linked = folder.with_name("2031-04-06")
     linked.symlink_to(victims)
-    with pytest.raises(ContentError, match="found a link; expected the folder of a run"), writing(linked, SHOWN, quiet):
+    with pytest.raises(ContentError, match="found a link; expected a folder"), writing(linked, SHOWN, quiet):
         pass
     assert {path.name: path.read_text("utf-8") for path in victims.iterdir()} == {MANIFEST: "precious", "precious.txt": "precious"}
 

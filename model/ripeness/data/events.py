@@ -64,6 +64,7 @@ TIED: Final = (
     "one_side",
 )  # the first classes: their meetings bring rounds, so that how often they are announced follows the hazard
 AHEAD: Final = tuple(CLASSES.values())
+POSTPONED: Final = "meeting_postponed"
 KINDS: Final[dict[str, str]] = {
     ROUND: "a round of talks (round = yes where it meets the definition)",
     "technical_round": "delegations meet on a technical matter",

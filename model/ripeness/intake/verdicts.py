@@ -11,7 +11,7 @@
 A row is refused if a cell cannot be read; by the rules that also hold for the stored files (`row_rules`, `event_rules`, `coverage_rules`);
 if it is published after the batch's day; if the same thing published on the same day stands there with another content, as a revision needs
 a later published_on; if it withdraws what is not there; if a stretch of coverage leaves a gap or overlaps; and, unless confirmed, if its value
-jumps (`data/jumps.py`) or it is a round = no beside a round of that day with another description. A value outside the contract's `plausible` cannot be confirmed: the range is the contract's promise
+jumps (`data/jumps.py`) or it is a round = no beside a round of that day with another description, or a postponement of days for which no meeting was announced. A value outside the contract's `plausible` cannot be confirmed: the range is the contract's promise
 about every stored row, and whoever finds it too narrow widens it there, with a reason.
 """
 
@@ -28,7 +28,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ripeness.data.batches import APPENDED, VERDICTS
-from ripeness.data.events import EVENTS, ROUND, coverage_rules, event_rules, in_known_words
+from ripeness.data.events import AHEAD, EVENTS, POSTPONED, ROUND, coverage_rules, event_rules, in_known_words
 from ripeness.data.indicators import Contract
 from ripeness.data.jumps import LEAST, LIMIT, find_jumps
 from ripeness.data.rows import row_rules
@@ -120,6 +120,7 @@ def judge(
         _refuse_jumps(judging, contract, known)
     if form is EVENTS and not confirmed:
         _refuse_strays(judging, stored)
+        _refuse_unmatched(judging, stored)
     if form.key == ("from", "to"):
         _refuse_gaps(judging, stored)
     previous = _previous(rows[~judging.judged], stored, form)
@@ -253,6 +254,27 @@ def _refuse_strays(judging: _Judging, stored: pd.DataFrame) -> None:
             f"{row['kind']}, round = no, '{row['description'][:80]}' on {row['date']:%Y-%m-%d}, while a round of that day stands: '{stand[row['date']][:80]}'",
             f"kind '{ROUND}' and the description of the round that is taken back",
             "write both as they stand; if it is another meeting, which does not count, run the command again with --confirm",
+        ),
+    )
+
+
+def _refuse_unmatched(judging: _Judging, stored: pd.DataFrame) -> None:
+    """Refuse a postponement of days for which no meeting was announced by then: it would take nothing back."""
+    rows, both = judging.rows, pd.concat([stored, judging.rows[~judging.judged]], ignore_index=True)
+    meetings = both[both["kind"].isin(AHEAD)]
+
+    def touches(row: Any) -> bool:
+        days = (meetings["date"] <= row.end_date) & (meetings["end_date"] >= row.date)
+        return bool((days & (meetings["published_on"] <= row.published_on)).any())
+
+    unmatched = (rows["kind"] == POSTPONED).to_numpy() & ~judging.judged
+    unmatched[unmatched] = [not touches(row) for row in rows[unmatched].itertuples()]
+    judging.refuse(
+        unmatched,
+        lambda row: (
+            f"{POSTPONED} of {row['date']:%Y-%m-%d} to {row['end_date']:%Y-%m-%d}, for which no meeting was announced",
+            "as date and end_date the planned days of the meeting that is put off",
+            "write them; if its announcement is not on record, run the command again with --confirm",
         ),
     )
 

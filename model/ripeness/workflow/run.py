@@ -349,7 +349,9 @@ def writing(folder: Path, shown: Path, progress: Progress) -> Iterator[None]:
             except BusyError as busy:
                 progress(f"{str(busy).partition(' and did not end')[0]}; waiting for it")
                 held.enter_context(lock(folder, shown, LONGEST_WAIT_SECONDS))
-            _refuse_links(folder, shown)
+            refuse_link(folder, shown)
+            if _prepared(folder).is_symlink():
+                _prepared(folder).unlink()
         except OSError as error:
             raise _not_written(shown, error) from None
         _finish(folder)
@@ -378,13 +380,15 @@ def replacing_run(folder: Path, shown: Path) -> Iterator[Path]:
             shutil.rmtree(prepared, ignore_errors=True)
 
 
-def _refuse_links(folder: Path, shown: Path) -> None:
-    """Refuse a folder that is a link, and remove a link in the place where a run is prepared: nothing is written through one."""
+def refuse_link(folder: Path, shown: Path) -> None:
+    """Refuse a folder that is a link, as nothing is written through one.
+
+    Raises
+    ------
+    ContentError
+    """
     if folder.is_symlink():
-        mend = "remove the link, and put the folder itself in its place"
-        raise ContentError(Fault(shown, None, "a link", "the folder of a run", mend))
-    if _prepared(folder).is_symlink():
-        _prepared(folder).unlink()
+        raise ContentError(Fault(shown, None, "a link", "a folder", "remove the link, and put the folder itself in its place"))
 
 
 def _finish(folder: Path) -> None:
