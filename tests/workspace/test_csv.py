@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from ripeness.errors import MOST_REPORTED, ContentError
-from ripeness.workspace.csv import CHUNK, MOST_COLUMNS, append_rows, csv_text, read_csv, read_records, read_rows
+from ripeness.workspace.csv import CHUNK, MOST_COLUMNS, append_rows, csv_text, read_csv, read_csv_file, read_records, read_rows
 
 SHOWN = Path("x.csv")
 ROWS = [(2, {"a": "1", "b": "x"}), (3, {"a": "2", "b": ""})]
@@ -99,6 +99,17 @@ def test_tables_of_the_program_are_read_as_text_and_torn_ones_refused(tmp_path: 
     path.write_text("a,b\n1\n", "utf-8")
     with pytest.raises(ContentError, match=r"x\.csv, line 2: found 1 cells; expected 2 cells.*run it again"):
         read_rows(path, SHOWN, "run it again")
+
+
+@pytest.mark.parametrize("letter", ["\x1b", "\x00", "\x7f", "\x9b", "\u202e", "\r"])
+def test_control_characters_of_a_stored_file_are_refused_at_their_line(tmp_path: Path, letter: str) -> None:
+    path = tmp_path / "x.csv"
+    path.write_bytes(f'a,b\n1,"two\n lines\t"\n2,"x{letter}y"\n'.encode())
+    for read in (lambda: read_csv_file(path, SHOWN), lambda: read_rows(path, SHOWN, "run it again")):
+        with pytest.raises(ContentError, match=r"x\.csv, line 4: found (control characters in b|a NUL byte)"):
+            read()
+    path.write_bytes('a,b\n1,"two\n lines\t"\n2,ça–va\u200d\n'.encode())
+    assert [line for line, _ in read_csv_file(path, SHOWN).records()] == [2, 4]
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
-from ripeness.errors import MOST_REPORTED, MOST_SHOWN, ContentError, Fault, did_you_mean, printable
+from ripeness.errors import MOST_REPORTED, MOST_SHOWN, ContentError, Fault, did_you_mean, has_controls, printable
 from ripeness.files import not_utf8_fault, read_bytes
 
 SEPARATORS: Final = ",;\t"
@@ -154,9 +154,26 @@ def read_csv_file(path: Path, shown: Path) -> Cells:
     Raises
     ------
     ContentError
-        Also if there is no such file.
+        Also if there is no such file, or a cell has control characters.
     """
-    return read_csv(read_bytes(path, shown, "a CSV file"), shown)
+    cells = read_csv(read_bytes(path, shown, "a CSV file"), shown)
+    if steering := _controls(cells, "remove them"):
+        raise ContentError(steering)
+    return cells
+
+
+def _controls(cells: Cells, mend: str) -> list[Fault]:
+    """Faults of the rows with control characters in a cell."""
+    faults = []
+    for name, (codes, texts) in cells.columns.items():
+        wrong = np.array([has_controls(text) for text in texts], dtype=bool)
+        if wrong.any():
+
+            def describe(_: int, said: FaultText = (f"control characters in {name or 'a cell'}", "text alone", mend)) -> FaultText:
+                return said
+
+            faults += faults_of_rows(cells.shown, cells.lines, np.flatnonzero(wrong[codes]), describe)
+    return faults
 
 
 def read_rows(path: Path, shown: Path, mend: str) -> list[dict[str, str]]:
@@ -165,11 +182,11 @@ def read_rows(path: Path, shown: Path, mend: str) -> list[dict[str, str]]:
     Raises
     ------
     ContentError
-        If there is no such file, or it cannot be read, or a row is torn.
+        If there is no such file, or it cannot be read, or a row is torn or has control characters.
     """
     cells = read_csv(read_bytes(path, shown, "a CSV file"), shown, rows_needed=False, mend=mend)
-    if cells.torn:
-        raise ContentError(cells.torn)
+    if faults := [*cells.torn, *_controls(cells, mend)]:
+        raise ContentError(faults)
     return [record for _, record in cells.records()]
 
 
@@ -199,7 +216,7 @@ def read_records[Row](
     if len(header) < (needed or len(columns)) or tuple(header) != tuple(columns[: len(header)]):
         raise ContentError(Fault(shown, 1, f"columns '{','.join(header)}'", f"'{','.join(columns)}'", mend))
     rows: list[tuple[int, Row]] = []
-    faults = list(cells.torn)
+    faults = [*cells.torn, *_controls(cells, mend)]
     for line, record in cells.records():
         try:
             rows.append((line, spec.validate_strings({name: text for name, text in record.items() if text}, strict=True)))
