@@ -187,7 +187,8 @@ def called(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[str, R
     calls: list[tuple[str, Request]] = []
     folder = tmp_path / "2026-06-28"
     folder.mkdir()
-    (folder / MANIFEST).write_text('{"schema": 3, "run_id": "a"}', "utf-8")
+    manifest = {"schema": 3, "run_id": "a", "origin": "2026-06-28", "seed": 1, "sampler": "compiled", "base": None}
+    (folder / MANIFEST).write_text(json.dumps(manifest), "utf-8")
     row = dict(zip(FORECAST_COLUMNS, ("round", "2026-06-28", 4, "2026-07-26", 0.0649, 0.004, 0.1751, 0.061), strict=True))
     others = row | {"source": "outside", "probability": 0.9}
     about = {"run_id": "a", "question": {"text": "Will they?"}, "origin": "2026-06-28", "reweighted": None}

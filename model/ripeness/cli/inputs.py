@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 def show_check(root: Path, json: bool) -> None:
-    """Check a workspace and its ledger, and say what is in it.
+    """Check a workspace, its ledger and its stored runs, and say what is in it.
 
     As JSON, the faults are printed too, before they are raised again.
 
@@ -46,12 +46,14 @@ def show_check(root: Path, json: bool) -> None:
     """
     from ripeness.attribution.scenario_file import read_scenarios
     from ripeness.ledger import verify_reports
+    from ripeness.workflow.forecasts import verify_runs
     from ripeness.workflow.request import open_workspace
 
     try:
         found = open_workspace(root)
         scenarios = read_scenarios(found.workspace, found.claims, found.store.contracts)
         heads = verify_reports(found.workspace.reports)
+        verify_runs(found.workspace.reports)
     except ContentError as error:
         if json:
             print_json({"sound": False, "faults": [json_fault(fault) for fault in error.faults]})

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ripeness.data.vintages import Vintage
-from ripeness.errors import GateError, RipenessError
+from ripeness.errors import ContentError, Fault, GateError, RipenessError
 from ripeness.files import as_json, hash_text, rounded, write_json, write_whole
 from ripeness.ledger import Entry, previous_entry, read_ledger
 from ripeness.names import COMPILED
@@ -123,10 +123,20 @@ def _obtain(inputs: Inputs, request: Request, fitted: bool, progress: Progress, 
         return found
     with store.writing(folder, workspace.shown(folder), progress):
         # another command may have made it in the meantime
-        found = found or find() or _make(_ask(inputs, request, vintage, folder, issued), request, fitted, progress)
+        found = found or find()
+        if found is None:
+            if not request.refit:
+                _tell_changed(folder, store.stored_manifest(folder) or {}, progress)
+            found = _make(_ask(inputs, request, vintage, folder, issued), request, fitted, progress)
         if store.changed_files(folder, found.manifest, store.FORECAST_CSV):
             write_whole(folder / store.FORECAST_CSV, _forecast_csv(found.summary))
         return found
+
+
+def _tell_changed(folder: Path, manifest: Mapping[str, Any], progress: Progress) -> None:
+    """Name the files of a run for which it has to be made again."""
+    for name in store.changed_files(folder, manifest, *manifest.get("files", {})):
+        progress(f"{folder.name}/{name} {store.CHANGED if (folder / name).exists() else 'is not there any more'}")
 
 
 def stored_as_asked(inputs: Inputs, request: Request, fitted: bool = False, below: str = "") -> Run | None:
@@ -255,7 +265,6 @@ def _reweight(asked: _Asked, request: Request, progress: Progress) -> Run | None
 def _fit_again(inputs: Inputs, manifest: Mapping[str, Any], progress: Progress) -> bool:
     """Make a stored fit again of which a file is damaged; whether the same inputs, seed and sampler still give it."""
     day = date.fromisoformat(manifest["origin"])
-    progress(f"the fit of {day} is made again: a file of it {store.CHANGED}")
     again = _obtain(inputs, Request(inputs.workspace.root, day, manifest["seed"], manifest["sampler"]), True, progress)
     return again.run_id == str(manifest["run_id"])
 
@@ -387,3 +396,53 @@ def write_beside(inputs: Inputs, run: Run, name: str, content: Mapping[str, Any]
     """Store an attribution beside its run, unless it stands there; raises `RipenessError` if it cannot be written."""
     text = as_json({**content, DIGEST: hash_text(as_json(content))})
     store.store_text(run.folder / name, text, inputs.workspace.shown(run.folder))
+
+
+def verify_runs(reports: Path) -> None:
+    """Hold the files of every stored run against its manifest, and its forecasts against the ledger; draws may be gone.
+
+    Raises
+    ------
+    ContentError
+        With every file whose digest is not that of the manifest or of the file itself, and every forecast of a run in the ledger that says something else there.
+    """
+    issued = read_ledger(reports)
+    folders = [path.parent for below in (reports, reports / store.FITS) for path in sorted(below.glob(f"????-??-??/{store.MANIFEST}"))]
+    faults = [fault for folder in folders for fault in _faults_of_run(folder, folder.relative_to(reports.parent), issued)]
+    if faults:
+        raise ContentError(faults)
+
+
+def _faults_of_run(folder: Path, shown: Path, issued: Sequence[Entry]) -> Iterator[Fault]:
+    def fault(name: str, found: str, expected: str = "the file as it was written") -> Fault:
+        return Fault(shown / name, None, found, expected, "restore it, or remove the folder: a command that needs the run makes it again")
+
+    try:
+        manifest = store.read_json(folder, store.MANIFEST)
+        if manifest["schema"] != store.SCHEMA:  # of another version, which is not read
+            return
+        summary = store.read_json(folder, store.FORECAST_JSON)
+        numbers = {tuple(row) for row in store.forecast_rows(summary)}
+    except (RipenessError, LookupError, TypeError):
+        yield fault("", f"{store.MANIFEST} or {store.FORECAST_JSON} damaged or missing", "both as they were written")
+        return
+    changed = store.changed_files(folder, manifest, *manifest.get("files", {}))
+    beside = [path.name for path in sorted(folder.glob("*.json")) if path.name != store.MANIFEST and read_signed(path) is None]
+    for name in (*changed, *beside):
+        if (folder / name).exists():
+            yield fault(name, "other bytes than were written")
+        elif name not in store.DRAWS:
+            yield fault(name, "no such file")
+    if store.FORECAST_JSON in changed:
+        return
+    own = [entry for entry in issued if entry.run_id == manifest["run_id"]]
+    for row in sorted(numbers - {_numbers(entry) for entry in issued}):
+        if any(row[:4] == _numbers(entry)[:4] for entry in own):
+            yield fault(
+                store.FORECAST_JSON, f"{row[4]:g} for {row[0]} in {row[2]} weeks", f"what the ledger says of run {manifest['run_id']}"
+            )
+
+
+def _numbers(entry: Entry) -> tuple[Any, ...]:
+    values = asdict(entry)
+    return tuple(value.isoformat() if isinstance(value := values[name], date) else value for name in store.FORECAST_COLUMNS)

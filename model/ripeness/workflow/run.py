@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ripeness import names
 from ripeness.errors import ContentError, Fault, RipenessError
-from ripeness.files import BusyError, digest, hash_file, is_locked_here, lock, replacing, write_whole
+from ripeness.files import BusyError, digest, hash_file, is_locked_here, lock, replacing, with_lf, write_whole
 from ripeness.names import Sampler
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ SCHEMA: Final = 3
 POSTERIOR: Final = "posterior.nc"
 BASE: Final = "base.npz"  # what an update of a fit needs of it
 REWEIGHTED: Final = "reweighted.nc"  # draws of an update
+DRAWS: Final = (POSTERIOR, BASE, REWEIGHTED)  # these may be gone
 MANIFEST: Final = "manifest.json"
 FITS: Final = "fits"  # below reports/: fits of days whose own run is reweighted, for studies, news and counterfactuals
 FORECAST_JSON: Final = "forecast.json"
@@ -53,6 +54,7 @@ FORECAST_COLUMNS: Final = (
     "upper",
     "outside_view",
 )
+NEEDED: Final = {"schema", "run_id", "origin", "seed", "sampler", "base"}  # of a manifest
 CHANGED: Final = "is not as it was written"
 LONGEST_WAIT_SECONDS = 3600.0  # for a command that fits
 WAIT_SECONDS, LOOK_AGAIN_SECONDS = 2.0, 0.02  # for the renames of a new run
@@ -228,10 +230,10 @@ def open_run(folder: Path | str) -> Run:
     """
     folder, until = Path(folder), time.monotonic() + WAIT_SECONDS
     while True:
-        manifest = _read_json(folder, MANIFEST)
+        manifest = read_json(folder, MANIFEST)
         if manifest.get("schema") != SCHEMA:
             raise RipenessError(_of_another_schema(folder.name, MANIFEST, manifest.get("schema")))
-        summary = _read_json(folder, FORECAST_JSON)
+        summary = read_json(folder, FORECAST_JSON)
         same = summary.get("run_id") == manifest["run_id"]
         if same and not changed_files(folder, manifest, FORECAST_JSON):
             return Run(folder, manifest, summary)
@@ -253,7 +255,7 @@ def stored_run(folder: Path) -> Run | None:
 def stored_manifest(folder: Path) -> dict[str, Any] | None:
     """The manifest of a folder, whatever has become of its other files; None if it has none that this version can read."""
     try:
-        manifest = _read_json(folder, MANIFEST)
+        manifest = read_json(folder, MANIFEST)
     except RipenessError:
         return None
     return manifest if manifest.get("schema") == SCHEMA else None
@@ -284,11 +286,20 @@ def digest_of(path: Path) -> str:
     return hash_file(path) if path.suffix in (".json", ".csv") else digest(path.read_bytes())
 
 
-def _read_json(folder: Path, name: str) -> dict[str, Any]:
+def read_json(folder: Path, name: str) -> dict[str, Any]:
+    """What a file of a run says, forecast.json or the manifest, which may be of another schema.
+
+    Raises
+    ------
+    ContentError
+        If there is no such file.
+    RipenessError
+        If it cannot be read.
+    """
     shown = Path(folder.name) / name
     try:
         found = json.loads((folder / name).read_text("utf-8"))
-        if isinstance(found, dict) and (name != MANIFEST or {"schema", "run_id"} <= found.keys()):
+        if isinstance(found, dict) and (name != MANIFEST or found.get("schema", SCHEMA) != SCHEMA or found.keys() >= NEEDED):
             return found
     except FileNotFoundError:
         raise ContentError(Fault(shown, None, "no such file", "a stored run", "make one with 'ripeness fit'")) from None
@@ -352,9 +363,9 @@ def writing(folder: Path, shown: Path, progress: Progress) -> Iterator[None]:
             refuse_link(folder, shown)
             if _prepared(folder).is_symlink():
                 _prepared(folder).unlink()
+            _finish(folder)
         except OSError as error:
             raise _not_written(shown, error) from None
-        _finish(folder)
         yield
 
 
@@ -422,7 +433,7 @@ def store_text(path: Path, text: str, shown: Path) -> None:
         If it does not stand there and cannot be written.
     """
     try:
-        if not path.is_file() or path.read_text("utf-8") != text:
+        if not path.is_file() or with_lf(path.read_bytes()) != text.encode():
             write_whole(path, text)
     except OSError as error:
         raise _not_written(shown, error) from None
