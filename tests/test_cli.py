@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -186,7 +187,8 @@ def called(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[str, R
     calls: list[tuple[str, Request]] = []
     folder = tmp_path / "2026-06-28"
     folder.mkdir()
-    (folder / MANIFEST).write_text('{"schema": 3, "run_id": "a"}', "utf-8")
+    manifest = {"schema": 3, "run_id": "a", "origin": "2026-06-28", "seed": 1, "sampler": "compiled", "base": None}
+    (folder / MANIFEST).write_text(json.dumps(manifest), "utf-8")
     row = dict(zip(FORECAST_COLUMNS, ("round", "2026-06-28", 4, "2026-07-26", 0.0649, 0.004, 0.1751, 0.061), strict=True))
     others = row | {"source": "outside", "probability": 0.9}
     about = {"run_id": "a", "question": {"text": "Will they?"}, "origin": "2026-06-28", "reweighted": None}
@@ -262,6 +264,18 @@ def test_gate_refuses_with_its_words(root: Path, monkeypatch: pytest.MonkeyPatch
 
 def _indicator_files(workspace: Path) -> list[Path]:
     return [path for path in (workspace / "data").glob("*.csv") if path.stem not in ("events", "coverage", "crowds")]
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp437", "cp1252"])
+def test_an_old_console_loses_letters_and_no_answer(root: Path, encoding: str) -> None:
+    def run(*arguments: str, encoding: str) -> str:
+        command = [sys.executable, "-m", "ripeness", *arguments, "--workspace", str(root)]
+        done = subprocess.run(command, capture_output=True, env=os.environ | {"PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}, check=False)
+        assert done.returncode == 0, done.stderr.decode(errors="replace")
+        return done.stdout.decode(encoding)
+
+    assert "paragraph" in run("claims", encoding=encoding)
+    assert json.loads(run("claims", "--json", encoding=encoding)) == json.loads(run("claims", "--json", encoding="utf-8"))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a profile is always there")

@@ -70,9 +70,28 @@ def test_a_system_without_locks_is_reported(tmp_path: Path, monkeypatch: pytest.
     def refuse(descriptor: int, blocking: bool) -> bool:
         raise OSError(errno.ENOSYS, "fcntl is unavailable")
 
+    monkeypatch.setitem(sys.modules, "fcntl", None)
+    with pytest.raises(RipenessError, match="this system or disk has no locks"), lock(tmp_path, SHOWN, shared=True):
+        pass
     monkeypatch.setattr(files, "lock_descriptor", refuse)
     with pytest.raises(RipenessError, match="this system or disk has no locks"), lock(tmp_path, SHOWN):
         pass
+
+
+def test_no_file_is_written_through_a_link(tmp_path: Path) -> None:
+    victim, link = tmp_path / "victim", tmp_path / "link"
+    victim.write_text("precious")
+    link.symlink_to(victim)
+    files.write_whole(link, "new")
+    assert (link.is_symlink(), link.read_text(), victim.read_text()) == (False, "new", "precious")
+    with files.replacing(tmp_path / "other") as temporary:
+        name = temporary.name
+    (tmp_path / name).symlink_to(victim)
+    files.write_whole(tmp_path / "other", "new")
+    assert ((tmp_path / "other").read_text(), victim.read_text()) == ("new", "precious")
+    (tmp_path / ".writer").symlink_to(victim)
+    with lock(tmp_path, SHOWN):
+        assert victim.read_text() == "precious"
 
 
 def test_the_hash_of_a_text_is_blind_to_line_ends(tmp_path: Path) -> None:

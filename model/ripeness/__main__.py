@@ -6,7 +6,9 @@ import atexit
 import logging
 import os
 import shutil
+import sys
 import tempfile
+from io import TextIOWrapper
 from pathlib import Path
 
 
@@ -15,6 +17,9 @@ def main() -> None:
     # matrices are small, and draws, fits and origins run side by side: a second thread of BLAS in each of them halves the speed
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     find_home()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # an old console lacks letters; what it has not got is a question mark there
     from ripeness.cli.app import app
 
     app(prog_name="ripeness")

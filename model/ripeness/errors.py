@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
 MOST_SHOWN = 300  # letters of what was found
+MOST_REPORTED = 100  # faults of one kind reported one by one: more are a fault of the whole file
+_CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufffe\uffff]|\r(?!\n)")
 
 
 class RipenessError(Exception):
@@ -70,6 +73,11 @@ def printable(text: str, most: int | None = None) -> str:
     """A text from outside as it may be shown on a terminal: no control characters, no halves of letters, of `most` letters at the most."""
     shown = text if most is None or len(text) <= most else f"{text[:most]}…"
     return "".join(letter if letter.isprintable() else "\ufffd" for letter in shown)
+
+
+def has_controls(text: str) -> bool:
+    """Whether a text from outside would steer a terminal or break a page: control characters but tabs and ends of lines, and marks that turn the order of letters."""
+    return _CONTROLS.search(text) is not None
 
 
 def did_you_mean(word: str, known: Sequence[str]) -> str:

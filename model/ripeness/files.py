@@ -78,7 +78,7 @@ def lock(
         token = _HELD.set(_HELD.get() | {identity})
         try:
             if sign:
-                (folder / note).write_text(f"{os.getpid()}\n", "utf-8")
+                create(folder / note).write_text(f"{os.getpid()}\n", "utf-8")
             yield
         finally:
             _HELD.reset(token)
@@ -160,10 +160,23 @@ def replacing(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.new")  # its own, if two write at once
     try:
-        yield temporary
+        yield create(temporary)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def create(path: Path) -> Path:
+    """Make an empty file of one's own, whatever stood under its name: nothing is ever written through a link.
+
+    Raises
+    ------
+    OSError
+        If it cannot be made, or a folder stands there.
+    """
+    path.unlink(missing_ok=True)
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+    return path
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -230,8 +243,10 @@ def _identity(folder: Path) -> tuple[int, int]:
 def _try(descriptor: int, shared: bool) -> bool:
     """Take the lock if nobody is in the way."""
     if shared and sys.platform != "win32":
-        import fcntl
-
+        try:
+            import fcntl
+        except ImportError as error:
+            raise OSError(errno.ENOSYS, "no locks") from error
         with suppress(BlockingIOError):
             fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)  # of one kind with the lock that filelock takes
             return True
@@ -240,13 +255,16 @@ def _try(descriptor: int, shared: bool) -> bool:
 
 
 def _wait(descriptor: int, note: Path, shown: Path, wait_seconds: float, shared: bool) -> None:
-    until = time.monotonic() + wait_seconds
+    begun = time.monotonic()
     try:
         while not _try(descriptor, shared):
-            if time.monotonic() >= until:
+            waited = time.monotonic() - begun
+            halted = waited >= min(wait_seconds, WAIT_SECONDS) and _is_halted(note)
+            if halted or waited >= wait_seconds:
+                mend = "let it go on (fg) or end it" if halted else "wait for it"
                 raise BusyError(
-                    f"{shown.as_posix()}: {_holder(note)} and did not end within {wait_seconds:g} s. "
-                    "To mend: wait for it, then run the command again"
+                    f"{shown.as_posix()}: {_holder(note)} and did not end within {min(wait_seconds, waited):.3g} s"
+                    f"{', as it is halted' if halted else ''}. To mend: {mend}, then run the command again"
                 )
             time.sleep(POLL_SECONDS)
     except OSError as error:
@@ -257,8 +275,23 @@ def _wait(descriptor: int, note: Path, shown: Path, wait_seconds: float, shared:
 
 
 def _holder(note: Path) -> str:
+    process = _process(note)
+    return f"process {process} is changing it" if process else "another command is using it"
+
+
+def _is_halted(note: Path) -> bool:
+    """Whether the holder's process has been stopped by a signal, as Ctrl-Z does; False where the system cannot tell."""
+    try:
+        state = Path(f"/proc/{_process(note)}/stat").read_text("utf-8", errors="replace").rpartition(")")[2].split()[:1]
+    except OSError:
+        return False
+    return state in (["T"], ["t"])
+
+
+def _process(note: Path) -> str:
+    """The id of the process that holds a lock; empty where it has left none."""
     try:
         process = note.read_text("utf-8", errors="replace").strip()
     except OSError:
-        process = ""
-    return f"process {process} is changing it" if process.isdecimal() else "another command is using it"
+        return ""
+    return process if process.isascii() and process.isdecimal() else ""

@@ -27,7 +27,7 @@ def import_bank_of_russia(rates: Path, monthly: Path, judged: BankOfRussia) -> d
 
     Rouble: the mean of the rates published in a week, Monday to Sunday, by the day for which a rate holds (Moscow). A day on which all
     three currencies repeat the day before is carried forward over a weekend or holiday and is left out; a week without a published rate
-    is missing, and so is a last week that the file does not cover to its Sunday.
+    is missing, and so is one of which the file lacks a day or a rate of the dollar.
 
     Key rate: the mean of a month's working days, in % a year; a month that the daily rates do not cover to its end is left out, as its mean
     is not yet that of the month. Inflation: year on year in %; later revisions are not in the file. All by the day or month they describe,
@@ -47,12 +47,13 @@ def import_bank_of_russia(rates: Path, monthly: Path, judged: BankOfRussia) -> d
         If a file is not such a table.
     """
     first = pd.Timestamp(judged.first)
-    table = read_table(rates, days=["date"], numbers=_RATES)
+    table = read_table(rates, days=["date"], amounts=_RATES)
     series = daily(table, rates, "date", "rub_per_usd")
     quotes = table.set_index("date")[_RATES].sort_index()
     repeated = (quotes == quotes.shift()).all(axis=1)
-    rouble = series[~repeated].resample("W-SUN").mean().reindex(whole_weeks(series)).dropna()
-    macro = read_table(monthly, months=["month"], numbers=["key_rate", "cpi_yoy"])
+    whole = series.resample("W-SUN").count() == 7
+    rouble = series[~repeated].resample("W-SUN").mean().reindex(whole_weeks(series))[whole].dropna()
+    macro = read_table(monthly, months=["month"], amounts=["key_rate"], numbers=["cpi_yoy"])
     by_month = {name: daily(macro, monthly, "month", name).dropna()[first:] for name in ("key_rate", "cpi_yoy")}
     key_rate = by_month["key_rate"][: series.index.max()]
     return {

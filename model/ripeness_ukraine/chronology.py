@@ -98,7 +98,7 @@ class Chronology(Judgements):
     split_after : tuple of date
         Days that end a row of coverage in mid-week: origins of special interest, which are to find the days up to them covered.
     postponements : tuple of Postponement
-        Where the row's own day is not the planned day that it took back.
+        Where the row's own day is not the planned day that it took back; where a meeting of other days stands, one is asked for.
     pressure : tuple of PressureStep
         Steps of pressure from Washington.
     searched : tuple of Stretch
@@ -135,7 +135,8 @@ def import_chronology(chronology: Path, coverage: Path, judged: Chronology) -> d
     Raises
     ------
     ContentError
-        If a file is not such a table, a kind is unknown, or an announced row is not in the table of announcements.
+        If a file is not such a table, a kind is unknown, a row stands there twice, an announced row is not in the table of announcements, or a
+        postponed row touches no meeting while one stands.
     """
     table = read_chronology(chronology)
     announcements = read_announcements(coverage, judged.undated_days)
@@ -161,6 +162,17 @@ def read_chronology(path: Path) -> pd.DataFrame:
         Fault(Path(path.name), int(str(line)), f"kind '{kind}'", "a kind of the chronology", did_you_mean(kind, known))
         for line, kind in table["kind"].items()
         if kind not in known
+    ]
+    same = table[["date", "kind", "level", "parties", "description"]]
+    faults += [
+        Fault(
+            Path(path.name),
+            int(str(line)),
+            f"the row of line {same.index[(same == same.loc[line]).all(axis=1)][0]} again",
+            "each event once",
+            "remove it",
+        )
+        for line in table.index[same.duplicated()]
     ]
     if faults:
         raise ContentError(faults)
@@ -241,8 +253,22 @@ def _events(table: pd.DataFrame, announcements: list[Announcement], judged: Chro
                 if kind != "proposal":
                     first, last = planned_days(found[0], judged.undated_days)
             case "postponed":
-                taken = _taken_back(row, round_days, postponements, judged.undated_days)
+                standing = _standing(announcements, first, round_days, judged.undated_days)
+                taken = _taken_back(row, round_days, postponements, judged.undated_days, standing)
                 if taken is None:
+                    continue
+                if row["level"] != "suspension" and first not in postponements and standing and not _touches(taken, standing):
+                    planned = ", ".join(f"{begin:%Y-%m-%d}" + (f" to {end:%Y-%m-%d}" if end > begin else "") for begin, end in standing)
+                    faults.append(
+                        Fault(
+                            shown,
+                            int(str(line)),
+                            f"a postponement told on {first:%Y-%m-%d}, while a meeting of {planned} stands",
+                            "the planned days that it takes back",
+                            f"say them in data/sources.toml: a [[chronology.postponement]] with on = {first:%Y-%m-%d}, from and to, or neither where"
+                            " no meeting of the two sides was put off",
+                        )
+                    )
                     continue
                 kind, published = ("meeting_cancelled" if row["level"] == "suspension" else "meeting_postponed"), first
                 first, last = taken
@@ -275,18 +301,45 @@ def _announced_kind(announcement: Announcement) -> str:
     return {"both": "meeting_agreed", "one_side": "meeting_one_side", "third_party": "meeting_third_party"}[announcement.level]
 
 
+_Span = tuple[pd.Timestamp, pd.Timestamp]
+
+
+def _standing(announcements: Sequence[Announcement], day: pd.Timestamp, round_days: set[pd.Timestamp], undated_days: int) -> list[_Span]:
+    """Days of the direct meetings that were announced with a date before a day, have not been held by it, and are not over."""
+    found = []
+    for one in announcements:
+        if one.day < day and one.meeting in _DIRECT and one.proposed != "none":
+            first, last = planned_days(one, undated_days)
+            held = any(max(one.day, first - 2 * _DAY) < round_day <= min(last + _WEEK, day) for round_day in round_days)
+            if last >= day and not held:
+                found.append((first, last))
+    return found
+
+
+def _touches(days: _Span, others: Sequence[_Span]) -> bool:
+    return any(first <= days[1] and days[0] <= last for first, last in others)
+
+
 def _taken_back(
-    row: pd.Series, round_days: set[pd.Timestamp], postponements: Mapping[pd.Timestamp, Postponement], undated_days: int
-) -> tuple[pd.Timestamp, pd.Timestamp] | None:
-    """First and last planned day that a row `postponed` takes back; None if it takes back no direct meeting."""
+    row: pd.Series,
+    round_days: set[pd.Timestamp],
+    postponements: Mapping[pd.Timestamp, Postponement],
+    undated_days: int,
+    standing: Sequence[_Span],
+) -> _Span | None:
+    """First and last planned day that a row `postponed` takes back; None if it takes back no direct meeting.
+
+    A suspension takes back all that stands, and what is planned for the `undated_days` after it.
+    """
     day = row["date"]
     direct = set(row["parties"].split(" ")[0].split("-")) >= _PARTIES
     begun = day in round_days  # a round interrupted after it began was held
     judged = postponements.get(day)
-    if not direct or begun or row["level"] in _NOT_DIRECT_LEVELS or (judged and judged.first is None):
+    suspended = row["level"] == "suspension"
+    if not direct or (begun and not suspended) or row["level"] in _NOT_DIRECT_LEVELS or (judged and judged.first is None):
         return None
-    if row["level"] == "suspension":
-        return day + _DAY, day + pd.Timedelta(days=undated_days)
+    if suspended:
+        return day + _DAY, max([day + pd.Timedelta(days=undated_days), *(last for _, last in standing)])
     return (pd.Timestamp(judged.first), pd.Timestamp(judged.last)) if judged and judged.first and judged.last else (day, row["end_date"])
 
 

@@ -20,7 +20,7 @@ class Crea(Judgements):
 
 
 def import_crea(points: Path, judged: Crea) -> dict[str, pd.DataFrame]:
-    """Revenue in millions of euros a day in a few quoted months; other series of the file are passed over.
+    """Revenue in millions of euros a day in a few quoted months; other series of the file are passed over, and so are months without a figure.
 
     Known `lag_days` after the month (reconstructed). Grade B where the publisher's own page is quoted, else C.
 
@@ -35,8 +35,8 @@ def import_crea(points: Path, judged: Crea) -> dict[str, pd.DataFrame]:
     ContentError
         If the file is not such a table, or a quoted period is no month.
     """
-    table = read_table(points, words=["period", "series", "unit", "source"], numbers=["value"])
-    table = table[table["series"] == _SERIES]
+    table = read_table(points, words=["period", "series", "unit", "source"], amounts=["value"])
+    table = table[(table["series"] == _SERIES) & table["value"].notna()]
     faults = [
         Fault(Path(points.name), int(str(line)), f"period = '{period}'", "a month YYYY-MM", "correct the value")
         for line, period in table["period"].items()

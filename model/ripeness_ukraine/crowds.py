@@ -83,7 +83,7 @@ def import_crowds(ceasefire: Path, agreement: Path, readings: Path, judged: Crow
 
 def _named(path: Path) -> pd.DataFrame:
     """A daily file with the ids of its markets."""
-    table = read_table(path, days=["date"], numbers=["last_trade_price"], words=["market_slug", "commit"])
+    table = read_table(path, days=["date"], amounts=["last_trade_price"], words=["market_slug", "commit"])
     twice = table.index[table.duplicated(["date", "market_slug"])]
     if len(twice):
         raise ContentError(
@@ -105,7 +105,7 @@ def _daily(path: Path, judged: Crowds) -> pd.DataFrame:
     table = _named(path)
     table = table[table["market"].isin(judged.markets)].sort_values("date", kind="stable")
     traded = (table["last_trade_price"] > 0).groupby(table["market"]).cummax()
-    table = table[traded]
+    table = table[traded & table["last_trade_price"].notna()]
     return pd.DataFrame(
         {
             "date": table["date"],
@@ -119,7 +119,7 @@ def _daily(path: Path, judged: Crowds) -> pd.DataFrame:
 
 
 def _readings(path: Path, judged: Crowds) -> pd.DataFrame:
-    table = read_table(path, days=["date"], numbers=["probability"], words=["market", "source", "note"])
+    table = read_table(path, days=["date"], amounts=["probability"], words=["market", "source", "note"])
     market = table["market"].replace(judged.same)
     taken_for = ("listed as '" + table["market"].str.partition(":")[2] + "'").where(market != table["market"], "")
     window, listed = table["note"].str.contains("'then' leg", regex=False), table["note"].str.contains("day inferred", regex=False)
@@ -127,7 +127,7 @@ def _readings(path: Path, judged: Crowds) -> pd.DataFrame:
     note = [";".join(filter(None, pair)).replace(";", "; ") for pair in zip(said, taken_for, strict=True)]
     source = table["source"].str.replace(_SERIAL, r"\1\2", regex=True)
     frame = table.assign(market=market, source=source, note=note, rank=1 + (window | listed).astype(int))
-    return frame.loc[frame["market"].isin(judged.markets), [*_COLUMNS, "rank"]]
+    return frame.loc[frame["market"].isin(judged.markets) & frame["probability"].notna(), [*_COLUMNS, "rank"]]
 
 
 def _one(group: pd.DataFrame) -> dict[str, object]:

@@ -63,8 +63,8 @@ def import_current_events(counts: Path, chronology: Path, judged: CurrentEvents)
     """Weekly counts of items, with the number of all items of the same days as exposure (`sample_size`).
 
     The value is the sum over the days of a week, Monday to Sunday (the portal's dates, UTC). Days flagged for their nested layout, in which
-    fewer and longer items stand, are left out with their exposure; missing days likewise; a week with fewer than `fewest_days` left is missing,
-    and so is an incomplete last week. From the counts named in `without_rounds`, weeks with a round are left out: their items report
+    fewer and longer items stand, are left out with their exposure; missing days likewise, and days without the count itself; a week with fewer than
+    `fewest_days` left is missing, and so is an incomplete last week. From the counts named in `without_rounds`, weeks with a round are left out: their items report
     the round itself. Grade B; C for a week of fewer than seven days.
 
     Parameters
@@ -80,8 +80,8 @@ def import_current_events(counts: Path, chronology: Path, judged: CurrentEvents)
     ContentError
         If a file is not such a table.
     """
-    table = read_table(counts, days=["date"], numbers=["items_total", "deep_format_day", *_COUNTS.values()]).set_index("date").sort_index()
-    return _weekly(table, core_rounds(chronology), judged)
+    table = read_table(counts, days=["date"], counts=["items_total", "deep_format_day", *_COUNTS.values()])
+    return _weekly(table, counts, core_rounds(chronology), judged)
 
 
 def import_pages(pages: Sequence[Path], events: Path, coverage: Path, judged: CurrentEvents) -> dict[str, pd.DataFrame]:
@@ -110,10 +110,9 @@ def import_pages(pages: Sequence[Path], events: Path, coverage: Path, judged: Cu
         raise ContentError(Fault(Path(pages[0].name), 1, "no page that exists", "at least one day's page", "take later days"))
     table = pd.DataFrame(found).assign(deep_format_day=0.0)
     table.index = pd.RangeIndex(1, len(table) + 1, name="entry")
-    daily(table, pages[0], "date", "items_total")  # each day once
     rounds = read_table(events, days=["date"], words=["round"])
     searched = read_table(coverage, days=["to"])["to"].max()
-    tables = _weekly(table.set_index("date").sort_index(), list(rounds.loc[rounds["round"] == "yes", "date"]), judged)
+    tables = _weekly(table, pages[0], list(rounds.loc[rounds["round"] == "yes", "date"]), judged)
     return {name: rows[rows["observed_on"] <= searched] if name in judged.without_rounds else rows for name, rows in tables.items()}
 
 
@@ -189,16 +188,17 @@ def _day(title: str) -> date | None:
         return None
 
 
-def _weekly(table: pd.DataFrame, rounds: Sequence[pd.Timestamp], judged: CurrentEvents) -> dict[str, pd.DataFrame]:
-    """Weekly counts of a table by day, with the number of all items as exposure."""
-    sundays = whole_weeks(table["items_total"])
-    plain = table[table["deep_format_day"] != 1]
-    present = plain["items_total"].resample("W-SUN").count().reindex(sundays).fillna(0)
-    sums = plain.resample("W-SUN").sum().reindex(sundays)[present >= judged.fewest_days][pd.Timestamp(judged.first) :]
-    grade = pd.Series(["B" if days == 7 else "C" for days in present[sums.index]], index=sums.index)
+def _weekly(table: pd.DataFrame, path: Path, rounds: Sequence[pd.Timestamp], judged: CurrentEvents) -> dict[str, pd.DataFrame]:
+    """Weekly counts of a table by day, each day once, with the number of all items as exposure."""
+    sundays = whole_weeks(daily(table, path, "date", "items_total"))
+    plain = table[table["deep_format_day"] == 0].set_index("date").sort_index()
     with_round = {day + pd.Timedelta(days=6 - day.weekday()) for day in rounds}
     out = {}
     for name, column in _COUNTS.items():
+        weeks = plain[["items_total", column]].dropna().resample("W-SUN")
+        present = weeks["items_total"].count().reindex(sundays).fillna(0)
+        sums = weeks.sum().reindex(sundays)[present >= judged.fewest_days][pd.Timestamp(judged.first) :]
+        grade = pd.Series(["B" if days == 7 else "C" for days in present[sums.index]], index=sums.index)
         kept = sums[~sums.index.isin(list(with_round))] if name in judged.without_rounds else sums
         out[name] = rows(
             kept[column],

@@ -45,7 +45,7 @@ def import_deepstate(area: Path, judged: DeepState) -> dict[str, pd.DataFrame]:
     ContentError
         If the file is not such a table.
     """
-    series = daily(read_table(area, days=["date"], numbers=["occupied_km2"]), area, "date", "occupied_km2").dropna()
+    series = daily(read_table(area, days=["date"], amounts=["occupied_km2"]), area, "date", "occupied_km2").dropna()
     return _weekly(series, judged)
 
 

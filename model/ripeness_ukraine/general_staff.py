@@ -25,7 +25,8 @@ def import_general_staff(personnel: Path, equipment: Path, corrections: Path, ju
     The value is the cumulative total on a week's Sunday less that on the Sunday before, by the publisher's dates (Kyiv, morning reports).
     The correction file names the days on which the total was corrected, and by how much: that part of the step is no loss of the week and
     is taken out. Left out are weeks that begin or end on a Sunday without a total or whose total had stood still for `stale_days`
-    (no report, March 2022), and weeks in which the total falls although no correction is named. Grade B: one belligerent's claims.
+    (no report, March 2022), weeks in which the total falls although no correction is named, and weeks with a correction of no amount. Grade B:
+    one belligerent's claims.
 
     Parameters
     ----------
@@ -41,8 +42,8 @@ def import_general_staff(personnel: Path, equipment: Path, corrections: Path, ju
     corrected = read_records(corrections, days=["date"], numbers=["personnel", "field artillery"])
     out = {}
     for name, path, column in (("personnel_losses", personnel, "personnel"), ("artillery_losses", equipment, "field artillery")):
-        totals = daily(read_records(path, days=["date"], numbers=[column]), path, "date", column).dropna()
-        steps = corrected.groupby("date")[column].sum()
+        totals = daily(read_records(path, days=["date"], counts=[column]), path, "date", column).dropna()
+        steps = daily(corrected, corrections, "date", column)
         weekly = weekly_losses(totals, steps, judged.stale_days if column == "personnel" else None)
         out[name] = rows(weekly, lag_days=judged.lag_days, source=_SOURCE, grade="B", decimals=0)
     return out
@@ -56,19 +57,20 @@ def weekly_losses(totals: pd.Series[float], corrections: pd.Series[float], stale
     totals : Series
         Cumulative total by day.
     corrections : Series
-        Corrections of the total by day, signed.
+        Corrections of the total by day, signed; NaN: of an amount that is not given.
     stale_days : int or None
         After how many days a total that stood still means that nothing was reported (so for thousands a week); None: never (single pieces).
     """
     calendar = totals.reindex(pd.date_range(totals.index.min(), totals.index.max()))
+    unknown = corrections.isna().reindex(calendar.index, fill_value=False)
     clean = calendar - corrections.reindex(calendar.index).fillna(0.0).cumsum()
     if stale_days is not None:
         still = (calendar.diff() == 0).rolling(stale_days).sum() == stale_days
         clean = clean.mask(still)
-    fell = (clean.ffill().diff() < 0).resample("W-SUN").sum() > 0
+    broken = ((clean.ffill().diff() < 0) | unknown).resample("W-SUN").sum() > 0
     sundays = pd.date_range(clean.index.min(), clean.index.max(), freq="W-SUN")
     weekly: pd.Series[float] = clean.reindex(sundays).diff()
-    return weekly[~fell.reindex(sundays)].dropna()
+    return weekly[~broken.reindex(sundays)].dropna()
 
 
 SOURCE = Source(

@@ -35,7 +35,7 @@ def import_geopolitical_risk(index: Path, judged: GeopoliticalRisk) -> dict[str,
     ContentError
         If the file is not such a table.
     """
-    table = read_table(index, months=["month"], numbers=["GPR", "GPRC_UKR"])
+    table = read_table(index, months=["month"], amounts=["GPR", "GPRC_UKR"])
     table["elsewhere"] = table["GPR"] / table["GPRC_UKR"].where(table["GPRC_UKR"] > 0)
     values = daily(table, index, "month", "elsewhere").dropna()[pd.Timestamp(judged.first) :]
     source = "Caldara and Iacoviello, vintage reconstructed"

@@ -37,7 +37,7 @@ def import_kiel(groups: Path, judged: Kiel) -> dict[str, pd.DataFrame]:
     ContentError
         If a file is not such a table.
     """
-    by_group = read_table(groups, months=["month"], numbers=["us_total", "eu_inst_total", "eu_members_total"])
+    by_group = read_table(groups, months=["month"], amounts=["us_total", "eu_inst_total", "eu_members_total"])
     by_group["europe"] = by_group["eu_inst_total"] + by_group["eu_members_total"]
     sums = {
         "aid_europe": _trailing(daily(by_group, groups, "month", "europe")),

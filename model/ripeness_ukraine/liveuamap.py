@@ -35,7 +35,7 @@ def import_liveuamap(area: Path, judged: Liveuamap) -> dict[str, pd.DataFrame]:
     ContentError
         If the file is not such a table.
     """
-    series = daily(read_table(area, days=["date"], numbers=["area"]), area, "date", "area").dropna()
+    series = daily(read_table(area, days=["date"], amounts=["area"]), area, "date", "area").dropna()
     change = weekly_change(series[series.index >= pd.Timestamp(judged.first)])
     still = change.round(1) == 0
     after = still.shift(fill_value=False)

@@ -16,8 +16,9 @@ from pydantic import Field, model_validator
 from ripeness.errors import ContentError, Fault
 from ripeness.intake.reading import FIRST_DAY, LAST_DAY, Day, Days, Judgements, Source, read_table
 
-_DAYS = re.compile(r"(\d{4})-(\d{2})-(\d{2})/(?:(\d{2})-)?(\d{2})")
-_MONTHS = re.compile(r"(\d{4})-(\d{2})(?:/(\d{2}))?")
+_DAYS = re.compile(r"(\d{4})-(\d{2})-(\d{2})/(?:(?:(\d{4})-)?(\d{2})-)?(\d{2})")
+_MONTHS = re.compile(r"(\d{4})-(\d{2})(?:/(?:(\d{4})-)?(\d{2}))?")
+_OFF_DAYS = 7  # by which the mid-date may miss the middle of days of fieldwork
 _DATED = re.compile(r"\b(20\d{2})[-/](\d{2})[-/](\d{1,2})\b")
 
 
@@ -69,7 +70,8 @@ class Polls(Judgements):
 def import_polls(polls: Path, judged: Polls) -> dict[str, pd.DataFrame]:
     """Share of answers for talks or concessions, in per cent, a file per question wording.
 
-    `observed_on` is the end of fieldwork; where only a month or year is known, the mid-date given, and the row says so. `published_on` is
+    `observed_on` is the end of fieldwork; where only a month or year is known, the mid-date given, and the row says so. The mid-date must lie within the
+    fieldwork, which may run over the end of a year, and not a week from the middle of days of fieldwork. `published_on` is
     the pollster's `lag_days` after fieldwork, counted from the end of the month where only that is known, and `year_only_lag_days` after the
     mid-date where only the year is; if a page quoted as source carries an earlier date after fieldwork, that date, as the figure was out by then; a
     release judged to have been held back has its own date. Rows without a share are left out. Grade A for a stored page of the pollster, B
@@ -84,12 +86,13 @@ def import_polls(polls: Path, judged: Polls) -> dict[str, pd.DataFrame]:
     Raises
     ------
     ContentError
-        If the file is not such a table, or a question or fieldwork is not understood.
+        If the file is not such a table, a question or fieldwork is not understood, or a mid-date is none of its fieldwork.
     """
     table = read_table(
         polls,
         days=["mid_date"],
-        numbers=["share_pro", "mid_date_assumed"],
+        amounts=["share_pro"],
+        counts=["mid_date_assumed"],
         words=["fieldwork", "pollster", "question", "source", "quality"],
     )
     indicators = {(one.pollster, one.wording): one.indicator for one in judged.questions}
@@ -97,13 +100,30 @@ def import_polls(polls: Path, judged: Polls) -> dict[str, pd.DataFrame]:
     faults = []
     for line, row in table.iterrows():
         name = indicators.get((row["pollster"], row["question"]))
+        middle = row["mid_date"].date()
         try:
-            end = fieldwork_end(row["fieldwork"])
-            if end is not None and not FIRST_DAY <= end < LAST_DAY:
-                raise ValueError(row["fieldwork"])
+            begin, end = fieldwork_days(row["fieldwork"])
         except ValueError:
             faults.append(
-                Fault(Path(polls.name), int(str(line)), f"fieldwork '{row['fieldwork']}'", "days, months or a year", "correct the value")
+                Fault(
+                    Path(polls.name),
+                    int(str(line)),
+                    f"fieldwork '{row['fieldwork']}'",
+                    "days, months or a year",
+                    "correct the value",
+                )
+            )
+            continue
+        exact = _DAYS.fullmatch(row["fieldwork"]) is not None
+        if not begin <= middle <= end or (exact and abs(2 * middle.toordinal() - begin.toordinal() - end.toordinal()) > 2 * _OFF_DAYS):
+            faults.append(
+                Fault(
+                    Path(polls.name),
+                    int(str(line)),
+                    f"mid_date {middle} of fieldwork '{row['fieldwork']}'",
+                    f"the middle of {begin} to {end}",
+                    "correct one of them",
+                )
             )
             continue
         if name is None:
@@ -120,9 +140,7 @@ def import_polls(polls: Path, judged: Polls) -> dict[str, pd.DataFrame]:
             continue
         if pd.isna(row["share_pro"]):
             continue
-        middle = row["mid_date"].date()
-        exact = _DAYS.fullmatch(row["fieldwork"]) is not None
-        observed = end if exact and end is not None else middle
+        observed = end if exact else middle
         pages = row["source"].replace(",", ";")
         out.setdefault(name, []).append(
             {
@@ -138,32 +156,42 @@ def import_polls(polls: Path, judged: Polls) -> dict[str, pd.DataFrame]:
     return {name: pd.DataFrame(entries) for name, entries in out.items()}
 
 
-def fieldwork_end(text: str) -> date | None:
-    """Last day of fieldwork: of "2025-02-14/03-04" or "2022-07-06/20" that day, of "2024-08/10" the month's end, of a year None.
+def fieldwork_days(text: str) -> tuple[date, date]:
+    """First and last day of fieldwork: "2025-02-14/03-04", "2022-07-06/20", "2024-08/10", "2025-05" or "2022".
+
+    Where the last month comes before the first and no year is said, it is one of the next year.
 
     Raises
     ------
     ValueError
-        If the text is none of these.
+        If the text is none of these, or the last day lies before the first.
     """
     if days := _DAYS.fullmatch(text):
-        year, first, _, month, day = days.groups()
-        return date(int(year), int(month or first), int(day))
-    if months := _MONTHS.fullmatch(text):
-        year, first, last = months.groups()
-        month = int(last or first)
-        return date(int(year), month, monthrange(int(year), month)[1])
-    if re.fullmatch(r"\d{4}", text):
-        return None
-    raise ValueError(text)
+        year, month, day, last_year, last_month, last_day = (int(part) if part else 0 for part in days.groups())
+        last_month = last_month or month
+        begin, end = date(year, month, day), date(last_year or year + (last_month < month), last_month, last_day)
+    elif months := _MONTHS.fullmatch(text):
+        year, month, last_year, last_month = (int(part) if part else 0 for part in months.groups())
+        last_month = last_month or month
+        last_year = last_year or year + (last_month < month)
+        begin, end = date(year, month, 1), date(last_year, last_month, monthrange(last_year, last_month)[1])
+    elif re.fullmatch(r"\d{4}", text):
+        begin, end = date(int(text), 1, 1), date(int(text), 12, 31)
+    else:
+        raise ValueError(text)
+    if not FIRST_DAY <= begin <= end < LAST_DAY:
+        raise ValueError(text)
+    return begin, end
 
 
-def _published(row: pd.Series, observed: date, end: date | None, judged: Polls) -> date:
+def _published(row: pd.Series, observed: date, end: date, judged: Polls) -> date:
     for release in judged.releases:
         if (release.pollster, release.fieldwork) == (row["pollster"], row["fieldwork"]):
             return release.on
-    by_rule = end + timedelta(days=judged.lag_days[row["pollster"]]) if end else observed + timedelta(days=judged.year_only_lag_days)
-    return min([by_rule, *(day for day in _dates_in(row["source"]) if day > (end or observed))])
+    of_year = len(row["fieldwork"]) == 4
+    known = observed if of_year else end
+    by_rule = known + timedelta(days=judged.year_only_lag_days if of_year else judged.lag_days[row["pollster"]])
+    return min([by_rule, *(day for day in _dates_in(row["source"]) if day > known)])
 
 
 def _dates_in(source: str) -> list[date]:

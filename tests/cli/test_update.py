@@ -16,6 +16,12 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from ripeness.cli.app import app
+from ripeness.data.observations import UNSEARCHED
+from ripeness.data.quality import flag_vintage
+from ripeness.errors import UsageError
+from ripeness.model.spec import build_spec
+from ripeness.workflow.forecasts import unfitted_priors
+from ripeness.workflow.request import open_workspace
 
 Tree = Callable[[Path], dict[str, bytes | None]]
 HEADER = "observed_on,value,published_on,source,grade\n"
@@ -54,6 +60,33 @@ def test_verdicts_are_shown_and_rows_stored(copied_workspace: Path, file: Callab
     assert output.endswith("Stored: 2 rows, as batch 1.")
     assert (copied_workspace / "data/brent.csv").read_bytes() == before + (NEW + REVISED).encode()
     assert run("check", "--workspace", copied_workspace).exit_code == 0
+
+
+def test_coverage_published_after_its_sunday_stops_nothing(tmp_path: Path, file: Callable[..., Path]) -> None:
+    desk, header = tmp_path / "desk", "from,to,q05,q95,published_on,note\n"
+    assert run("init", desk).exit_code == 0
+    late = file("2025-06-02,2025-06-08,0.95,0.995,2025-06-09,two newspapers\n", name="coverage.csv", header=header)
+    assert update(desk, late, "--date", "2025-06-09").exit_code == 0
+    found = run("check", "--workspace", desk)
+    assert found.exit_code == 0 and "the search after 2025-06-01 was published after 2025-06-08" in " ".join(found.stdout.split())
+
+    inputs = open_workspace(desk)
+    stretches = {}
+    for origin in (None, date(2025, 6, 1)):
+        spec, _ = build_spec(inputs.workspace, inputs.vintage(origin), unfitted_priors(inputs))
+        stretches[spec.panel.origin] = spec.panel.record.stretch
+    assert list(stretches) == [date(2025, 6, 8), date(2025, 6, 1)]
+    assert [found[-1] == UNSEARCHED for found in stretches.values()] == [True, False]  # that week says nothing of rounds
+    assert [flag.name for flag in flag_vintage(inputs.vintage(None)) if flag.name == "search"] == ["search"]
+    assert not any(flag.name == "search" for flag in flag_vintage(inputs.vintage(date(2025, 6, 1))))
+    with pytest.raises(UsageError, match="searched for up to 2025-06-08"):
+        inputs.vintage(date(2025, 6, 9))
+
+    late = file("2025-06-09,2025-06-15,0.95,0.995,2025-06-16,two newspapers\n", name="coverage.csv", header=header)
+    assert update(desk, late, "--date", "2025-06-16").exit_code == 0
+    inputs = open_workspace(desk)
+    spec, _ = build_spec(inputs.workspace, inputs.vintage(None), unfitted_priors(inputs))
+    assert [place == UNSEARCHED for place in spec.panel.record.stretch[-2:]] == [False, True]  # the week before is known by now
 
 
 def test_a_dry_run_shows_the_same_and_writes_nothing(copied_workspace: Path, tree_of: Tree, file: Callable[..., Path]) -> None:

@@ -68,6 +68,29 @@ def test_a_broken_event_is_refused_at_its_line(tmp_path: Path, content: str, wor
     assert (fault.path.as_posix(), fault.line) == ("data/events.csv", line)
 
 
+SPELLINGS = ["café", "cafe\u0301", "Café", "ca\u200bfé", "ca\u00adfé"]
+
+
+@pytest.mark.parametrize("word", SPELLINGS)
+def test_one_description_in_other_letters_is_one_event(tmp_path: Path, word: str) -> None:
+    path = tmp_path / "events.csv"
+    rows = [
+        "2024-01-10,,round,yes,2024-01-11,Delegations' talks in the café — 2nd,a,A",
+        f"2024-01-10,,round,no,2024-01-18,Delegations’  talks\u00a0in the {word} - 2nd,a,A",
+    ]
+    path.write_text("\n".join(["date,end_date,kind,round,published_on,description,source,grade", *rows]) + "\n", "utf-8")
+    events = read_events(path, Path("events.csv"))
+    assert events["description"].tolist() == ["Delegations' talks in the café — 2nd"] * 2
+
+
+@pytest.mark.parametrize("word", ["cafe", "cofé", "café 3"])
+def test_other_words_are_another_event(tmp_path: Path, word: str) -> None:
+    path = tmp_path / "events.csv"
+    rows = ["2024-01-10,,round,yes,2024-01-11,talks in the café,a,A", f"2024-01-10,,round,no,2024-01-18,talks in the {word},a,A"]
+    path.write_text("\n".join(["date,end_date,kind,round,published_on,description,source,grade", *rows]) + "\n", "utf-8")
+    assert read_events(path, Path("events.csv"))["description"].nunique() == 2
+
+
 def test_coverage_is_read_in_the_order_of_its_stretches_and_may_be_revised(tmp_path: Path) -> None:
     revised = FIRST.replace("0.9,", "0.95,").replace("0.99,2024-02-04", "0.99,2024-05-01")
     coverage = read_coverage(_write(tmp_path, STRETCHES + SECOND + FIRST + revised), Path("x"))

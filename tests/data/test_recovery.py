@@ -45,6 +45,18 @@ def test_what_never_counted_is_discarded(folder: Path, tree_of: Tree) -> None:
         assert (report, tree_of(folder)) == (TAKEN_BACK, OLD)
 
 
+def test_a_link_in_the_place_of_what_is_staged_is_removed_and_its_target_left_alone(folder: Path, tmp_path: Path, tree_of: Tree) -> None:
+    victims = tmp_path / "elsewhere"
+    victims.mkdir()
+    (victims / "journal.json").write_text("precious")
+    before, data = tree_of(victims), tree_of(folder)
+    for use in (reading, writing):
+        (folder / ".update").symlink_to(victims)
+        with use(folder, SHOWN):
+            pass
+        assert (tree_of(victims), tree_of(folder)) == (before, data)
+
+
 def test_the_next_writer_recovers_too(folder: Path) -> None:
     interrupt(folder, 1)
     with writing(folder, SHOWN) as transaction:

@@ -9,9 +9,8 @@ import pytest
 
 from ripeness.data.indicators import Contract, read_contracts
 from ripeness.data.rows import read_rows
-from ripeness.errors import ContentError
+from ripeness.errors import MOST_REPORTED, ContentError
 from ripeness.workspace import Workspace
-from ripeness.workspace.csv import MOST_REPORTED
 
 Write = Callable[..., Workspace]
 HEADER = "observed_on,value,published_on,source,grade\n"
@@ -86,7 +85,9 @@ BROKEN: list[tuple[str | bytes, list[str], int | None]] = [
     ((HEADER + GOOD).encode() + b"2024-01-14,78,2024-01-16,\xe9t\xe9,A\n", ["not UTF-8"], 3),
     ((HEADER + GOOD).encode() + b"2024-01-14,7\0008,2024-01-16,x,A\n", ["a NUL byte"], 3),
     ((HEADER + GOOD).encode("utf-16"), ["a NUL byte", "not UTF-16"], 1),
-    (SIZED + GOOD.strip() + ",0\n", ["sample_size 0", "above 0"], 2),
+    (SIZED + GOOD.strip() + ",0\n", ["sample_size 0", "respondents, from 10 on"], 2),
+    (SIZED + GOOD.strip() + ",1.006\n", ["sample_size 1.006", "a whole number"], 2),  # one thousand and six, in German
+    (SIZED + GOOD.strip() + ",2\n", ["sample_size 2", "respondents, from 10 on"], 2),
     (SIZED + GOOD.strip() + ",many\n", ["sample_size 'many'"], 2),
 ]
 

@@ -84,6 +84,16 @@ def test_a_revision_must_be_later_than_what_is_stored(write_workspace: Write) ->
     assert "2024-01-14" in update.faults[0].found  # an import has no lines: the period is named
 
 
+def test_two_rows_of_one_period_are_refused_with_both_values(write_workspace: Write) -> None:
+    twice = pd.concat([table({"2024-01-21": 79.0}), table({"2024-01-21": 81.5})], ignore_index=True)
+    update = bring(write_workspace(oil=HELD), {"oil": twice})
+    assert [verdict for verdict, _ in verdicts(update)] == ["refused", "refused"]
+    assert [fault.found for fault in update.faults] == [
+        "two rows: value 79.0 and 81.5 (of 2024-01-21)",
+        "two rows: value 81.5 and 79.0 (of 2024-01-21)",
+    ]
+
+
 def test_what_the_import_lacks_stays_and_is_noted(write_workspace: Write) -> None:
     workspace = write_workspace(oil=HELD + "2024-01-21,79,2024-01-23,agency,A\n")
     before = (workspace.data / "oil.csv").read_bytes()

@@ -12,9 +12,9 @@ import pytest
 
 from ripeness.data.events import COVERAGE, EVENTS
 from ripeness.data.rows import ROWS
-from ripeness.errors import ContentError, UsageError
+from ripeness.errors import MOST_REPORTED, ContentError, UsageError
 from ripeness.intake.incoming import TABLE, Incoming, read_files, read_incoming
-from ripeness.workspace.csv import CHUNK, MOST_REPORTED
+from ripeness.workspace.csv import CHUNK
 
 KNOWN = ("oil", "poll")
 HEADER = "observed_on,value,published_on,source,grade\n"
@@ -89,6 +89,22 @@ def test_decimal_commas_are_read_where_they_can_be_nothing_else(read: Read, cell
         wrong = [n + 2 for n, cell in enumerate(cells) if "," in cell]
         assert [fault.line for fault in incoming.faults] == wrong
         assert "use a point for decimals" in incoming.faults[0].mend
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [(["1.250"], None), (["1.250", "12"], None), (["1.250", "12.5"], [1.25, 12.5]), (["0.125"], [0.125]), (["1250.125"], [1250.125])],
+)
+def test_a_point_that_may_part_thousands_is_refused_in_a_file_of_semicolons(
+    read: Read, cells: list[str], expected: list[float] | None
+) -> None:
+    rows = "".join(f"2024-01-{7 * (n + 1):02};{cell};2024-01-30;agency;A\n" for n, cell in enumerate(cells))
+    incoming = read(HEADER.replace(",", ";") + rows)
+    assert ((values(incoming) if not incoming.faults else None), [fault.line for fault in incoming.faults]) == (
+        expected,
+        [] if expected else [2],
+    )
+    assert values(read(HEADER + "2024-01-07,1.250,2024-01-30,agency,A\n")) == [1.25]
 
 
 def test_a_decimal_comma_in_a_file_of_commas_is_refused(read: Read) -> None:

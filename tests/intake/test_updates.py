@@ -97,6 +97,12 @@ REFUSED = {
     "no source": ("2024-03-17,77,2024-03-19,,A", "no source"),
     "grade": ("2024-03-17,77,2024-03-19,agency,Z", "grade 'Z'"),
     "formula": ("2024-03-17,77,2024-03-19,=1+1,A", "which a spreadsheet would take for a formula"),
+    "formula behind what cannot be seen": (
+        "2024-03-17,77,2024-03-19,\u200b\u00ad\u3164\ufe0f=1+1,A",
+        "which a spreadsheet would take for a formula",
+    ),
+    "control characters": ("2024-03-17,77,2024-03-19,agency\x1b[31m,A", "with control characters"),
+    "turned letters": ("2024-03-17,77,2024-03-19,agency \u202eycnega,A", "with control characters"),
     "no Sunday": ("2024-03-16,77,2024-03-19,agency,A", "observed_on 2024-03-16, a Saturday"),
     "nothing to withdraw": ("2024-03-17,,2024-03-19,agency,A", "an empty value for 2024-03-17, of which nothing is known"),
 }
@@ -260,6 +266,34 @@ def test_a_round_found_not_to_qualify_is_a_revision(bring: Bring, workspace: Wor
     row = update.judged[0].rows.iloc[0]
     assert (row["verdict"], row["was_round"], row["round"]) == ("revision", True, False)
     assert read_store(workspace).as_of(date(2024, 3, 20)).rounds() == []
+
+
+def test_a_retraction_in_other_letters_takes_the_round_back(bring: Bring, workspace: Workspace) -> None:
+    update = bring({"events.csv": EVENTS + "2024-01-10,2024-01-11,round,no,2024-01-20,\u200bTalks\u00a0,agency,A\n"})
+    assert verdicts(update) == ["revision"]
+    assert read_store(workspace).as_of(date(2024, 3, 1)).rounds() == []
+
+
+@pytest.mark.parametrize("row", ["round,no,2024-01-20,a meeting,agency,A", "technical_round,no,2024-01-20,talks,agency,A"])
+def test_a_round_taken_back_in_other_words_is_asked_for(bring: Bring, workspace: Workspace, row: str) -> None:
+    said = {"events.csv": f"{EVENTS}2024-01-10,2024-01-11,{row}\n"}
+    update = bring(said)
+    assert verdicts(update) == ["refused"]
+    assert "while a round of that day stands: 'talks'" in update.faults[0].found and "--confirm" in update.faults[0].mend
+    assert verdicts(bring(said, confirmed=True)) == ["new"]
+    assert read_store(workspace).as_of(date(2024, 3, 1)).rounds() == [date(2024, 1, 10)]
+
+
+def test_a_postponement_names_the_planned_days_of_a_meeting(bring: Bring) -> None:
+    agreed = "2024-03-10,2024-03-12,meeting_agreed,no,2024-03-01,to meet in the hotel,agency,A\n"
+    assert verdicts(bring({"events.csv": EVENTS + agreed})) == ["new"]
+    told = {
+        day: {"events.csv": f"{EVENTS}{day},,meeting_postponed,no,2024-03-05,put off,agency,A\n"} for day in ("2024-03-05", "2024-03-12")
+    }
+    update = bring(told["2024-03-05"])
+    assert verdicts(update) == ["refused"] and "for which no meeting was announced" in update.faults[0].found
+    assert verdicts(bring(told["2024-03-05"], dry_run=True, confirmed=True)) == ["new"]
+    assert verdicts(bring(told["2024-03-12"])) == ["new"]
 
 
 def test_freshness_is_that_after_the_update(bring: Bring) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ripeness.report.exports import COLUMNS, Row, faults_of, hub_files, rows_of, tasks_of, write_brief, write_charts
+from ripeness.report.exports import COLUMNS, HubError, Row, faults_of, hub_files, rows_of, tasks_of, write_brief, write_charts
 
 PATH = "model-output/ripeness-mixture/2031-03-30-ripeness-mixture.csv"
 
@@ -59,6 +60,44 @@ def test_a_missing_row_or_a_wrong_name_is_refused(summary: dict[str, Any]) -> No
     assert any("a category is missing" in fault for fault in faults_of(PATH, rows[1:], tasks))
     assert any("name must be" in fault for fault in faults_of(PATH.replace("ripeness-mixture/", "other-model/"), rows, tasks))
     assert "the columns must be" in faults_of(PATH, [{"value": "1"}], tasks)[0]
+
+
+def test_a_hub_that_stands_keeps_what_its_keeper_filled_in_and_is_added_to(summary: dict[str, Any], tmp_path: Path) -> None:
+    def export(origin: str, move: int) -> dict[str, str]:
+        rows = [
+            row | {"target_end_date": str(date.fromisoformat(row["target_end_date"]) + timedelta(days=move))}
+            for row in summary["forecasts"]
+        ]
+        files = hub_files(summary | {"origin": origin, "forecasts": rows}, tmp_path)
+        for name, text in files.items():
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).write_text(text, "utf-8")
+        return files
+
+    assert "hub-config/admin.json" in export(summary["origin"], 0)
+    admin, tasks = tmp_path / "hub-config/admin.json", tmp_path / "hub-config/tasks.json"
+    filled = admin.read_text("utf-8").replace("(your name)", "Desk of the valleys").replace("Europe/London", "Europe/Vienna")
+    admin.write_text(filled, "utf-8")
+    tasks.write_text(tasks.read_text("utf-8").replace('"end": 6', '"end": 3'), "utf-8")
+    first = json.loads(tasks.read_text("utf-8"))["rounds"][0]["model_tasks"]
+
+    later = str(date.fromisoformat(summary["origin"]) + timedelta(days=7))
+    assert "hub-config/admin.json" not in export(later, 7)
+    assert admin.read_text("utf-8") == filled
+    found = json.loads(tasks.read_text("utf-8"))["rounds"][0]
+    assert found["submissions_due"]["end"] == 3
+    assert [task["task_ids"]["origin_date"]["optional"] for task in found["model_tasks"]] == [[summary["origin"], later]] * len(first)
+    for old, new in zip(first, found["model_tasks"], strict=True):
+        ends, own = old["task_ids"]["target_end_date"]["optional"], new["task_ids"]
+        assert own["target_end_date"]["optional"] == sorted({*ends, *(str(date.fromisoformat(end) + timedelta(days=7)) for end in ends)})
+        assert own["horizon"] == old["task_ids"]["horizon"]
+    again = tasks.read_text("utf-8")
+    export(later, 7)
+    assert tasks.read_text("utf-8") == again
+
+    tasks.write_text("{", "utf-8")
+    with pytest.raises(HubError, match="can be added to"):
+        hub_files(summary, tmp_path)
 
 
 def test_the_brief_says_the_numbers_of_the_page(summary: dict[str, Any]) -> None:

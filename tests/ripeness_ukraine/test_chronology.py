@@ -180,6 +180,41 @@ def test_postponements_name_the_day_taken_back(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("told", ["2026-07-05", "2026-07-09"])
+def test_a_postponement_of_another_day_is_asked_for(tmp_path: Path, told: str) -> None:
+    announced = "| 2026-07-01 | both | both | 2026-07-10 | delegation | no |  | A |"
+    said = "2026-07-01,2026-07-01,announced,both,RU-UA,,Proposer: both. Proposed date: 2026-07-10. Delegations,page,B"
+    row = f"{told},{told},postponed,delegation,RU-UA,,the meeting of 10 July is put off,page,B"
+    with pytest.raises(ContentError, match=rf"told on {told}, while a meeting of 2026-07-10 stands.*on = {told}"):
+        _import(tmp_path, said, row, announced=(announced,))
+
+    judged = judged_chronology().model_dump()
+    judged["postponements"] = [{"on": told, "from": "2026-07-10", "to": "2026-07-10", "note": "x"}]
+    events = _import(tmp_path, said, row, announced=(announced,), judged=Chronology.model_validate(judged))["events"]
+    assert [(kind, f"{day:%m-%d}") for kind, day in zip(events["kind"], events["date"], strict=True)] == [
+        ("meeting_agreed", "07-10"),
+        ("meeting_postponed", "07-10"),
+    ]
+    held = "2026-07-10,2026-07-10,round,delegation_inperson,RU-UA,,held after all,page,A"
+    later = row.replace(told, "2026-07-12")
+    assert "meeting_postponed" in set(_import(tmp_path, said, held, later, announced=(announced,))["events"]["kind"])
+
+
+def test_a_suspension_takes_back_all_that_stands(tmp_path: Path) -> None:
+    announced = "| 2026-07-01 | both | both | 2026-08-10 | delegation | no |  | A |"
+    said = "2026-07-01,2026-07-01,announced,both,RU-UA,,Proposer: both. Proposed date: 2026-08-10. Delegations,page,B"
+    held = "2026-07-05,2026-07-05,round,delegation_inperson,RU-UA,,a round in the morning,page,A"
+    row = "2026-07-05,2026-07-05,postponed,suspension,RU-UA,,talks suspended in the evening,page,B"
+    events = _import(tmp_path, said, held, row, announced=(announced,))["events"]
+    taken = events[events["kind"] == "meeting_cancelled"].iloc[0]
+    assert (f"{taken['date']:%m-%d}", f"{taken['end_date']:%m-%d}") == ("07-06", "08-10")
+
+
+def test_a_row_that_stands_twice_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ContentError, match="line 3: found the row of line 2 again"):
+        _import(tmp_path, _CALL, _CALL)
+
+
 def test_coverage_has_no_gap_and_is_known_by_each_sunday() -> None:
     judged = judged_chronology()
     table = coverage_rows(judged.searched, judged.split_after, pd.Timestamp(judged.searched[-1].last))

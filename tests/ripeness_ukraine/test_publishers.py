@@ -30,9 +30,9 @@ def _values(table: pd.DataFrame) -> dict[str, float]:
 
 def test_brent_is_the_mean_of_trading_days_and_a_friday_ends_a_week(tmp_path: Path) -> None:
     # Thursday 3 March 2022 … Friday 18 March, then two days of a week that the file does not finish
-    days = ["2022-03-03", "2022-03-07", "2022-03-08", "2022-03-11", "2022-03-14", "2022-03-18"]
+    days = ["2022-03-03", "2022-03-07", "2022-03-08", "2022-03-11", "2022-03-14", "2022-03-15", "2022-03-18"]
     path = _write(
-        tmp_path, "p.csv", "Date,Price", *(f"{day},{price}" for day, price in zip(days, (1, 100, 110, 120, 90, 100), strict=True))
+        tmp_path, "p.csv", "Date,Price", *(f"{day},{price}" for day, price in zip(days, (1, 100, 110, 120, 90, 95, 100), strict=True))
     )
     table = import_source("eia", [path])["brent"]
     assert _values(table) == {"2022-03-13": 110.0, "2022-03-20": 95.0}
@@ -82,6 +82,18 @@ def _losses(tmp_path: Path, personnel: list[int], guns: list[int], corrections: 
     return import_source("general_staff", paths)
 
 
+def test_a_week_of_rates_or_prices_that_lacks_days_is_missing(tmp_path: Path) -> None:
+    days = [day for day in _days("2022-03-07", 21) if day not in ("2022-03-16",)]
+    lines = [f"{day},{80 + number},{90 + number},{'' if day == '2022-03-23' else 10 + number}" for number, day in enumerate(days)]
+    rates = _write(tmp_path, "cbr_fx_daily.csv", "date,rub_per_usd,rub_per_eur,rub_per_cny", *lines)
+    macro = _write(tmp_path, "cbr_macro_monthly.csv", "month,key_rate,cpi_yoy", "2022-02,9.575,9.1561")
+    assert set(_values(import_source("bank_of_russia", [rates, macro])["rouble_per_usd"])) == {"2022-03-13", "2022-03-27"}
+    prices = _write(
+        tmp_path, "p.csv", "Date,Price", *(f"{day},100" for day in ("2022-03-04", *_days("2022-03-07", 5), "2022-03-17", "2022-03-18"))
+    )
+    assert _values(import_source("eia", [prices])["brent"]) == {"2022-03-13": 100.0}
+
+
 def test_losses_are_differences_without_corrections(tmp_path: Path) -> None:
     personnel = [1000 + 100 * i for i in range(16)]
     guns = [10 * i + (40 if i >= 10 else 0) for i in range(16)]
@@ -107,19 +119,29 @@ def test_a_total_that_stands_still_or_falls_makes_no_week(tmp_path: Path) -> Non
 def test_launches_are_summed_by_whole_weeks(tmp_path: Path) -> None:
     head = "date,shahed_launched,cruise_launched,ballistic_launched,mixed_missile_launched,unknown_missile_launched,unknown_uav_launched"
     lines = [
-        "2024-08-21,99,9,9,9,9,0",
-        "2024-08-26,10,1,2,3,4,100",
-        "2024-09-01,5,0,0,0,0,100",
-        "2024-09-08,7,1,0,0,0,0",
-        "2024-09-09,50,1,1,1,1,0",
+        "2024-08-14,99,9,9,9,9,0",
+        "2024-08-19,10,1,2,3,4,100",
+        "2024-08-25,5,0,0,0,0,100",  # no attack between: these weeks are undercounted anyway
+        *(f"{day},1,{int(day.endswith('26'))},0,0,0,7" for day in _days("2024-08-26", 7)),
+        "2024-09-02,50,1,1,1,1,0",
     ]
     months = _write(tmp_path, "m.csv", "month,drones,missiles,partial", "2024-08,888,228,False")
     tables = import_source("air_force", [_write(tmp_path, "a.csv", head, *lines), months])
-    assert _values(tables["drones_launched"]) == {"2024-09-01": 15.0, "2024-09-08": 7.0}
-    assert _values(tables["missiles_launched"]) == {"2024-09-01": 10.0, "2024-09-08": 1.0}
-    assert list(tables["drones_launched"]["grade"]) == ["B", "B"]
-    early = [line.replace("2024-0", "2023-0") for line in lines]
-    assert set(import_source("air_force", [_write(tmp_path, "b.csv", head, *early), months])["drones_launched"].iloc[:2]["grade"]) == {"C"}
+    assert _values(tables["drones_launched"]) == {"2024-08-25": 15.0, "2024-09-01": 7.0}
+    assert _values(tables["missiles_launched"]) == {"2024-08-25": 10.0, "2024-09-01": 1.0}
+    assert list(tables["drones_launched"]["grade"]) == ["C", "B"]
+
+
+def test_a_week_of_launches_without_a_day_or_a_figure_is_missing(tmp_path: Path) -> None:
+    head = "date,shahed_launched,cruise_launched,ballistic_launched,mixed_missile_launched,unknown_missile_launched"
+    months = _write(tmp_path, "m.csv", "month,drones,missiles,partial", "2024-08,888,228,False")
+    days = [
+        day for day in _days("2025-04-14", 28) if day not in ("2025-04-20", "2025-05-06", "2025-05-08")
+    ]  # Easter and Victory Day: truces
+    lines = [f"{day},10,2,{'' if day == '2025-04-23' else 1},0,0" for day in days]
+    tables = import_source("air_force", [_write(tmp_path, "a.csv", head, *lines), months])
+    assert _values(tables["drones_launched"]) == {"2025-04-20": 60.0, "2025-04-27": 70.0, "2025-05-04": 70.0}
+    assert _values(tables["missiles_launched"]) == {"2025-04-20": 18.0, "2025-05-04": 21.0}
 
 
 def test_launches_go_on_by_whole_months_after_the_last_day_counted(tmp_path: Path) -> None:
@@ -139,6 +161,18 @@ def test_launches_go_on_by_whole_months_after_the_last_day_counted(tmp_path: Pat
     assert list(tables["drones_launched"]["grade"]) == ["B", "B", "C"]
     assert f"{tables['drones_launched']['published_on'].iloc[-1]:%Y-%m-%d}" == "2026-08-01"
     assert tables["drones_launched"]["source"].str.contains("CC BY-NC-SA 4.0").all()
+
+
+def test_a_correction_of_no_amount_makes_no_week_and_one_given_twice_is_refused(tmp_path: Path) -> None:
+    totals = [1000 + 100 * i for i in range(16)]
+    unknown: list[dict[str, object]] = [{"date": "2022-03-16", "personnel": None, "field artillery": 40}]
+    tables = _losses(tmp_path, totals, totals, [{"date": "2022-03-08", "personnel": 0, "field artillery": 0}, *unknown])
+    assert (_values(tables["personnel_losses"]), _values(tables["artillery_losses"])) == (
+        {"2022-03-13": 700.0},
+        {"2022-03-13": 700.0, "2022-03-20": 660.0},
+    )
+    with pytest.raises(ContentError, match="2022-03-16 a second time in entry 2"):
+        _losses(tmp_path, totals, totals, [{"date": "2022-03-16", "personnel": 5, "field artillery": 5}] * 2)
 
 
 def test_area_reads_a_missing_sunday_from_beside_it(tmp_path: Path) -> None:
@@ -218,13 +252,31 @@ def _poll(
         (_poll("2025-05", "2025-05-25", source="older 2024-06-03; newer 2025-12-01"), "2025-05-25", "2025-06-21", "B"),
         (_poll("2024-08/10", "2024-09-15", pollster="Gallup"), "2024-09-15", "2024-11-28", "B"),
         (_poll("2022", "2022-09-06", pollster="Gallup"), "2022-09-06", "2022-11-05", "B"),
+        (_poll("2025-12-28/01-05", "2026-01-01"), "2026-01-05", "2026-01-26", "B"),
+        (_poll("2025-12-28/2026-01-05", "2026-01-01"), "2026-01-05", "2026-01-26", "B"),
+        (_poll("2025-12/02", "2026-01-15"), "2026-01-15", "2026-03-21", "B"),
     ],
 )
 def test_poll_days(tmp_path: Path, line: str, observed: str, published: str, grade: str) -> None:
     (table,) = import_source("polls", [_write(tmp_path, "p.csv", _POLLS, line)]).values()
     assert [f"{table[day].iloc[0]:%Y-%m-%d}" for day in ("observed_on", "published_on")] == [observed, published]
     assert table["grade"].iloc[0] == grade
-    assert ("mid-date assumed" in table["source"].iloc[0]) == (len(line.split(",")[0]) < 12)
+    assert ("mid-date assumed" in table["source"].iloc[0]) == (line.split(",")[0].count("-") < 2)
+
+
+@pytest.mark.parametrize(
+    ("fieldwork", "middle"),
+    [
+        ("2025-12-28/05", "2025-12-31"),  # the month of the end is missing
+        ("2025-07-01/06-05", "2025-07-03"),  # of the same year it would end before it began
+        ("2025-12-28/01-05", "2025-01-01"),
+        ("2025-05", "2025-06-02"),
+        ("2025", "2026-01-01"),
+    ],
+)
+def test_fieldwork_that_its_middle_contradicts_is_refused(tmp_path: Path, fieldwork: str, middle: str) -> None:
+    with pytest.raises(ContentError, match=r"line 2: found (fieldwork|mid_date)"):
+        import_source("polls", [_write(tmp_path, "p.csv", _POLLS, _poll(fieldwork, middle))])
 
 
 def test_poll_faults_are_all_named(tmp_path: Path) -> None:
@@ -252,6 +304,16 @@ def test_items_leave_nested_days_and_rounds_out(tmp_path: Path) -> None:
     assert list(attention["sample_size"]) == [70.0, 50.0]
     assert list(attention["grade"]) == ["B", "C"]
     assert _values(tables["negotiation_items"]) == {"2024-01-07": 7.0}
+
+
+def test_a_day_without_a_count_is_left_out_with_its_exposure_and_no_day_counts_twice(tmp_path: Path) -> None:
+    lines = [f"{day},40,{'' if day == '2024-01-03' else 10},2,3,1,0" for day in _days("2024-01-01", 7)]
+    record = _write(tmp_path, "diplomacy_chronology.csv", _CHRONOLOGY, "2024-03-17,2024-03-17,round,trilateral,RU-UA,,x,y,A")
+    tables = import_source("current_events", [_write(tmp_path, "ce_daily_counts.csv", _ITEMS, *lines), record])
+    found = {name: (*table[["value", "sample_size"]].iloc[0], table["grade"].iloc[0]) for name, table in tables.items()}
+    assert (found["war_attention"], found["arms_aid_items"]) == ((60.0, 240.0, "C"), (21.0, 280.0, "B"))
+    with pytest.raises(ContentError, match=r"line 9.*2024-01-07 a second time"):
+        import_source("current_events", [_write(tmp_path, "ce_daily_counts.csv", _ITEMS, *lines, lines[-1]), record])
 
 
 def test_a_poll_without_a_share_makes_no_row(tmp_path: Path) -> None:

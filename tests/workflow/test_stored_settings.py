@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from ripeness import files
 from ripeness.cli.app import app
+from ripeness.errors import RipenessError
 from ripeness.reweighting import refusals
 from ripeness.workflow import forecasts, studies
 from ripeness.workflow.forecasts import run_fit, run_forecast
@@ -23,7 +24,7 @@ from ripeness.workflow.identity import identify
 from ripeness.workflow.issue import run_report
 from ripeness.workflow.news import run_news
 from ripeness.workflow.request import Request, open_workspace
-from ripeness.workflow.run import BASE, FITS, FORECAST_JSON, MANIFEST, POSTERIOR, open_run, quiet
+from ripeness.workflow.run import BASE, FITS, FORECAST_CSV, FORECAST_JSON, MANIFEST, POSTERIOR, REWEIGHTED, digest_of, open_run, quiet
 from ripeness.workflow.scenarios import run_scenarios, run_would_have
 from ripeness.workflow.watchlist import run_watch
 
@@ -42,16 +43,23 @@ def desk(short_run: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder, inputs = root / "reports" / ORIGIN.isoformat(), open_workspace(root)
     assert inputs.workspace.fit.seed != SEED
     run_id = identify(inputs, inputs.vintage(ORIGIN), SEED, "compiled")["run_id"]
-    for name in (MANIFEST, FORECAST_JSON):
-        content = json.loads((folder / name).read_text("utf-8"))
-        files.write_json(folder / name, content | {"run_id": run_id, "seed": SEED})
+    content = json.loads((folder / FORECAST_JSON).read_text("utf-8"))
+    files.write_json(folder / FORECAST_JSON, content | {"run_id": run_id, "seed": SEED})
     with np.load(folder / BASE) as stored:
         arrays = dict(stored)
     about = json.loads(arrays["about"].tobytes()) | {"run_id": run_id, "seed": SEED}
     np.savez(folder / BASE, allow_pickle=False, **arrays | {"about": np.frombuffer(json.dumps(about).encode(), dtype=np.uint8)})
     with h5py.File(folder / POSTERIOR, "r+") as draws:
         draws.attrs["run_id"], draws.attrs["seed"] = run_id, SEED
+    write_manifest(folder, run_id=run_id, seed=SEED)
     return root
+
+
+def write_manifest(folder: Path, **changed: Any) -> None:
+    """The manifest of a folder with other values, as the files stand there now."""
+    content = json.loads((folder / MANIFEST).read_text("utf-8"))
+    digests = {name: digest_of(folder / name) for name in content["files"]}
+    files.write_json(folder / MANIFEST, content | changed | {"files": digests})
 
 
 @pytest.fixture(autouse=True)
@@ -131,14 +139,79 @@ def test_a_fit_that_lies_apart_is_used_again(desk: Path) -> None:
     apart = desk / "reports" / FITS / LATER.isoformat()
     shutil.copytree(desk / "reports" / ORIGIN.isoformat(), apart, dirs_exist_ok=True)
     run_id = identify(inputs, inputs.vintage(LATER), SEED, "compiled")["run_id"]
-    for name in (MANIFEST, FORECAST_JSON):
-        content = json.loads((apart / name).read_text("utf-8"))
-        files.write_json(apart / name, content | {"run_id": run_id, "origin": LATER.isoformat()})
+    content = json.loads((apart / FORECAST_JSON).read_text("utf-8"))
+    files.write_json(apart / FORECAST_JSON, content | {"run_id": run_id, "origin": LATER.isoformat()})
     with h5py.File(apart / POSTERIOR, "r+") as draws:
         draws.attrs["run_id"] = run_id
+    write_manifest(apart, run_id=run_id, origin=LATER.isoformat())
     assert forecasts.obtain_fit(inputs, Request(desk, LATER), quiet).folder == apart
     assert run_forecast(Request(desk, LATER)).run_id == run.run_id  # and never instead of the day's run
     shutil.rmtree(apart)
+
+
+def damage(path: Path, how: str) -> None:
+    content = path.read_bytes()
+    place = content.rindex(b"0.") + 3 if path.suffix == ".json" else len(content) // 2
+    edited = content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]  # another digit, or another bit of a draw
+    path.write_bytes(edited if how == "edited" else content[: len(content) // 2] if how == "cut" else b"")
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The fits that were asked for, in place of making them."""
+    found: list[Any] = []
+
+    def fit(one: Any, _: Any) -> Any:
+        found.append(one)
+        raise Fitted
+
+    monkeypatch.setattr(forecasts, "_fit", fit)
+    return found
+
+
+@pytest.mark.parametrize("how", ["edited", "cut", "empty"])
+@pytest.mark.parametrize("name", [FORECAST_JSON, BASE, POSTERIOR])
+def test_a_damaged_fit_is_made_again_with_its_seed(desk: Path, tmp_path: Path, asked: list[Any], name: str, how: str) -> None:
+    root = tmp_path / "workspace"
+    shutil.copytree(desk, root)
+    folder = root / "reports" / ORIGIN.isoformat()
+    run_id = open_run(folder).run_id
+    damage(folder / name, how)
+    for command in (run_forecast, run_report):
+        with pytest.raises(Fitted):
+            command(Request(root, ORIGIN))
+    assert [(one.folder, one.meta["run_id"]) for one in asked] == [(folder, run_id)] * 2
+    if name == FORECAST_JSON:
+        with pytest.raises(RipenessError, match=r"is not as it was written.*ripeness forecast --as-of 2025-06-18"):
+            open_run(folder)
+
+
+@pytest.mark.parametrize("name", [BASE, POSTERIOR])
+def test_a_forecast_from_a_damaged_fit_has_that_fit_made_again_first(desk: Path, tmp_path: Path, asked: list[Any], name: str) -> None:
+    root = tmp_path / "workspace"
+    shutil.copytree(desk, root)
+    later, fitted = run_forecast(Request(root, LATER)), root / "reports" / ORIGIN.isoformat()
+    damage(fitted / name, "edited")
+    messages: list[str] = []
+    with pytest.raises(Fitted):
+        run_forecast(Request(root, LATER), messages.append)
+    assert [(one.folder, one.meta["run_id"]) for one in asked] == [(fitted, later.fit_id)]
+    assert messages == ["the fit of 2025-06-18 is made again: a file of it is not as it was written"]
+
+
+def test_what_can_be_made_from_the_draws_is_made_again(desk: Path, tmp_path: Path) -> None:
+    root = tmp_path / "workspace"
+    shutil.copytree(desk, root)
+    run = run_report(Request(root, LATER))
+    names = (FORECAST_CSV, FORECAST_JSON, REWEIGHTED, "watch.json", "scenarios.json", "panel.json", "index.html")
+    before = {name: (run.folder / name).read_bytes() for name in names}
+    ledger = (root / "reports/ledger.csv").read_bytes()
+    for how in ("edited", "cut", "empty"):
+        for name in names:
+            damage(run.folder / name, how)
+        run_report(Request(root, LATER))
+        assert {name: (run.folder / name).read_bytes() for name in names} == before
+    assert (root / "reports/ledger.csv").read_bytes() == ledger
 
 
 def test_the_run_stores_its_settings(desk: Path) -> None:

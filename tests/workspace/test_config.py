@@ -79,6 +79,40 @@ def test_a_sound_workspace(tmp_path: Path) -> None:
     assert workspace.fit.chains == 4
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "../figures",
+        "figures/../../figures",
+        "a/../figures",
+        "/tmp",
+        ".",
+        "",
+        "seeds",
+        "seeds/figures",
+        "linked",
+        "linked/deeper",
+        "round",
+        "fig\\u0000",
+    ],
+)
+def test_folders_lie_inside_the_workspace_and_apart(tmp_path: Path, text: str) -> None:
+    root, elsewhere = tmp_path / "workspace", tmp_path / "elsewhere"
+    root.mkdir(), elsewhere.mkdir()
+    (root / "linked").symlink_to(elsewhere)
+    (root / "round").symlink_to("round")
+    faults = faults_of(root, SOUND.replace('data = "figures"', f'data = "{text}"'))
+    assert len(faults) == 1 and ("folder of its own inside the workspace" in faults[13] or "control characters" in faults[13])
+
+
+def test_a_folder_around_another_is_refused_and_a_link_inside_the_workspace_is_none(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "figures").symlink_to("real")
+    assert read_workspace(write(tmp_path)).data == tmp_path / "figures"
+    faults = faults_of(tmp_path, SOUND.replace('data = "figures"', 'data = "figures"\nreports = "real/reports"'))
+    assert "which lies in or around data" in faults[14]
+
+
 def test_the_workspace_is_found_from_a_folder_below(tmp_path: Path) -> None:
     deep = write(tmp_path) / "a" / "b"
     deep.mkdir(parents=True)

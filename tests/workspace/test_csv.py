@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from ripeness.errors import ContentError
-from ripeness.workspace.csv import CHUNK, MOST_REPORTED, append_rows, csv_text, read_csv, read_records, read_rows
+from ripeness.errors import MOST_REPORTED, ContentError
+from ripeness.workspace.csv import CHUNK, MOST_COLUMNS, append_rows, csv_text, read_csv, read_csv_file, read_records, read_rows
 
 SHOWN = Path("x.csv")
 ROWS = [(2, {"a": "1", "b": "x"}), (3, {"a": "2", "b": ""})]
@@ -67,6 +67,22 @@ def test_what_cannot_be_read_is_reported_with_its_line(raw: bytes, message: str)
     assert str(caught.value).startswith(message)
 
 
+def test_columns_without_anything_in_them_are_passed_over() -> None:
+    raw = b",,,\n;;\na,,b,,\n1,,x,,\n2,,,\n,,,,\n".replace(b";;\n", b"")
+    cells = read_csv(raw, SHOWN)
+    assert (cells.header, list(cells.records()), cells.torn) == (["a", "b"], [(3, {"a": "1", "b": "x"}), (4, {"a": "2", "b": ""})], [])
+    cells = read_csv(b"\n;;;\na;b;\n1;x;\n2;;;;\n", SHOWN, ("a", "b"))
+    assert (cells.header, [line for line, _ in cells.records()], cells.torn) == (["a", "b"], [4, 5], [])
+    (fault,) = read_csv(b"a,b,\n1,x,7\n", SHOWN).torn
+    assert fault.found == "3 cells"
+    assert append_rows(b"a,b,\n1,x,\n", ("a", "b"), [("2", "y")])[0] == b"a,b,\n1,x,\n2,y,\n"
+
+
+def test_a_header_of_unknown_columns_is_refused_at_once() -> None:
+    with pytest.raises(ContentError, match=rf"line 1: found 500000 columns; expected at most {MOST_COLUMNS}"):
+        read_csv(",".join(f"c{n}" for n in range(500_000)).encode() + b"\n", SHOWN)
+
+
 def test_torn_rows_are_reported_one_by_one_up_to_a_hundred() -> None:
     cells = read_csv(b"a,b\n" + b"1\n" * (MOST_REPORTED + 3), SHOWN)
     assert cells.lost == MOST_REPORTED + 3 and not len(cells.lines)
@@ -83,6 +99,17 @@ def test_tables_of_the_program_are_read_as_text_and_torn_ones_refused(tmp_path: 
     path.write_text("a,b\n1\n", "utf-8")
     with pytest.raises(ContentError, match=r"x\.csv, line 2: found 1 cells; expected 2 cells.*run it again"):
         read_rows(path, SHOWN, "run it again")
+
+
+@pytest.mark.parametrize("letter", ["\x1b", "\x00", "\x7f", "\x9b", "\u202e", "\r"])
+def test_control_characters_of_a_stored_file_are_refused_at_their_line(tmp_path: Path, letter: str) -> None:
+    path = tmp_path / "x.csv"
+    path.write_bytes(f'a,b\n1,"two\n lines\t"\n2,"x{letter}y"\n'.encode())
+    for read in (lambda: read_csv_file(path, SHOWN), lambda: read_rows(path, SHOWN, "run it again")):
+        with pytest.raises(ContentError, match=r"x\.csv, line 4: found (control characters in b|a NUL byte)"):
+            read()
+    path.write_bytes('a,b\n1,"two\n lines\t"\n2,ça–va\u200d\n'.encode())
+    assert [line for line, _ in read_csv_file(path, SHOWN).records()] == [2, 4]
 
 
 @dataclass(frozen=True)

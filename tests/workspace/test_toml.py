@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
 from pydantic import BaseModel, ConfigDict
 
-from ripeness.errors import ContentError, Fault
+from ripeness.errors import MOST_REPORTED, ContentError, Fault
 from ripeness.workspace.toml import TomlFile, parse_table, read_toml
 
 TEXT = '''\
@@ -105,6 +106,26 @@ def test_a_broken_file_names_its_line(tmp_path: Path, text: str | bytes, line: i
     fault = fault_of(tmp_path, text)
     assert fault.line == line
     assert found in fault.found
+
+
+@pytest.mark.parametrize("letter", ["\\u001b", "\\u0000", "\\u007f", "\\u009b", "\\u202e", "\\u2066", "\\r"])
+def test_control_characters_are_refused_at_their_line(tmp_path: Path, letter: str) -> None:
+    fault = fault_of(tmp_path, f'a = 1\n[[thing]]\ntitle = ["x", "y{letter}z"]\n')
+    assert (fault.line, fault.found) == (3, "control characters in thing.0.title.1")
+    assert fault_of(tmp_path, f'a = 1\n"b{letter}" = 2\n').expected == "text alone"
+    assert read(tmp_path, 'a = """two\nlines\t\\t"""\n').data["a"] == "two\nlines\t\t"
+
+
+@pytest.mark.parametrize("text", ["key{} = 1\n", "[table{}]\nx = 1\n"])
+def test_a_huge_file_of_unknown_keys_is_refused_in_seconds(tmp_path: Path, text: str) -> None:
+    begun = time.monotonic()
+    for number, words in ((12_000, "12000 keys|24000 keys"), (400_000, "letters; expected at most")):
+        with pytest.raises(ContentError, match=words):
+            read(tmp_path, "".join(text.format(n) for n in range(number)))
+    with pytest.raises(ContentError) as caught:
+        parse_table(Spec, read(tmp_path, "x = {" + ", ".join(f"k{n} = 1" for n in range(30_000)) + "}\n"), "x")
+    assert len(caught.value.faults) == MOST_REPORTED + 1 and "29902 more faults" in caught.value.faults[-1].found
+    assert time.monotonic() - begun < 10.0
 
 
 def test_a_missing_file_and_a_folder_are_distinguished(tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 def show_check(root: Path, json: bool) -> None:
-    """Check a workspace and its ledger, and say what is in it.
+    """Check a workspace, its ledger and its stored runs, and say what is in it.
 
     As JSON, the faults are printed too, before they are raised again.
 
@@ -46,12 +46,14 @@ def show_check(root: Path, json: bool) -> None:
     """
     from ripeness.attribution.scenario_file import read_scenarios
     from ripeness.ledger import verify_reports
+    from ripeness.workflow.forecasts import verify_runs
     from ripeness.workflow.request import open_workspace
 
     try:
         found = open_workspace(root)
         scenarios = read_scenarios(found.workspace, found.claims, found.store.contracts)
         heads = verify_reports(found.workspace.reports)
+        verify_runs(found.workspace.reports)
     except ContentError as error:
         if json:
             print_json({"sound": False, "faults": [json_fault(fault) for fault in error.faults]})
@@ -70,6 +72,9 @@ def show_check(root: Path, json: bool) -> None:
     freshness = vintage.freshness()
     overdue = freshness.loc[freshness["overdue"], "indicator"].tolist()
     notes = [f"overdue on {vintage.origin}, by their usual lag: {', '.join(overdue)}"] if overdue else []
+    if vintage.covered_to is None or vintage.covered_to < vintage.origin:
+        searched = f"the search after {vintage.covered_to}" if vintage.covered_to else "the search"
+        notes.append(f"{searched} was published after {vintage.origin}: a forecast as of that day does not count on it")
     notes += [f"the rows of {head.name} are not chained yet: ripeness ledger migrate" for head in heads if head.digest is None]
     if json:
         print_json({"sound": True, "faults": [], "notes": notes, "default_origin": vintage.origin.isoformat(), **counts})

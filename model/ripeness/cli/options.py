@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 from typer.core import TyperGroup
 
-from ripeness.errors import ContentError, RipenessError, UsageError
+from ripeness.errors import ContentError, RipenessError, UsageError, printable
 from ripeness.names import Sampler
 
 if TYPE_CHECKING:
@@ -28,17 +28,22 @@ class Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except UsageError as error:
-            typer.echo(f"Error: {error}", err=True)
+            _print_error(f"Error: {error}")
             raise typer.Exit(error.exit_code) from None
         except ContentError as error:
             count = len(error.faults)
             for fault in error.faults:
-                typer.echo(f"Error: {fault}", err=True)
-            typer.echo(f"Refused: {count} fault{'' if count == 1 else 's'}; nothing was changed.", err=True)
+                _print_error(f"Error: {fault}")
+            _print_error(f"Refused: {count} fault{'' if count == 1 else 's'}; nothing was changed.")
             raise typer.Exit(error.exit_code) from None
         except RipenessError as error:
-            typer.echo(f"Refused: {error}", err=True)
+            _print_error(f"Refused: {error}")
             raise typer.Exit(error.exit_code) from None
+
+
+def _print_error(message: str) -> None:
+    """Print what was refused; words of whoever called, or of a file, must not steer the terminal."""
+    typer.echo("\n".join(printable(line) for line in message.splitlines()), err=True)
 
 
 # rich_markup_mode=None: plain help, which loads in half the time and reads the same in a pipe
@@ -61,7 +66,7 @@ def read_day(text: str) -> date:
 
 
 def _no_day(text: str) -> date:
-    raise typer.BadParameter(f"'{text}' is no day: write YYYY-MM-DD, such as 2026-06-28")
+    raise typer.BadParameter(f"'{printable(text)}' is no day: write YYYY-MM-DD, such as 2026-06-28")
 
 
 Workspace = Annotated[

@@ -126,7 +126,7 @@ def _export(run: Run, kinds: list[str], out: Path, request: Request) -> list[Pat
         if kind == HUB:
             from ripeness.report.exports import hub_files
 
-            for name, text in hub_files(run.summary).items():
+            for name, text in hub_files(run.summary, out / "hub").items():
                 write_whole(out / "hub" / name, text)
                 written.append(out / "hub" / name)
         elif kind == BRIEF:

@@ -24,8 +24,13 @@ def open_console() -> Console:
 
 
 def print_json(value: Any) -> None:
-    """Print a value as JSON with sorted keys; dates as ISO text, NaN refused."""
-    sys.stdout.write(json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False, default=str) + "\n")
+    """Print a value as JSON with sorted keys; dates as ISO text, NaN refused; letters that the console lacks are escaped."""
+    text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False, default=str) + "\n"
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        text = json.dumps(json.loads(text), indent=2, sort_keys=True) + "\n"
+    sys.stdout.write(text)
 
 
 def shown_path(path: Path, root: Path) -> str:

@@ -1,12 +1,13 @@
 """Events and coverage: what happened on which day, and how well rounds were searched for.
 
 Of an announced meeting (kinds meeting_…) date and end_date say when it is to be held, and published_on when that was announced. A
-postponement or cancellation names the planned date it takes back. A row is revised by a row with the same date, kind and description
-and a later published_on; a round found not to qualify is revised to round = no.
+postponement or cancellation names the planned date it takes back. A row is revised by a row with the same date, kind and description,
+in whatever letters, and a later published_on; a round found not to qualify is revised to round = no.
 """
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -46,6 +47,8 @@ BY_TABLE: Final = {"events": EVENTS, "coverage": COVERAGE}
 EVENT_KEY: Final = [*EVENTS.key, "published_on"]
 COVERAGE_KEY: Final = list(COVERAGE.key)
 
+_SAME: Final = str.maketrans(dict.fromkeys("‘’‚‛′`´", "'") | dict.fromkeys("“”„‟″«»", '"') | dict.fromkeys("‐‑‒–—―−", "-"))
+
 ROUND: Final = "round"
 GOVERNMENT_ENDS: Final = "government_ends"
 MEETING: Final = "meeting_"  # what the kinds of announced meetings begin with
@@ -61,6 +64,7 @@ TIED: Final = (
     "one_side",
 )  # the first classes: their meetings bring rounds, so that how often they are announced follows the hazard
 AHEAD: Final = tuple(CLASSES.values())
+POSTPONED: Final = "meeting_postponed"
 KINDS: Final[dict[str, str]] = {
     ROUND: "a round of talks (round = yes where it meets the definition)",
     "technical_round": "delegations meet on a technical matter",
@@ -101,7 +105,28 @@ def read_events(path: Path, shown: Path) -> pd.DataFrame:
     ContentError
         With the line of everything that is wrong.
     """
-    return read_table(path, shown, EVENTS, event_rules())
+    return in_known_words(read_table(path, shown, EVENTS, event_rules()))
+
+
+def in_known_words(events: pd.DataFrame, known: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Events with each description as it was first spelled for its date and kind: in `known`, else in the rows themselves.
+
+    One description may come in other letters: accents composed or not, other blanks, quotes, dashes or capitals, marks that cannot be seen. As a part of
+    the key it must be the same, or a revision would pass for another event.
+    """
+    both = events if known is None else pd.concat([known, events], ignore_index=True)
+    spelled = {text: _plain_letters(text) for text in both["description"].unique()}
+    first: dict[tuple[Any, ...], str] = {}
+    words = [
+        first.setdefault((day, kind, spelled[text]), text)
+        for day, kind, text in zip(both["date"], both["kind"], both["description"], strict=True)
+    ]
+    return events.assign(description=pd.array(words[len(both) - len(events) :], dtype="str"))
+
+
+def _plain_letters(text: str) -> str:
+    letters = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text.translate(_SAME)).casefold())
+    return " ".join("".join(letter for letter in letters if letter.isspace() or unicodedata.category(letter)[0] != "C").split())
 
 
 def read_coverage(path: Path, shown: Path) -> pd.DataFrame:

@@ -217,6 +217,8 @@ def rung_days(events: pd.DataFrame, rung: Rung, rungs: Sequence[Rung]) -> list[d
 
 def searched_stretches(rung: Rung, vintage: Vintage) -> list[tuple[date, date, float, float]]:
     """Stretches in which the events of a rung were looked for by the origin: first and last day, quantiles of the share found."""
+    if vintage.covered_to is None:
+        return []
     known = [(one.from_, min(filter(None, (one.to, vintage.covered_to, vintage.origin))), one.q05, one.q95) for one in rung.searched]
     return [stretch for stretch in known if stretch[0] <= stretch[1]]
 

@@ -36,7 +36,7 @@ class Flag:
     Parameters
     ----------
     name : str
-        What kind it is: "stale", "empty window", "duplicate", "unit", "jump", "sign", "check", "leaning", "error".
+        What kind it is: "stale", "empty window", "duplicate", "unit", "jump", "sign", "search", "check", "leaning", "error".
     found : str
         What was found, naming the series.
     mend : str
@@ -58,7 +58,15 @@ def flag_vintage(vintage: Vintage) -> list[Flag]:
     """Every flag that a vintage gives by itself, the gravest first."""
     series = {name: scaled_series(vintage, name) for name in vintage.values}
     pairs = _compare(series)
-    found = [*_window(vintage), *_units(vintage, series), *_duplicates(pairs), *_signs(vintage, pairs), *_jumps(vintage), *_stale(vintage)]
+    found = [
+        *_window(vintage),
+        *_units(vintage, series),
+        *_duplicates(pairs),
+        *_signs(vintage, pairs),
+        *_jumps(vintage),
+        *_search(vintage),
+        *_stale(vintage),
+    ]
     return sorted(found, key=lambda flag: not flag.withholds)
 
 
@@ -97,6 +105,17 @@ def _window(vintage: Vintage) -> Iterator[Flag]:
             f"no indicator has a value in the {WINDOW_WEEKS} weeks before {vintage.origin}: the inside view would be a guess",
             "import what has been published since, or choose an earlier --as-of",
             withholds=True,
+        )
+
+
+def _search(vintage: Vintage) -> Iterator[Flag]:
+    covered = vintage.covered_to
+    if covered is None or covered < vintage.origin:
+        yield Flag(
+            "search",
+            f"by what was known on {vintage.origin}, rounds had been searched for {f'up to {covered} only' if covered else 'on no day'}: the weeks "
+            "since then say nothing of rounds",
+            "write into coverage.csv on the last day of a stretch how well it was searched, or forecast from a day on which that was known",
         )
 
 

@@ -30,6 +30,7 @@ ROWS: Final = Form(
     may_be_empty=("value", "sample_size"),
 )
 KEY = [*ROWS.key, "published_on"]
+FEWEST_RESPONDENTS: Final = 10  # whoever asks fewer has a slip of the pen in the number
 
 
 def read_rows(path: Path, shown: Path, contract: Contract) -> pd.DataFrame:
@@ -88,8 +89,12 @@ def row_rules(indicator: str, contract: Contract) -> list[Rule]:
         Rule(
             "sample_size",
             ("sample_size",),
-            lambda rows: rows["sample_size"].isna() | (rows["sample_size"] > 0),
-            lambda row, _: (f"sample_size {row['sample_size']:g}", "a number above 0", "correct it or leave it empty"),
+            lambda rows: rows["sample_size"].isna() | _is_size(rows["sample_size"], contract),
+            lambda row, _: (
+                f"sample_size {row['sample_size']:g}",
+                "a number above 0" if contract.exposure else f"a whole number of respondents, from {FEWEST_RESPONDENTS} on",
+                "correct it or leave it empty",
+            ),
         ),
         Rule(
             "period",
@@ -126,6 +131,10 @@ def row_rules(indicator: str, contract: Contract) -> list[Rule]:
             )
         )
     return rules
+
+
+def _is_size(sizes: pd.Series[float], contract: Contract) -> pd.Series[bool]:
+    return sizes > 0 if contract.exposure else (sizes >= FEWEST_RESPONDENTS) & (sizes % 1 == 0)
 
 
 def _ends_a_period(days: pd.Series[pd.Timestamp], contract: Contract) -> pd.Series[bool]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -18,20 +19,21 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ripeness.errors import ContentError, Fault
+from ripeness.errors import ContentError, Fault, has_controls
 from ripeness.workspace.csv import Cells, FaultText, check_header, faults_of_rows, read_csv_file
 
 GRADES: Final = ("A", "B", "C")
 FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(2200, 1, 1)  # outside these a date is a slip of the finger
-FORMULA: Final = r"[\t\r\n]|\s*[=+\-@＝＋－＠]"  # how a cell begins that a spreadsheet runs
+FORMULA: Final = "=+-@＝＋－＠\t\r\n"  # how a cell begins that a spreadsheet runs
 DAY, NUMBER, WHOLE, YES_NO, TEXT = "datetime64[ns]", "float64", "int64", "bool", "str"
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _WHOLE = re.compile(r"\d{1,15}", re.ASCII)
+_FILLERS = "\u115f\u1160\u2800\u3164\uffa0"
 _UNDECODED = re.compile("[\udc80-\udcff]")
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+", re.ASCII)
-_MAYBE_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}", re.ASCII)
+_MAYBE_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}[.,]\d{3}", re.ASCII)
 
 Flags = NDArray[np.bool_]
 Row = Mapping[Any, Any]
@@ -192,7 +194,8 @@ def read_table(path: Path, shown: Path, form: Form, rules: Sequence[Rule] | Call
 def convert(cells: Cells, form: Form) -> Table:
     """Cells as the typed columns of a form; torn rows and cells that cannot be read are noted.
 
-    In a file of semicolons or tabs decimals may have a comma, where no number of the file has a point and some comma cannot part thousands.
+    In a file of semicolons or tabs decimals may have a comma, where no number of the file has a point and some comma cannot part thousands; and a
+    point that may part thousands is refused, unless some point of the file cannot.
     """
     table = Table(str(cells.shown), form, pd.DataFrame({"line": cells.lines}), faults=list(cells.torn))
     texts = dict(cells.columns)
@@ -201,13 +204,14 @@ def convert(cells: Cells, form: Form) -> Table:
     for name, default in form.defaults:
         _fill(texts, name, default)
     numbers = [text for name in form.types if form.types[name] == NUMBER for text in texts[name][1]]
-    commas = cells.separator != "," and _commas_are_decimals(numbers)
+    local = cells.separator != ","
+    commas, points = local and _are_decimals(",", ".", numbers), not local or _are_decimals(".", ",", numbers)
     for name, dtype in form.types.items():
         match dtype:
             case "datetime64[ns]":
                 distinct: Any = np.array(_parsed(table, texts, name, parse_day, describe_day, "NaT"), dtype=DAY)
             case "float64":
-                read = partial(_number, commas=commas, empty=name in form.may_be_empty)
+                read = partial(_number, commas=commas, points=points, empty=name in form.may_be_empty)
                 distinct = np.array(_parsed(table, texts, name, read, describe_number, np.nan), dtype=NUMBER)
             case "int64":
                 distinct = np.array(_parsed(table, texts, name, _whole, _describe_whole, 0), dtype=WHOLE)
@@ -251,16 +255,19 @@ def _fill(texts: dict[str, tuple[NDArray[np.intp], list[str]]], name: str, defau
     texts[name] = np.where(empty, len(distinct) + others, codes), [*distinct, *known]
 
 
-def _commas_are_decimals(texts: Sequence[str]) -> bool:
-    with_comma = [text for text in texts if "," in text]
-    return not any("." in text for text in texts) and any(
-        _DECIMAL_COMMA.fullmatch(text) and not _MAYBE_THOUSANDS.fullmatch(text) for text in with_comma
+def _are_decimals(mark: str, other: str, texts: Sequence[str]) -> bool:
+    """Whether a mark stands before decimals: some number has it where it cannot part thousands, and none has the other mark."""
+    marked = [text.replace(mark, ",") for text in texts if mark in text]
+    return not any(other in text for text in texts) and any(
+        _DECIMAL_COMMA.fullmatch(text) and not _MAYBE_THOUSANDS.fullmatch(text) for text in marked
     )
 
 
-def _number(text: str, commas: bool, empty: bool) -> float | None:
+def _number(text: str, commas: bool, points: bool, empty: bool) -> float | None:
     if not text:
         return np.nan if empty else None
+    if not points and "." in text and _MAYBE_THOUSANDS.fullmatch(text):
+        return None
     return parse_number(text.replace(",", ".") if commas and _DECIMAL_COMMA.fullmatch(text) else text)
 
 
@@ -300,23 +307,35 @@ def grade_rule() -> Rule:
 
 
 def plain_rule(column: str) -> Rule:
-    """The rule that no text of a column would be run by a spreadsheet: what is refused here reaches no CSV that the project writes."""
-    return Rule(
-        f"plain {column}",
-        (column,),
-        lambda rows: _is_plain(rows[column]),
-        lambda row, _: (
-            f"{column} '{row[column][:40]}', which a spreadsheet would take for a formula",
-            "text that begins with none of = + - @",
-            "put a word before it",
-        ),
-    )
+    """The rule that no text of a column would be run by a spreadsheet or steer a terminal: what is refused here reaches no file that the project writes."""
+    return Rule(f"plain {column}", (column,), lambda rows: _is_plain(rows[column]), lambda row, _: _describe_text(row[column], column))
 
 
 def _is_plain(texts: pd.Series[str]) -> pd.Series[bool]:
     codes, distinct = pd.factorize(texts)
-    plain = np.array([not re.match(FORMULA, text) for text in distinct], dtype=bool)
+    plain = np.array([not (is_formula(text) or has_controls(text)) for text in distinct], dtype=bool)
     return pd.Series(plain[codes], index=texts.index)
+
+
+def is_formula(text: str) -> bool:
+    """Whether a spreadsheet would run a cell; it passes over what cannot be seen before it."""
+    seen = next((letter for letter in text if letter in FORMULA or not is_invisible(letter)), "")
+    return bool(seen) and seen in FORMULA
+
+
+def is_invisible(letter: str) -> bool:
+    """Whether a letter leaves no mark of its own: blanks, controls, joiners, marks that combine, fillers."""
+    return unicodedata.category(letter)[0] in "CZM" or letter in _FILLERS
+
+
+def _describe_text(text: str, column: str) -> FaultText:
+    if is_formula(text):
+        return (
+            f"{column} '{text[:40]}', which a spreadsheet would take for a formula",
+            "text that begins with none of = + - @",
+            "put a word before it",
+        )
+    return f"{column} '{text[:40]}' with control characters", "text alone", "remove them"
 
 
 def parse_day(text: str) -> date | None:
@@ -349,7 +368,7 @@ def describe_number(text: str, column: str) -> FaultText:
 def _mend_number(text: str, column: str) -> str:
     if not text:
         return f"fill in {column}"
-    if "," in text:
+    if "," in text or _MAYBE_THOUSANDS.fullmatch(text):
         return "use a point for decimals and nothing between thousands"
     if text.lower().lstrip("+-") in ("nan", "na", "n/a", "null", "none", "-", "inf", "infinity"):
         return "leave the row out if there is no value"

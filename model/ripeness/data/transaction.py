@@ -257,10 +257,13 @@ def recover(folder: Path, shown: Path) -> str | None:
         If the disk refuses.
     """
     staging = folder / STAGING
-    if not staging.is_dir():
+    if not staging.is_dir() and not staging.is_symlink():
         return None
     done = None
     try:
+        if staging.is_symlink():  # none of ours: what it points to is left alone
+            staging.unlink()
+            return None
         if any(staging.iterdir()):
             done = "An update that was interrupted has been taken back: nothing of it was kept."
         (staging / NOTE).unlink(missing_ok=True)
@@ -346,7 +349,7 @@ def replay_journal(folder: Path, shown: Path, name: str) -> list[str]:
 def clear(folder: Path) -> None:
     """Remove `.update/`, the journal last: as long as it is there, it is true."""
     staging = folder / STAGING
-    if staging.is_dir():
+    if staging.is_dir() and not staging.is_symlink():
         for path in sorted(staging.iterdir(), key=lambda path: (path.name in (JOURNAL, UNDO), path.name)):
             path.unlink()
         staging.rmdir()
@@ -356,6 +359,8 @@ def clear(folder: Path) -> None:
 def _is_left(folder: Path, shown: Path) -> bool:
     """Whether an interrupted update is to be recovered before anything is read."""
     staging = folder / STAGING
+    if staging.is_symlink():
+        return os.access(folder, os.W_OK)
     if not staging.is_dir():
         return False
     if os.access(folder, os.W_OK) and os.access(staging, os.W_OK):

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from hashlib import sha256
 
+from ripeness.errors import printable
 from ripeness.essay.entries import CARD_FILE, Aside, Claim, Claims
 
 _STRAIGHT = str.maketrans("\u2018\u2019\u201c\u201d\u2013\u2014", "''\"\"--")  # curly quotes and dashes as a keyboard gives them
@@ -33,7 +34,7 @@ class Miss:
 
     def __str__(self) -> str:
         place = f" (line {self.line})" if self.line else ""
-        return f"{self.entry}{place}: found {self.found}; expected {self.expected}. To mend: {self.mend}."
+        return printable(f"{self.entry}{place}: found {self.found}; expected {self.expected}. To mend: {self.mend}.")
 
 
 def verify_essay(claims: Claims, text: bytes) -> list[Miss]:

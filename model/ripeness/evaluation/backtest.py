@@ -21,6 +21,7 @@ from multiprocessing import get_context, parent_process
 from pathlib import Path
 from threading import Thread
 from typing import Any, Final
+from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
@@ -30,11 +31,11 @@ from ripeness import files
 from ripeness.data.indicators import FILE as CONTRACTS_FILE
 from ripeness.data.vintages import Store, Vintage
 from ripeness.elicitation.elicited import Priors
-from ripeness.errors import UsageError
+from ripeness.errors import RipenessError, UsageError
 from ripeness.evaluation.at_origin import AtOrigin, Task, Which, by_fitting, by_weighting, forecast_at
 from ripeness.evaluation.origins import AS_OF, FINAL, final_vintage
 from ripeness.evaluation.unit import PASSED, read_units, write_units
-from ripeness.reweighting.stored import read_base, write_base
+from ripeness.reweighting.stored import read_about, read_base, write_base
 from ripeness.workspace import FitSettings, Workspace
 
 FOLDER: Final = "backtest"  # below reports/
@@ -153,13 +154,15 @@ def base_of(folder: Path, origin: date) -> Path:
 
 
 def is_done(task: Task, folder: Path) -> bool:
-    """Whether an origin's forecasts, and the draws it is to leave, stand in the folder, made from the same inputs."""
-    table, arrays = paths_of(folder, task.kind, task.vintage.origin)
-    if task.keep and not base_of(folder, task.vintage.origin).is_file():
+    """Whether an origin's forecasts, and the draws it is to leave, stand in the folder whole, made from the same inputs."""
+    table, _ = paths_of(folder, task.kind, task.vintage.origin)
+    try:
+        if task.keep:
+            read_about(base_of(folder, task.vintage.origin))
+        read_arrays(folder, task.kind, task.vintage.origin)
+        units = read_units(table)
+    except (RipenessError, OSError, ValueError, EOFError, BadZipFile):  # not there, or damaged: it is made anew
         return False
-    if not (table.is_file() and arrays.is_file()):
-        return False
-    units = read_units(table)
     return set(units["inputs"]) == {task.inputs} and {name for name, _, _ in task.fits} <= set(units["forecaster"])
 
 

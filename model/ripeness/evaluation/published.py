@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ripeness import names
+from ripeness.errors import ContentError, Fault
 from ripeness.workspace.csv import read_rows as read_csv_rows
 
 STUDIES: Final = "studies"  # below reports/
@@ -53,11 +54,23 @@ def read_rows(folder: Path, name: str) -> list[dict[str, str]]:
 
 
 def read_about(folder: Path, name: str = ABOUT) -> dict[str, Any] | None:
-    """Command, date, seed, settings and versions of a study, and results that are no table; by default of the backtest. None if it is not there."""
+    """Command, date, seed, settings and versions of a study, and results that are no table; by default of the backtest. None if it is not there.
+
+    Raises
+    ------
+    ContentError
+        If it cannot be read.
+    """
     path = folder / name
     if not path.is_file():
         return None
-    found: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    try:
+        found = json.loads(path.read_text("utf-8"))
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        shown = Path(folder.parent.name, folder.name, name)
+        raise ContentError(Fault(shown, None, "JSON that cannot be read", "what the study wrote", "run the study again"))
     return found
 
 

@@ -6,9 +6,11 @@ Every row carries `made_from`, which names the inputs it was computed from; rows
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from ripeness.errors import ContentError
 from ripeness.files import write_whole
 from ripeness.workspace.csv import csv_text
 from ripeness.workspace.csv import read_rows as read_csv_rows
@@ -33,7 +35,9 @@ class ResumedTable:
         self.path = path
         self.columns = (*columns, MADE_FROM)
         self.made_from = made_from
-        found = read_rows(path) if path.is_file() else []
+        found: list[dict[str, str]] = []
+        with suppress(ContentError):  # a damaged table is made anew
+            found = read_rows(path) if path.is_file() else []
         same = bool(found) and tuple(found[0]) == self.columns
         self.rows = [row for row in found if row[MADE_FROM] == made_from] if same else []
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pandas as pd
 
-from ripeness.data.tables import FORMULA
-from ripeness.errors import ContentError, Fault
+from ripeness.data.tables import is_formula
+from ripeness.errors import ContentError, Fault, has_controls
 from ripeness.files import read_text, write_whole
 from ripeness.workspace.csv import csv_text
 
@@ -78,7 +78,11 @@ def export_rows(tables: Mapping[str, pd.DataFrame], compared: Sequence[Compared]
                 Fault(
                     folder / f"{name}.csv", None, f"{column} '{text[:40]}'", "text that begins with none of = + - @", "put a word before it"
                 )
-                for text in texts[texts.str.match(FORMULA)]
+                for text in texts[texts.map(is_formula)]
+            ]
+            faults += [
+                Fault(folder / f"{name}.csv", None, f"{column} '{text[:40]}' with control characters", "text alone", "remove them")
+                for text in texts[texts.map(has_controls)]
             ]
     if faults:
         raise ContentError(faults)

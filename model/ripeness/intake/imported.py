@@ -25,7 +25,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from ripeness.data.events import BY_TABLE, form_of
+from ripeness.data.events import BY_TABLE, EVENTS, form_of, in_known_words
 from ripeness.data.tables import YES_NO, Form
 from ripeness.data.vintages import Store
 from ripeness.errors import UsageError
@@ -66,6 +66,8 @@ def as_batch(
         form = form_of(table)
         frame = _typed(found, form)
         held = _held(store, table, form)
+        if form is EVENTS:
+            frame = in_known_words(frame, store.events)
         frame, revised = _dated(frame, held, form, day)
         if revised:
             changed[table] = revised

@@ -3,7 +3,7 @@
     text        UTF-8 with or without byte order mark, UTF-16 with one; other bytes are refused in the rows that hold them
     cells       parted by commas, semicolons or tabs, as the header is; LF, CRLF or CR; quoted texts may run over lines
     decimals    a point; in a file of semicolons or tabs also a comma, where no number of the file has a point and some comma cannot part
-                thousands (12,5 or 0,125): if all commas stand before three digits, 1,250 may be either and is refused
+                thousands (12,5 or 0,125): if all commas stand before three digits, 1,250 may be either and is refused; so is 1.250 there
     days        YYYY-MM-DD only
 
 What a file holds is recognised by its header: rows of the indicator that its name or `--indicator` says, rows of several with a column
@@ -24,8 +24,8 @@ import pandas as pd
 
 from ripeness.data.events import BY_TABLE
 from ripeness.data.rows import ROWS
-from ripeness.data.tables import FORMULA, Form, Table, convert, words_of
-from ripeness.errors import ContentError, Fault, UsageError, did_you_mean, printable
+from ripeness.data.tables import Form, Table, convert, is_formula, words_of
+from ripeness.errors import ContentError, Fault, UsageError, did_you_mean, has_controls, printable
 from ripeness.files import digest, read_bytes
 from ripeness.workspace.csv import check_header, read_csv
 
@@ -121,7 +121,7 @@ def check_name(path: Path) -> str:
     UsageError
         If there is no such file, or a spreadsheet would take its name for more than a name.
     """
-    if re.match(FORMULA, path.name) or re.search(r"[;\x00-\x1f\udc80-\udcff]", path.name):
+    if is_formula(path.name) or has_controls(path.name) or re.search(r"[;\t\n\r\udc80-\udcff]", path.name):
         raise UsageError(f"{printable(path.name)}: rename the file: its name goes into a table, where a spreadsheet would take it for more")
     if not path.is_file():
         raise UsageError(f"{path.name}: " + ("no such file" if not path.exists() else "a folder or the like, not a file"))

@@ -152,6 +152,8 @@ def read_table(
     path: Path,
     *,
     numbers: Sequence[str] = (),
+    amounts: Sequence[str] = (),
+    counts: Sequence[str] = (),
     days: Sequence[str] = (),
     months: Sequence[str] = (),
     words: Sequence[str] = (),
@@ -163,9 +165,11 @@ def read_table(
     ----------
     path : Path
         UTF-8 text with a header; or a workbook of Excel 97 to 2003 (.xls), of which the first sheet is read.
-    numbers, days, months, words : sequence of str
-        Columns to be read as floats (empty: NaN), ISO dates (a time of day is cut off), months YYYY-MM, or by their first day (read as
-        their last), and text.
+    numbers, amounts, counts : sequence of str
+        Columns to be read as floats, empty cells as NaN: any; from 0 on; whole ones from 0 on.
+    days, months, words : sequence of str
+        Columns to be read as ISO dates (with a time of day it may be another day elsewhere: none but midnight of no zone is taken), months YYYY-MM, or
+        by their first day (read as their last day), and text.
     comments : bool
         Whether lines that begin with # are passed over.
 
@@ -180,7 +184,7 @@ def read_table(
         With a fault for every line that is wrong.
     """
     shown = Path(path.name)
-    kinds = _kinds(numbers, days, months, words)
+    kinds = _kinds(numbers, amounts, counts, days, months, words)
     raw = files.read_bytes(path, shown, "the publisher's file", _MEND_PATH)
     if raw.startswith(_XLS):
         raw = _sheet_as_csv(raw, shown)
@@ -190,11 +194,23 @@ def read_table(
     missing = [name for name in kinds if name not in cells.header]
     if missing:
         raise ContentError(Fault(shown, 1, "columns " + ", ".join(cells.header), "a column " + ", ".join(missing), _MEND))
+    doubled = [name for name in kinds if cells.header.count(name) > 1]
+    if doubled:
+        found = f"{', '.join(doubled)} twice"
+        raise ContentError(Fault(shown, 1, f"columns {found}", "each column once", "find out which is right, and remove the other"))
     _check_number(len(cells.lines), shown)
     return _converted(shown, [record for _, record in cells.records()], cells.lines.tolist(), kinds, cells.torn)
 
 
-def read_records(path: Path, *, numbers: Sequence[str] = (), days: Sequence[str] = (), words: Sequence[str] = ()) -> pd.DataFrame:
+def read_records(
+    path: Path,
+    *,
+    numbers: Sequence[str] = (),
+    amounts: Sequence[str] = (),
+    counts: Sequence[str] = (),
+    days: Sequence[str] = (),
+    words: Sequence[str] = (),
+) -> pd.DataFrame:
     """Read a JSON array of flat objects as `read_table` reads a CSV; the index is the place in the array, from 1.
 
     Raises
@@ -203,11 +219,24 @@ def read_records(path: Path, *, numbers: Sequence[str] = (), days: Sequence[str]
         If the text is not such an array (with the line), or an entry is wrong (with its place).
     """
     shown = Path(path.name)
-    data = read_json(path, "a JSON array of objects")
+    doubled: list[str] = []
+    kinds = _kinds(numbers, amounts, counts, days, (), words)
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        entry = dict(pairs)
+        if len(entry) < len(pairs):
+            names = [name for name, _ in pairs]
+            doubled.extend(name for name in entry if name in kinds and names.count(name) > 1)
+        return entry
+
+    data = read_json(path, "a JSON array of objects", unique)
     if not isinstance(data, list) or not all(isinstance(entry, dict) for entry in data):
         raise ContentError(Fault(shown, 1, "something else", "a JSON array of objects", _MEND))
     _check_number(len(data), shown)
-    kinds = _kinds(numbers, days, (), words)
+    if doubled:
+        raise ContentError(
+            Fault(shown, None, f"an entry with {doubled[0]} twice", "each key once", "find out which is right, and remove the other")
+        )
     records: list[Mapping[str, str]] = []
     faults: list[Fault] = []
     for place, entry in enumerate(data, start=1):
@@ -218,8 +247,8 @@ def read_records(path: Path, *, numbers: Sequence[str] = (), days: Sequence[str]
     return _converted(shown, records, list(range(1, len(records) + 1)), kinds, faults, what="entry")
 
 
-def read_json(path: Path, what: str = "JSON") -> Any:
-    """What a JSON file says.
+def read_json(path: Path, what: str = "JSON", unique: Callable[[list[tuple[str, Any]]], Any] | None = None) -> Any:
+    """What a JSON file says; each object as `unique` makes it of its pairs, if that is given.
 
     Raises
     ------
@@ -228,7 +257,7 @@ def read_json(path: Path, what: str = "JSON") -> Any:
     """
     shown = Path(path.name)
     try:
-        return json.loads(read_text(path, shown))
+        return json.loads(read_text(path, shown), object_pairs_hook=unique)
     except json.JSONDecodeError as error:
         raise ContentError(Fault(shown, error.lineno, f"broken JSON ({error.msg})", "valid JSON", _MEND)) from None
     except (RecursionError, ValueError) as error:  # the parser's own limits, which name no place
@@ -269,7 +298,7 @@ def read_xml(
         If the text is not such XML (with the line), or an element lacks something or is wrong (with its place).
     """
     shown = Path(path.name)
-    kinds = _kinds(numbers, days, (), ())
+    kinds = _kinds(numbers, (), (), days, (), ())
     outermost, records = _elements(files.read_bytes(path, shown, "the publisher's file", _MEND_PATH), record, shown)
     faults: list[Fault] = []
     for place, cells in enumerate(records, start=1):
@@ -365,14 +394,16 @@ def whole_weeks(series: pd.Series[Any], last: pd.Timestamp | None = None) -> pd.
     return pd.DatetimeIndex(sundays[sundays - pd.Timedelta(days=6) >= first])
 
 
-def weekly_mean(series: pd.Series[float], last: pd.Timestamp | None = None) -> pd.Series[float]:
-    """Mean of the days present in each whole week; a week without any is absent."""
-    return series.resample("W-SUN").mean().reindex(whole_weeks(series, last)).dropna()
+def weekly_mean(series: pd.Series[float], last: pd.Timestamp | None = None, fewest_days: int = 1) -> pd.Series[float]:
+    """Mean of the days present in each whole week; a week with fewer than `fewest_days` is absent."""
+    weeks = series.resample("W-SUN")
+    return weeks.mean()[weeks.count() >= fewest_days].reindex(whole_weeks(series, last)).dropna()
 
 
 def weekly_sum(series: pd.Series[float]) -> pd.Series[float]:
-    """Sum over each whole week; a day without a row counts nothing."""
-    return series.resample("W-SUN").sum().reindex(whole_weeks(series))
+    """Sum over each whole week; a week in which a day has no row, or no number, is absent."""
+    weeks = series.resample("W-SUN")
+    return weeks.sum()[weeks.count() == 7].reindex(whole_weeks(series)).dropna()
 
 
 def rows(
@@ -453,13 +484,10 @@ def _check_number(rows: int, shown: Path) -> None:
         raise ContentError(Fault(shown, None, f"more than {_MOST_ROWS:,} rows", "no more than that", _MEND))
 
 
-def _kinds(numbers: Sequence[str], days: Sequence[str], months: Sequence[str], words: Sequence[str]) -> dict[str, Callable[[str], Any]]:
-    return {
-        **dict.fromkeys(days, _day),
-        **dict.fromkeys(months, _month),
-        **dict.fromkeys(words, str.strip),
-        **dict.fromkeys(numbers, _number),
-    }
+def _kinds(*columns: Sequence[str]) -> dict[str, Callable[[str], Any]]:
+    """How each column is read: of numbers, amounts, counts, days, months and words."""
+    readers: tuple[Callable[[str], Any], ...] = (*_NUMERIC, _day, _month, str.strip)
+    return {name: convert for names, convert in zip(columns, readers, strict=True) for name in names}
 
 
 def _converted(
@@ -475,15 +503,14 @@ def _converted(
         for name, convert in kinds.items():
             try:
                 columns[name].append(convert(record[name]))
-            except ValueError:
-                expected = _EXPECTED.get(convert, "a number or nothing")
+            except ValueError as error:
                 columns[name].append(None)
                 place = f" in {what} {line}" if what else ""
-                faults.append(Fault(shown, None if what else line, f"{name} = '{record[name]}'{place}", expected, "correct the value"))
+                faults.append(Fault(shown, None if what else line, f"{name} = '{record[name]}'{place}", str(error), "correct the value"))
     if not faults and not records:
         faults.append(Fault(shown, None, "no rows", "at least one row", _MEND))
     elif not faults:
-        empty = [name for name, convert in kinds.items() if convert is _number and all(math.isnan(cell) for cell in columns[name])]
+        empty = [name for name, convert in kinds.items() if convert in _NUMERIC and all(math.isnan(cell) for cell in columns[name])]
         faults += [Fault(shown, None, f"no number in {name}", "at least one", _MEND) for name in empty]
     if faults:
         raise ContentError(faults)
@@ -493,15 +520,30 @@ def _converted(
 def _number(text: str) -> float:
     value = parse_number(text.strip()) if text.strip() else math.nan
     if value is None or abs(value) > _MOST:
-        raise ValueError(text)
+        raise ValueError("a number or nothing")
+    return value
+
+
+def _amount(text: str) -> float:
+    value = _number(text)
+    if value < 0:
+        raise ValueError("a number from 0 on, or nothing")
+    return value
+
+
+def _count(text: str) -> float:
+    value = _number(text)
+    if value < 0 or value % 1 > 0:
+        raise ValueError("a whole number from 0 on, without marks between thousands, or nothing")
     return value
 
 
 def _day(text: str) -> pd.Timestamp:
-    day, time = text.strip()[:10], text.strip()[10:]
+    day = _MIDNIGHT.sub("", text.strip())
     found = parse_day(day)
-    if found is None or time[:1] not in ("", " ", "T"):
-        raise ValueError(text)
+    if found is None:
+        timed = parse_day(day[:10]) and day[10:11] in ("T", " ")
+        raise ValueError("a date YYYY-MM-DD" + (" without a time of day, which may be another day in another time zone" if timed else ""))
     return pd.Timestamp(found)
 
 
@@ -509,8 +551,9 @@ def _month(text: str) -> pd.Timestamp:
     text = text.strip()
     first = parse_day(text if text.count("-") == 2 and text.endswith("-01") else f"{text}-01")
     if first is None:
-        raise ValueError(text)
+        raise ValueError("a month YYYY-MM")
     return pd.Timestamp(first) + pd.offsets.MonthEnd(0)
 
 
-_EXPECTED: dict[Callable[[str], Any], str] = {_day: "a date YYYY-MM-DD", _month: "a month YYYY-MM"}
+_MIDNIGHT = re.compile(r"[ T]00:00(:00(\.0+)?)?$", re.ASCII)
+_NUMERIC = (_number, _amount, _count)

@@ -10,8 +10,8 @@
 
 A row is refused if a cell cannot be read; by the rules that also hold for the stored files (`row_rules`, `event_rules`, `coverage_rules`);
 if it is published after the batch's day; if the same thing published on the same day stands there with another content, as a revision needs
-a later published_on; if it withdraws what is not there; if a stretch of coverage leaves a gap or overlaps; and if its value jumps
-(`data/jumps.py`), unless confirmed. A value outside the contract's `plausible` cannot be confirmed: the range is the contract's promise
+a later published_on; if it withdraws what is not there; if a stretch of coverage leaves a gap or overlaps; and, unless confirmed, if its value
+jumps (`data/jumps.py`) or it is a round = no beside a round of that day with another description, or a postponement of days for which no meeting was announced. A value outside the contract's `plausible` cannot be confirmed: the range is the contract's promise
 about every stored row, and whoever finds it too narrow widens it there, with a reason.
 """
 
@@ -28,7 +28,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ripeness.data.batches import APPENDED, VERDICTS
-from ripeness.data.events import coverage_rules, event_rules
+from ripeness.data.events import AHEAD, EVENTS, POSTPONED, ROUND, coverage_rules, event_rules, in_known_words
 from ripeness.data.indicators import Contract
 from ripeness.data.jumps import LEAST, LIMIT, find_jumps
 from ripeness.data.rows import row_rules
@@ -106,6 +106,8 @@ def judge(
         piece["refused"] = ~one.can_be_read(list(one.unread))[places]
         pieces.append(piece)
     rows = pd.concat(pieces, ignore_index=True).drop(columns=TABLE)
+    if form is EVENTS:
+        rows = in_known_words(rows, stored)
     judging = _Judging(rows, incoming, np.zeros(len(rows), dtype=bool))
     for rule in rules:
         if rule.name != "unique":
@@ -116,6 +118,9 @@ def judge(
     judging.refuse(after.to_numpy(), lambda row: _describe_future(row, day))
     if contract is not None and known is not None and not confirmed:
         _refuse_jumps(judging, contract, known)
+    if form is EVENTS and not confirmed:
+        _refuse_strays(judging, stored)
+        _refuse_unmatched(judging, stored)
     if form.key == ("from", "to"):
         _refuse_gaps(judging, stored)
     previous = _previous(rows[~judging.judged], stored, form)
@@ -236,6 +241,44 @@ def _refuse_jumps(judging: _Judging, contract: Contract, known: pd.DataFrame) ->
     judging.refuse(wrong, describe)
 
 
+def _refuse_strays(judging: _Judging, stored: pd.DataFrame) -> None:
+    """Refuse a round = no that revises nothing while a round of that day stands under another description or kind: it may be meant to take that back."""
+    rows, both = judging.rows, pd.concat([stored, judging.rows[~judging.judged]], ignore_index=True)
+    stand = both[both["round"]].drop_duplicates("date").set_index("date")["description"]
+    known = set(zip(both["date"][both["round"]], both["description"][both["round"]], strict=True))
+    named = np.array([pair in known for pair in zip(rows["date"], rows["description"], strict=True)], dtype=bool)
+    strays = ~rows["round"] & rows["date"].isin(stand.index) & ((rows["kind"] == ROUND) != named)
+    judging.refuse(
+        strays.to_numpy(),
+        lambda row: (
+            f"{row['kind']}, round = no, '{row['description'][:80]}' on {row['date']:%Y-%m-%d}, while a round of that day stands: '{stand[row['date']][:80]}'",
+            f"kind '{ROUND}' and the description of the round that is taken back",
+            "write both as they stand; if it is another meeting, which does not count, run the command again with --confirm",
+        ),
+    )
+
+
+def _refuse_unmatched(judging: _Judging, stored: pd.DataFrame) -> None:
+    """Refuse a postponement of days for which no meeting was announced by then: it would take nothing back."""
+    rows, both = judging.rows, pd.concat([stored, judging.rows[~judging.judged]], ignore_index=True)
+    meetings = both[both["kind"].isin(AHEAD)]
+
+    def touches(row: Any) -> bool:
+        days = (meetings["date"] <= row.end_date) & (meetings["end_date"] >= row.date)
+        return bool((days & (meetings["published_on"] <= row.published_on)).any())
+
+    unmatched = (rows["kind"] == POSTPONED).to_numpy() & ~judging.judged
+    unmatched[unmatched] = [not touches(row) for row in rows[unmatched].itertuples()]
+    judging.refuse(
+        unmatched,
+        lambda row: (
+            f"{POSTPONED} of {row['date']:%Y-%m-%d} to {row['end_date']:%Y-%m-%d}, for which no meeting was announced",
+            "as date and end_date the planned days of the meeting that is put off",
+            "write them; if its announcement is not on record, run the command again with --confirm",
+        ),
+    )
+
+
 def _refuse_gaps(judging: _Judging, stored: pd.DataFrame) -> None:
     """Refuse stretches that do not begin on the day after the last one, or end on the day before the first."""
     one = np.timedelta64(1, "D")
@@ -282,12 +325,15 @@ def _describe_twin(row: Mapping[Any, Any], twins: pd.DataFrame, stored: pd.DataF
         return frame[np.logical_and.reduce([frame[column] == row[column] for column in name])]
 
     held, others = same(stored), same(twins)
-    others = others[(others["line"] != row["line"]) | (others[FILE] != row[FILE])]
+    others = others[(others["place"] != row["place"]) | (others[FILE] != row[FILE])]
     other = (held if len(held) else others).iloc[0]
     where = (
         f"stored line {other['line']}" if len(held) else f"line {other['line']}" + ("" if other[FILE] == row[FILE] else " of another file")
     )
     differs = [column for column in content if row[column] != other[column] and not (pd.isna(row[column]) and pd.isna(other[column]))]
+    if not row["line"] and not len(held):  # of an import, which has no lines
+        pairs = " and ".join(f"{column} {str(row[column])[:80]} and {str(other[column])[:80]}" for column in differs)
+        return f"two rows: {pairs}", "one row a publication", "find out which of the publisher's rows is right, and leave the other out"
     return (
         f"another {' and '.join(differs)} than {where}, published on the same {row['published_on']:%Y-%m-%d}",
         "one row a publication",

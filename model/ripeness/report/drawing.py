@@ -23,6 +23,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
 from numpy.typing import NDArray
 
+from ripeness.files import replacing
+
 # Colours are written as these and then replaced by the page's own variables, so that a chart is legible on light and on dark.
 INK, FAINT, GRID, PAPER = "#101112", "#717273", "#d1d2d3", "#fdfefd"
 MAIN, SECOND, THIRD, WARN = "#115599", "#bb6611", "#228866", "#aa2244"
@@ -147,9 +149,8 @@ def write_text(axes: Axes, text: str, x: float, y: float, dx: float, dy: float, 
 
 def write_chart(path: Path, figure: Figure) -> None:
     """A chart as a file, SVG or PNG by the path's suffix: the same bytes for the same chart."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with mpl.rc_context(STYLE):
-        figure.savefig(path, format=path.suffix[1:], dpi=DOTS, facecolor="white", metadata=NO_METADATA[path.suffix])
+    with mpl.rc_context(STYLE), replacing(path) as temporary:
+        figure.savefig(temporary, format=path.suffix[1:], dpi=DOTS, facecolor="white", metadata=NO_METADATA[path.suffix])
 
 
 def both_widths(name: str, text: str, plot: Callable[[float], Figure]) -> Markup:

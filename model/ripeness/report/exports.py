@@ -5,7 +5,8 @@ A hub (https://docs.hubverse.io) has model output, the tasks that it answers, an
     hub-config/admin.json, tasks.json                     by the schemas of version 6.0.0
     model-output/<model>/<origin>-<model>.csv             origin_date, target, horizon, target_end_date, output_type, output_type_id, value
 
-Each question is a binary target, forecast as the probabilities (pmf) of "no" and "yes". Models: the headline's mixture, and the outside view.
+Each question is a binary target, forecast as the probabilities (pmf) of "no" and "yes". Models: the headline's mixture, and the outside view. In a hub
+that stands already, admin.json stays as its keeper has filled it in, and tasks.json is added to.
 The brief is for a mail or a desk's notes and uses the sentences of the page.
 """
 
@@ -35,6 +36,7 @@ SCHEMAS: Final = "https://raw.githubusercontent.com/hubverse-org/schemas/main/v6
 MODELS: Final = {names.MIXTURE: "ripeness-mixture", names.OUTSIDE: "ripeness-outside"}
 COLUMNS: Final = ("origin_date", "target", "horizon", "target_end_date", "output_type", "output_type_id", "value")
 CATEGORIES: Final = ("no", "yes")
+SLOTS: Final = ("required", "optional")  # where tasks.json has values
 OUTPUT_TYPE: Final = "pmf"
 DIGITS: Final = 6
 TOLERANCE: Final = 1e-6  # by which probabilities of one task may miss the sum of one
@@ -49,21 +51,27 @@ class HubError(RipenessError):
     """Model output that a hub would not take."""
 
 
-def hub_files(summary: Mapping[str, Any]) -> dict[str, str]:
-    """Files of a hub with one round, by their paths below it.
+def hub_files(summary: Mapping[str, Any], hub: Path | None = None) -> dict[str, str]:
+    """Files of a hub with one round, by their paths below it; where a hub stands already, those that change or are added.
 
     Parameters
     ----------
     summary : mapping
         forecast.json.
+    hub : Path, optional
+        Its folder.
 
     Raises
     ------
     HubError
-        If what would be written breaks a rule.
+        If what would be written breaks a rule, or tasks.json of the hub cannot be added to.
     """
     tasks = tasks_of(summary)
     files = {"hub-config/admin.json": _json(admin_of(summary)), "hub-config/tasks.json": _json(tasks)}
+    if hub is not None and (hub / "hub-config/tasks.json").exists():
+        files["hub-config/tasks.json"] = _json(_added(hub / "hub-config/tasks.json", tasks))
+    if hub is not None and (hub / "hub-config/admin.json").exists():
+        del files["hub-config/admin.json"]
     for source, model in MODELS.items():
         rows = rows_of(summary, source)
         if not rows:
@@ -153,6 +161,28 @@ def tasks_of(summary: Mapping[str, Any]) -> dict[str, Any]:
         "output_type_id_datatype": "character",
         "derived_task_ids": ["target_end_date"],
     }
+
+
+def _added(path: Path, tasks: Mapping[str, Any]) -> dict[str, Any]:
+    """tasks.json of a hub with what a forecast answers added to it: targets, and their days and horizons; all else as it stands there."""
+    try:
+        known: dict[str, Any] = json.loads(path.read_text("utf-8-sig"))
+        asked = known["rounds"][0]["model_tasks"]
+        by_target = {name: task["task_ids"] for task in asked for slot in SLOTS for name in task["task_ids"]["target"].get(slot) or []}
+        for task in tasks["rounds"][0]["model_tasks"]:
+            own = by_target.get(task["task_ids"]["target"]["required"][0])
+            if own is None:
+                asked.append(task)
+                continue
+            for name in ("origin_date", "horizon", "target_end_date"):
+                values = [value for slot in SLOTS for value in task["task_ids"][name][slot] or []]
+                there = {slot: own[name].get(slot) or [] for slot in SLOTS}
+                slot = "required" if there["required"] and not there["optional"] else "optional"
+                own[name][slot] = sorted({*there[slot], *(value for value in values if value not in there["required"])})
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):
+        mend = "restore it, or export into another folder"
+        raise HubError(f"{path.name} in {path.parent.as_posix()} is no list of tasks that can be added to. To mend: {mend}") from None
+    return known
 
 
 def admin_of(summary: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ripeness.data.vintages import Vintage
-from ripeness.errors import GateError, RipenessError
-from ripeness.files import as_json, rounded, write_json, write_whole
+from ripeness.errors import ContentError, Fault, GateError, RipenessError
+from ripeness.files import as_json, hash_text, rounded, write_json, write_whole
 from ripeness.ledger import Entry, previous_entry, read_ledger
 from ripeness.names import COMPILED
 from ripeness.workflow import run as store
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ripeness.reweighting.stored import Base
     from ripeness.workflow.new_run import NewRun
 
+DIGEST = "digest"  # of what else stands in a file beside a run
 STORED_FIT = "inputs unchanged: the stored fit is used"
 STORED_FORECAST = "inputs unchanged: the stored forecast is used"
 
@@ -118,11 +119,24 @@ def _obtain(inputs: Inputs, request: Request, fitted: bool, progress: Progress, 
         return found
 
     found = find()
-    if found is not None:
+    if found is not None and not store.changed_files(folder, found.manifest, store.FORECAST_CSV):
         return found
     with store.writing(folder, workspace.shown(folder), progress):
         # another command may have made it in the meantime
-        return find() or _make(_ask(inputs, request, vintage, folder, issued), request, fitted, progress)
+        found = found or find()
+        if found is None:
+            if not request.refit:
+                _tell_changed(folder, store.stored_manifest(folder) or {}, progress)
+            found = _make(_ask(inputs, request, vintage, folder, issued), request, fitted, progress)
+        if store.changed_files(folder, found.manifest, store.FORECAST_CSV):
+            write_whole(folder / store.FORECAST_CSV, _forecast_csv(found.summary))
+        return found
+
+
+def _tell_changed(folder: Path, manifest: Mapping[str, Any], progress: Progress) -> None:
+    """Name the files of a run for which it has to be made again."""
+    for name in store.changed_files(folder, manifest, *manifest.get("files", {})):
+        progress(f"{folder.name}/{name} {store.CHANGED if (folder / name).exists() else 'is not there any more'}")
 
 
 def stored_as_asked(inputs: Inputs, request: Request, fitted: bool = False, below: str = "") -> Run | None:
@@ -141,17 +155,17 @@ def stored_as_asked(inputs: Inputs, request: Request, fitted: bool = False, belo
     run = stored_run(inputs.workspace.reports / below / vintage.origin.isoformat())
     if run is None or (fitted and run.is_reweighted):
         return None
-    meta = _identify(inputs, request, vintage, run)
+    meta = _identify(inputs, request, vintage, run.manifest)
     expected = identify_update(meta, run.fit_id) if run.is_reweighted else meta
     return run if run.run_id == expected["run_id"] and run.has_draws else None
 
 
-def _identify(inputs: Inputs, request: Request, vintage: Vintage, stored: Run | None) -> dict[str, Any]:
-    """What names the run that is asked for: with its own seed and sampler where the stored run was made by the same ripeness.toml."""
+def _identify(inputs: Inputs, request: Request, vintage: Vintage, stored: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What names the run that is asked for: with its own seed and sampler where the stored run, of this manifest, was made by the same ripeness.toml."""
     workspace = inputs.workspace
-    kept = stored if stored is not None and stored.manifest["workspace_hash"] == workspace_hash(workspace) else None
-    seed = workspace.fit.seed if kept is None else kept.seed
-    sampler = COMPILED if kept is None else kept.sampler
+    kept = stored if stored is not None and stored.get("workspace_hash") == workspace_hash(workspace) else None
+    seed = workspace.fit.seed if kept is None else kept["seed"]
+    sampler = COMPILED if kept is None else kept["sampler"]
     return identify(inputs, vintage, seed if request.seed is None else request.seed, request.sampler or sampler)
 
 
@@ -176,12 +190,13 @@ class _Asked:
 
 
 def _ask(inputs: Inputs, request: Request, vintage: Vintage, folder: Path, issued: Sequence[Entry]) -> _Asked:
-    meta = _identify(inputs, request, vintage, None if request.refit else stored_run(folder))
+    meta = _identify(inputs, request, vintage, None if request.refit else store.stored_manifest(folder))
     return _Asked(inputs, vintage, meta, folder, issued)
 
 
 def _make(asked: _Asked, request: Request, fitted: bool, progress: Progress) -> Run:
-    if not (fitted or request.refit):
+    lost = store.stored_manifest(asked.folder)  # a fit of the same inputs, of which a file is damaged
+    if not (fitted or request.refit or (lost is not None and lost["run_id"] == asked.meta["run_id"])):
         found = _reweight(asked, request, progress)
         if found is not None:
             return found
@@ -220,7 +235,8 @@ def _reweight(asked: _Asked, request: Request, progress: Progress) -> Run | None
     """Forecast from an older fit's draws, whatever its seed and sampler unless one is asked for; None, with the reason reported, where only a new fit will do."""
     inputs, vintage = asked.inputs, asked.vintage
     free = [name for name in ("seed", "sampler") if getattr(request, name) is None]
-    found = find_base(inputs.workspace.reports, vintage.origin, fit_inputs(asked.meta, *free))
+    wanted = fit_inputs(asked.meta, *free)
+    found = find_base(inputs.workspace.reports, vintage.origin, wanted, lambda manifest: _fit_again(inputs, manifest, progress))
     if isinstance(found, list):
         if found:
             progress(f"a new fit is needed: {'; '.join(found)}")
@@ -246,7 +262,16 @@ def _reweight(asked: _Asked, request: Request, progress: Progress) -> Run | None
     return open_run(asked.folder)
 
 
-def find_base(reports: Path, origin: date, wanted: Mapping[str, Any]) -> Path | list[str]:
+def _fit_again(inputs: Inputs, manifest: Mapping[str, Any], progress: Progress) -> bool:
+    """Make a stored fit again of which a file is damaged; whether the same inputs, seed and sampler still give it."""
+    day = date.fromisoformat(manifest["origin"])
+    again = _obtain(inputs, Request(inputs.workspace.root, day, manifest["seed"], manifest["sampler"]), True, progress)
+    return again.run_id == str(manifest["run_id"])
+
+
+def find_base(
+    reports: Path, origin: date, wanted: Mapping[str, Any], mend: Callable[[Mapping[str, Any]], bool] = lambda _: False
+) -> Path | list[str]:
     """The newest fit of a day no later than `origin` of the same inputs as a new run would have. Never an update: a chain of them begins with the fit.
 
     Parameters
@@ -255,6 +280,8 @@ def find_base(reports: Path, origin: date, wanted: Mapping[str, Any]) -> Path | 
     origin : date
     wanted : mapping
         Inputs of a new run besides rows; what is left out may be anything.
+    mend : callable
+        Given the manifest of such a fit of an earlier day of which a file is damaged: makes it again, and says whether it could.
 
     Returns
     -------
@@ -265,18 +292,20 @@ def find_base(reports: Path, origin: date, wanted: Mapping[str, Any]) -> Path | 
     from ripeness.reweighting.stored import read_about
 
     changed: list[str] = []
-    for path in sorted(reports.glob(f"????-??-??/{store.BASE}"), reverse=True):
-        if path.parent.name > origin.isoformat():
+    for path in sorted(reports.glob(f"????-??-??/{store.MANIFEST}"), reverse=True):
+        manifest, folder = store.stored_manifest(path.parent), path.parent
+        if folder.name > origin.isoformat() or manifest is None or manifest.get("base") is not None:
+            continue
+        reasons = changed_inputs(manifest, wanted)
+        if reasons or (not store.has_fit(folder, manifest["run_id"]) and (folder.name == origin.isoformat() or not mend(manifest))):
+            changed = changed or reasons or [f"a file of {folder.name} {store.CHANGED}"]
             continue
         try:
-            about = read_about(path)
+            read_about(folder / store.BASE)
         except RipenessError as error:
             changed = changed or [str(error).partition(".")[0]]
             continue
-        reasons = changed_inputs(about, wanted)
-        if not reasons:
-            return path
-        changed = changed or reasons
+        return folder / store.BASE
     return changed
 
 
@@ -294,9 +323,15 @@ def _attributes(asked: _Asked, meta: Mapping[str, Any]) -> dict[str, Any]:
 def _write_tables(prepared: Path, asked: _Asked, meta: Mapping[str, Any], summary: Mapping[str, Any], more: Mapping[str, Any]) -> None:
     """What can be read without draws; the manifest last."""
     write_json(prepared / store.FORECAST_JSON, summary)
-    rows = [[f"{cell:.6f}" if isinstance(cell, float) else cell for cell in row] for row in store.forecast_rows(rounded(summary))]
-    write_whole(prepared / store.FORECAST_CSV, csv_text([store.FORECAST_COLUMNS, *rows]))
-    write_json(prepared / store.MANIFEST, {"schema": store.SCHEMA, "origin": asked.vintage.origin.isoformat(), **meta, **more})
+    write_whole(prepared / store.FORECAST_CSV, _forecast_csv(rounded(summary)))
+    files = {path.name: store.digest_of(path) for path in sorted(prepared.iterdir())}
+    manifest = {"schema": store.SCHEMA, "origin": asked.vintage.origin.isoformat(), **meta, **more, "files": files}
+    write_json(prepared / store.MANIFEST, manifest)
+
+
+def _forecast_csv(summary: Mapping[str, Any]) -> str:
+    rows = [[f"{cell:.6f}" if isinstance(cell, float) else cell for cell in row] for row in store.forecast_rows(summary)]
+    return csv_text([store.FORECAST_COLUMNS, *rows])
 
 
 def _write_failure(folder: Path, summary: dict[str, Any]) -> None:
@@ -326,9 +361,12 @@ def unfitted_priors(inputs: Inputs) -> Priors:
 
 
 def base_of(run: Run) -> Base:
-    """The fit that a stored run comes from, as updates read it."""
+    """The fit that a stored run comes from, as updates read it; raises `RipenessError` if it is not there as it was written."""
     from ripeness.reweighting.stored import read_base
 
+    if not store.has_fit(run.fit_folder, run.fit_id):
+        day = run.fit_folder.name
+        raise RipenessError(f"{day}: a file of the fit {store.CHANGED}. To mend: run 'ripeness report --as-of {run.origin}'")
     return read_base(run.fit_folder / store.BASE)
 
 
@@ -340,12 +378,71 @@ def origin_of(inputs: Inputs, run: Run) -> Origin:
 
 
 def read_beside(run: Run, name: str) -> dict[str, Any] | None:
-    """What a file beside a run says of it; None if there is none."""
-    path = run.folder / name
-    found: dict[str, Any] | None = json.loads(path.read_text("utf-8")) if path.is_file() else None
-    return found
+    """What a file beside a run says of it; None if there is none as it was written."""
+    return read_signed(run.folder / name)
+
+
+def read_signed(path: Path) -> dict[str, Any] | None:
+    """What `write_beside` wrote; None if it is not there as it was written. Of an older version, which wrote no digest, whatever it says."""
+    try:
+        found = json.loads(path.read_text("utf-8"))
+        written = found.pop(DIGEST, None) if isinstance(found, dict) else None
+    except (OSError, ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) and written in (None, hash_text(as_json(found))) else None
 
 
 def write_beside(inputs: Inputs, run: Run, name: str, content: Mapping[str, Any]) -> None:
     """Store an attribution beside its run, unless it stands there; raises `RipenessError` if it cannot be written."""
-    store.store_text(run.folder / name, as_json(content), inputs.workspace.shown(run.folder))
+    text = as_json({**content, DIGEST: hash_text(as_json(content))})
+    store.store_text(run.folder / name, text, inputs.workspace.shown(run.folder))
+
+
+def verify_runs(reports: Path) -> None:
+    """Hold the files of every stored run against its manifest, and its forecasts against the ledger; draws may be gone.
+
+    Raises
+    ------
+    ContentError
+        With every file whose digest is not that of the manifest or of the file itself, and every forecast of a run in the ledger that says something else there.
+    """
+    issued = read_ledger(reports)
+    folders = [path.parent for below in (reports, reports / store.FITS) for path in sorted(below.glob(f"????-??-??/{store.MANIFEST}"))]
+    faults = [fault for folder in folders for fault in _faults_of_run(folder, folder.relative_to(reports.parent), issued)]
+    if faults:
+        raise ContentError(faults)
+
+
+def _faults_of_run(folder: Path, shown: Path, issued: Sequence[Entry]) -> Iterator[Fault]:
+    def fault(name: str, found: str, expected: str = "the file as it was written") -> Fault:
+        return Fault(shown / name, None, found, expected, "restore it, or remove the folder: a command that needs the run makes it again")
+
+    try:
+        manifest = store.read_json(folder, store.MANIFEST)
+        if manifest["schema"] != store.SCHEMA:  # of another version, which is not read
+            return
+        summary = store.read_json(folder, store.FORECAST_JSON)
+        numbers = {tuple(row) for row in store.forecast_rows(summary)}
+    except (RipenessError, LookupError, TypeError):
+        yield fault("", f"{store.MANIFEST} or {store.FORECAST_JSON} damaged or missing", "both as they were written")
+        return
+    changed = store.changed_files(folder, manifest, *manifest.get("files", {}))
+    beside = [path.name for path in sorted(folder.glob("*.json")) if path.name != store.MANIFEST and read_signed(path) is None]
+    for name in (*changed, *beside):
+        if (folder / name).exists():
+            yield fault(name, "other bytes than were written")
+        elif name not in store.DRAWS:
+            yield fault(name, "no such file")
+    if store.FORECAST_JSON in changed:
+        return
+    own = [entry for entry in issued if entry.run_id == manifest["run_id"]]
+    for row in sorted(numbers - {_numbers(entry) for entry in issued}):
+        if any(row[:4] == _numbers(entry)[:4] for entry in own):
+            yield fault(
+                store.FORECAST_JSON, f"{row[4]:g} for {row[0]} in {row[2]} weeks", f"what the ledger says of run {manifest['run_id']}"
+            )
+
+
+def _numbers(entry: Entry) -> tuple[Any, ...]:
+    values = asdict(entry)
+    return tuple(value.isoformat() if isinstance(value := values[name], date) else value for name in store.FORECAST_COLUMNS)

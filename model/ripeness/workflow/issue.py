@@ -278,7 +278,7 @@ def read_attribution(run: Run) -> dict[str, Any]:
     return {
         name: content
         for name, content in found.items()
-        if content is not None and (content["to"] if name == "news" else content)["run_id"] == run.run_id
+        if content is not None and (content.get("to", {}) if name == "news" else content).get("run_id") == run.run_id
     }
 
 

@@ -149,6 +149,7 @@ def is_current(stored: dict[str, Any] | None, run: Run) -> bool:
     """Whether stored news leads to a run and is what would be made now."""
     return (
         stored is not None
+        and {"from", "to"} <= stored.keys()
         and stored["to"]["run_id"] == run.run_id
         and stored.get("made_from") == _hash(run.folder.parent, stored["from"], stored["to"])
     )

@@ -80,6 +80,9 @@ class Inputs:
     def vintage(self, as_of: date | None) -> Vintage:
         """What was known on a day; on the default origin unless one is given.
 
+        Rounds must have been searched for up to that day by what is known now; where that was published later, the weeks in question count as not
+        searched, as they did then.
+
         Raises
         ------
         UsageError
@@ -92,14 +95,13 @@ class Inputs:
             raise UsageError(f"--as-of {origin}: the record begins on {began}")
         if origin in self._vintages:
             return self._vintages[origin]
-        vintage = self.store.as_of(origin)
-        covered = vintage.covered_to
-        if covered is None or covered < origin:
+        covered = self.store.coverage["to"].max().date()
+        if covered < origin:
             raise UsageError(
-                f"--as-of {origin}: rounds have been searched for up to {covered}, by what was known then; add rows to coverage.csv or choose a day up to {newest}"
+                f"--as-of {origin}: rounds have been searched for up to {covered}; add rows to coverage.csv or choose a day up to {newest}"
             )
-        self._vintages[origin] = vintage
-        return vintage
+        self._vintages[origin] = self.store.as_of(origin)
+        return self._vintages[origin]
 
 
 def open_workspace(root: Path | str) -> Inputs:

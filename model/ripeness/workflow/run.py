@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ripeness import names
 from ripeness.errors import ContentError, Fault, RipenessError
-from ripeness.files import BusyError, is_locked_here, lock, replacing, write_whole
+from ripeness.files import BusyError, digest, hash_file, is_locked_here, lock, replacing, with_lf, write_whole
 from ripeness.names import Sampler
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ SCHEMA: Final = 3
 POSTERIOR: Final = "posterior.nc"
 BASE: Final = "base.npz"  # what an update of a fit needs of it
 REWEIGHTED: Final = "reweighted.nc"  # draws of an update
+DRAWS: Final = (POSTERIOR, BASE, REWEIGHTED)  # these may be gone
 MANIFEST: Final = "manifest.json"
 FITS: Final = "fits"  # below reports/: fits of days whose own run is reweighted, for studies, news and counterfactuals
 FORECAST_JSON: Final = "forecast.json"
@@ -53,6 +54,8 @@ FORECAST_COLUMNS: Final = (
     "upper",
     "outside_view",
 )
+NEEDED: Final = {"schema", "run_id", "origin", "seed", "sampler", "base"}  # of a manifest
+CHANGED: Final = "is not as it was written"
 LONGEST_WAIT_SECONDS = 3600.0  # for a command that fits
 WAIT_SECONDS, LOOK_AGAIN_SECONDS = 2.0, 0.02  # for the renames of a new run
 
@@ -136,7 +139,7 @@ class Run:
 
     @property
     def has_draws(self) -> bool:
-        """Whether the draws are there, of the very fit that the run was made from, and what updates need of it."""
+        """Whether the draws are there as they were written, of the very fit that the run was made from, and what updates need of it."""
         import h5py
 
         files = {self.fit_folder / POSTERIOR: self.fit_id} | ({self.folder / REWEIGHTED: self.run_id} if self.is_reweighted else {})
@@ -147,7 +150,8 @@ class Run:
                         return False
         except OSError:  # not there, or cut short
             return False
-        return (self.fit_folder / BASE).is_file()
+        own = [] if not self.is_reweighted else changed_files(self.folder, self.manifest, REWEIGHTED)
+        return not own and has_fit(self.fit_folder, self.fit_id)
 
     @property
     def headline(self) -> Mapping[str, Any]:
@@ -164,14 +168,14 @@ class Run:
         Raises
         ------
         RipenessError
-            If a file is of another schema or of another run, or the base of an update is not there any more.
+            If a file is of another schema or of another run or not as it was written, or the base of an update is not there any more.
         """
         import xarray as xr
 
-        fit = _open_tree(self.fit_folder / POSTERIOR, self.fit_id, self.folder.name)
+        fit = _open_tree(self.fit_folder / POSTERIOR, self.fit_id, self.folder.name, stored_manifest(self.fit_folder) or {})
         if not self.is_reweighted:
             return fit
-        own = _open_tree(self.folder / REWEIGHTED, self.run_id, self.folder.name)
+        own = _open_tree(self.folder / REWEIGHTED, self.run_id, self.folder.name, self.manifest)
         nodes = {node.path: node.to_dataset(inherit=False) for whole in (fit, own) for node in whole.subtree}
         return xr.DataTree.from_dict(nodes)
 
@@ -217,7 +221,7 @@ def open_run(folder: Path | str) -> Run:
     ContentError
         If the folder holds no run.
     RipenessError
-        If it holds one of another schema, or one whose files a writer has left in part.
+        If it holds one of another schema, one of which a file is not as it was written, or one whose files a writer has left in part.
 
     Examples
     --------
@@ -226,14 +230,16 @@ def open_run(folder: Path | str) -> Run:
     """
     folder, until = Path(folder), time.monotonic() + WAIT_SECONDS
     while True:
-        manifest = _read_json(folder, MANIFEST)
+        manifest = read_json(folder, MANIFEST)
         if manifest.get("schema") != SCHEMA:
             raise RipenessError(_of_another_schema(folder.name, MANIFEST, manifest.get("schema")))
-        summary = _read_json(folder, FORECAST_JSON)
-        if summary.get("run_id") == manifest["run_id"]:
+        summary = read_json(folder, FORECAST_JSON)
+        same = summary.get("run_id") == manifest["run_id"]
+        if same and not changed_files(folder, manifest, FORECAST_JSON):
             return Run(folder, manifest, summary)
         if time.monotonic() > until:
             found = f"{FORECAST_JSON} is of run {summary.get('run_id')}, {MANIFEST} of run {manifest['run_id']}: the writer was stopped"
+            found = f"{FORECAST_JSON} {CHANGED}" if same else found
             raise RipenessError(f"{folder.name}: {found}. To mend: run 'ripeness forecast --as-of {folder.name}'")
         time.sleep(LOOK_AGAIN_SECONDS)
 
@@ -246,22 +252,71 @@ def stored_run(folder: Path) -> Run | None:
         return None
 
 
-def _read_json(folder: Path, name: str) -> dict[str, Any]:
+def stored_manifest(folder: Path) -> dict[str, Any] | None:
+    """The manifest of a folder, whatever has become of its other files; None if it has none that this version can read."""
     try:
-        found: dict[str, Any] = json.loads((folder / name).read_text("utf-8"))
+        manifest = read_json(folder, MANIFEST)
+    except RipenessError:
+        return None
+    return manifest if manifest.get("schema") == SCHEMA else None
+
+
+def changed_files(folder: Path, manifest: Mapping[str, Any], *wanted: str) -> list[str]:
+    """Which of the files of a run are not there as its manifest has them."""
+    written = manifest.get("files", {})
+    changed = []
+    for name in wanted:
+        try:
+            if name in written and digest_of(folder / name) != written[name]:
+                changed.append(name)
+        except OSError:
+            changed.append(name)
+    return changed
+
+
+def has_fit(folder: Path, fit_id: str) -> bool:
+    """Whether a folder has the fit of a run as it was written: its draws, and what updates need of it."""
+    manifest = stored_manifest(folder)
+    there = all((folder / name).is_file() for name in (POSTERIOR, BASE))
+    return there and manifest is not None and manifest["run_id"] == fit_id and not changed_files(folder, manifest, POSTERIOR, BASE)
+
+
+def digest_of(path: Path) -> str:
+    """SHA-256 of a file of a run; of a text the same for LF and CRLF."""
+    return hash_file(path) if path.suffix in (".json", ".csv") else digest(path.read_bytes())
+
+
+def read_json(folder: Path, name: str) -> dict[str, Any]:
+    """What a file of a run says, forecast.json or the manifest, which may be of another schema.
+
+    Raises
+    ------
+    ContentError
+        If there is no such file.
+    RipenessError
+        If it cannot be read.
+    """
+    shown = Path(folder.name) / name
+    try:
+        found = json.loads((folder / name).read_text("utf-8"))
+        if isinstance(found, dict) and (name != MANIFEST or found.get("schema", SCHEMA) != SCHEMA or found.keys() >= NEEDED):
+            return found
     except FileNotFoundError:
-        shown = Path(folder.name) / name
         raise ContentError(Fault(shown, None, "no such file", "a stored run", "make one with 'ripeness fit'")) from None
-    return found
+    except (OSError, ValueError, RecursionError):
+        pass
+    raise RipenessError(f"{shown.as_posix()} cannot be read: it {CHANGED}. To mend: run 'ripeness forecast --as-of {folder.name}'")
 
 
-def _open_tree(path: Path, run_id: str, origin: str) -> xr.DataTree:
+def _open_tree(path: Path, run_id: str, origin: str, manifest: Mapping[str, Any]) -> xr.DataTree:
     from ripeness.lazy_netcdf import open_lazily
 
     place = f"{path.parent.name}/{path.name}"
     mend = f"To mend: run 'ripeness report --as-of {origin}' again, or with --refit"
     if not path.is_file():
         raise RipenessError(f"{place}, whose draws {origin} uses, is not there any more. {mend}")
+    if manifest.get("run_id") == run_id and changed_files(path.parent, manifest, path.name):
+        raise RipenessError(f"{place}, whose draws {origin} uses, {CHANGED}. {mend}")
     tree = open_lazily(path)
     found = int(tree.attrs.get("schema", 0))
     if found != SCHEMA:
@@ -292,7 +347,7 @@ def writing(folder: Path, shown: Path, progress: Progress) -> Iterator[None]:
     BusyError
         If the other command has not ended after `LONGEST_WAIT_SECONDS`.
     RipenessError
-        If nothing may be written there.
+        If nothing may be written there, or the folder is a link.
     """
     if is_locked_here(folder):
         yield
@@ -305,9 +360,12 @@ def writing(folder: Path, shown: Path, progress: Progress) -> Iterator[None]:
             except BusyError as busy:
                 progress(f"{str(busy).partition(' and did not end')[0]}; waiting for it")
                 held.enter_context(lock(folder, shown, LONGEST_WAIT_SECONDS))
+            refuse_link(folder, shown)
+            if _prepared(folder).is_symlink():
+                _prepared(folder).unlink()
+            _finish(folder)
         except OSError as error:
             raise _not_written(shown, error) from None
-        _finish(folder)
         yield
 
 
@@ -333,10 +391,23 @@ def replacing_run(folder: Path, shown: Path) -> Iterator[Path]:
             shutil.rmtree(prepared, ignore_errors=True)
 
 
+def refuse_link(folder: Path, shown: Path) -> None:
+    """Refuse a folder that is a link, as nothing is written through one.
+
+    Raises
+    ------
+    ContentError
+    """
+    if folder.is_symlink():
+        raise ContentError(Fault(shown, None, "a link", "a folder", "remove the link, and put the folder itself in its place"))
+
+
 def _finish(folder: Path) -> None:
-    """Move what was prepared to its place, the manifest last: as long as that is among it, the whole new run is on disk."""
+    """Move what was prepared to its place, the manifest last: as long as that is among it, the whole new run is on disk; else it is removed."""
     prepared = _prepared(folder)
-    if (prepared / MANIFEST).is_file():
+    if not (prepared / MANIFEST).is_file():
+        shutil.rmtree(prepared, ignore_errors=True)
+    else:
         for path in sorted(prepared.iterdir(), key=lambda path: (path.name == MANIFEST, path.name != FORECAST_JSON, path.name)):
             os.replace(path, folder / path.name)
         prepared.rmdir()
@@ -362,7 +433,7 @@ def store_text(path: Path, text: str, shown: Path) -> None:
         If it does not stand there and cannot be written.
     """
     try:
-        if not path.is_file() or path.read_text("utf-8") != text:
+        if not path.is_file() or with_lf(path.read_bytes()) != text.encode():
             write_whole(path, text)
     except OSError as error:
         raise _not_written(shown, error) from None

@@ -20,6 +20,7 @@ from ripeness.evaluation import published
 from ripeness.files import hash_text, write_json
 from ripeness.report import scorecard, studies
 from ripeness.report.drawing import write_chart
+from ripeness.workflow import run as store
 from ripeness.workflow.forecasts import obtain_fit
 from ripeness.workflow.identity import code_version, library_versions, model_version, workspace_hash
 from ripeness.workflow.request import Inputs, Request, open_workspace
@@ -64,7 +65,7 @@ def run_scorecard(request: Request, day: date, progress: Progress = quiet) -> Pa
         rows += [asdict(row) for row in score_claims(stored)]
         opened.append(stored)
     states = score_states(opened[0] if days[0] == essay else None, stored, essay)
-    folder = inputs.workspace.reports / published.STUDIES
+    folder = _folder(inputs, published.STUDIES)
     written = [row for row in rows if row["reading"] == names.AS_WRITTEN]
     write_rows(folder / f"{studies.SCORECARD}.csv", COLUMNS, written)
     write_rows(folder / f"{studies.SCORECARD}_details.csv", DETAILS, rows)
@@ -88,7 +89,7 @@ def run_sensitivity(request: Request, day: date, progress: Progress = quiet) -> 
     from ripeness.evaluation.resumed import ResumedTable, write_rows
     from ripeness.evaluation.sensitivity import COLUMNS, DETAILS, study_sensitivity, usable
 
-    folder = inputs.workspace.reports / published.STUDIES
+    folder = _folder(inputs, published.STUDIES)
     made_from = _made_from(stored)
     table = ResumedTable(folder / f"{studies.SENSITIVITY}_details.csv", DETAILS, made_from)
     rows = [row for row in study_sensitivity(stored, table, progress) if usable(row)]  # the details have them all
@@ -114,7 +115,7 @@ def run_evidence(request: Request, day: date, progress: Progress = quiet) -> Pat
     from ripeness.evaluation.evidence import COLUMNS, study_evidence
     from ripeness.evaluation.resumed import ResumedTable, write_rows
 
-    folder, origin = inputs.workspace.reports / published.STUDIES, stored.spec.panel.origin.isoformat()
+    folder, origin = _folder(inputs, published.STUDIES), stored.spec.panel.origin.isoformat()
     table = ResumedTable(folder / f"{studies.EVIDENCE}.csv", COLUMNS, _made_from(stored))
     rows = study_evidence(stored, table, progress)
     write_rows(table.path, table.columns, rows)
@@ -170,7 +171,7 @@ def run_sbc(request: Request, simulations: int, wrong: int, futures: int, day: d
         first = sample_prior(spec, names.AS_WRITTEN, form, 2, np.random.SeedSequence(seed))
         quantities |= calibration.quantities(spec, first, announcements, np.random.SeedSequence(seed))[0]
     horizons = spec.workspace.question.horizons_weeks
-    folder = inputs.workspace.reports / published.STUDIES
+    folder = _folder(inputs, published.STUDIES)
     columns = sbc.simulation_columns(list(quantities), horizons)
     table = ResumedTable(folder / f"{SIMULATED}.csv", columns, sbc.inputs_hash(spec, seed))
 
@@ -239,7 +240,7 @@ def run_wars(request: Request, panel: Path | None, day: date, progress: Progress
         name, command = f"{name}_panel", f"{command} --panel {panel.name}"
         rows, notes = wars_panel.fit_panel(wars_panel.lay_out_months(wars_panel.read_panel(panel, panel), panel), seed, progress=progress)
         columns, beside = wars_panel.COLUMNS, studies.PLACEBO
-    folder = inputs.workspace.reports / published.STUDIES
+    folder = _folder(inputs, published.STUDIES)
     write_rows(folder / f"{name}.csv", columns, rows)
     write_chart(folder / f"{name}.svg", studies.plot_wars(published.read_rows(folder, f"{name}.csv"), beside))
     _note(inputs, name, command, seed, day, notes)
@@ -297,6 +298,13 @@ def _open(inputs: Inputs, request: Request, progress: Progress) -> Stored:
     return open_stored(inputs.workspace, inputs.claims, inputs.vintage(request.as_of), elicit_priors(inputs.priors), run.tree, seed)
 
 
+def _folder(inputs: Inputs, name: str) -> Path:
+    """A folder of reports/; raises `ContentError` if it is a link, as nothing is written through one."""
+    folder = inputs.workspace.reports / name
+    store.refuse_link(folder, inputs.workspace.shown(folder))
+    return folder
+
+
 def _seed(inputs: Inputs, request: Request) -> int:
     return inputs.workspace.fit.seed if request.seed is None else request.seed
 
@@ -311,7 +319,7 @@ def _note(inputs: Inputs, study: str, command: str, seed: int, day: date, more: 
         "model_version": model_version(inputs.workspace.reports),
         "versions": library_versions(),
     }
-    write_json(inputs.workspace.reports / published.STUDIES / f"{study}.json", about | more)
+    write_json(_folder(inputs, published.STUDIES) / f"{study}.json", about | more)
 
 
 @dataclass(frozen=True)
@@ -380,7 +388,7 @@ def run_backtest(
     inputs = open_workspace(request.workspace)
     workspace, seed = inputs.workspace, _seed(inputs, request)
     from ripeness.elicitation.elicit import elicit_priors
-    from ripeness.evaluation.backtest import VINTAGES, backtest_settings, open_executor
+    from ripeness.evaluation.backtest import FOLDER, VINTAGES, backtest_settings, open_executor
     from ripeness.evaluation.origins import AS_OF
     from ripeness.evaluation.study import Study, run_study
 
@@ -391,6 +399,7 @@ def run_backtest(
     }
     settings = backtest_settings(workspace)
     priors = elicit_priors(inputs.priors)
+    _folder(inputs, FOLDER), _folder(inputs, published.STUDIES)
     study = Study(
         workspace, inputs.store, inputs.claims.card.date, priors, str(hashes), settings, seed, quick, VINTAGES if gap else (AS_OF,)
     )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from ripeness.calendar import target_date
-from ripeness.workflow.forecasts import obtain_forecast, origin_of, read_beside, write_beside
+from ripeness.files import as_json
+from ripeness.workflow.forecasts import obtain_forecast, origin_of, read_beside, read_signed, write_beside
 from ripeness.workflow.identity import attribution_hash
 from ripeness.workflow.request import Inputs, Request, open_workspace
 from ripeness.workflow.run import Progress, Run, quiet
@@ -83,8 +83,7 @@ def write_watch(inputs: Inputs, run: Run, origin: Origin) -> dict[str, Any]:
             }
         )
     labels = {rung.id: rung.label for rung in inputs.workspace.rungs}
-    earlier = _list_before(run)
-    before = json.loads(earlier) if earlier else None
+    before = _list_before(run)
     found = {
         "origin": run.origin.isoformat(),
         "run_id": run.run_id,
@@ -109,10 +108,11 @@ def _numbers(one: Announced) -> dict[str, Any]:
 
 def watch_hash(run: Run) -> str:
     """What the watch list of a run is made from."""
-    return attribution_hash(run.folder.parent, __name__, MAKES_WATCH, run.run_id, _list_before(run))
+    return attribution_hash(run.folder.parent, __name__, MAKES_WATCH, run.run_id, as_json(_list_before(run) or {}))
 
 
-def _list_before(run: Run) -> str:
-    """The newest watch list of an earlier day, as it is stored; empty if there is none."""
+def _list_before(run: Run) -> dict[str, Any] | None:
+    """The newest watch list of an earlier day that is as it was written; None if there is none."""
     earlier = sorted(path for path in run.folder.parent.glob(f"????-??-??/{WATCH}") if path.parent.name < run.folder.name)
-    return earlier[-1].read_text("utf-8") if earlier else ""
+    found = (read_signed(path) or {} for path in reversed(earlier))
+    return next((one for one in found if {"origin", "releases"} <= one.keys()), None)

@@ -85,7 +85,7 @@ class Factor(_Table):
 
 
 class Paths(_Table):
-    """Folders of the workspace, relative to it."""
+    """Folders of the workspace, relative to it: inside it, and none in another."""
 
     seeds: str = "seeds"
     priors: str = "priors"
@@ -367,6 +367,7 @@ def read_workspace(root: Path) -> Workspace:
                 )
             )
     faults += _bridge_faults(toml, document)
+    faults += _path_faults(toml, document.paths, root)
     mixture = _read_mixture(root, toml, document, faults)
     if faults:
         raise ContentError(faults)
@@ -383,6 +384,25 @@ def read_workspace(root: Path) -> Workspace:
         rungs=tuple(document.rung),
         bridges=tuple(document.bridge),
     )
+
+
+def _path_faults(toml: TomlFile, paths: Paths, root: Path) -> Iterator[Fault]:
+    """Folders that lie outside the workspace, or in each other, by their names or where links lead."""
+    expected, mend = "a folder of its own inside the workspace", "name one below ripeness.toml, such as {!r}, without .. and links"
+    real: dict[str, Path] = {}
+    for name, text in paths.model_dump().items():
+        try:
+            place = (root / text).resolve()
+        except (OSError, RuntimeError, ValueError):  # a ring of links, or no path at all
+            place = root
+        place = root if place.is_symlink() else place  # a ring again, which resolve has left alone
+        others = [other for other, known in real.items() if place.is_relative_to(known) or known.is_relative_to(place)]
+        if place == root or not place.is_relative_to(root) or ".." in Path(text).parts or Path(text).is_absolute():
+            yield toml.fault(("paths", name), f"{name} = {text!r}", expected, mend.format(name))
+        elif others:
+            yield toml.fault(("paths", name), f"{name} = {text!r}, which lies in or around {others[0]}", expected, mend.format(name))
+        else:
+            real[name] = place
 
 
 def _read_mixture(root: Path, toml: TomlFile, document: _Document, faults: list[Fault]) -> Mixture:

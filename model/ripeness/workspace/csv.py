@@ -3,7 +3,7 @@
     stored      UTF-8 with or without byte order mark; commas
     incoming    also UTF-16 with a mark; cells parted by commas, semicolons or tabs, as the header is; bytes that are no UTF-8 are kept as
                 surrogates, so that whoever reads the cells refuses those rows alone
-    both        LF, CRLF or CR; quoted texts may run over lines; rows without anything in them are passed over
+    both        LF, CRLF or CR; quoted texts may run over lines; rows and columns without anything in them, not even a name, are passed over
 
 Nothing is known here of what the cells mean. Each distinct text of a column is kept once, so that a million rows take seconds.
 """
@@ -24,12 +24,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
-from ripeness.errors import MOST_SHOWN, ContentError, Fault, did_you_mean, printable
+from ripeness.errors import MOST_REPORTED, MOST_SHOWN, ContentError, Fault, did_you_mean, has_controls, printable
 from ripeness.files import not_utf8_fault, read_bytes
 
 SEPARATORS: Final = ",;\t"
 CHUNK: Final = 2_000
-MOST_REPORTED: Final = 100  # faults of one kind reported one by one: more are a fault of the whole file
+MOST_COLUMNS: Final = 1_000
 
 FaultText = tuple[str, str, str]  # found, expected, mend
 _LINE_END = re.compile(rb"\r\n|\r|\n")
@@ -114,8 +114,12 @@ def read_csv(
             begun += int(taken.sum())
             kept = np.array([place for place, record in enumerate(chunk) if "".join(record).strip()], dtype=np.intp)
             if not header and len(kept):
-                header = [printable(name.strip(), MOST_SHOWN) for name in chunk[kept[0]]]
+                header = [printable(name.strip(), MOST_SHOWN) for name in _without_end(chunk[kept[0]], 1)]
+                if len(header) > MOST_COLUMNS:
+                    how = mend or "take out what does not belong here"
+                    raise ContentError(Fault(shown, int(start[kept[0]]), f"{len(header)} columns", f"at most {MOST_COLUMNS}", how))
                 codes, texts, kept = [[] for _ in header], [{} for _ in header], kept[1:]
+            chunk = tuple(_without_end(record, len(header)) for record in chunk)
             width = np.array([len(chunk[place]) for place in kept], dtype=np.int64)
             fits = width == len(header) if least is None else (width >= least) & (width <= len(header))
             torn.append(start[kept[~fits]])
@@ -135,12 +139,13 @@ def read_csv(
     begins, places = np.concatenate(lines), np.concatenate(torn)
     if rows_needed and not len(begins) and not len(places):
         raise ContentError(Fault(shown, None, "a header and no row", "at least one row", mend or "add a row, or leave the file out"))
-    columns = {name: (np.array(codes[place], dtype=np.intp), [text.strip() for text in texts[place]]) for place, name in enumerate(header)}
+    filled = [place for place, name in enumerate(header) if name or any(text.strip() for text in texts[place])]
+    columns = {header[place]: (np.array(codes[place], dtype=np.intp), [text.strip() for text in texts[place]]) for place in filled}
     how = mend or "quote a text that holds a separator, or add what is missing"
     faults = faults_of_rows(
         shown, places, range(len(places)), lambda row: (f"{widths[row]} cells", f"{len(header)} cells, as in the header", how)
     )
-    return Cells(shown, header, columns, begins, faults, len(places), separator)
+    return Cells(shown, [header[place] for place in filled], columns, begins, faults, len(places), separator)
 
 
 def read_csv_file(path: Path, shown: Path) -> Cells:
@@ -149,9 +154,26 @@ def read_csv_file(path: Path, shown: Path) -> Cells:
     Raises
     ------
     ContentError
-        Also if there is no such file.
+        Also if there is no such file, or a cell has control characters.
     """
-    return read_csv(read_bytes(path, shown, "a CSV file"), shown)
+    cells = read_csv(read_bytes(path, shown, "a CSV file"), shown)
+    if steering := _controls(cells, "remove them"):
+        raise ContentError(steering)
+    return cells
+
+
+def _controls(cells: Cells, mend: str) -> list[Fault]:
+    """Faults of the rows with control characters in a cell."""
+    faults = []
+    for name, (codes, texts) in cells.columns.items():
+        wrong = np.array([has_controls(text) for text in texts], dtype=bool)
+        if wrong.any():
+
+            def describe(_: int, said: FaultText = (f"control characters in {name or 'a cell'}", "text alone", mend)) -> FaultText:
+                return said
+
+            faults += faults_of_rows(cells.shown, cells.lines, np.flatnonzero(wrong[codes]), describe)
+    return faults
 
 
 def read_rows(path: Path, shown: Path, mend: str) -> list[dict[str, str]]:
@@ -160,11 +182,11 @@ def read_rows(path: Path, shown: Path, mend: str) -> list[dict[str, str]]:
     Raises
     ------
     ContentError
-        If there is no such file, or it cannot be read, or a row is torn.
+        If there is no such file, or it cannot be read, or a row is torn or has control characters.
     """
     cells = read_csv(read_bytes(path, shown, "a CSV file"), shown, rows_needed=False, mend=mend)
-    if cells.torn:
-        raise ContentError(cells.torn)
+    if faults := [*cells.torn, *_controls(cells, mend)]:
+        raise ContentError(faults)
     return [record for _, record in cells.records()]
 
 
@@ -195,7 +217,7 @@ def read_records[Row](
         first = next(line for line, text in enumerate(raw.splitlines(), 1) if text.strip())
         raise ContentError(Fault(shown, first, f"columns '{','.join(header)}'", f"'{','.join(columns)}'", mend))
     rows: list[tuple[int, Row]] = []
-    faults = list(cells.torn)
+    faults = [*cells.torn, *_controls(cells, mend)]
     for line, record in cells.records():
         try:
             rows.append((line, spec.validate_strings({name: text for name, text in record.items() if text}, strict=True)))
@@ -289,7 +311,8 @@ def append_rows(raw: bytes | None, columns: Sequence[str], rows: Sequence[Sequen
     for column, cells in by_column.items():
         if column not in header and (any(cells) or not widen_rows):
             old, header = _with_column(old, column, widen_rows), [*header, column]
-    new = csv_text(list(zip(*(by_column[column] for column in header), strict=True)), end.decode())
+    nameless = ("",) * len(rows)
+    new = csv_text(list(zip(*(by_column[column] if column else nameless for column in header), strict=True)), end.decode())
     return old + new.encode(), len(_LINE_END.findall(old)) + 1
 
 
@@ -331,8 +354,17 @@ def _decoded(raw: bytes, shown: Path, incoming: bool, mend: str | None) -> bytes
 
 def _separator(raw: bytes, known: Collection[str]) -> str:
     """What parts the cells of the header: that with which most of its names are known."""
-    first = next(iter(raw[:100_000].lstrip().splitlines()), b"").decode(errors="replace")
+    lines = raw[:100_000].decode(errors="replace").splitlines()
+    first = next((line for line in lines if line.strip(f"{SEPARATORS} ")), "")
     return max(SEPARATORS, key=lambda separator: sum(name.strip(' "') in known for name in first.split(separator)))
+
+
+def _without_end(record: Sequence[str], least: int) -> Sequence[str]:
+    """A record without the empty cells at its end, as far as it has more than `least`."""
+    length = len(record)
+    while length > least and not record[length - 1].strip():
+        length -= 1
+    return record[:length]
 
 
 def _lines_of(record: Sequence[str]) -> int:

@@ -6,14 +6,16 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from ripeness.errors import ContentError, Fault, did_you_mean
+from ripeness.errors import MOST_REPORTED, ContentError, Fault, did_you_mean, has_controls
 from ripeness.files import read_text
 
+MOST_LETTERS, MOST_KEYS = 2**21, 10_000  # of a file that a person edits
 _HEADER = re.compile(r"^\s*(\[\[?)\s*([^\]]+?)\s*\]\]?\s*(#.*)?$")
 _KEY = re.compile(r"""^\s*((?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*'))*)\s*=""")
 _TRIPLE = re.compile(r'"""|' + r"'''")
@@ -43,12 +45,19 @@ class TomlFile:
     def line(self, *key: str | int) -> int | None:
         """The line of `key`; of a table that only its keys name, of the first of these; or of the nearest table above it."""
         for length in range(len(key), 0, -1):
-            if key[:length] in self.lines:
-                return self.lines[key[:length]]
-            below = [line for known, line in self.lines.items() if known[:length] == key[:length]]
-            if below:
-                return min(below)
+            found = self.lines.get(key[:length]) or self._below.get(key[:length])
+            if found:
+                return found
         return None
+
+    @cached_property
+    def _below(self) -> dict[Key, int]:
+        """The first line of what lies below each key."""
+        first: dict[Key, int] = {}
+        for known, line in self.lines.items():
+            for length in range(1, len(known)):
+                first[known[:length]] = min(line, first.get(known[:length], line))
+        return first
 
     def fault(self, key: Key, found: str, expected: str, mend: str) -> Fault:
         """A fault at `key` of this file."""
@@ -68,10 +77,13 @@ def read_toml(path: Path, shown: Path | None = None) -> TomlFile:
     Raises
     ------
     ContentError
-        If the file is missing, not UTF-8, or not TOML; with the line.
+        If the file is missing, too large, not UTF-8, not TOML, or a key or text of it has control characters; with the line.
     """
     shown = shown or path
     text = read_text(path, shown, "a TOML file")
+    if len(text) > MOST_LETTERS:
+        found, expected = f"{len(text)} letters", f"at most {MOST_LETTERS}"
+        raise ContentError(Fault(shown, None, found, expected, "take out what does not belong here"))
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -83,7 +95,25 @@ def read_toml(path: Path, shown: Path | None = None) -> TomlFile:
     except (RecursionError, ValueError) as error:  # the parser's own limits, which name no place
         reason = "nested too deeply" if isinstance(error, RecursionError) else "a number or date beyond all bounds"
         raise ContentError(Fault(shown, None, f"TOML that cannot be read ({reason})", "valid TOML", "undo the last change")) from None
-    return TomlFile(shown, data, _lines_of_keys(text))
+    toml = TomlFile(shown, data, _lines_of_keys(text))
+    if len(toml.lines) > MOST_KEYS:
+        raise ContentError(Fault(shown, None, f"{len(toml.lines)} keys", f"at most {MOST_KEYS}", "take out what does not belong here"))
+    steering = [toml.fault(key, f"control characters in {'.'.join(map(str, key))}", "text alone", "remove them") for key in _controls(data)]
+    if steering:
+        raise ContentError(steering[:MOST_REPORTED])
+    return toml
+
+
+def _controls(content: Any, key: Key = ()) -> Iterator[Key]:
+    """Where a key or a text has control characters."""
+    if isinstance(content, Mapping):
+        for name, inside in content.items():
+            yield from [(*key, name)] if has_controls(name) else _controls(inside, (*key, name))
+    elif isinstance(content, list):
+        for number, inside in enumerate(content):
+            yield from _controls(inside, (*key, number))
+    elif isinstance(content, str) and has_controls(content):
+        yield key
 
 
 def _split(dotted: str) -> Key:
@@ -152,7 +182,11 @@ def parse_table[Spec: BaseModel](spec: type[Spec], toml: TomlFile, *key: str | i
     try:
         return spec.model_validate(table)
     except ValidationError as error:
-        raise ContentError([_fault_of(spec, toml, key, detail) for detail in error.errors()]) from None
+        details = error.errors()
+        faults = [_fault_of(spec, toml, key, detail) for detail in details[:MOST_REPORTED]]
+        if len(details) > MOST_REPORTED:
+            faults.append(toml.fault(key, f"{len(details) - MOST_REPORTED} more faults", "none", "mend them likewise"))
+        raise ContentError(faults) from None
 
 
 def _fault_of(spec: type[BaseModel], toml: TomlFile, key: Key, detail: Any) -> Fault:
