@@ -1,4 +1,4 @@
-"""Counts of news items by keyword in Wikipedia's Portal:Current events (text CC BY-SA; counts only)."""
+"""News items of Wikipedia's Portal:Current events: counts by keyword, and items to draft events from (text CC BY-SA)."""
 
 from __future__ import annotations
 
@@ -237,7 +237,7 @@ SOURCE = Source(
     ("wikipedia_current_events/ce_daily_counts.csv", "events/diplomacy_chronology.csv"),
     import_current_events,
     tables=tuple(_COUNTS),
-    terms="text CC BY-SA; counts only, credited",
+    terms="text CC BY-SA; counts, and in drafts of events single sentences with the page's address, credited",
     judgements=CurrentEvents,
     own=Form(("current_events_*.json",), import_pages, stored=("events.csv", "coverage.csv")),
     items=read_items,

@@ -28,7 +28,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated, Final, Literal, Protocol, Self
@@ -46,6 +46,7 @@ from ripeness.workspace.toml import parse_table, read_toml
 FILE: Final = "drafting.toml"
 GROUP: Final = "ripeness.drafters"
 LONGEST: Final = 600  # letters of a sentence
+MOST_SENTENCES: Final = 20  # of an item
 MONTHS: Final = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December")
 WEEKDAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
@@ -275,9 +276,9 @@ def _wrong(one: Proposal, item: Item) -> str:
 
 
 def sentences(text: str) -> list[str]:
-    """A text's sentences, the credits of agencies behind them left out."""
-    found = (_CREDIT.sub("", part).strip()[:LONGEST].strip() for part in _END.split(text))
-    return [part for part in found if part]
+    """A text's first sentences, the credits of agencies behind them left out."""
+    found = (_CREDIT.sub("", part).strip()[:LONGEST].strip() for part in _END.split(text, MOST_SENTENCES))
+    return [part for part in found if part][:MOST_SENTENCES]
 
 
 def clean(item: Item) -> Item:
@@ -330,5 +331,10 @@ def _date(year: int, month: int, day: int) -> date | None:
         return None
 
 
-def _has(text: str, words: Sequence[str]) -> bool:
-    return re.search("|".join(f"(?:{word})" for word in words), text, re.IGNORECASE) is not None
+def _has(text: str, words: tuple[str, ...]) -> bool:
+    return _pattern(words).search(text) is not None
+
+
+@cache
+def _pattern(words: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile("|".join(f"(?:{word})" for word in words), re.IGNORECASE)

@@ -17,9 +17,9 @@ from ripeness.errors import ContentError, Fault
 from ripeness.files import read_bytes
 from ripeness.intake.reading import Item, Source, elements_of, read_json
 
-MOST_ITEMS: Final = 5_000  # of a file; the fullest feeds have a few hundred
+MOST_ITEMS: Final = 2_000  # of a file; the fullest feeds have a few hundred
 _MOST_BYTES: Final = 2**26
-_LONGEST: Final = 10_000  # letters of an item that are read
+_LONGEST: Final = 3_000  # letters of an item that are read
 _LONGEST_ADDRESS: Final = 1_000
 _SILENT: Final = ("script", "style")
 _BREAKS: Final = ("p", "br", "div", "li", "tr", "td", "h1", "h2", "h3")
@@ -41,7 +41,7 @@ def read_feed(path: Path) -> list[Item]:
     Raises
     ------
     ContentError
-        If the file is no such feed; is XML with a document type, which may hold entities; or has more than 5,000 items.
+        If the file is no such feed; is XML with a document type, which may hold entities; or has more than 2,000 items.
 
     Examples
     --------
