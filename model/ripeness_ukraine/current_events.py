@@ -1,4 +1,4 @@
-"""Counts of news items by keyword in Wikipedia's Portal:Current events (text CC BY-SA; counts only)."""
+"""News items of Wikipedia's Portal:Current events: counts by keyword, and items to draft events from (text CC BY-SA)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pandas as pd
 from pydantic import AfterValidator, Field
 
 from ripeness.errors import ContentError, Fault
-from ripeness.intake.reading import Day, Days, Form, Judgements, Source, daily, read_json, read_table, rows, whole_weeks
+from ripeness.intake.reading import Day, Days, Form, Item, Judgements, Source, daily, read_json, read_table, rows, whole_weeks
 from ripeness_ukraine.chronology import core_rounds
 
 _COUNTS = {
@@ -124,18 +124,8 @@ def count_page(path: Path, judged: CurrentEvents) -> dict[str, Any] | None:
     ContentError
         If the file is no answer of the API on one page of the portal.
     """
-    shown, mend = Path(path.name), "take the API's answer as it is"
-    try:
-        (page,) = read_json(path)["query"]["pages"]
-        title = str(page["title"])
-        missing = bool(page.get("missing"))
-        text = "" if missing else str(page["revisions"][0]["slots"]["main"]["content"])
-    except (TypeError, KeyError, IndexError, ValueError, AttributeError):
-        raise ContentError(Fault(shown, 1, "something else", "the API's answer on one page", mend)) from None
-    day = _day(title)
-    if day is None:
-        raise ContentError(Fault(shown, 1, f"the page '{title}'", "a page such as Portal:Current events/2026 October 4", mend))
-    if missing:
+    day, text = _read_page(path)
+    if text is None:
         return None
     items = items_of(text, judged.shortest)
 
@@ -151,6 +141,37 @@ def count_page(path: Path, judged: CurrentEvents) -> dict[str, Any] | None:
         _COUNTS["arms_aid_items"]: float(about(judged.ukraine, judged.arms_aid)),
         _COUNTS["russia_unrest_items"]: float(about(judged.russia, judged.unrest)),
     }
+
+
+def read_items(path: Path, judged: CurrentEvents) -> list[Item]:
+    """The items of a page on the war, each under the page's day and address; none if the page does not exist.
+
+    Raises
+    ------
+    ContentError
+        If the file is no answer of the API on one page of the portal.
+    """
+    day, text = _read_page(path)
+    about = re.compile("|".join(judged.ukraine), re.IGNORECASE)
+    address = f"https://en.wikipedia.org/wiki/Portal:Current_events/{day.year}_{day:%B}_{day.day}"
+    texts = items_of(text or "", judged.shortest)
+    return [Item(day, item, f"Wikipedia Portal:Current events {day}", address) for item in texts if about.search(item)]
+
+
+def _read_page(path: Path) -> tuple[date, str | None]:
+    """The day of a page and its text; no text if the page does not exist."""
+    shown, mend = Path(path.name), "take the API's answer as it is"
+    try:
+        (page,) = read_json(path)["query"]["pages"]
+        title = str(page["title"])
+        missing = bool(page.get("missing"))
+        text = "" if missing else str(page["revisions"][0]["slots"]["main"]["content"])
+    except (TypeError, KeyError, IndexError, ValueError, AttributeError):
+        raise ContentError(Fault(shown, 1, "something else", "the API's answer on one page", mend)) from None
+    day = _day(title)
+    if day is None:
+        raise ContentError(Fault(shown, 1, f"the page '{title}'", "a page such as Portal:Current events/2026 October 4", mend))
+    return day, None if missing else text
 
 
 def items_of(wikitext: str, shortest: int) -> list[str]:
@@ -216,7 +237,8 @@ SOURCE = Source(
     ("wikipedia_current_events/ce_daily_counts.csv", "events/diplomacy_chronology.csv"),
     import_current_events,
     tables=tuple(_COUNTS),
-    terms="text CC BY-SA; counts only, credited",
+    terms="text CC BY-SA; counts, and in drafts of events single sentences with the page's address, credited",
     judgements=CurrentEvents,
     own=Form(("current_events_*.json",), import_pages, stored=("events.csv", "coverage.csv")),
+    items=read_items,
 )

@@ -24,6 +24,7 @@ from ripeness.cli.options import (
     RunOn,
     SamplerName,
     Seed,
+    Today,
     Workspace,
     example,
     read_day,
@@ -165,6 +166,63 @@ def fetch(
 
     if fetch_sources(root_of(workspace), sources or [], Choices(day, confirm, accept_valid, dry_run), json):
         raise typer.Exit(1)
+
+
+@app.command(
+    epilog=example("ripeness draft", "ripeness draft news agency.xml", "ripeness draft current_events current_events_2026-10-04.json")
+)
+def draft(
+    source: Annotated[
+        str | None, typer.Argument(metavar="SOURCE", help="Whose files; by default all that was fetched.", show_default=False)
+    ] = None,
+    files: Annotated[list[Path] | None, typer.Argument(metavar="FILE", help="Pages or feeds of it.", show_default=False)] = None,
+    day: Today = None,
+    workspace: Workspace = None,
+    json: Json = False,
+) -> None:
+    """Draft events from news, by the words of data/drafting.toml.
+
+    A draft is no data: it awaits a verdict of `ripeness desk`. Exit code 1 if a file was refused.
+    """
+    if (source is None) != (not files):
+        raise UsageError("ripeness draft SOURCE FILE…, or neither for all that was fetched")
+    from ripeness.cli.desk import draft_events
+
+    if draft_events(root_of(workspace), source, files or [], day or date.today(), json):
+        raise typer.Exit(1)
+
+
+@app.command(
+    epilog=example(
+        "ripeness desk                                     one key a draft",
+        "ripeness desk --json",
+        "ripeness desk --yes 1a2b3c4d --set end_date=2026-10-06 --no 5e6f7a8b",
+    )
+)
+def desk(
+    yes: Annotated[list[str] | None, typer.Option("--yes", metavar="ID", help="This draft becomes an event; may be repeated.")] = None,
+    no: Annotated[list[str] | None, typer.Option("--no", metavar="ID", help="This one does not; may be repeated.")] = None,
+    changes: Annotated[
+        list[str] | None, typer.Option("--set", metavar="COLUMN=TEXT", help="Correct the draft of --yes first; may be repeated.")
+    ] = None,
+    day: Today = None,
+    dry_run: DryRun = False,
+    workspace: Workspace = None,
+    json: Json = False,
+) -> None:
+    """Say yes or no to drafted events.
+
+    On a terminal one key each: yes, no, correct, skip, quit. A yes stores the row as `ripeness update` would; nothing enters without one.
+    """
+    from ripeness.cli.desk import give_verdicts, sit_at_desk
+
+    root = root_of(workspace)
+    if yes or no:
+        give_verdicts(root, yes or [], no or [], changes or [], day or date.today(), dry_run, json)
+        return
+    if changes or dry_run:
+        raise UsageError("--set and --dry-run go with --yes or --no")
+    sit_at_desk(root, day or date.today(), json)
 
 
 @app.command(epilog=example("ripeness update brent.csv", "ripeness update week27.csv events.csv --date 2026-07-06 --dry-run"))
@@ -511,3 +569,22 @@ def wars(
     from ripeness.cli.studies import study_wars
 
     study_wars(request_of(workspace, seed=seed), panel, day)
+
+
+@study.command(epilog=example("ripeness study drafting current_events current_events_2025-*.json --test-from 2025-07-01"))
+def drafting(
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="Whose files they are.", show_default=False)],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Pages or feeds of days that the record knows.", show_default=False)],
+    test_from: Annotated[
+        date, typer.Option("--test-from", metavar="YYYY-MM-DD", parser=read_day, help="First of the days on which no word was written.")
+    ],
+    day: RunOn = None,
+    workspace: Workspace = None,
+) -> None:
+    """Hold drafted events against the record.
+
+    Recall and precision of each kind, on the days that the files are of.
+    """
+    from ripeness.cli.desk import study_drafting
+
+    study_drafting(root_of(workspace), source, files, test_from, day or date.today())

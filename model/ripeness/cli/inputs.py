@@ -45,6 +45,8 @@ def show_check(root: Path, json: bool) -> None:
         With every fault of every file.
     """
     from ripeness.attribution.scenario_file import read_scenarios
+    from ripeness.intake.drafting import read_rules
+    from ripeness.intake.drafts import OPEN, read_drafts
     from ripeness.ledger import verify_reports
     from ripeness.workflow.forecasts import verify_runs
     from ripeness.workflow.request import open_workspace
@@ -54,6 +56,8 @@ def show_check(root: Path, json: bool) -> None:
         scenarios = read_scenarios(found.workspace, found.claims, found.store.contracts)
         heads = verify_reports(found.workspace.reports)
         verify_runs(found.workspace.reports)
+        read_rules(found.workspace)
+        waiting = sum(draft.verdict == OPEN for draft in read_drafts(found.workspace))
     except ContentError as error:
         if json:
             print_json({"sound": False, "faults": [json_fault(fault) for fault in error.faults]})
@@ -76,6 +80,7 @@ def show_check(root: Path, json: bool) -> None:
         searched = f"the search after {vintage.covered_to}" if vintage.covered_to else "the search"
         notes.append(f"{searched} was published after {vintage.origin}: a forecast as of that day does not count on it")
     notes += [f"the rows of {head.name} are not chained yet: ripeness ledger migrate" for head in heads if head.digest is None]
+    notes += [f"{waiting} drafted event(s) await a verdict: ripeness desk"] if waiting else []
     if json:
         print_json({"sound": True, "faults": [], "notes": notes, "default_origin": vintage.origin.isoformat(), **counts})
         return

@@ -102,6 +102,10 @@ FetchedOn = Annotated[
     date | None,
     typer.Option("--date", metavar="YYYY-MM-DD", parser=read_day, help="The day of fetching and of the batches; by default today."),
 ]
+Today = Annotated[
+    date | None,
+    typer.Option("--date", metavar="YYYY-MM-DD", parser=read_day, help="Today, and the day of the batch; by default by the clock."),
+]
 RunOn = Annotated[
     date | None, typer.Option("--date", metavar="YYYY-MM-DD", parser=read_day, help="Day written beside the results; by default today.")
 ]

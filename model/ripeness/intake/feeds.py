@@ -2,7 +2,7 @@
 
     [[feed]]
     source = "hospitals"            # the reader: a source as `ripeness import` names it
-    file = "deaths.csv"             # which of its files this is; of a source with one file it need not be said
+    file = "deaths.csv"             # which of its files this is; of a source with one file it need not be said; of `news` a name of your own
     address = "https://…"           # {key}, {from:…}, {to:…} and {day:…} are filled in
     form = "csv"                    # csv, json, xml or xls: what comes otherwise is refused
     cadence_days = 1                # how often the publisher renews it
@@ -192,6 +192,10 @@ def _read(toml: TomlFile, place: int, sources: Mapping[str, Source], loopback: b
         raise fault("source", spec.source, "the name of an installed source", did_you_mean(spec.source, list(sources)))
     names = {Path(file).name: form for form in sources[spec.source].forms for file in form.files}
     file = spec.file or (next(iter(names)) if len(names) == 1 else None)
+    if not names:  # a source that takes any feed
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}", file or ""):
+            raise fault("file", file or "", "a name for what is fetched, such as agency.xml", "give each feed of this source its own")
+        names = {file or "": sources[spec.source].forms[0]}
     if file not in names:
         raise fault("file", file or "", f"one of the files that {spec.source} reads", did_you_mean(file or "", list(names)))
     form = names[file]
@@ -238,6 +242,8 @@ def _in_order(feeds: Sequence[Feed], source: Source) -> list[Feed]:
         if feed.file in by_file:
             raise ContentError(feed.fault(f"a second feed of {feed.file}", "one for each file", "remove one of them", "file"))
         by_file[feed.file] = feed
+    if not source.files:
+        return list(feeds)
     form = next(form for form in source.forms if feeds[0].file in _names(form))
     lacking = [file for file in _names(form) if file not in by_file]
     other = [file for file in by_file if file not in _names(form)]

@@ -11,7 +11,7 @@ import json
 import math
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from fnmatch import fnmatchcase
@@ -33,9 +33,11 @@ __all__ = [
     "Day",
     "Days",
     "Form",
+    "Item",
     "Judgements",
     "Source",
     "daily",
+    "elements_of",
     "parse_day",
     "read_json",
     "read_records",
@@ -68,6 +70,28 @@ class Judgements(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+@dataclass(frozen=True)
+class Item:
+    """A piece of news, as a page or a feed has it: what drafts of events are made from (`ripeness.intake.drafting`).
+
+    Parameters
+    ----------
+    day : date or None
+        The day it is of; None where the publisher gives none that can be read.
+    text : str
+        Without markup.
+    source : str
+        What a row that rests on it names as its source.
+    address : str
+        Where it can be read; empty where it is not known.
+    """
+
+    day: date | None
+    text: str
+    source: str
+    address: str = ""
 
 
 @dataclass(frozen=True)
@@ -127,6 +151,9 @@ class Source:
         What its table in data/sources.toml must hold.
     own : Form, optional
         The files as the publisher itself has them, where `files` are another's of the same figures; either may be imported.
+    items : callable, optional
+        One file, then the judgements where there are any, to a list of `Item`: of publishers whose text is read for events. A source of `items` and
+        no `files` takes any number of them, each with a feed of its own.
     """
 
     title: str
@@ -136,6 +163,7 @@ class Source:
     terms: str = ""
     judgements: type[Judgements] | None = None
     own: Form | None = None
+    items: Callable[..., list[Item]] | None = None
 
     @property
     def forms(self) -> list[Form]:
@@ -299,7 +327,7 @@ def read_xml(
     """
     shown = Path(path.name)
     kinds = _kinds(numbers, (), (), days, (), ())
-    outermost, records = _elements(files.read_bytes(path, shown, "the publisher's file", _MEND_PATH), record, shown)
+    outermost, records = elements_of(files.read_bytes(path, shown, "the publisher's file", _MEND_PATH), [record], shown)
     faults: list[Fault] = []
     for place, cells in enumerate(records, start=1):
         lacking = [name for name in kinds if name not in cells]
@@ -313,29 +341,63 @@ def read_xml(
     return _converted(shown, records, list(range(1, len(records) + 1)), kinds, faults, what="entry"), outermost
 
 
-def _elements(raw: bytes, record: str, shown: Path) -> tuple[dict[str, str], list[dict[str, str]]]:
+def elements_of(
+    raw: bytes, names: Collection[str], shown: Path, *, longest: int = _LONGEST, nested: bool = False
+) -> tuple[dict[str, str], list[dict[str, str]]]:
+    """The outermost element's attributes, and each element of some names: its attributes, and the texts of its children.
+
+    Parameters
+    ----------
+    raw : bytes
+        XML without a document type, so that it can hold no entity of its own.
+    names : collection of str
+    shown : Path
+        How to name the file.
+    longest : int
+        Letters of a text; what is beyond is passed over.
+    nested : bool
+        Whether the text of a child's own children counts as its own; and its attributes are given as `child@attribute`, of several links the main one's.
+
+    Raises
+    ------
+    ContentError
+        If it is no such XML, with the line; or of more than 200,000 elements.
+    """
     outermost: dict[str, str] = {}
     records: list[dict[str, str]] = []
     path: list[str] = []
+    depth = 0  # of the element that is open, counted with those around it; 0: none
     parser = expat.ParserCreate()
 
     def begin(name: str, attributes: dict[str, str]) -> None:
-        if not path:
+        nonlocal depth
+        path.append(name)
+        if len(path) == 1:
             outermost.update(attributes)
-        elif name == record and record not in path:
+        elif name in names and not depth:
             _check_number(len(records) + 1, shown)
             records.append(dict(attributes))
-        path.append(name)
+            depth = len(path)
+        elif nested and depth and len(path) == depth + 1 and attributes.get("rel", "alternate") == "alternate":
+            for key, value in attributes.items():
+                records[-1].setdefault(f"{name}@{key}", value[:longest])
+
+    def end(_: str) -> None:
+        nonlocal depth
+        if len(path) == depth:
+            depth = 0
+        path.pop()
 
     def add(text: str) -> None:
-        if len(path) > 1 and path[-2] == record and len(known := records[-1].get(path[-1], "")) < _LONGEST:
-            records[-1][path[-1]] = known + text[:_LONGEST]
+        if depth and (len(path) == depth + 1 or (nested and len(path) > depth)):
+            known = records[-1].get(path[depth], "")
+            if len(known) < longest:
+                records[-1][path[depth]] = known + text[:longest]
 
     def refuse(*_: Any) -> None:
         raise ContentError(Fault(shown, parser.CurrentLineNumber, "a document type", "XML without one, as it may hold entities", _MEND))
 
-    parser.StartElementHandler, parser.CharacterDataHandler = begin, add
-    parser.EndElementHandler = lambda _: path.pop()
+    parser.StartElementHandler, parser.EndElementHandler, parser.CharacterDataHandler = begin, end, add
     parser.StartDoctypeDeclHandler = refuse
     parser.buffer_text = True
     try:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from ripeness.errors import ContentError, UsageError, did_you_mean
-from ripeness.intake.reading import Form, Judgements, Source
+from ripeness.intake.reading import Form, Item, Judgements, Source
 from ripeness.workspace import Workspace
 from ripeness.workspace.toml import TomlFile, parse_table, read_toml
 
@@ -72,6 +72,8 @@ def find_files(name: str, paths: Sequence[Path]) -> tuple[dict[str, list[Path]],
     if name not in sources:
         raise UsageError(f"unknown source '{name}': {did_you_mean(name, [*sources, ALL])}")
     form = sources[name].form_of([path.name for path in paths])
+    if not sources[name].files:
+        raise UsageError(f"{name} gives no rows: 'ripeness draft {name} FILE…' drafts events from its files")
     if form is None:
         takes = ", or ".join(f"{len(form.files)} file(s), {', '.join(map(_name, form.files))}" for form in sources[name].forms)
         raise UsageError(f"{name} reads {takes}, but {len(paths)} were given")
@@ -85,7 +87,7 @@ def _in_folder(sources: Mapping[str, Source], folder: Path) -> tuple[dict[str, l
         there = next((paths for form in source.forms if (paths := _of_form(form, folder))), None)
         if there:
             found[name] = there
-        else:
+        elif source.files:
             absent.append(name)
     if not found:
         files = ", ".join(sorted({Path(file).name for source in sources.values() for file in source.files}))
@@ -149,6 +151,30 @@ def import_sources(files: Mapping[str, Sequence[Path]], workspace: Workspace) ->
             if given_by.setdefault(table, name) != name:
                 raise UsageError(f"{given_by[table]} and {name} both give the table {table}: import one of them by its name")
     return tables
+
+
+def read_items(name: str, paths: Sequence[Path], workspace: Workspace) -> dict[Path, list[Item] | ContentError]:
+    """The items of a source's files, as a workspace judges them; of a file that is refused, why.
+
+    Raises
+    ------
+    UsageError
+        If the source is unknown, or its files have no items.
+    ContentError
+        If data/sources.toml is not what it should be.
+    """
+    sources = find_installed()
+    readers = {known: source.items for known, source in sources.items() if source.items}
+    if name not in readers:
+        raise UsageError(f"'{name}' is no source of news: {did_you_mean(name, list(readers))}")
+    judged = read_judgements({name: sources[name]}, sources, workspace)
+    found: dict[Path, list[Item] | ContentError] = {}
+    for path in paths:
+        try:
+            found[path] = readers[name](path, *([judged[name]] if name in judged else []))
+        except ContentError as error:
+            found[path] = error
+    return found
 
 
 def read_judgements(wanted: Mapping[str, Source], known: Mapping[str, Source], workspace: Workspace) -> dict[str, Judgements]:

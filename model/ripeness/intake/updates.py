@@ -96,7 +96,12 @@ class Update:
         return [one.table for one in self.judged if len(one.appended) and one.table not in BY_TABLE]
 
 
-def update_store(workspace: Workspace, bring: Callable[[Store], Sequence[Incoming]], choices: Choices) -> Update:
+def update_store(
+    workspace: Workspace,
+    bring: Callable[[Store], Sequence[Incoming]],
+    choices: Choices,
+    also: Callable[[Transaction], None] | None = None,
+) -> Update:
     """Judge a batch and, unless anything speaks against it, store it.
 
     Parameters
@@ -105,6 +110,8 @@ def update_store(workspace: Workspace, bring: Callable[[Store], Sequence[Incomin
     bring : callable
         From the store to the files or tables of the batch; called while nobody else changes the data.
     choices : Choices
+    also : callable, optional
+        What else the transaction is to change, where nothing speaks against the batch, though it may bring nothing new.
 
     Raises
     ------
@@ -118,7 +125,11 @@ def update_store(workspace: Workspace, bring: Callable[[Store], Sequence[Incomin
         store = read_store(workspace)
         incoming = bring(store)
         update = _judge_all(store, incoming, choices)
-        if transaction is None or not update.takes or (update.faults and not choices.accept_valid):
+        if transaction is None or (update.faults and not choices.accept_valid):
+            return update
+        if also is not None:
+            also(transaction)
+        if not update.takes:
             return update
         batch = int(store.batches["batch"].max()) + 1 if len(store.batches) else 1
         records = [_append(transaction, one, update, incoming, batch) for one in update.judged]
