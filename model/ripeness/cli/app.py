@@ -187,8 +187,9 @@ def draft(
     if (source is None) != (not files):
         raise UsageError("ripeness draft SOURCE FILE…, or neither for all that was fetched")
     from ripeness.cli.desk import draft_events
+    from ripeness.ledger.clock import day_of_issue
 
-    if draft_events(root_of(workspace), source, files or [], day or date.today(), json):
+    if draft_events(root_of(workspace), source, files or [], day or day_of_issue(), json):
         raise typer.Exit(1)
 
 
@@ -215,14 +216,15 @@ def desk(
     On a terminal one key each: yes, no, correct, skip, quit. A yes stores the row as `ripeness update` would; nothing enters without one.
     """
     from ripeness.cli.desk import give_verdicts, sit_at_desk
+    from ripeness.ledger.clock import day_of_issue
 
-    root = root_of(workspace)
+    root, day = root_of(workspace), day or day_of_issue()
     if yes or no:
-        give_verdicts(root, yes or [], no or [], changes or [], day or date.today(), dry_run, json)
+        give_verdicts(root, yes or [], no or [], changes or [], day, dry_run, json)
         return
     if changes or dry_run:
         raise UsageError("--set and --dry-run go with --yes or --no")
-    sit_at_desk(root, day or date.today(), json)
+    sit_at_desk(root, day, json)
 
 
 @app.command(epilog=example("ripeness update brent.csv", "ripeness update week27.csv events.csv --date 2026-07-06 --dry-run"))
@@ -586,5 +588,6 @@ def drafting(
     Recall and precision of each kind, on the days that the files are of.
     """
     from ripeness.cli.desk import study_drafting
+    from ripeness.ledger.clock import day_of_issue
 
-    study_drafting(root_of(workspace), source, files, test_from, day or date.today())
+    study_drafting(root_of(workspace), source, files, test_from, day or day_of_issue())

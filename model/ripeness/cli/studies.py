@@ -17,6 +17,7 @@ from rich.text import Text
 
 from ripeness.cli.screen import open_console, print_json, show_progress, shown_path
 from ripeness.evaluation import published
+from ripeness.ledger.clock import day_of_issue
 from ripeness.report import scorecard, studies
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def study_scorecard(request: Request, day: date | None) -> None:
     from ripeness.workflow.studies import run_scorecard
 
     with show_progress() as progress:
-        path = run_scorecard(request, day or date.today(), progress)
+        path = run_scorecard(request, day or day_of_issue(), progress)
     effects, states = (published.read_rows(path.parent, name) for name in (path.name, published.STATES))
     sentences = [*scorecard.scorecard_sentences(effects), *scorecard.state_sentences(states, _notes(path), {})]
     _print(sentences, path, request)
@@ -99,7 +100,7 @@ def study_sensitivity(request: Request, day: date | None) -> None:
     from ripeness.workflow.studies import run_sensitivity
 
     with show_progress() as progress:
-        path = run_sensitivity(request, day or date.today(), progress)
+        path = run_sensitivity(request, day or day_of_issue(), progress)
     headline = float(_notes(path)["headline"])
     _print(studies.sensitivity_sentences(published.read_rows(path.parent, path.name), headline), path, request)
 
@@ -109,7 +110,7 @@ def study_evidence(request: Request, day: date | None) -> None:
     from ripeness.workflow.studies import run_evidence
 
     with show_progress() as progress:
-        path = run_evidence(request, day or date.today(), progress)
+        path = run_evidence(request, day or day_of_issue(), progress)
     weeks = int(_notes(path)["headline_weeks"])
     _print(studies.evidence_sentences(published.read_rows(path.parent, path.name), weeks), path, request)
 
@@ -119,7 +120,7 @@ def study_sbc(request: Request, simulations: int, wrong: int, futures: int, day:
     from ripeness.workflow.studies import run_sbc
 
     with show_progress() as progress:
-        path = run_sbc(request, simulations, wrong, futures, day or date.today(), progress)
+        path = run_sbc(request, simulations, wrong, futures, day or day_of_issue(), progress)
     _print(studies.sbc_sentences(published.read_rows(path.parent, path.name), _notes(path)), path, request)
 
 
@@ -134,7 +135,7 @@ def study_wars(request: Request, panel: Path | None, day: date | None) -> None:
     from ripeness.workflow.studies import run_wars
 
     with show_progress() as progress:
-        path = run_wars(request, panel, day or date.today(), progress)
+        path = run_wars(request, panel, day or day_of_issue(), progress)
     beside = studies.PUBLISHED if panel is None else studies.PLACEBO
     table = Table(title=Text("Hazard ratios of the return of talks, 5-95 %"), title_justify="left")
     for column in ("mechanism", "per"):

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import pandas as pd
 
-from ripeness.data.tables import FORMULA, parse_day
+from ripeness.data.tables import is_formula, parse_day
 from ripeness.errors import ContentError, Fault
 from ripeness.files import read_bytes
 from ripeness.intake.reading import Item, Source, elements_of, read_json
@@ -84,7 +84,7 @@ def printed(text: str) -> str:
     """A text on one line, without control, format and lone surrogate characters, and without what would make it a formula."""
     kept = "".join(letter if letter.isprintable() else " " if letter.isspace() or ord(letter) < 32 else "" for letter in text)
     text = " ".join(kept.split())
-    while re.match(FORMULA, text):
+    while is_formula(text):
         text = text[1:].lstrip()
     return text
 

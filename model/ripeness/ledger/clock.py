@@ -1,4 +1,4 @@
-"""Where the clock is read: for the day that is written beside what is issued or resolved, and for no computation."""
+"""Where the clock is read: for the day that is written beside what is issued, resolved, fetched or studied, and for no computation."""
 
 from __future__ import annotations
 
