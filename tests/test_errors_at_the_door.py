@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from ripeness.cli import inputs
 from ripeness.cli.app import app
 
 Tree = Callable[[Path], dict[str, bytes | None]]
@@ -211,6 +213,17 @@ def test_wrong_call_is_refused(
     before = tree_of(copied_workspace)
     assert_refused(run(*arguments), 2, message)
     assert tree_of(copied_workspace) == before
+
+
+@pytest.mark.parametrize(("number", "mend"), [(errno.ENOSPC, "free some space"), (errno.EROFS, "ask its owner")])
+def test_a_disk_that_is_full_or_may_not_be_written_to_is_reported(monkeypatch: pytest.MonkeyPatch, number: int, mend: str) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(number, os.strerror(number), "/somewhere/reports/\x1b[31mforecast.csv")
+
+    monkeypatch.setattr(inputs, "show_check", refuse)
+    result = run("check")
+    assert_refused(result, 1, "forecast.csv cannot be written", os.strerror(number), f"To mend: {mend}")
+    assert "/somewhere" not in result.stderr and "\x1b" not in result.stderr
 
 
 def test_a_folder_without_workspace_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

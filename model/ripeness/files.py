@@ -23,6 +23,8 @@ WAIT_SECONDS: Final = 10.0
 POLL_SECONDS: Final = 0.02
 NOTE: Final = ".writer"  # the process that holds a lock, for those who wait
 LOCK_FILE: Final = ".lock"  # only where a folder cannot be opened, as on Windows
+FORBIDDEN: Final = (errno.EACCES, errno.EPERM, errno.EROFS)
+FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 _HELD: ContextVar[frozenset[tuple[int, int]]] = ContextVar("_HELD", default=frozenset())  # folders that this very command has locked
 
@@ -177,6 +179,13 @@ def create(path: Path) -> Path:
     path.unlink(missing_ok=True)
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
     return path
+
+
+def mend_write(error: OSError) -> str:
+    """What helps where a file could not be written."""
+    if error.errno in FULL:
+        return "free some space, then run the command again"
+    return "ask its owner, or copy the workspace and work in the copy"
 
 
 def write_whole(path: Path, text: str) -> None:

@@ -334,6 +334,36 @@ def test_draws_of_another_run_are_refused(folder: Path) -> None:
         _ = run.tree
 
 
+FILL_THE_DISK = """
+import resource, sys
+from pathlib import Path
+import numpy as np, xarray as xr
+from ripeness.errors import RipenessError
+from ripeness.workflow.run import quiet, replacing_run, write_tree, writing
+
+tree = xr.DataTree.from_dict({"/fit": xr.Dataset({"draws": ("draw", np.random.default_rng(1).normal(size=40_000))})})
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, resource.RLIM_INFINITY))
+folder, shown = Path(sys.argv[1]), Path("reports/2031-03-30")
+try:
+    with writing(folder, shown, quiet), replacing_run(folder, shown) as prepared:
+        write_tree(prepared / "posterior.nc", tree)
+except RipenessError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a limit on the size of files")
+def test_a_full_disk_is_reported_and_the_older_run_stays(folder: Path) -> None:
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    done = subprocess.run([sys.executable, "-c", FILL_THE_DISK, str(folder)], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")  # HDF5 would end the process as it ends
+    assert (
+        "reports/2031-03-30 cannot be written (File too large); what is stored there is unchanged. To mend: free some space" in done.stdout
+    )
+    assert {path.name: path.read_bytes() for path in folder.iterdir() if path.name in before} == before
+    assert [path.name for path in folder.parent.iterdir()] == [folder.name]
+
+
 def test_opening_a_run_loads_next_to_nothing(folder: Path) -> None:
     code = f"import sys, ripeness\nripeness.open_run({str(folder)!r})\nprint(*{{name.partition('.')[0] for name in sys.modules}})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

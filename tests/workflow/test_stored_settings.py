@@ -196,7 +196,7 @@ def test_a_forecast_from_a_damaged_fit_has_that_fit_made_again_first(desk: Path,
     with pytest.raises(Fitted):
         run_forecast(Request(root, LATER), messages.append)
     assert [(one.folder, one.meta["run_id"]) for one in asked] == [(fitted, later.fit_id)]
-    assert messages == ["the fit of 2025-06-18 is made again: a file of it is not as it was written"]
+    assert messages == [f"2025-06-18/{name} is not as it was written"]
 
 
 def test_what_can_be_made_from_the_draws_is_made_again(desk: Path, tmp_path: Path) -> None:

@@ -20,11 +20,11 @@ class Commands(TyperGroup):
     """Commands whose refusals are printed, not raised.
 
     What goes wrong on purpose ends here: a `UsageError` with exit code 2, any other `RipenessError` with its own, each printed to stderr without
-    a traceback.
+    a traceback; and so does a disk that is full or may not be written to.
     """
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command; a `RipenessError` becomes its message and its exit code."""
+        """Run the command; an error that it can end in becomes its message and its exit code."""
         try:
             return super().invoke(ctx)
         except UsageError as error:
@@ -39,6 +39,14 @@ class Commands(TyperGroup):
         except RipenessError as error:
             _print_error(f"Refused: {error}")
             raise typer.Exit(error.exit_code) from None
+        except OSError as error:
+            from ripeness.files import FORBIDDEN, FULL, mend_write
+
+            if error.errno not in (*FORBIDDEN, *FULL):
+                raise
+            name = Path(error.filename).name if isinstance(error.filename, str) else "a file"
+            _print_error(f"Refused: {name} cannot be written ({error.strerror}). To mend: {mend_write(error)}")
+            raise typer.Exit(1) from None
 
 
 def _print_error(message: str) -> None:

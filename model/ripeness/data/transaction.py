@@ -33,12 +33,11 @@ from typing import Annotated, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ripeness.errors import ContentError, Fault, RipenessError
-from ripeness.files import WAIT_SECONDS, digest, is_locked_here, lock, sync_folder
+from ripeness.files import FORBIDDEN, FULL, WAIT_SECONDS, digest, is_locked_here, lock, sync_folder
 
 STAGING: Final = ".update"
 JOURNAL, UNDO, NOTE = "journal.json", "undo.json", "writer"
 PLAIN_NAME: Final = r"^[^./\\\x00][^/\\\x00]*$"  # of a file in the folder itself, and not a hidden one
-FORBIDDEN: Final = (errno.EACCES, errno.EPERM, errno.EROFS)
 UNCHANGED: Final = "nothing was changed"
 
 _LOG = logging.getLogger(__name__)
@@ -436,7 +435,7 @@ def _refusal(error: OSError, shown: Path, outcome: str) -> RipenessError:
     if error.errno in FORBIDDEN and outcome == UNCHANGED:
         mend = "give yourself the right to write there, or work on a copy of the workspace"
         return ContentError(Fault(shown, None, f"a folder that may not be written to ({_in_words(error)})", "one that may", mend))
-    mend = "free some space and run the command again" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "see to the disk, then try again"
+    mend = "free some space and run the command again" if error.errno in FULL else "see to the disk, then try again"
     return RipenessError(f"{shown.as_posix()}: {_in_words(error)}: {outcome}. To mend: {mend}")
 
 

@@ -20,12 +20,13 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ripeness import names
 from ripeness.errors import ContentError, Fault, RipenessError
-from ripeness.files import BusyError, digest, hash_file, is_locked_here, lock, replacing, with_lf, write_whole
+from ripeness.files import BusyError, digest, hash_file, is_locked_here, lock, mend_write, replacing, with_lf, write_whole
 from ripeness.names import Sampler
 
 if TYPE_CHECKING:
@@ -420,8 +421,9 @@ def _prepared(folder: Path) -> Path:
 
 
 def _not_written(shown: Path, error: OSError) -> RipenessError:
-    mend = "ask its owner, or copy the workspace and work in the copy"
-    return RipenessError(f"{shown.as_posix()} cannot be written ({error.strerror}); what is stored there is unchanged. To mend: {mend}")
+    return RipenessError(
+        f"{shown.as_posix()} cannot be written ({error.strerror}); what is stored there is unchanged. To mend: {mend_write(error)}"
+    )
 
 
 def store_text(path: Path, text: str, shown: Path) -> None:
@@ -440,6 +442,8 @@ def store_text(path: Path, text: str, shown: Path) -> None:
 
 
 def write_tree(path: Path, tree: xr.DataTree) -> None:
-    """Replace a file of draws by a new one, whole."""
+    """Replace a file of draws by a new one, whole; made in memory, as HDF5 takes the process down with it where a disk is full."""
+    content = BytesIO()
+    tree.to_netcdf(content, engine="h5netcdf")
     with replacing(path) as temporary:
-        tree.to_netcdf(temporary, engine="h5netcdf")
+        temporary.write_bytes(content.getvalue())
