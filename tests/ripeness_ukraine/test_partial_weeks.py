@@ -88,7 +88,14 @@ WEEKLY: dict[str, tuple[Write, str]] = {
     "current_events": (_items, "war_attention"),
     "chronology": (_chronology, "mediated_contacts"),
 }
-NOT_WEEKLY = {"kiel", "geopolitical_risk", "polls", "crea", "crowds"}  # months or single days, each as its publisher gives it
+NOT_WEEKLY = {
+    "kiel",
+    "geopolitical_risk",
+    "polls",
+    "crea",
+    "crowds",
+    "news",
+}  # months or single days, each as its publisher gives it; or no rows
 
 
 def test_every_source_is_either_tried_here_or_not_weekly() -> None:
