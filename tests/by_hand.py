@@ -208,6 +208,7 @@ def hazard_by_hand(spec: ModelSpec, point: Point, inside: Array) -> float:
     total += normal(point["logit_sensitivity"], [one.mu for one in fitted], [one.sigma for one in fitted])
     # classes at or below the active weeks give way to the rhythm
     knots = np.concatenate([point["log_rhythm"], REFERENCE.log_rate[1:] + point["log_war_level"] + point["deviation"]])
+    total += normal(point["track_record"], *PRIORS["track_record"])
     places = np.log([1.0, 4.0, 18.0, 60.0])
     sensitivity = expit(point["logit_sensitivity"])
     meetings = spec.meetings
@@ -217,7 +218,9 @@ def hazard_by_hand(spec: ModelSpec, point: Point, inside: Array) -> float:
     alpha = {1: 1.0}  # dormancy to probability, in the week after that of the first round
     for t in range(record.start, len(WEEKS)):
         days = 3 / 7 if t == len(WEEKS) - 1 else 1.0
-        rate = {d: np.exp(np.interp(np.log(d), places, knots) + inside[t - 1]) * days for d in alpha}
+        months = {(sunday.year, sunday.month) for sunday, found in zip(WEEKS[:t], record.found[:t], strict=True) if found}
+        own = knots + point["track_record"] * (np.log(1 + len(months)) - REFERENCE.log_months) * np.array([0, 0, 1, 1])
+        rate = {d: np.exp(np.interp(np.log(d), places, own) + inside[t - 1]) * days for d in alpha}
         searched = record.stretch[t]
         unannounced = 1.0
         if searched != UNSEARCHED:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from xdist.scheduler import LoadScopeScheduling
 from ripeness import names
 
 ROOT = Path(__file__).resolve().parents[1]
+TODAY = date(2040, 1, 2)  # of the tests: after all their data
 LONGEST_FIRST = (
     "workflow",
     "workspaces",
@@ -72,6 +74,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What samples begins first."""
     order = {name: place for place, name in enumerate(LONGEST_FIRST)}
     items.sort(key=lambda item: order.get(group_of(item.path), len(order)))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def today() -> Iterator[date]:
+    """What the clock says, whatever it says on the machine of the tests."""
+    from ripeness.ledger import clock
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(clock, "day_of_issue", lambda: TODAY)
+        yield TODAY
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+from small_workspace import FITS, HEADLINE_FITS
 
 from ripeness import names
 
@@ -86,7 +87,7 @@ def gate(passed: bool) -> dict[str, Any]:
             "worst": "",
         },
     ]
-    fits = [{"fit": name, "passed": passed, "attempts": 1, "criteria": criteria} for name, _, _ in names.FITS]
+    fits = [{"fit": name, "passed": passed, "attempts": 1, "criteria": criteria} for name, _, _ in FITS]
     return {"passed": passed, "fits": fits}
 
 
@@ -102,7 +103,7 @@ def path_of(middle: Array) -> dict[str, Any]:
 def made_up_summary() -> dict[str, Any]:
     chances = {4: 0.061, 13: 0.174, 26: 0.301, 52: 0.487}
     sources = {"mixture": 1.0, "conjunctive": 1.0, "substitutable": 1.2} | dict(
-        zip((name for name, _, _ in names.FITS), (1.1, 0.9, 1.3, 1.1, 1.34), strict=True)
+        zip((name for name, _, _ in FITS), (1.1, 0.9, 1.3, 1.1, 1.34), strict=True)
     )
     rows = [forecast("round", source, weeks, factor * chances[weeks]) for source, factor in sources.items() for weeks in HORIZONS]
     rows += [
@@ -142,7 +143,7 @@ def made_up_summary() -> dict[str, Any]:
         "dormancy": {"last_round": "2030-11-20", "weeks": 18, "active": False, "missed_round_probability": 0.012},
         "headline_weeks": 13,
         "mixture": {
-            "weights": dict(zip(names.HEADLINE_FITS, (0.375, 0.375, 0.125, 0.125), strict=True)),
+            "weights": dict(zip(HEADLINE_FITS, (0.375, 0.375, 0.125, 0.125), strict=True)),
             "rationale": "Even, as nobody knows. " + HOSTILE,
         },
         "forecasts": rows,
@@ -225,6 +226,20 @@ def made_up_summary() -> dict[str, Any]:
                 "claims": ["plenty-hardens"],
                 "citations": ["smith2001"],
                 "rationale": "Plenty hardens hearts.",
+                "analogue": {
+                    "mechanism": "harvests",
+                    "measure": "tons of grain",
+                    "per": "one standard deviation",
+                    "outcome": "any trace of talks",
+                    "ratio": 0.8,
+                    "lower": 0.7,
+                    "upper": 0.91,
+                    "wars": 40,
+                    "onsets": 120,
+                    "p_claimed": 0.97,
+                    "claims": ["plenty-hardens"],
+                    "citations": ["smith2001"],
+                },
                 "moved": False,
             },
             {
@@ -237,6 +252,7 @@ def made_up_summary() -> dict[str, Any]:
                 "claims": [],
                 "citations": [],
                 "rationale": "",
+                "analogue": None,
                 "moved": True,
             },
         ],
@@ -319,7 +335,8 @@ def made_up_tree() -> xr.DataTree:
     chains, draws, weeks = 4, 50, np.array([str(week) for week in WEEKS], dtype="datetime64[ns]")
     sampled = (names.CHAIN, names.DRAW)
     groups: dict[str, xr.Dataset] = {}
-    for fit in names.HEADLINE_FITS:
+    kept = {fit: draws - 10 * place for place, fit in enumerate(HEADLINE_FITS)}  # by its weight
+    for fit, draws in kept.items():
         groups[f"{fit}/posterior"] = xr.Dataset(
             {
                 "level_path": ((*sampled, names.LEVEL, names.WEEK), np.full((chains, draws, 1, len(weeks)), 0.5)),
@@ -330,7 +347,7 @@ def made_up_tree() -> xr.DataTree:
             },
             coords={names.WEEK: weeks, names.LEVEL: ["supply"], names.RELATIVE: ["coal"]},
         )
-    for fit in names.HEADLINE_FITS:
+    for fit, draws in kept.items():
         groups[f"{fit}/{names.PREDICTIONS}"] = xr.Dataset(
             {"within": ((*sampled, names.HORIZON), rng.uniform(size=(chains, draws, 4)))}, coords={names.HORIZON: list(HORIZONS)}
         )
@@ -384,6 +401,7 @@ def made_up_record() -> dict[str, Any]:
         "headline_weeks": 13,
         "counts": {
             "ahead": {"issued": 22, "open": 4, "resolved": 17, "void": 1, "due": 1},
+            "late": dict.fromkeys(("issued", "open", "resolved", "void", "due"), 0),
             "hindsight": {"issued": 4, "open": 0, "resolved": 4, "void": 0, "due": 0},
         },
         "scores": [
@@ -392,6 +410,19 @@ def made_up_record() -> dict[str, Any]:
         ],
         "resolved": resolved,
         "history": history,
+        "versions": [
+            history[n] | {"run_id": f"{n}" * 12, "probability": p, "issued_on": day, "differs": differs, "issued": issued}
+            for n, p, day, differs, issued in (
+                (5, 0.41, "2029-06-04", "", "ahead"),
+                (5, 0.43, "2029-06-05", "code; run", "late"),
+                (6, 0.47, None, "", "hindsight"),
+            )
+        ],
+        "heads": [
+            {"name": "ledger.csv", "rows": 29, "digest": "a1" * 32},
+            {"name": "resolutions.csv", "rows": 1, "digest": "b2" * 32},
+            {"name": "bridges.csv", "rows": 3, "digest": None},
+        ],
         "bridges": made_up_bridges(),
     }
 

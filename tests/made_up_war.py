@@ -12,6 +12,7 @@ from typing import ClassVar, cast
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
+from small_workspace import FITS, HEADLINE_FITS
 
 from ripeness import names
 from ripeness.attribution.futures import Origin, Start
@@ -235,6 +236,7 @@ PRIORS = {
     "rhythm.week_1": (np.log(0.4), 0.5),
     "rhythm.week_4": (np.log(0.1), 0.5),
     "war_level": (0.0, 0.7),
+    "track_record": (0.3, 0.2),
     "kept": (0.5, 0.6),
     "recorded": (0.8, 0.5),
     "share_announced": (0.6, 0.5),
@@ -257,7 +259,7 @@ EFFECTS = [
 GRADES = {"A": 1.0, "B": 1.3, "C": 2.0}
 NOISE_TAILS, FACTOR_TAILS = 4.0, 5.0
 REFERENCE = ReferenceCurve(
-    ("1", "2-5", "6+"), np.array([6.0, 18.0, 60.0]), np.log([0.05, 0.03, 0.01]), np.array([0.2, 0.3, 0.4]), ("made up",)
+    ("1", "2-5", "6+"), np.array([6.0, 18.0, 60.0]), np.log([0.05, 0.03, 0.01]), np.array([0.2, 0.3, 0.4]), ("made up",), 0.9
 )
 
 
@@ -267,7 +269,12 @@ class MadeUpPriors:
     effects: ClassVar = {names.AS_WRITTEN: EFFECTS}
     reference = REFERENCE
     files = SimpleNamespace(
-        rhythm_weeks=(1, 4), noise_tails=NOISE_TAILS, factor_tails=FACTOR_TAILS, grades=GRADES, named_week_share=0.75, entries={}
+        rhythm_weeks=(1, 4),
+        noise_tails=NOISE_TAILS,
+        factor_tails=FACTOR_TAILS,
+        grades=GRADES,
+        named_week_share=0.75,
+        entries={"track_record": None},
     )
 
     def __getitem__(self, name: str) -> SimpleNamespace:
@@ -414,6 +421,7 @@ def make_draws(spec: ModelSpec, rng: np.random.Generator, draws: int) -> dict[st
         "rung_searched": rng.beta(8.0, 2.0, (draws, len(spec.panel.events.searches))),
         "rung_normaliser": rng.normal(-0.5, 0.1, (draws, 2)),
         "rung_share": rng.beta(1.0, 8.0, (draws, 2)),
+        "track_record": rng.normal(0.3, 0.2, draws),
     }
 
 
@@ -425,7 +433,7 @@ def make_origin(spec: ModelSpec, draws: int = 60) -> Origin:
     spec = replace(spec, workspace=replace(spec.workspace, question=question, factors=factors))
     announced = [Announcement("agreed", date(2025, 3, 18), date(2025, 3, 21), date(2025, 2, 10), None)]  # across the first target
     starts = {}
-    for place, (name, variant, _) in enumerate(names.FITS[: len(names.HEADLINE_FITS)]):
+    for place, (name, variant, _) in enumerate(FITS[: len(HEADLINE_FITS)]):
         rng = np.random.default_rng([5, place])
         state = np.zeros((draws, 24))
         state[:, [8, 15, 23]] = rng.dirichlet([1.0, 2.0, 20.0], draws)

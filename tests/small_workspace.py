@@ -7,7 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from ripeness import names
 from ripeness.workspace import Workspace, read_workspace
+
+FITS = names.fits_of((names.AS_WRITTEN, names.TEMPERED))  # of a workspace without effects of other wars
+HEADLINE_FITS = tuple(name for name, variant, _ in FITS if variant != names.OUTSIDE)
 
 RIPENESS = """\
 schema = 1

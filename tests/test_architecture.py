@@ -117,3 +117,13 @@ def test_every_version_is_pinned_and_installed_so(root: Path) -> None:
         if found != pinned:
             differing[name] = (pinned, found)
     assert differing == {}
+
+
+def test_the_clock_is_read_for_days_that_are_written_down_and_in_no_computation(root: Path) -> None:
+    package = root / "model"
+    found = {
+        path.relative_to(package).as_posix()
+        for path in package.rglob("*.py")
+        if re.search(r"\b(now|utcnow|today|fromtimestamp|localtime|gmtime|ctime|time_ns)\(|\btime\.time\(", path.read_text("utf-8"))
+    }
+    assert found == {"ripeness/ledger/clock.py", "ripeness/cli/studies.py"}

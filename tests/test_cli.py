@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from typer.testing import CliRunner, Result
 
 from ripeness.cli.app import app
 from ripeness.errors import GateError
+from ripeness.ledger.clock import day_of_issue  # as it is, before the tests set it
 from ripeness.workflow import forecasts, issue
 from ripeness.workflow.request import Request
 from ripeness.workflow.run import FORECAST_COLUMNS, FORECAST_JSON, MANIFEST, Run, open_run
@@ -33,6 +35,8 @@ VERBS = [
     ["resolve"],
     ["data", "show"],
     ["data", "diff"],
+    ["ledger", "verify"],
+    ["ledger", "migrate"],
     ["backtest"],
     ["study", "scorecard"],
     ["study", "sensitivity"],
@@ -209,6 +213,25 @@ def test_options_reach_the_pipeline(root: Path, called: list[tuple[str, Request]
     asked = Request(root.resolve(), date(2025, 5, 11), 7, "pymc", True)
     assert called == [(f"run_{verb}", asked), (f"run_{verb}", Request(root.resolve()))]
     assert run(verb, "--workspace", root, "--sampler", "stan").exit_code == 2 and len(called) == 2
+
+
+@pytest.mark.parametrize("day", ["2025-05-12", "2999-01-01"])
+@pytest.mark.parametrize("verb", ["report", "resolve"])
+def test_no_option_says_another_day_of_issue_than_the_clock(root: Path, called: list[tuple[str, Request]], verb: str, day: str) -> None:
+    result = run(verb, "--workspace", root, "--date", day)
+    assert result.exit_code == 2 and "No such option" in result.stderr and not called
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no time.tzset")
+@pytest.mark.parametrize("zone", ["Etc/GMT+12", "Etc/GMT-14"])  # at any hour one of them has another day than UTC
+def test_the_day_of_issue_is_that_of_no_time_zone(monkeypatch: pytest.MonkeyPatch, zone: str) -> None:
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        assert day_of_issue() == datetime.now(UTC).date()
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_progress_goes_to_stderr(root: Path, called: list[tuple[str, Request]]) -> None:

@@ -27,9 +27,9 @@ SHOWN = re.compile(r"\[[A-Za-z]+\]…?|…")  # of a synopsis: what may or must 
 
 
 def commands_of(page: Path) -> list[str]:
-    """Lines of code blocks that call ripeness, without comments, and its commands in the running text."""
+    """Lines of code blocks that call ripeness, without comments and where their output goes, and its commands in the running text."""
     text = page.read_text("utf-8")
-    lines = [line.split("  ")[0].split(" #")[0].strip() for block in BLOCK.findall(text) for line in block.splitlines()]
+    lines = [line.split("  ")[0].split(" #")[0].split(" > ")[0].strip() for block in BLOCK.findall(text) for line in block.splitlines()]
     inline = re.findall(r"`(ripeness [^`]+)`", text)
     return [line for line in [*lines, *inline] if line.startswith("ripeness ")]
 

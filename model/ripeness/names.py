@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, Literal
 
 # Dims
@@ -45,7 +46,8 @@ READING: Final = "reading"
 # Readings and variants
 AS_WRITTEN: Final = "as_written"
 TEMPERED: Final = "tempered"
-READINGS: Final = (AS_WRITTEN, TEMPERED)
+OTHER_WARS: Final = "other_wars"
+READINGS: Final = (AS_WRITTEN, TEMPERED, OTHER_WARS)  # all there are; those of a workspace follow from its files: `Workspace.readings`
 CONJUNCTIVE: Final = "conjunctive"
 SUBSTITUTABLE: Final = "substitutable"
 OUTSIDE: Final = "outside"
@@ -54,20 +56,19 @@ VARIANTS: Final = (*FORMS, OUTSIDE)
 MIXTURE: Final = "mixture"  # the headline: forms and readings mixed by the weights of ripeness.toml
 
 # What a person calls the readings and the forms on a page
-READING_LABELS: Final = {AS_WRITTEN: "as written", TEMPERED: "tempered by published findings"}
+READING_LABELS: Final = {AS_WRITTEN: "as written", TEMPERED: "tempered by published findings", OTHER_WARS: "tempered by other wars"}
+READING_NAMES: Final = {AS_WRITTEN: "as written", TEMPERED: "tempered", OTHER_WARS: "other wars"}
 FORM_LABELS: Final = {CONJUNCTIVE: "all conditions needed", SUBSTITUTABLE: "causes add up"}
 
-# Fits, in the order in which they are stored: name, variant, reading
-FITS: Final = (
-    ("conjunctive_as_written", CONJUNCTIVE, AS_WRITTEN),
-    ("conjunctive_tempered", CONJUNCTIVE, TEMPERED),
-    ("substitutable_as_written", SUBSTITUTABLE, AS_WRITTEN),
-    ("substitutable_tempered", SUBSTITUTABLE, TEMPERED),
-    ("outside", OUTSIDE, AS_WRITTEN),
-)
-HEADLINE_FITS: Final = tuple(name for name, variant, _ in FITS if variant != OUTSIDE)  # what the headline mixes
-# The fits of each form, by reading
-FITS_OF: Final = {form: {reading: name for name, variant, reading in FITS if variant == form} for form in FORMS}
+Which = tuple[str, str, str]  # of a fit: name, variant, reading
+
+
+def fits_of(readings: Sequence[str]) -> tuple[Which, ...]:
+    """The fits of some readings, in the order in which they are stored: each form under each reading, and the outside view."""
+    return (*((f"{form}_{reading}", form, reading) for form in FORMS for reading in readings), (OUTSIDE, OUTSIDE, AS_WRITTEN))
+
+
+FITS: Final = fits_of(READINGS)  # all there may be; those of a workspace: `Workspace.fits`
 PREDICTIONS: Final = "predictions"  # of each fit: what its draws say of the weeks ahead
 REWEIGHTED_GROUP: Final = "reweighted"  # forecasts from an older fit's draws
 DATA_GROUP: Final = "data"

@@ -95,7 +95,9 @@ def chances_by_hand(spec: ModelSpec, variant: str, draws: dict[str, Array], unit
     phi = 0.5 ** (1 / draws["half_life"][:, HOST])
     shares = np.stack([draws["class_split"][:, 0], 1 - draws["class_split"][:, 0]], axis=1)
     unannounced = 1 - draws["share_announced"] * (shares * draws["recorded"]).sum(axis=1)
-    knots, since = draws["outside_knots"], START + HELD - int(np.flatnonzero(spec.panel.record.found[: START + 1])[-1])
+    since = START + HELD - int(np.flatnonzero(spec.panel.record.found[: START + 1])[-1])
+    raised = draws["track_record"] * (np.log(1 + 2) - spec.reference.log_months)  # rounds in January and in February
+    knots = draws["outside_knots"] + raised[:, None] * np.array([0, 0, 1, 1])
     ratio, total = [], np.zeros(0)
     for week in (OFFERED, HELD):
         before = START + week - 1
@@ -121,10 +123,12 @@ def chances_by_hand(spec: ModelSpec, variant: str, draws: dict[str, Array], unit
     return made, (made * -np.expm1(then - added) + (1 - made) * -np.expm1(then)) / was
 
 
+@pytest.mark.parametrize("slope", [0.3, 25.0], ids=["as elsewhere", "a track record that brings rounds whatever is announced"])
 def test_a_lower_hazard_loses_the_offer_and_with_it_the_round(
-    spec: ModelSpec, announcements: list[Announcement], open_to_hosts: Fits
+    slope: float, spec: ModelSpec, announcements: list[Announcement], open_to_hosts: Fits
 ) -> None:
     """Of both forms, mixed by the weights of the workspace."""
+    open_to_hosts = {name: one | {"track_record": np.full(DRAWS, slope)} for name, one in open_to_hosts.items()}
     mixture = Mixture(substitutable=0.3, tempered=0.0, rationale="for a test")
     spec = replace(spec, workspace=replace(spec.workspace, mixture=mixture))
     contrasts, made = would_have(spec, announcements, open_to_hosts, without_host(), START, (HELD - 1, HELD), 3)

@@ -79,6 +79,10 @@ class Problem:
         Regressors at the Sobol points.
     class_log_rate : ndarray (class,)
     outside_basis : ndarray (dormancy, knot)
+    dormant_share : ndarray (dormancy,)
+        Share of the outside curve that reads the track record.
+    log_months : ndarray (week at risk,)
+        Track record before each week.
     announced : ndarray (announcement class, week at risk)
     start : ndarray of int ()
         First week at risk.
@@ -134,6 +138,8 @@ class Problem:
     points: Array
     class_log_rate: Array
     outside_basis: Array
+    dormant_share: Array
+    log_months: Array
     announced: Array
     start: Index
     found: Array

@@ -170,15 +170,15 @@ def _inside(p: Problem, b: dict[str, Array], weight: Array, path: Array, natural
 
 def _hazard(p: Problem, b: dict[str, Array], knots: Array, inside: Array) -> Array:
     """P(a round in the week | what was found before it): (draw, week at risk)."""
-    curve = np.exp(knots @ p.outside_basis.T)
+    log_curve, by_record = knots @ p.outside_basis.T, b["track_record"] * p.dormant_share
     lift = np.exp(inside + p.log_share)
     announced = np.logaddexp(0.0, b["kept"]) @ p.announced
-    edges = np.tile([0.0, 1.0], (len(curve), 1))
+    edges = np.tile([0.0, 1.0], (len(lift), 1))
     sensitivity = np.concatenate([expit(b["sensitivity"]), edges], axis=1)[:, p.place]
     recorded = _recorded(b)
     unannounced = 1.0 - recorded.sum(axis=1)[:, None] * p.searched
     arrivals = (recorded / expit(b["kept"][:, : recorded.shape[1]])).sum(axis=1)[:, None] * p.searched
-    return np.stack(list(_filter(p, curve, lift, announced, unannounced, arrivals, sensitivity)), axis=1)
+    return np.stack(list(_filter(p, log_curve, by_record, lift, announced, unannounced, arrivals, sensitivity)), axis=1)
 
 
 def _recorded(b: dict[str, Array]) -> Array:
@@ -189,13 +189,21 @@ def _recorded(b: dict[str, Array]) -> Array:
 
 
 def _filter(
-    p: Problem, curve: Array, lift: Array, announced: Array, unannounced: Array, arrivals: Array, sensitivity: Array
+    p: Problem,
+    log_curve: Array,
+    by_record: Array,
+    lift: Array,
+    announced: Array,
+    unannounced: Array,
+    arrivals: Array,
+    sensitivity: Array,
 ) -> Iterator[Array]:
     """The forward recursion over dormancy, all draws abreast; the newest silence first."""
-    dormancy = np.ones((len(curve), 1))
+    dormancy = np.ones((len(lift), 1))
     for t, held_then in enumerate(p.found):
         week = slice(t, t + 1)
-        total = curve[:, : dormancy.shape[1]] * lift[:, week]
+        states = slice(dormancy.shape[1])
+        total = np.exp(log_curve[:, states] + p.log_months[t] * by_record[:, states]) * lift[:, week]
         if p.searched[t]:
             dormancy = dormancy * total ** p.arrived[t] * np.exp(-arrivals[:, week] * total)
             dormancy /= dormancy.sum(axis=1, keepdims=True)
@@ -203,7 +211,7 @@ def _filter(
         held = 1.0 - stays.sum(axis=1)
         yield held
         if held_then > 0.5:
-            dormancy = np.ones((len(curve), 1))
+            dormancy = np.ones((len(lift), 1))
         else:
             missed = (1.0 - sensitivity[:, t]) * held
             dormancy = np.concatenate([missed[:, None], stays], axis=1) / (1.0 - sensitivity[:, t] * held)[:, None]

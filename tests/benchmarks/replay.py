@@ -36,7 +36,7 @@ from ripeness.inference.sample import sample_posterior
 from ripeness.model.build import without_weeks
 from ripeness.model.meetings import Announcement
 from ripeness.model.spec import ModelSpec, build_spec
-from ripeness.reweighting.refusals import beyond_window, untrustworthy
+from ripeness.reweighting.refusals import beyond_window, imprecise, untrustworthy
 from ripeness.reweighting.reweighted import StoredFit, look_ahead, store_fit, update_fit
 from ripeness.reweighting.weights import Anchor, weighted_mean
 from ripeness.reweighting.window import LONGEST, PERIODS
@@ -117,25 +117,22 @@ class Replay:
 
     def refitted(self, origin: date) -> tuple[Array, Array]:
         """Probabilities of the mixture by a new fit, and their Monte Carlo errors: (horizon,) each."""
-        found = [self.fit(origin, reading) for reading in names.READINGS]
+        found = [self.fit(origin, reading) for reading in self.checked.workspace.readings]
         mean = np.mean([one["within"].mean(axis=0) for one in found], axis=0)
         return mean, np.sqrt(np.sum([one["errors"] ** 2 for one in found], axis=0)) / len(found)
 
     def updated(self, base: date, origin: date) -> dict[str, Any]:
         """Probabilities of the mixture from the draws of an older fit, their errors, k-hat, effective draws and what forbids it."""
         (old, _, before), (new, announcements, after) = self.known(base), self.known(origin)
-        stored = [self.base(base, reading) for reading in names.READINGS]
+        stored = [self.base(base, reading) for reading in self.checked.workspace.readings]
         reasons = beyond_window(old, new, stored[0].window)
         answer: dict[str, Any] = {"reasons": reasons, "changed_rows": changed_rows(before, after)}
         if reasons:
             return answer
         answer |= self._answer(old, new, announcements, stored)
         headline = new.workspace.question.horizons_weeks.index(new.workspace.question.headline_weeks)
-        reasons += [
-            reason
-            for weights, error in zip(answer.pop("weights"), answer.pop("errors_by_fit")[:, headline], strict=True)
-            for reason in untrustworthy(weights, float(error))
-        ]
+        reasons += [reason for weights in answer.pop("weights") for reason in untrustworthy(weights)]
+        reasons += imprecise("headline", float(answer["updated_error"][headline]))
         return answer
 
     def _answer(self, old: ModelSpec, new: ModelSpec, announcements: list[Announcement], stored: list[StoredFit]) -> dict[str, Any]:
@@ -157,7 +154,6 @@ class Replay:
             "khat": max(weights.khat for weights in all_weights),
             "effective_draws": sum(weights.effective for weights in all_weights),
             "weights": all_weights,
-            "errors_by_fit": np.array(errors),
         }
 
 
@@ -226,7 +222,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     }
     done = replayed(given.results)
     for origin in sorted({origin - timedelta(weeks=age) for origin in origins for age in (0, *AGES)}, reverse=True):
-        for reading in names.READINGS:
+        for reading in replay.checked.workspace.readings:
             replay.fit(origin, reading)
         print(origin, "fitted", flush=True)
         for later in (origin + timedelta(weeks=age) for age in AGES):

@@ -35,7 +35,8 @@ class MadeUp:
 
     def __init__(self, root: Path, scratch: Path, seed: int) -> None:
         question = SimpleNamespace(horizons_weeks=(4, 13), headline_weeks=13)
-        self.checked = SimpleNamespace(workspace=SimpleNamespace(question=question), vintage=lambda _: SimpleNamespace(origin=LAST))
+        workspace = SimpleNamespace(question=question, readings=("as_written", "tempered"))
+        self.checked = SimpleNamespace(workspace=workspace, vintage=lambda _: SimpleNamespace(origin=LAST))
         self.fitted: list[date] = []
 
     def fit(self, origin: date, reading: str) -> None:

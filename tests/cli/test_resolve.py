@@ -7,13 +7,14 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from ripeness.cli.app import app
-from ripeness.ledger import FILE, RESOLUTIONS_FILE
+from ripeness.ledger import FILE, RESOLUTIONS_FILE, clock
 
 Tree = Callable[[Path], dict[str, bytes | None]]
 
@@ -44,8 +45,10 @@ def test_the_shipped_ledger_is_resolved_by_the_record(workspace: Path) -> None:
         ("sustained", 52, "yes"),
     ]
     assert {row["issued"] for row in output["added"]} == {"hindsight"}
-    assert output["counts"]["ahead"] == {"issued": 8, "open": 8, "resolved": 0, "void": 0, "due": 0}
-    assert output["counts"]["hindsight"] == {"issued": 8, "open": 0, "resolved": 8, "void": 0, "due": 0}
+    assert output["counts"]["ahead"] == {"issued": 0, "open": 0, "resolved": 0, "void": 0, "due": 0}
+    assert output["counts"]["late"] == {"issued": 4, "open": 4, "resolved": 0, "void": 0, "due": 0}
+    assert output["counts"]["hindsight"] == {"issued": 12, "open": 4, "resolved": 8, "void": 0, "due": 0}
+    assert {row["evidence"] is None for row in output["added"] if row["outcome"] == "yes"} == {False}
     first = (workspace / "reports" / RESOLUTIONS_FILE).read_text("utf-8").splitlines()[1]
     assert first.startswith("5d77ed9ad23d,round,2025-05-11,4,2025-06-08,0.274436,0.269993,yes,2026-06-28,hindsight,")
     assert "rounds on 2025-05-16 and 2025-06-02" in first and "0.526443" in first  # (1 − 0.274436)²
@@ -54,11 +57,29 @@ def test_the_shipped_ledger_is_resolved_by_the_record(workspace: Path) -> None:
 def test_a_second_time_adds_nothing_and_says_so(workspace: Path, tree_of: Tree) -> None:
     first = run("--workspace", workspace)
     assert first.exit_code == 0, first.output
-    assert "2025-05-11" in first.stdout and "Ahead: 8 issued, 4 open, 4 resolved, 0 void." in first.stdout
+    assert "2025-05-11" in first.stdout and "Late, not scored: 4 issued, 4 open, 0 resolved, 0 void." in first.stdout
     before = tree_of(workspace)
     again = run("--workspace", workspace)
     assert "Nothing new is settled by what was known on" in again.stdout
-    assert "In hindsight: 8 issued, 0 open, 8 resolved, 0 void." in again.stdout
+    assert "Ahead: 0 issued" in again.stdout and "In hindsight: 12 issued, 0 open, 12 resolved, 0 void." in again.stdout
+    assert tree_of(workspace) == before
+
+
+def test_the_day_of_the_clock_is_written_and_one_that_is_over_is_not(
+    workspace: Path, today: date, monkeypatch: pytest.MonkeyPatch, tree_of: Tree
+) -> None:
+    before = tree_of(workspace)
+    monkeypatch.setattr(clock, "day_of_issue", lambda: date(2026, 10, 8))
+    refused = run("--workspace", workspace)
+    assert refused.exit_code == 2 and "a row of the data was published on 2026-10-10" in refused.stderr
+    assert tree_of(workspace) == before
+    monkeypatch.undo()
+    output = json.loads(run("--workspace", workspace, "--json").stdout)
+    assert {row["resolved_on"] for row in output["added"]} == {str(today)}
+    before = tree_of(workspace)
+    monkeypatch.setattr(clock, "day_of_issue", lambda: today - timedelta(days=1))
+    refused = run("--workspace", workspace)
+    assert refused.exit_code == 2 and f"a row of reports/ was written on {today}" in refused.stderr
     assert tree_of(workspace) == before
 
 

@@ -13,7 +13,7 @@ from ripeness.elicitation.elicited import elicit_quantiles
 from ripeness.elicitation.entries import read_priors
 from ripeness.errors import ContentError
 from ripeness.essay import read_claims
-from ripeness.names import AS_WRITTEN, TEMPERED
+from ripeness.names import AS_WRITTEN, OTHER_WARS, READINGS, TEMPERED
 from ripeness.workspace import read_workspace
 
 ROOT = Path(__file__).parents[2]
@@ -103,14 +103,16 @@ def test_what_coverage_may_say_can_be_elicited(tmp_path, low, high):
 
 def test_shipped_elicitation_is_consistent(priors):
     table = priors.table()
-    assert max(line.error for line in table) < TOLERANCE / 2
-    assert {line.reading for line in table} == {None, TEMPERED}
+    # 2.7, 6 and 13 of the total: the family, even about the median on the log of the log, would have 5.3 in their middle
+    by_far = {(line.name, line.reading) for line in table if line.error >= TOLERANCE / 2}
+    assert by_far == {("best_to_worst", OTHER_WARS)} and max(line.error for line in table) < 0.082
+    assert {line.reading for line in table} == {None, TEMPERED, OTHER_WARS}
     assert all(line.rationale for line in table)
     assert len(priors.hash) == 64
 
 
 def test_shipped_losing_side_gains_more_than_the_winning_loses(priors):
-    for reading in (AS_WRITTEN, TEMPERED):
+    for reading in READINGS:
         losing, winning = (effect for effect in priors.effects[reading] if effect.role)
         assert losing.mean > -winning.mean >= 0
         assert (winning.mean == 0) == (reading == AS_WRITTEN)  # on winning ground the essay is silent

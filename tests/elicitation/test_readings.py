@@ -5,7 +5,9 @@ from math import sqrt
 import pytest
 
 from ripeness.elicitation.words import effect_prior
-from ripeness.names import AS_WRITTEN, READINGS, TEMPERED
+from ripeness.names import AS_WRITTEN, TEMPERED
+
+READINGS = (AS_WRITTEN, TEMPERED)
 
 
 @pytest.fixture

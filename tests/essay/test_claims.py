@@ -346,11 +346,20 @@ def test_coverage_by_paragraph_lists_every_paragraph(claims: Claims) -> None:
 
 
 def test_page_of_claims_says_counts_and_silence(claims: Claims, workspace: Workspace) -> None:
-    text = printed(print_claims, claims, workspace)
+    text = printed(print_claims, claims, workspace, {})
+    assert "Other wars" not in text
     assert "3 claims (2 on effects, 1 on states) and 2 asides account for all 3 paragraphs." in text
     assert "A. Writer, 1 May 2021" in text
     assert "silent on 3 effects of ripeness.toml: flood → lower_willing (winning)" in text
     assert "flood-forces-lower (could)" in text
+
+
+def test_page_of_claims_says_which_have_a_mechanism_in_other_wars(claims: Claims, workspace: Workspace) -> None:
+    third = replace(workspace, mixture=workspace.mixture.model_copy(update={"other_wars": 0.2}))
+    text = printed(print_claims, claims, third, {"flood-forces-lower": "floods"})
+    assert "Other wars have a mechanism for 1 of the 2 claims on effects; none for: barns-make-proud." in text
+    both = printed(print_claims, claims, third, {"flood-forces-lower": "floods", "barns-make-proud": "harvests"})
+    assert "Other wars have a mechanism for 2 of the 2 claims on effects." in both
 
 
 # --- Verifying a copy -------------------------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray as xr
+from small_workspace import FITS
 
 from ripeness import names
 from ripeness.evaluation.stored import Stored
@@ -47,7 +48,7 @@ def short(spec: ModelSpec) -> Any:
 def stored(war: ModelSpec) -> Stored:
     """A stored run of the made-up war: both forms in both readings (which are one here), and the outside view."""
     content = {}
-    for number, (name, variant, reading) in enumerate(names.FITS):
+    for number, (name, variant, reading) in enumerate(FITS):
         sampled = sample_posterior(war, variant, reading, war.workspace.fit, 40 + number)
         prior = sample_prior(war, reading, variant, 200, np.random.SeedSequence(1))
         for group, dataset in build_groups(war, variant, reading, sampled, prior, np.random.SeedSequence(2)).items():

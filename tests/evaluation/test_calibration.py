@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import xarray as xr
+from small_workspace import FITS, HEADLINE_FITS
 
 from ripeness import names
 from ripeness.evaluation import calibration, sbc
@@ -80,7 +81,8 @@ def test_rounds_are_held_as_the_hazard_says_and_missed_ones_reset_dormancy() -> 
     weeks, rng = 30, np.random.default_rng(3)
     none = np.zeros(weeks)
     outside = np.log(np.where(np.arange(1, weeks + 2) == 1, 3.0, 0.2))  # soon after a round another is likely
-    found = np.stack([simulate_record(outside, none, none, np.ones(weeks), np.full(weeks, 0.5), rng) for _ in range(4000)])
+    given = (outside, np.zeros(weeks + 1), none, none, np.ones(weeks), np.full(weeks, 0.5))
+    found = np.stack([simulate_record(*given, np.zeros_like, rng) for _ in range(4000)])
     held, alpha = np.zeros(weeks), np.array([1.0, 0.0])  # P(d = 1), P(d > 1)
     for t in range(weeks):
         chance = 1 - np.exp(-np.array([3.0, 0.2]))
@@ -95,7 +97,7 @@ def test_the_right_model_passes_where_the_wrong_one_fails(war: ModelSpec, monkey
     monkeypatch.setattr(calibration, "DRAWS", 200)
     watched = ["hazard now", "headline[13 weeks]", "log-likelihood of the record"]
     ranks: dict[str, dict[str, list[int]]] = {model: {name: [] for name in watched} for model in (RIGHT, WRONG)}
-    for number in range(16):
+    for number in range(24):
         drawn, fitted = np.random.SeedSequence([5, number]).spawn(2)
         simulated = simulate_from_prior(war, names.AS_WRITTEN, FORMS[number % 2], drawn)
         for model in (RIGHT, WRONG):
@@ -158,7 +160,7 @@ def test_simulations_are_resumed_and_failed_fits_counted(war: ModelSpec, tmp_pat
     sbc.simulate_wars(war, [], ResumedTable(path, columns, "x"), RIGHT, 3, 1, lambda _: None)
     assert len(calls) == 3
     rows = ResumedTable(path, columns, "x").rows
-    assert [(row["form"], row["reading"]) for row in rows] == [(form, reading) for _, form, reading in names.FITS[:3]]
+    assert [(row["form"], row["reading"]) for row in rows] == [(form, reading) for _, form, reading in FITS[:3]]
     assert [row["failed"] for row in rows] == ["", "rhat", ""]
     summary = sbc.summarise(rows, RIGHT)
     assert {(row["simulations"], row["failed_fits"]) for row in summary} == {(3, 1)}
@@ -178,7 +180,7 @@ def whole_weeks(stored: Stored) -> ModelSpec:
 
 def test_a_future_leaves_the_past_alone(stored: Stored) -> None:
     spec = whole_weeks(stored)
-    theta = {name: values[[5]] for name, values in stored.draws(names.HEADLINE_FITS[0]).items()}
+    theta = {name: values[[5]] for name, values in stored.draws(HEADLINE_FITS[0]).items()}
     war = simulate_future(spec, theta, [], np.random.SeedSequence(3))
     panel, real, weeks = war.spec.panel, spec.panel, len(spec.panel.weeks)
     assert len(panel.weeks) == weeks + YEAR and panel.origin == panel.weeks[-1]
@@ -196,14 +198,14 @@ def test_a_future_leaves_the_past_alone(stored: Stored) -> None:
 
 
 def test_an_origin_inside_a_week_cannot_be_gone_on_from(stored: Stored) -> None:
-    theta = {name: values[[5]] for name, values in stored.draws(names.HEADLINE_FITS[0]).items()}
+    theta = {name: values[[5]] for name, values in stored.draws(HEADLINE_FITS[0]).items()}
     with pytest.raises(ValueError, match="an origin on a Sunday"):
         simulate_future(stored.spec, theta, [], np.random.SeedSequence(3))
 
 
 def test_a_future_is_fitted_with_the_past_and_ranked(stored: Stored) -> None:
     spec = whole_weeks(stored)
-    theta = {name: values[[9]] for name, values in stored.draws(names.HEADLINE_FITS[0]).items()}
+    theta = {name: values[[9]] for name, values in stored.draws(HEADLINE_FITS[0]).items()}
     found = calibrate_future(spec, theta, names.AS_WRITTEN, [], np.random.SeedSequence(4))
     assert {"hazard now", "headline[13 weeks]", "factor now[host]"} <= found.ranks.keys()
     assert all(0 <= rank <= RANKED for rank in found.ranks.values())

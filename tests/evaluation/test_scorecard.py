@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from small_workspace import HEADLINE_FITS
 
 from ripeness import names
 from ripeness.evaluation.scorecard import odds_ratio, prior_of_sign, score_claims, stood_before_rounds, verdict_of
@@ -56,7 +57,7 @@ def test_what_stood_higher_before_rounds(stored: Stored) -> None:
     """With a factor that is 1 in the weeks before rounds and 0 elsewhere, it stood one departure higher."""
     spec = stored.spec
     record = spec.panel.record
-    draws = stored.draws(names.HEADLINE_FITS[0])
+    draws = stored.draws(HEADLINE_FITS[0])
     path = np.zeros_like(draws["path"])
     before = np.flatnonzero(record.found) - 1
     path[:, 1, before[before >= record.start - 1]] = 1.0

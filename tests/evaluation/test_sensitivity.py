@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from small_workspace import HEADLINE_FITS
 
 from ripeness import names
 from ripeness.evaluation.left_out import (
@@ -33,7 +34,7 @@ from ripeness.inference.log_prior import normal_log_density
 from ripeness.inference.sample import flatten_draws, sample_posterior
 from ripeness.model.build import parameters_of
 
-FIT = names.HEADLINE_FITS[0]
+FIT = HEADLINE_FITS[0]
 
 
 def test_what_is_put_together_again_is_what_was_stored(stored: Stored) -> None:
@@ -149,7 +150,7 @@ def test_leaving_nothing_out_changes_nothing_and_an_indicator_what_a_fit_without
 
 
 def test_a_swapped_factor_is_that_of_the_other_fit(stored: Stored) -> None:
-    draws, other = stored.draws(FIT), stored.draws(names.HEADLINE_FITS[1])
+    draws, other = stored.draws(FIT), stored.draws(HEADLINE_FITS[1])
     order = np.arange(len(draws["half_life"]))[::-1].copy()
     swapped = factor_swapped(stored.spec, names.CONJUNCTIVE, draws, other, "host", order)
     assert np.array_equal(swapped["path"][:, 2], other["path"][order, 2]) and np.array_equal(swapped["path"][:, :2], draws["path"][:, :2])

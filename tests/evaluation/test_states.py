@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 from scipy.special import logit
 from scipy.stats import norm
+from small_workspace import FITS, HEADLINE_FITS
 
 from ripeness import names
 from ripeness.calendar import week_of
 from ripeness.evaluation.published import FILTERED, NOW, PRIOR, SMOOTHED
 from ripeness.evaluation.states import (
     COLUMNS,
-    FITS,
     ScoredState,
     in_state,
     measured_factors,
@@ -33,6 +33,7 @@ from ripeness.model.terms.slow_levels import read_ratio
 
 DRAWS = 400
 STATES = ("low", "middle", "high")
+CONJUNCTIVE = [(fit, reading) for fit, form, reading in FITS if form == names.CONJUNCTIVE]
 
 
 def claim(name: str, state: str, **subject: str) -> Any:
@@ -70,7 +71,7 @@ class MadeUp(Stored):
 @pytest.fixture(scope="module")
 def drawn(war: ModelSpec) -> MadeUp:
     """Draws of both readings from the priors."""
-    given = {fit: sample_prior(war, reading, names.CONJUNCTIVE, DRAWS, np.random.SeedSequence(5)) for fit, reading in FITS}
+    given = {fit: sample_prior(war, reading, names.CONJUNCTIVE, DRAWS, np.random.SeedSequence(5)) for fit, reading in CONJUNCTIVE}
     claims: Any = SimpleNamespace(by_id=CLAIMS)
     nothing: Any = None
     return MadeUp(war, claims, nothing, [], nothing, 7, given)
@@ -79,7 +80,7 @@ def drawn(war: ModelSpec) -> MadeUp:
 def made_up(drawn: MadeUp, week: int, front: tuple[float, float], north: float, **more: Any) -> MadeUp:
     """In one week the front stands at 1 in a share of draws (of each reading) and else at 0, and the north is met by so much; in all others at 9."""
     given = {}
-    for (fit, _), share in zip(FITS, front, strict=True):
+    for (fit, _), share in zip(CONJUNCTIVE, front, strict=True):
         draws = drawn.draws(fit)
         path, odds = np.full_like(draws["path"], 9.0), np.full_like(draws["log_odds_open"], 9.0)
         path[:, :, week] = 0.0
@@ -207,7 +208,7 @@ def test_a_place_is_what_the_hazards_read(drawn: MadeUp) -> None:
     spec = drawn.spec
     day = next(factor.pulse for factor in spec.workspace.factors if factor.pulse)
     assert day is not None
-    draws = drawn.draws(names.HEADLINE_FITS[0])
+    draws = drawn.draws(HEADLINE_FITS[0])
     week = spec.panel.weeks.index(week_of(day))
     places = places_on(spec, draws, day)
     assert np.allclose(places["factor", "host"], draws["path"][:, 2, week] + draws["pulse"][:, 0])

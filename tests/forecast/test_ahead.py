@@ -42,7 +42,7 @@ FACTORS = [
     Factor(id="wound", label="Wound", plus="more", effects={"open": "-"}, pulse=PULSE_WEEK - timedelta(days=2)),
 ]
 CALM, STORM, WOUND = range(3)
-REFERENCE = ReferenceCurve(("2-5", "6+"), np.array([18.0, 60.0]), np.log([0.03, 0.01]), np.array([0.3, 0.4]), ("made up",))
+REFERENCE = ReferenceCurve(("2-5", "6+"), np.array([18.0, 60.0]), np.log([0.03, 0.01]), np.array([0.3, 0.4]), ("made up",), 1.1)
 
 
 def make_spec(
@@ -60,7 +60,7 @@ def make_spec(
     nothing = cast(Any, None)
     panel = Panel(origin, weeks, record, nothing, nothing)
     effects = [SimpleNamespace(factor=factor.id, condition="open", role=None) for factor in factors]
-    files = SimpleNamespace(named_week_share=0.75, factor_tails=DF, rhythm_weeks=(1, 4), entries={})
+    files = SimpleNamespace(named_week_share=0.75, factor_tails=DF, rhythm_weeks=(1, 4), entries={"track_record": None})
     reference = SimpleNamespace(beyond=lambda weeks: REFERENCE)
     question = SimpleNamespace(horizons_weeks=HORIZONS, active_weeks=8)
     return ModelSpec(
@@ -79,6 +79,7 @@ def make_draws(spec: ModelSpec, reads: int | None = CALM, draws: int = 1, sensit
     weeks = len(spec.panel.weeks)
     found: dict[str, Array] = {
         "outside_knots": np.tile(np.log([0.4, 0.3, 0.05, 0.02]), (draws, 1)),
+        "track_record": np.linspace(0.6, 0.9, draws),
         "kept": np.tile([0.8, 0.3, 0.2, 0.03], (draws, 1)),
         "sensitivity": np.full((draws, 1), sensitivity),
         "recorded": np.tile([0.9, 0.5], (draws, 1)),
@@ -264,6 +265,16 @@ def test_meetings_announced_after_the_origin_account_for_their_rounds_again() ->
     far = unannounced_ahead(posterior, 0.75, 40)
     np.testing.assert_array_equal(far[:, :6], found)
     np.testing.assert_allclose(far[:, 17:], 1.0, rtol=1e-12)
+
+
+@pytest.mark.parametrize(("found", "months"), [((0, 1, 6), 2), ((0, 1, 6, 10), 3)], ids=["April and May", "and in the last week"])
+def test_dormant_hazards_have_the_track_record_of_the_origin(found: Sequence[int], months: int) -> None:
+    spec = make_spec(SUNDAY, found=found)
+    posterior = make_draws(spec, None, draws=2)
+    outside, places = ahead_of(spec, posterior).outside, np.log([1.0, 4.0, 18.0, 60.0])
+    for own, slope, row in zip(posterior["outside_knots"], posterior["track_record"], outside, strict=True):
+        knots = own + slope * (np.log(1 + months) - REFERENCE.log_months) * np.array([0, 0, 1, 1])
+        np.testing.assert_allclose(row, np.interp(np.log(1.0 + np.arange(len(row))), places, knots))
 
 
 def test_the_outside_view_has_no_inside() -> None:

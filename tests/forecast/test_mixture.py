@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ripeness.forecast.mixture import mixed_error, pool_draws
+from ripeness.forecast.mixture import kept_draws, mixed_error, pool_draws
+from ripeness.workspace import Mixture
 
 
 def test_the_error_of_a_mixture_is_that_of_a_weighted_mean() -> None:
@@ -39,3 +40,21 @@ def test_pooled_draws_have_the_means_and_quantiles_of_the_mixture(lengths: tuple
 
 def test_a_fit_that_weighs_nothing_gives_no_draw() -> None:
     np.testing.assert_array_equal(pool_draws([np.ones(5), np.zeros(2)], [1.0, 0.0]), np.ones(5))
+
+
+@pytest.mark.parametrize(
+    ("substitutable", "readings", "kept"),
+    [
+        (0.3, (0.5, None), (1000, 1000, 429, 429)),
+        (0.3, (0.3, 0.4), (600, 600, 800, 257, 257, 343)),  # as many in all
+        (0.3, (0.2, None), (1000, 250, 429, 107)),  # a fit has no more than there are
+        (0.0, (0.0, 0.5), (1000, 0, 1000, 0, 0, 0)),
+        (0.75, (0.4, 0.2), (267, 267, 133, 800, 800, 400)),
+    ],
+)
+def test_a_run_with_more_readings_keeps_no_more_draws(
+    substitutable: float, readings: tuple[float, float | None], kept: tuple[int, ...]
+) -> None:
+    mixture = Mixture(substitutable=substitutable, tempered=readings[0], other_wars=readings[1], rationale="for a test")
+    found = kept_draws(mixture, 1000)
+    assert tuple(found.values()) == kept and list(found) == list(mixture.weights)

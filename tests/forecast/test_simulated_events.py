@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, timedelta
-from types import SimpleNamespace
+from types import MappingProxyType, SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
@@ -24,18 +26,18 @@ from ripeness.model.terms.record import rounds_in_week
 
 Array = NDArray[np.float64]
 BEGAN = date(1950, 1, 2)  # a Monday
-REFERENCE = ReferenceCurve(("2-5", "6+"), np.array([18.0, 60.0]), np.log([0.03, 0.01]), np.array([0.3, 0.4]), ("made up",))
+REFERENCE = ReferenceCurve(("2-5", "6+"), np.array([18.0, 60.0]), np.log([0.03, 0.01]), np.array([0.3, 0.4]), ("made up",), 1.1)
 NAMED = 0.75
 RATE = 0.05
 
 
-def make_spec(weeks: int, stretch: Array | None = None) -> ModelSpec:
+def make_spec(weeks: int, stretch: Array | None = None, entries: Mapping[str, Any] = MappingProxyType({})) -> ModelSpec:
     """A record of so many weeks since a round in the first."""
     grid = tuple(week_grid(BEGAN, BEGAN + timedelta(days=7 * weeks - 1)))
     searched = np.zeros(weeks, dtype=np.intp) if stretch is None else stretch.astype(np.intp)
     nothing = cast(Any, None)
     record = Record(1, np.eye(1, weeks)[0], np.ones(weeks), searched, ((0.8, 0.9),))
-    files = SimpleNamespace(named_week_share=NAMED, rhythm_weeks=(1, 4), entries={})
+    files = SimpleNamespace(named_week_share=NAMED, rhythm_weeks=(1, 4), entries=entries)
     priors = SimpleNamespace(files=files, reference=SimpleNamespace(beyond=lambda weeks: REFERENCE))
     workspace = SimpleNamespace(question=SimpleNamespace(active_weeks=8))
     none = np.zeros(0, dtype=np.int64)
@@ -124,6 +126,27 @@ def test_what_lies_before_the_first_week_stays_and_its_meetings_still_count() ->
     assert own[1] == pytest.approx(NAMED + 0.25 * 4 / 7) and own[2] == pytest.approx(0.25 * 3 / 7) and not own[3:].any()
     assert abs(share[1] - chance) < 4 * np.sqrt(chance * (1 - chance) / 300)
     assert abs(share.sum() - 0.6) < 4 * np.sqrt(0.6 * 0.4 / 300) and (np.stack(held).sum(axis=1) <= 1).all()
+
+
+@pytest.mark.parametrize(("before", "held"), [((0, 10), False), ((0, 10), True), ((0, 5, 10), False)])
+def test_rounds_simulated_count_in_the_track_record(before: tuple[int, ...], held: bool) -> None:
+    """With rounds in two months a dormant war never talks, with rounds in three it does for sure; a meeting that is kept brings the third."""
+    weeks, first, meeting = 60, 30, 31
+    spec = make_spec(weeks, entries={"track_record": None})
+    found = np.isin(np.arange(weeks), before).astype(float)
+    spec = replace(spec, panel=replace(spec.panel, record=replace(spec.panel.record, found=found)))
+    draw = make_draw(weeks, 1e-9, np.exp(-25.0)) | {"track_record": np.array([120.0]), "kept": np.full((1, 4), 1.0 - 1e-12)}
+    day = spec.panel.weeks[meeting]
+    standing = [Announcement("agreed", day, day, spec.panel.weeks[first - 1])] if held else []
+    simulated, _ = simulate_events(spec, draw, first, 20, standing, np.random.default_rng(3))
+    rounds = np.flatnonzero(simulated[first:]) + first
+    if len(before) == 3:
+        assert rounds[0] == first
+    elif held:
+        # the hazard is that of other wars from the eighteenth week on, and on the way there from the fourth: e^0 is reached in the twelfth
+        assert rounds[0] == meeting and 10 <= rounds[1] - meeting <= 13
+    else:
+        assert not len(rounds)
 
 
 def test_the_same_seed_gives_the_same_war() -> None:

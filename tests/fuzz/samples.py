@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ripeness.intake.sources import FILE as JUDGEMENTS
 from ripeness.intake.sources import find_installed
+from ripeness.workspace import OTHER_WARS_FILE
 
 ROOT = Path(__file__).resolve().parents[2]
 _SMALL = runpy.run_path(str(ROOT / "tests" / "small_workspace.py"))  # the small workspace of the tests of data
@@ -245,10 +246,10 @@ def write_small(root: Path) -> None:
 
 def write_shipped(root: Path) -> None:
     """Write the shipped workspace with the first rows of each of its files only."""
-    (root / "data").mkdir(parents=True)
-    (root / "ripeness.toml").write_bytes((ROOT / "ripeness.toml").read_bytes())
-    for name in ("indicators.toml", JUDGEMENTS):
-        (root / "data" / name).write_bytes((ROOT / "data" / name).read_bytes())
+    for folder in ("data", "priors"):
+        (root / folder).mkdir(parents=True)
+    for path in ("ripeness.toml", "data/indicators.toml", f"data/{JUDGEMENTS}", f"priors/{OTHER_WARS_FILE}"):
+        (root / path).write_bytes((ROOT / path).read_bytes())
     ids = re.findall(r"^\[(\w+)\]", (ROOT / "data" / "indicators.toml").read_text("utf-8"), re.MULTILINE)
     for name in (*ids, "events", "coverage"):
         lines = (ROOT / "data" / f"{name}.csv").read_text("utf-8").splitlines(keepends=True)

@@ -17,10 +17,16 @@ ORIGIN = date(2025, 6, 22)  # a Sunday
 
 
 def entry_of(run_id: str = "0123456789ab", origin: date = ORIGIN, weeks: int = 13, probability: float = 0.2, **other: Any) -> Entry:
-    """A forecast with a target that fits."""
+    """A forecast with a target that fits, issued on its origin."""
     target = origin + timedelta(days=7 * weeks)
     shown = (probability, probability / 2, min(1.0, 2 * probability), 0.3)
-    made_from = {"method": "mixture, NUTS", "data_hash": "d" * 64, "priors_hash": "p" * 64, "code_version": "0.1.0+abc"}
+    made_from = {
+        "method": "mixture, NUTS",
+        "data_hash": "d" * 64,
+        "priors_hash": "p" * 64,
+        "code_version": "0.1.0+abc",
+        "issued_on": origin,
+    }
     question = other.pop("question", "round")
     return Entry(run_id, question, origin, weeks, target, *shown, **(made_from | other))
 

@@ -19,7 +19,7 @@ from ripeness.workspace import Workspace
 from ripeness.workspace.question import Bridge, Question
 
 ESSAY, ORIGIN, BY = date(2025, 6, 18), date(2025, 6, 22), date(2025, 9, 30)
-ROW = BridgeForecast("0123456789ab", ORIGIN, "meet_2025", "fair:meet", BY, 0.2, 0.1, 0.4, ORIGIN, 0.35, date(2025, 6, 20))
+ROW = BridgeForecast("0123456789ab", ORIGIN, "meet_2025", "fair:meet", BY, 0.2, 0.1, 0.4, ORIGIN, 0.35, date(2025, 6, 20), ORIGIN, "0.1.0")
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def test_what_is_issued_comes_back_and_the_same_again_adds_nothing(tmp_path: Pat
     assert append_bridge_forecasts(tmp_path, [ROW, other]) == 2
     before = (tmp_path / BRIDGES_FILE).read_bytes()
     assert read_bridge_forecasts(tmp_path) == [ROW, other]
-    again = replace(ROW, run_id="b" * 12, record_to=date(2025, 7, 6))
+    again = replace(ROW, run_id="b" * 12, record_to=date(2025, 7, 6), issued_on=date(2025, 7, 7), program_version="0.2.0")
     assert append_bridge_forecasts(tmp_path, [again, other]) == 0
     assert (tmp_path / BRIDGES_FILE).read_bytes() == before
     assert append_bridge_forecasts(tmp_path, [replace(again, probability=0.21)]) == 1
@@ -81,6 +81,7 @@ def test_what_is_issued_comes_back_and_the_same_again_adds_nothing(tmp_path: Pat
         (",0.350000,", ",,", "a price and its day"),
         (",meet_2025,", ",Meet 2025,", "bridge 'Meet 2025'"),
         ("\n", "\n0123456789ab,2025-06-22,meet_2025,fair:meet,2025-09-30,0.2,0.1,0.4,2025-06-22,0.35,2025-06-20\n", "a second time"),
+        (",0.1.0,", ",0.2.0,", "a row edited since it was written"),
     ],
 )
 def test_what_cannot_have_been_issued_is_refused_and_nothing_changes(tmp_path: Path, old: str, new: str, words: str) -> None:
@@ -140,9 +141,16 @@ def test_versions_of_one_forecast_count_once_and_those_ahead_first(
     workspace: Workspace, known: Callable[..., Callable[[date], Vintage]]
 ) -> None:
     second = replace(ROW, run_id="b" * 12, probability=0.3)
-    hindsight = replace(ROW, run_id="c" * 12, probability=0.9, record_to=date(2025, 8, 3))
+    late = replace(ROW, run_id="c" * 12, probability=0.9, record_to=date(2025, 8, 3))
+    hindsight = replace(ROW, run_id="d" * 12, probability=0.95, issued_on=date(2025, 10, 1))
     record = priced(known(rounds=[date(2025, 7, 1)]))
-    for rows, expected in (([ROW, second, hindsight], (0.3, "ahead")), ([hindsight], (0.9, "hindsight"))):
+    for rows, expected in (
+        ([ROW, second, late, hindsight], (0.3, "ahead", 0.49)),
+        ([late, hindsight], (0.9, "late", None)),  # not scored
+        ([hindsight], (0.95, "hindsight", 0.0025)),
+        ([replace(ROW, issued_on=None)], (0.2, "hindsight", 0.64)),
+    ):
         found = fate(rows, workspace, date(2025, 12, 28), record)
-        assert (found["probability"], found["issued"]) == expected
+        assert (found["probability"], found["issued"]) == expected[:2]
+        assert found["brier"] == (None if expected[2] is None else pytest.approx(expected[2]))
     assert bridge_record([ROW], workspace, ESSAY, date(2025, 6, 21), record, ()) == []

@@ -86,8 +86,21 @@ def test_only_what_was_known_on_the_day_counts(entry: Make, known: Known, questi
 
 
 def test_what_has_been_answered_is_not_void_later(entry: Make, known: Known, question: Question) -> None:
-    record = known([], coverage=ORIGIN)
+    record = known([], coverage=[(date(2025, 5, 5), LATER, 0.9, 0.99, LATER)])  # told after the time to settle
     assert word(resolve(entry(weeks=4), question, LATER, record, resolved=True)) == "no"
+    assert word(resolve(entry(weeks=4), question, LATER, record)) == "void"
+
+
+@pytest.mark.parametrize("resolved", [True, False])
+def test_what_is_off_the_record_again_is_a_no_only_where_somebody_searched(
+    entry: Make, known: Known, question: Question, resolved: bool
+) -> None:
+    def taken_back(**searched: Any) -> Any:
+        held, gone = known([ORIGIN + DAY], **searched), known([], **searched)
+        return lambda day: (gone if day >= LATER else held)(day)
+
+    assert word(resolve(entry(weeks=4), question, LATER, taken_back(coverage=ORIGIN), resolved=resolved)) == "void"
+    assert word(resolve(entry(weeks=4), question, LATER, taken_back(), resolved=resolved)) == "no"
 
 
 def test_a_no_says_how_well_rounds_were_searched_for(entry: Make, known: Known, question: Question) -> None:
@@ -119,6 +132,7 @@ def test_the_end_of_a_government_makes_void_what_it_left_open(
     assert word(outcome) == expected
     if expected == "void":
         assert outcome is not None and outcome.reason == f"a government had ceased to exist on {ended}"
+        assert outcome.evidence.startswith(f"{ended} government_ends ")
 
 
 def test_a_question_of_another_workspace_stays_open(entry: Make, known: Known, question: Question) -> None:

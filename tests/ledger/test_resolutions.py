@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from datetime import date, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 
 from ripeness.errors import ContentError
 from ripeness.ledger import FILE, RESOLUTIONS_FILE, Entry, Resolution, append_entries, read_resolutions, resolve_forecasts
+from ripeness.ledger.entries import UNCHAINED
 from ripeness.ledger.resolutions import scores
 from ripeness.workspace.question import Question
 
@@ -70,6 +72,74 @@ def test_a_round_found_later_supersedes_and_the_old_row_stays(tmp_path: Path, re
     assert resolve(AUGUST, found) == []  # the record of an earlier day does not supersede
     back = [row for row in resolve(NOVEMBER, known([])) if row.horizon_weeks == 4]
     assert [row.reason for row in back] == ["no round on record; supersedes the yes as of 2025-10-05"]
+
+
+def test_a_resolution_names_its_evidence_and_its_day(tmp_path: Path, entry: Make, question: Question, known: Known) -> None:
+    append_entries(tmp_path, [entry(), entry(weeks=4), entry(weeks=13, question="sustained")])
+    record = known([JULY_23, date(2025, 8, 9)])
+    rows = resolve_forecasts(tmp_path, question, ESSAY, OCTOBER, record, (), NOVEMBER, "0.1.0")
+    cells = {"date": "2025-07-23", "end_date": "2025-07-23", "kind": "round", "round": "yes"}
+    cells |= {"published_on": "2025-07-24", "description": "event 0"}
+    digest = sha256("".join(f"{name}={text}\0" for name, text in cells.items()).encode()).hexdigest()
+    assert [row.evidence for row in rows] == [f"2025-07-23 round {digest[:16]}", None, None]
+    assert {(row.resolved_on, row.program_version) for row in read_resolutions(tmp_path)} == {(NOVEMBER, "0.1.0")}
+
+
+def test_a_yes_whose_evidence_is_gone_is_resolved_anew(tmp_path: Path, resolve: Any, known: Known) -> None:
+    first, second = date(2025, 7, 9), date(2025, 7, 23)
+    resolve(OCTOBER, known([first, second]))
+    more = known([first, second, (date(2025, 7, 1), NOVEMBER)])
+    earlier = resolve(NOVEMBER, more)  # an earlier round decides, and no row is gone
+    assert {row.outcome for row in earlier} == {"yes"}
+    assert {row.reason.partition("; ")[2] for row in earlier if row.question == "round"} == {
+        "supersedes the yes as of 2025-10-05, which rested on other rows"
+    }
+    before = len(read_resolutions(tmp_path))
+    later = NOVEMBER + timedelta(days=7)
+    added = resolve(later, known([second]))
+    assert [(row.outcome, row.horizon_weeks) for row in added if row.outcome == "yes"] == [(13, "yes")[::-1]]
+    (yes,) = [row for row in added if row.outcome == "yes"]
+    assert yes.reason == "round on 2025-07-23; supersedes the yes as of 2025-11-02, which rested on other rows"
+    assert len(read_resolutions(tmp_path)) == before + len(added)
+    assert resolve(later, known([second])) == []
+
+
+def test_a_round_taken_back_while_nobody_searched_is_void(tmp_path: Path, resolve: Any, known: Known) -> None:
+    unsearched = {"coverage": date(2025, 6, 22)}
+    resolve(OCTOBER, known([date(2025, 7, 1)], **unsearched))
+    back = [row for row in resolve(NOVEMBER, known([], **unsearched)) if row.horizon_weeks == 4 and row.origin == date(2025, 6, 22)]
+    assert [(row.outcome, row.brier) for row in back] == [("void", None)]
+    assert back[0].reason == "nothing is on record any more, and the window has not been searched; supersedes the yes as of 2025-10-05"
+    later = NOVEMBER + timedelta(days=7)
+    searched = known([], coverage=[(date(2025, 5, 5), NOVEMBER, 0.9, 0.99, later)])  # long after the time to settle
+    last = [row for row in resolve(later, searched) if row.horizon_weeks == 4 and row.origin == date(2025, 6, 22)]
+    assert [(row.outcome, row.brier) for row in last] == [("no", pytest.approx(0.04))]
+
+
+def test_a_resolution_disputed_twice_leaves_three_rows_and_the_last_is_in_force(tmp_path: Path, resolve: Any, known: Known) -> None:
+    """Each with the scores of its answer; the same day's record may answer otherwise than it did."""
+    records = [known([JULY_23]), known([]), known([date(2025, 7, 2), JULY_23])]
+    for record in records:
+        resolve(OCTOBER, record)
+        assert resolve(OCTOBER, record) == []
+    rows = [row for row in read_resolutions(tmp_path) if (row.question, row.horizon_weeks) == ("round", 13)]
+    assert [(row.outcome, row.brier) for row in rows] == [
+        ("yes", pytest.approx(0.64)),
+        ("no", pytest.approx(0.04)),
+        ("yes", pytest.approx(0.64)),
+    ]
+    assert [row.reason.partition("; ")[2] for row in rows] == ["", *(f"supersedes the {word} as of 2025-10-05" for word in ("yes", "no"))]
+
+
+def test_what_was_issued_late_is_resolved_and_not_scored(tmp_path: Path, entry: Make, question: Question, known: Known) -> None:
+    append_entries(tmp_path, [entry(weeks=4, issued_on=date(2025, 7, 1))])
+    (row,) = resolve_forecasts(tmp_path, question, ESSAY, AUGUST, known([]))
+    assert (row.issued, row.outcome, row.brier, row.outside_log_score) == ("late", "no", None, None)
+    assert read_resolutions(tmp_path) == [row]
+    path = tmp_path / RESOLUTIONS_FILE
+    path.write_text(path.read_text("utf-8").replace("no round on record,,", "no round on record,0.04,"), "utf-8", newline="\n")
+    with pytest.raises(ContentError, match="line 2: found scores that are not those of no, issued late"):
+        read_resolutions(tmp_path)
 
 
 def test_void_has_a_reason_and_no_score_and_stays_void(tmp_path: Path, resolve: Any, known: Known) -> None:
@@ -140,6 +210,10 @@ def test_a_resolution_whose_forecast_was_deleted_is_reported(tmp_path: Path, res
     ledger = tmp_path / FILE
     lines = ledger.read_text("utf-8").splitlines(keepends=True)
     ledger.write_text("".join([lines[0], *lines[2:]]), "utf-8", newline="\n")
+    with pytest.raises(ContentError, match=r"ledger.csv, line 2: found a row before which others were deleted"):
+        read_resolutions(tmp_path)
+    unchained = [",".join(line.split(",")[: UNCHAINED + ('"' in line)]) for line in lines]
+    ledger.write_text("\n".join([unchained[0], *unchained[2:]]), "utf-8", newline="\n")
     with pytest.raises(ContentError, match=r"resolutions.csv, line 2: .*a forecast of the ledger"):
         read_resolutions(tmp_path)
 

@@ -22,6 +22,7 @@ Array = NDArray[np.float64]
 
 class Case(NamedTuple):
     outside: Array
+    by_record: Array
     multiplier: Array
     announced: Array
     unannounced: Array
@@ -29,10 +30,11 @@ class Case(NamedTuple):
     sensitivity: Array
     found: Array
     arrived: Array
+    log_months: Array
 
     def total(self, t: int) -> Array:
         """Total hazard of a week at d = 1, 2, …"""
-        return np.exp(self.outside + self.multiplier[t])
+        return np.exp(self.outside + self.by_record * self.log_months[t] + self.multiplier[t])
 
     def hazard(self, t: int) -> Array:
         """Hazard of a round that a week has, given what was announced, at d = 1, 2, …"""
@@ -45,7 +47,7 @@ class Case(NamedTuple):
 
 def dormancy_after(given: Case, whole: bool) -> Array:
     """Dormancy after a record that begins after a round."""
-    many = [part if place > 5 else part[None] for place, part in enumerate(given)]
+    many = [part if place > 6 else part[None] for place, part in enumerate(given)]
     state: Array = filter_forward(*many, np.ones((1, 1)), whole)[1]
     return state[0]
 
@@ -59,10 +61,11 @@ FOUNDS = {
 
 
 def case(found: list[int], seed: int = 0, counted: bool = True) -> Case:
-    rng, more = np.random.default_rng(seed), np.random.default_rng(seed + 100)
-    weeks = len(found)
+    rng, more, of_record = (np.random.default_rng(seed + 100 * stream) for stream in range(3))
+    weeks, rounds = len(found), np.cumsum([0, *found[:-1]]).astype(int)
     return Case(
         outside=rng.normal(-0.7, 0.6, weeks + 1),
+        by_record=of_record.normal(0.3, 0.3, weeks + 1),
         multiplier=rng.normal(0, 0.5, weeks),
         announced=rng.gamma(0.5, 0.3, weeks),
         unannounced=more.uniform(0.2, 0.9, weeks) if counted else np.ones(weeks),
@@ -70,6 +73,7 @@ def case(found: list[int], seed: int = 0, counted: bool = True) -> Case:
         sensitivity=rng.uniform(0.4, 0.95, weeks),
         found=np.array(found, dtype=float),
         arrived=more.poisson(0.5, weeks) * float(counted),
+        log_months=of_record.normal(0.0, 1.0, weeks)[rounds],  # it changes after a round alone
     )
 
 
@@ -128,7 +132,8 @@ def test_weeks_that_nobody_searched_say_nothing() -> None:
 
 
 def test_small_hazards_keep_their_digits() -> None:
-    given = Case(np.full(3, -30.0), np.zeros(2), np.zeros(2), np.ones(2), np.zeros(2), np.full(2, 0.9), np.array([0.0, 1.0]), np.zeros(2))
+    none = np.zeros(2)
+    given = Case(np.full(3, -30.0), np.zeros(3), none, none, np.ones(2), none, np.full(2, 0.9), np.array([0.0, 1.0]), none, none)
     log_likelihood = filter_dormancy(*given)[0]
     assert log_likelihood[1] == pytest.approx(-30 + np.log(0.9), abs=1e-9)
 
@@ -150,8 +155,8 @@ def pull_back(given: Case, bar: Array) -> tuple[Array, ...]:
 def test_the_gradient_check(found: list[int]) -> None:
     given = case(found)
     verify_grad(
-        lambda *args: dormancy_filter(*args, given.found, given.arrived)[0],
-        [*given[:4], np.maximum(given.arrival_rate, 0.2), given.sensitivity],
+        lambda *args: dormancy_filter(*args, given.found, given.arrived, given.log_months)[0],
+        [*given[:5], np.maximum(given.arrival_rate, 0.2), given.sensitivity],
         rng=np.random.default_rng(1),
         mode="FAST_COMPILE",
     )
@@ -225,7 +230,7 @@ def test_the_adjoint_over_long_silences(shift: float) -> None:
     step = 1e-6
     for which, gradient in enumerate(gradients):
         for _ in range(5):
-            direction = rng.normal(size=len(gradient)) * (0.01 if which in (3, 4, 5) else 1.0)
+            direction = rng.normal(size=len(gradient)) * (0.01 if which in (4, 5, 6) else 1.0)
             direction[rng.random(len(direction)) < 0.5] = 0.0
             around = []
             for sign in (1, -1):
@@ -239,12 +244,13 @@ def test_very_large_hazards_are_survived_digit_by_digit() -> None:
     """A silence that had one chance in e^400 every week."""
     weeks = 12
     given = Case(
-        np.full(weeks + 1, np.log(400.0)), *np.zeros((2, weeks)), np.ones(weeks), np.zeros(weeks), np.ones(weeks), *np.zeros((2, weeks))
+        *(np.full(weeks + 1, np.log(400.0)), np.zeros(weeks + 1), *np.zeros((2, weeks)), np.ones(weeks), np.zeros(weeks), np.ones(weeks)),
+        *np.zeros((3, weeks)),
     )
     np.testing.assert_allclose(filter_dormancy(*given)[0], -400.0, rtol=1e-14)
     gradients = pull_back(given, np.ones(weeks))
-    np.testing.assert_allclose(gradients[1], -400.0, rtol=1e-12)
-    np.testing.assert_allclose(gradients[2], -1.0, rtol=1e-12)
+    np.testing.assert_allclose(gradients[2], -400.0, rtol=1e-12)
+    np.testing.assert_allclose(gradients[3], -1.0, rtol=1e-12)
     assert np.isneginf(filter_dormancy(*given._replace(multiplier=np.ones(weeks)))[0][0])
 
 
@@ -263,8 +269,9 @@ def test_the_same_inputs_give_the_same_bits_wherever_they_lie() -> None:
 def test_dormancy_at_the_origin_is_that_of_the_histories(found: list[int], whole: bool) -> None:
     cases = [case(found, seed) for seed in (0, 1)]
     cases[1] = cases[1]._replace(arrived=cases[0].arrived)  # one record of many draws
-    drawn = [np.stack([part, other]) for part, other in zip(cases[0][:6], cases[1][:6], strict=True)]
-    state = filter_forward(*drawn, cases[0].found, cases[0].arrived, np.ones((2, 1)), whole)[1]
+    cases[1] = cases[1]._replace(log_months=cases[0].log_months)
+    drawn = [np.stack([part, other]) for part, other in zip(cases[0][:7], cases[1][:7], strict=True)]
+    state = filter_forward(*drawn, cases[0].found, cases[0].arrived, cases[0].log_months, np.ones((2, 1)), whole)[1]
     np.testing.assert_allclose(state.sum(axis=1), 1.0)
     for each, row in zip(cases, state, strict=True):
         np.testing.assert_allclose(row, dormancy_after(each, whole), rtol=1e-14)
@@ -282,5 +289,5 @@ def test_a_perfect_search_knows_the_dormancy() -> None:
 @pytest.mark.parametrize("whole", [True, False])
 def test_a_record_that_ends_in_the_week_of_its_first_round(whole: bool) -> None:
     none = np.zeros((3, 0))
-    state = filter_forward(np.zeros((3, 1)), *[none] * 5, np.zeros(0), np.zeros(0), np.ones((3, 1)), whole)[1]
+    state = filter_forward(*np.zeros((2, 3, 1)), *[none] * 5, *np.zeros((3, 0)), np.ones((3, 1)), whole)[1]
     np.testing.assert_array_equal(state, np.ones((3, 1)))

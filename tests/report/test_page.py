@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import xarray as xr
 
+from ripeness import names
 from ripeness.report import render_failure, render_page
 
 PERCENT = "\u00a0%"
@@ -48,6 +49,21 @@ def test_every_horizon_has_its_row(page: str) -> None:
         assert words in page
 
 
+def test_a_third_reading_has_its_column_its_row_and_its_reason(summary: dict[str, Any], tree: xr.DataTree, page: str) -> None:
+    assert "Now, tempered" in page and "Now, other wars" not in page
+    fits = names.fits_of(names.READINGS)
+    summary["mixture"]["weights"] = {name: 1 / 6 for name, variant, _ in fits if variant != names.OUTSIDE}
+    for condition in summary["conditions"]:
+        condition["by_reading"]["other_wars"] = condition["by_reading"]["tempered"] | {"mean": 0.4321}
+    effect = summary["effects"][0]
+    effect["readings"]["other_wars"] = effect["readings"]["tempered"]
+    effect["rationale_other_wars"] = "Plenty hardened hearts elsewhere."
+    text = Reader(render_page(summary, tree)).text
+    assert "Now, other wars" in text and f"43{PERCENT}" in text
+    assert "Other wars: Plenty hardened hearts elsewhere." in text
+    assert "the essay tempered by other wars" in text
+
+
 def test_sections_come_in_order(page: str) -> None:
     found = re.findall(r'<h2 id="([^"]+)"', page)
     assert found == [
@@ -59,6 +75,7 @@ def test_sections_come_in_order(page: str) -> None:
         "how",
         "hazard",
         "conditions",
+        "evidence",
         "factors",
         "drivers",
         "model",

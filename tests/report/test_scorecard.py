@@ -13,7 +13,7 @@ from ripeness.evaluation import published
 from ripeness.evaluation.states import COLUMNS
 from ripeness.report import render_page
 from ripeness.report.exports import write_brief
-from ripeness.report.scorecard import state_sentences, states_section, stored_state_sentences, subjects_of, telling_states
+from ripeness.report.scorecard import evidence_section, state_sentences, states_section, stored_state_sentences, subjects_of, telling_states
 from ripeness.report.studies import read_studies
 from ripeness.workspace.csv import csv_text
 
@@ -108,6 +108,48 @@ def test_where_the_record_has_not_the_essays_day() -> None:
 def test_a_cell_of_the_table(place: int, estimate: str, text: str, beside: str) -> None:
     cell = states_section(ROWS, ABOUT, SUBJECTS)["rows"][place][estimate]
     assert (cell["text"].replace(SPACE, " "), cell["beside"].replace(SPACE, " ")) == (text, beside)
+
+
+def details_of(*odds: tuple[str, str, str, str]) -> list[dict[str, str]]:
+    """Rows of scorecard_details.csv: claim, day, reading, odds ratio."""
+    keys = ("claim", "as_of", "reading", "odds_ratio")
+    return [dict(zip(keys, one, strict=True)) | {"lower": "0.5", "upper": "4", "verdict": "unmoved"} for one in odds]
+
+
+def test_each_claim_beside_the_record_and_other_wars(summary: dict[str, Any]) -> None:
+    claims = {claim["id"]: claim for claim in summary["claims"]}
+    effect = next(one for one in claims.values() if one["id"] == "plenty-hardens") | {"about": "effect"}
+    other = effect | {"id": "letters-help"}
+    state = effect | {"id": "hosts-idle", "about": "state"}
+    unmeasured = effect | {"id": "<b>trust</b>", "about": "state"}
+    unscored = effect | {"id": "later", "about": "state"}
+    details = details_of(
+        ("plenty-hardens", "2030-05-05", "as_written", "9"),
+        ("plenty-hardens", "2031-03-30", "tempered", "8"),
+        ("plenty-hardens", "2031-03-30", "as_written", "1.4"),
+    )
+    found = evidence_section(
+        summary | {"claims": [effect, other, state, unmeasured, unscored]}, {"details": details, "states": ROWS, "about": ABOUT}
+    )
+    told = [(row["record"].replace(SPACE, " "), row["others"].replace(SPACE, " ")) for row in found["rows"]]
+    ratio = "Harvests (one standard deviation): talks 0.80 times as likely to return (0.70–0.91); 40 wars, 120 onsets."
+    analogue = f"{ratio} In a war like those the essay’s direction holds with 97 %."
+    assert told == [
+        ("Unmoved: the odds of its sign are 1.4 times what they were (0.50–4.0).", analogue),
+        ("–", "No analogue."),
+        ("Contradicted: the chance that it was so is then 5 %, now 40 % (33 % before any data).", "–"),
+        ("Not measured.", "–"),
+        ("–", "–"),
+    ]
+    assert [(one["text"].replace(SPACE, " "), one["claims"]) for one in found["telling"]] == [(ratio, ["plenty-hardens"])]
+
+
+@pytest.mark.parametrize(("lower", "upper", "sure"), [(0.7, 0.99, True), (0.7, 1.0, False), (1.01, 1.2, True), (0.9, 1.1, False)])
+def test_other_wars_are_told_first_where_they_leave_no_doubt(summary: dict[str, Any], lower: float, upper: float, sure: bool) -> None:
+    summary["effects"][0]["analogue"] |= {"lower": lower, "upper": upper}
+    summary["effects"][1]["analogue"] = summary["effects"][0]["analogue"] | {"claims": ["another"]}
+    told = [one["claims"] for one in evidence_section(summary, None)["telling"]]
+    assert told == ([["plenty-hardens", "another"]] if sure else []), "one mechanism once, with the claims of all that it stands for"
 
 
 @pytest.fixture

@@ -166,3 +166,7 @@ def test_the_weights_of_forms_and_readings_are_told(summary: dict[str, Any]) -> 
         f"The headline gives 75{SPACE}% to “all conditions needed” and 25{SPACE}% to “causes add up”, and in each form "
         f"50{SPACE}% to the essay as written and 50{SPACE}% to the essay tempered by published findings; these weights were fixed before anything was scored."
     )
+    third = dict.fromkeys(("conjunctive_as_written", "conjunctive_tempered", "conjunctive_other_wars", "substitutable_as_written"), 0.2)
+    told = say.mixing(summary | {"mixture": {"weights": third | {"substitutable_tempered": 0.1, "substitutable_other_wars": 0.1}}})
+    assert f"40{SPACE}% to the essay as written, 30{SPACE}% to the essay tempered by published findings" in told
+    assert f"and 30{SPACE}% to the essay tempered by other wars; these" in told

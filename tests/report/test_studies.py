@@ -74,8 +74,8 @@ def reports(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def section_of(page: str) -> str:
-    return page.split('<h2 id="trust">')[1].split("<h2 ")[0]
+def section_of(page: str, name: str = "trust") -> str:
+    return page.split(f'<h2 id="{name}">')[1].split("<h2 ")[0]
 
 
 def rendered(reports: Path, summary: dict[str, Any], tree: xr.DataTree) -> str:
@@ -89,7 +89,8 @@ def test_what_was_not_studied_is_not_spoken_of(tmp_path: Path, summary: dict[str
 
 
 def test_every_study_has_its_part_and_its_tables(reports: Path, summary: dict[str, Any], tree: xr.DataTree) -> None:
-    section = section_of(rendered(reports, summary, tree))
+    page = rendered(reports, summary, tree)
+    section = section_of(page) + section_of(page, "evidence")
     for part in ("backtest", "sensitivity", "scorecard", "calibration"):
         assert f'<h3 id="{part}">' in section
     for table in ("backtest_scores.csv", "skill.csv", "sensitivity.csv", "scorecard.csv", "sbc.csv"):

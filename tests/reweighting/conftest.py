@@ -51,7 +51,7 @@ CONTRACTS: Any = {
 }
 MEASURED, COUNTED = ("ground", "losses", "prices"), ("visits", "items")
 ERAS = (("visits", "early"), ("visits", "late"))
-REFERENCE = ReferenceCurve(("2-5", "6+"), np.array([18.0, 60.0]), np.log([0.03, 0.01]), np.array([0.3, 0.4]), ("made up",))
+REFERENCE = ReferenceCurve(("2-5", "6+"), np.array([18.0, 60.0]), np.log([0.03, 0.01]), np.array([0.3, 0.4]), ("made up",), 1.1)
 DF = 4.0
 # a row: indicator, first and last week, value, widening, sampling error; a count: indicator, week, count, log exposure, era
 MeasuredRow = tuple[str, int, int, float, float, float]
@@ -87,7 +87,7 @@ def spec_of(
     counted = Counted(COUNTED, number, columns[1].astype(np.intp), columns[2], columns[3], columns[4].astype(np.intp), ERAS)
     week, kind, lead = (np.array([one[place] for one in arrivals], dtype=np.int64 if place < 2 else float) for place in range(3))
     effects = [SimpleNamespace(factor=one.id, condition=next(iter(one.effects)), role=None) for one in FACTORS]
-    files = SimpleNamespace(factor_tails=DF, noise_tails=DF, rhythm_weeks=(1, 4), entries={})
+    files = SimpleNamespace(factor_tails=DF, noise_tails=DF, rhythm_weeks=(1, 4), entries={"track_record": None})
     priors: Any = SimpleNamespace(files=files, reference=SimpleNamespace(beyond=lambda weeks: REFERENCE))
     workspace: Any = SimpleNamespace(
         factors=FACTORS, factor_ids=[one.id for one in FACTORS], condition_ids=["north", "south"], question=SimpleNamespace(active_weeks=8)
@@ -130,6 +130,7 @@ def draws_of(draws: int, knots: int, weeks: int, seed: int = 0) -> dict[str, Arr
         "lead_spread": rng.uniform(0.5, 1.5, draws),
         "cause_share": rng.dirichlet([3.0, 2.0], draws),
         "cause_normaliser": rng.normal(0.3, 0.3, (draws, 2)),
+        "track_record": rng.normal(0.3, 0.3, draws),
     }
 
 

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from ripeness.model.spec import ModelSpec
-from ripeness.reweighting.refusals import INPUT_CHANGES, beyond_window, changed_inputs, untrustworthy
+from ripeness.reweighting.refusals import INPUT_CHANGES, beyond_window, changed_inputs, imprecise, untrustworthy
 from ripeness.reweighting.weights import LARGEST_ERROR, LARGEST_KHAT, Weights
 from ripeness.reweighting.window import Window
 
@@ -115,8 +115,12 @@ def test_weights_have_to_be_trusted() -> None:
     def weights(khat: float) -> Weights:
         return Weights(np.ones(1), khat, 1.0)
 
-    assert untrustworthy(weights(-np.inf), 0.0) == [] and untrustworthy(weights(LARGEST_KHAT), LARGEST_ERROR) == []
-    assert untrustworthy(weights(0.71), 0.001) == ["the weights are too uneven: k-hat 0.71, must be at most 0.7"]
-    assert untrustworthy(weights(np.nan), 0.001)[0].startswith("the weights are too uneven")
-    assert untrustworthy(weights(0.1), 0.0062) == ["the Monte Carlo error of the headline is 0.62 points, must be at most 0.4"]
-    assert len(untrustworthy(weights(0.1), np.nan)) == 1
+    assert untrustworthy(weights(-np.inf)) == [] and untrustworthy(weights(LARGEST_KHAT)) == []
+    assert untrustworthy(weights(0.71)) == ["the weights are too uneven: k-hat 0.71, must be at most 0.7"]
+    assert untrustworthy(weights(np.nan))[0].startswith("the weights are too uneven")
+
+
+def test_a_probability_has_to_be_precise() -> None:
+    assert imprecise("headline", LARGEST_ERROR) == []
+    assert imprecise("headline", 0.0062) == ["the Monte Carlo error of the headline is 0.62 points, must be at most 0.28"]
+    assert len(imprecise("outside view", np.nan)) == 1

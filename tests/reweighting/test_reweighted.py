@@ -25,7 +25,7 @@ from ripeness.model.terms.loadings import scaled
 from ripeness.model.terms.outside import outside_basis
 from ripeness.model.terms.pulses import read_factors
 from ripeness.reweighting.refusals import beyond_window
-from ripeness.reweighting.reweighted import StoredFit, store_fit, update_fit
+from ripeness.reweighting.reweighted import StoredFit, store_fit, stored_draws, update_fit
 from ripeness.reweighting.weights import Anchor
 from ripeness.workflow.request import Inputs, open_workspace
 
@@ -84,6 +84,7 @@ def made_up(spec: ModelSpec, seed: int = 0) -> dict[str, Array]:
         "cause_normaliser": rng.normal(0.3, 0.3, (DRAWS, len(workspace.conditions))),
         "inside": rng.normal(0, 0.5, (DRAWS, weeks)),
         "outside_knots": rng.normal(-4, 0.4, (DRAWS, len(outside_basis(spec, 1)[0]))),
+        "track_record": rng.normal(0.3, 0.3, DRAWS),
         "kept": rng.uniform(0.1, 0.6, (DRAWS, len(CLASSES))),
         "recorded": rng.uniform(0.3, 0.9, (DRAWS, len(TIED))),
         "share_announced": rng.uniform(0.6, 0.9, DRAWS),
@@ -98,7 +99,7 @@ def made_up(spec: ModelSpec, seed: int = 0) -> dict[str, Array]:
 def stored(spec: ModelSpec, vintage: Vintage, variant: Any = names.CONJUNCTIVE, seed: int = 0) -> StoredFit:
     draws = made_up(spec, seed)
     if variant == names.OUTSIDE:
-        draws = {name: draws[name] for name in ("outside_knots", "sensitivity", *ANNOUNCED)}
+        draws = {name: draws[name] for name in ("outside_knots", "track_record", "sensitivity", *ANNOUNCED)}
     within = np.random.default_rng(seed).uniform(0.05, 0.4, (DRAWS, 2))
     return store_fit(spec, vintage, variant, names.AS_WRITTEN, draws, within, ANCHORS, 60.0, 1, STORED_HERE)
 
@@ -109,7 +110,7 @@ def test_what_is_stored_is_what_an_update_reads(at: Any) -> None:
     read = (
         *("half_life", "factor_scale", "loading", "intercept", "noise", "dispersion", "capture"),
         *("level", "level_start", "level_moves", "pulse"),
-        *("weight", "intercept_open", "normaliser", "outside_knots", "sensitivity", *ANNOUNCED),
+        *("weight", "intercept_open", "normaliser", "outside_knots", "track_record", "sensitivity", *ANNOUNCED),
     )
     assert {*read, "path"} <= set(fit.draws), "what rows, hazards and the weeks ahead read"
     assert not {"hazard", "inside", "log_odds_open"} & set(fit.draws), "neither hazards nor the past of the inside view"
@@ -121,6 +122,16 @@ def test_what_is_stored_is_what_an_update_reads(at: Any) -> None:
     assert fit.efficiency == 1.0 and store_fit(
         spec, vintage, names.CONJUNCTIVE, names.AS_WRITTEN, draws, np.ones((DRAWS, 2)), ANCHORS, 20.0, 1, STORED_HERE
     ).efficiency == pytest.approx(0.5)
+
+
+def test_more_readings_leave_no_more_draws_for_updates(checked: Inputs) -> None:
+    def stored_of(other_wars: float | None) -> list[int]:
+        mixture = checked.workspace.mixture.model_copy(update={"other_wars": other_wars})
+        return [
+            stored_draws(replace(checked.workspace, mixture=mixture), variant) for _, variant, _ in names.fits_of(tuple(mixture.readings))
+        ]
+
+    assert (stored_of(None), stored_of(0.4)) == ([1000] * 5, [666] * 6 + [1000])
 
 
 @pytest.mark.parametrize("variant", names.VARIANTS)
@@ -140,10 +151,13 @@ def test_the_outside_view_is_weighted_by_the_record_alone(at: Any) -> None:
     found = update_fit(base, new, fit, np.random.SeedSequence(0))
     # of the week that is new: P(none found), the dormancy before it being what the base's own update leaves
     before = update_fit(base, base, fit, np.random.SeedSequence(0)).state
-    outside = fit.draws["outside_knots"] @ outside_basis(new, before.shape[1]).T
+    basis, week = outside_basis(new, before.shape[1]), len(new.panel.weeks) - 1
+    # all months with a round lie before it; what the class has to say reads them
+    months = {(sunday.year, sunday.month) for sunday, found in zip(new.panel.weeks, new.panel.record.found, strict=True) if found}
+    raised = fit.draws["track_record"] * (np.log(1 + len(months)) - new.reference.log_months)
+    outside = fit.draws["outside_knots"] @ basis.T + np.outer(raised, basis[:, len(new.priors.files.rhythm_weeks) :].sum(axis=1))
     announced = -np.log1p(-fit.draws["kept"]) @ new.meetings.exposure[:, -1]
     # what was announced anew in it: of each class Poisson, its mean in proportion to the hazard of the dormancy
-    week = len(new.panel.weeks) - 1
     assert len(base.meetings.week) + new.meetings.arrived(week, week + 1) == len(new.meetings.week)
     rate = arrival_rates(fit.draws).sum(axis=1)[:, None] * np.exp(outside)
     arrivals = poisson.pmf(new.meetings.arrived(week, week + 1), rate)
@@ -204,7 +218,10 @@ def posterior_of(spec: ModelSpec, variant: Any, seed: int) -> dict[str, Array]:
 def quantities(spec: ModelSpec, draws: Any, weeks: int) -> Array:
     """What is compared, one column each: parameters on the scale of their priors, and every factor in the record's last weeks."""
     logs = {name: np.log(draws[name]) for name in ("half_life", "loading", "noise", "dispersion", "level", "pulse")}
-    plain = {name: draws[name] for name in ("intercept", "capture", "level_start", "intercept_open", "outside_knots", "kept", "weight")}
+    plain = {
+        name: draws[name]
+        for name in ("intercept", "capture", "level_start", "intercept_open", "outside_knots", "track_record", "kept", "weight")
+    }
     last = read_factors(spec, draws, draws["path"][:, :, -1:], spec.panel.weeks[-1:])  # with the move of a level past a knot
     parts = [*logs.values(), *plain.values(), last, *(draws["path"][:, :, -back] for back in range(1, weeks, 3))]
     return np.concatenate([part.reshape(len(part), -1) for part in parts], axis=1)

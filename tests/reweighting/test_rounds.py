@@ -40,10 +40,11 @@ FOUNDS = {
 
 
 def case(found: list[int], seed: int = 0) -> tuple[Array, ...]:
-    rng, more = np.random.default_rng(seed), np.random.default_rng(seed + 100)
-    weeks = len(found)
+    rng, more, of_record = (np.random.default_rng(seed + 100 * stream) for stream in range(3))
+    weeks, rounds = len(found), np.cumsum([0, *found[:-1]]).astype(int)
     return (
         rng.normal(-1.0, 0.6, (DRAWS, weeks + 2)),
+        of_record.normal(0.3, 0.3, (DRAWS, weeks + 2)),
         rng.normal(0.0, 0.5, (DRAWS, weeks)),
         rng.gamma(0.5, 0.3, (DRAWS, weeks)),
         more.uniform(0.2, 0.9, (DRAWS, weeks)),
@@ -51,6 +52,7 @@ def case(found: list[int], seed: int = 0) -> tuple[Array, ...]:
         rng.uniform(0.4, 0.95, (DRAWS, weeks)),
         np.array(found, dtype=float),
         more.poisson(0.5, weeks).astype(float),
+        of_record.normal(0.0, 1.0, weeks)[rounds],
     )
 
 
@@ -65,18 +67,18 @@ def dormancy_after(given: tuple[Array, ...], whole: bool) -> Array:
 @pytest.mark.parametrize("whole", [True, False])
 def test_begun_in_the_middle_it_is_the_whole_recursion(found: list[int], first: int, whole: bool) -> None:
     given = case(found)
-    outside, *weekly = given
-    state = dormancy_after((outside, *(np.ascontiguousarray(values[..., :first]) for values in weekly)), True)
+    outside, by_record, *weekly = given
+    state = dormancy_after((outside, by_record, *(np.ascontiguousarray(values[..., :first]) for values in weekly)), True)
     later = [np.ascontiguousarray(values[..., first:]) for values in weekly]
-    log_likelihood, after, _ = filter_forward(outside, *later, state, whole)
+    log_likelihood, after, _ = filter_forward(outside, by_record, *later, state, whole)
     expected = [filter_dormancy(*(part[s] if part.ndim == 2 else part for part in given))[0][first:].sum() for s in range(DRAWS)]
     np.testing.assert_allclose(log_likelihood.sum(axis=1), expected, rtol=1e-11)
     np.testing.assert_allclose(after, dormancy_after(given, whole), rtol=1e-10, atol=1e-15)
     np.testing.assert_allclose(after.sum(axis=1), 1.0)
     # searched perfectly and with no arrivals counted, what is found is what happens: the likelihood of a week is the chance of what was seen there
-    multipliers, added, unannounced, rate, sensitivity, held, arrived = later
+    multipliers, added, unannounced, rate, sensitivity, held, *rest = later
     log_likelihood, _, chance = filter_forward(
-        outside, multipliers, added, unannounced, np.zeros_like(rate), np.ones_like(sensitivity), held, arrived, state, whole
+        outside, by_record, multipliers, added, unannounced, np.zeros_like(rate), np.ones_like(sensitivity), held, *rest, state, whole
     )
     seen = np.where(held > 0, chance, 1.0 - chance)
     np.testing.assert_allclose(np.log(seen), log_likelihood, rtol=1e-11)
@@ -92,6 +94,20 @@ def inside_by_hand(spec: ModelSpec, draws: dict[str, Array], path: Array, varian
     return np.zeros((len(log_odds), log_odds.shape[2]))
 
 
+def log_months_by_hand(spec: ModelSpec) -> Array:
+    """Log of one plus the months with a round before each week, and before what comes next, less the class's mean: (week,)."""
+    weeks, found = spec.panel.weeks, spec.panel.record.found
+    held = [
+        {(sunday.year, sunday.month) for sunday, there in zip(weeks[:t], found[:t], strict=True) if there} for t in range(len(weeks) + 1)
+    ]
+    return np.log([1 + len(months) for months in held]) - spec.reference.log_months
+
+
+def by_record_by_hand(spec: ModelSpec, draws: dict[str, Array], longest: int) -> Array:
+    """What each unit of it adds to the log hazard, the third and fourth knot being the class's: (draw, dormancy)."""
+    return np.outer(draws["track_record"], outside_basis(spec, longest)[:, 2:].sum(axis=1))
+
+
 def by_hand(spec: ModelSpec, draws: dict[str, Array], path: Array, variant: str, sensitivity: Array) -> Array:
     """Log-likelihood of each week at risk, from the kernel of the model, one draw after another."""
     record = spec.panel.record
@@ -104,8 +120,8 @@ def by_hand(spec: ModelSpec, draws: dict[str, Array], path: Array, variant: str,
     searched = searched_weeks(spec)
     unannounced = 1.0 - share_on_record(draws)[:, None] * searched
     rate = arrival_rates(draws).sum(axis=1)[:, None] * searched
-    own = (outside, multiplier, announced, unannounced, rate, sensitivity[:, weeks])
-    seen = record.found[weeks], spec.meetings.arrived(record.start, len(spec.panel.weeks))
+    own = (outside, by_record_by_hand(spec, draws, outside.shape[1]), multiplier, announced, unannounced, rate, sensitivity[:, weeks])
+    seen = record.found[weeks], spec.meetings.arrived(record.start, len(spec.panel.weeks)), log_months_by_hand(spec)[weeks]
     return np.stack([filter_dormancy(*(part[s] for part in own), *seen)[0] for s in range(DRAWS)])
 
 
@@ -133,21 +149,24 @@ def test_the_rounds_of_a_window_are_the_last_ones_of_the_record(
         by_week,
         spec.panel.record.found,
         spec.meetings.arrived(0, 10),
+        log_months_by_hand(spec)[:10],
     )
     before = [values[..., start:first] for values in weekly]
-    state = dormancy_after((outside, inside[:, start - 1 : first - 1], *before), True)
+    by_record = by_record_by_hand(spec, draws, 12)
+    state = dormancy_after((outside, by_record, inside[:, start - 1 : first - 1], *before), True)
     path = None if variant == names.OUTSIDE else draws["path"][:, :, first - 1 : 9]
     found_here = rounds_in_window(spec, variant, draws, first, state, path)
     np.testing.assert_allclose(found_here.log_likelihood, whole[:, first - start :].sum(axis=1), rtol=1e-10)
     multiplier = inside[:, start - 1 :] + np.log(spec.panel.record.share[start:])
-    whole_state = dormancy_after((outside, multiplier, *(values[..., start:] for values in weekly)), False)
+    whole_state = dormancy_after((outside, by_record, multiplier, *(values[..., start:] for values in weekly)), False)
     np.testing.assert_allclose(found_here.state, whole_state, rtol=1e-9, atol=1e-15)
 
 
 def probability_of_record(spec: ModelSpec, draws: dict[str, Array], s: int) -> float:
     """Of what a record of rounds and announcements says under one draw of the outside view: summed over every history of rounds that may have been missed."""
     record, meetings, weeks = spec.panel.record, spec.meetings, len(spec.panel.weeks)
-    outside = np.exp(outside_basis(spec, weeks) @ draws["outside_knots"][s])
+    outside, by_record = outside_basis(spec, weeks) @ draws["outside_knots"][s], by_record_by_hand(spec, draws, weeks)[s]
+    log_months = log_months_by_hand(spec)
     kept, recorded, split = (draws[name][s] for name in ("kept", "recorded", "class_split"))
     share = draws["share_announced"][s] * np.array([1.0, *np.cumprod(1 - split)]) * np.array([*split, 1.0])
     rates, standing = share * recorded / kept[:2], -np.log1p(-kept) @ meetings.exposure
@@ -157,7 +176,7 @@ def probability_of_record(spec: ModelSpec, draws: dict[str, Array], s: int) -> f
     for held in product((0, 1), repeat=weeks - record.start):
         probability, dormancy = 1.0, 1
         for t, happened in enumerate(held, start=record.start):
-            rate, found = outside[dormancy - 1], record.found[t] > 0
+            rate, found = np.exp(outside[dormancy - 1] + by_record[dormancy - 1] * log_months[t]), record.found[t] > 0
             # each class by itself, its meetings in the order in which they were announced
             probability *= np.prod(np.exp(-rate * rates) * (rate * rates) ** numbers[t])
             silent = np.exp(-rate * (1 - share @ recorded) - standing[t])
@@ -183,7 +202,7 @@ def test_an_announcement_in_the_window_weights_the_draws_by_its_importance_ratio
     number = 30
     draws = make_draws(number, 1, 7)
     draws["outside_knots"] += 1.0
-    draws = {name: draws[name] for name in ("outside_knots", "sensitivity", *ANNOUNCED)}
+    draws = {name: draws[name] for name in ("outside_knots", "track_record", "sensitivity", *ANNOUNCED)}
     state = dormancy_in_week(base, draws, first)
     window = Window(7, np.full(4, 3, dtype=np.int64), first, 3)
     fit = StoredFit(names.OUTSIDE, names.AS_WRITTEN, window, draws, state, np.full((number, 1), 0.2), (Anchor(0.2, 0.002),), 1.0)

@@ -37,7 +37,7 @@ class ShortRun:
 
 
 def copy_workspace(target: Path) -> Path:
-    """The real workspace with short chains, and without a poll that makes weights of so few draws too uneven (k-hat from 0.5 to 0.8)."""
+    """The real workspace with short chains, with two readings, and without a poll that makes weights of so few draws too uneven (k-hat from 0.5 to 0.8)."""
     for name in ("seeds", "priors", "data"):
         shutil.copytree(ROOT / name, target / name)
     poll = target / "data" / "kiis_russian_plan.csv"  # its first row, published on 21 June 2025: nothing was known of its intercept
@@ -48,7 +48,17 @@ def copy_workspace(target: Path) -> Path:
     for key, value in SHORT_FIT.items():
         text, changed = re.subn(rf"(?m)^{key} = \d+", f"{key} = {value}", text)
         assert changed == 1
+    text, changed = re.subn(
+        r"(?m)^tempered = .*\nother_wars = .*$", "tempered = 0.5", text
+    )  # two fits fewer, and what a workspace without the file does
+    assert changed == 1
     (target / "ripeness.toml").write_text(text, "utf-8")
+    (target / "priors" / "other_wars.csv").unlink()
+    for name, table in (("hazard.toml", "other_wars.best_to_worst"), ("citations.toml", "conflict_months")):
+        path = target / "priors" / name
+        text, changed = re.subn(rf"(?ms)^\[{re.escape(table)}\]\n.*?(?=^(\[|#))", "", path.read_text("utf-8"))
+        assert changed == 1
+        path.write_text(text, "utf-8")
     return target
 
 

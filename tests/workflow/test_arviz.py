@@ -17,13 +17,14 @@ import numpy as np
 import pytest
 import xarray as xr
 from scipy import stats
+from small_workspace import FITS, HEADLINE_FITS
 
 from ripeness import names, open_run
 from ripeness.lazy_netcdf import StoredArray
 from ripeness.reweighting.weights import smooth_weights
 from ripeness.workflow.run import Run
 
-FIT = names.HEADLINE_FITS[0]
+FIT = HEADLINE_FITS[0]
 
 
 @pytest.fixture(scope="module")
@@ -185,7 +186,7 @@ def test_log_prior_is_the_density_of_each_quantity_in_natural_units(run: Run, fi
 
 
 def test_every_fit_has_as_many_predictive_as_likelihood_draws(run: Run) -> None:
-    for name, _, _ in names.FITS:
+    for name, _, _ in FITS:
         fit = run.fit(name)
         for group in ("posterior_predictive", "log_likelihood"):
             assert fit[group].sizes[names.DRAW] == fit.posterior.sizes[names.DRAW]
@@ -195,7 +196,7 @@ def test_every_fit_has_as_many_predictive_as_likelihood_draws(run: Run) -> None:
 
 def test_predictions_are_the_forecast(run: Run) -> None:
     rows = {(row["source"], row["question"], row["horizon_weeks"]): row["probability"] for row in run.summary["forecasts"]}
-    for name, _, _ in names.FITS:
+    for name, _, _ in FITS:
         predictions = run.fit(name)[names.PREDICTIONS]
         for weeks in predictions[names.HORIZON].values:
             assert float(predictions["within"].sel(horizon=weeks).mean()) == pytest.approx(rows[name, "round", int(weeks)], abs=1e-6)

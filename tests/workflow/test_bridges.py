@@ -13,14 +13,16 @@ import numpy as np
 import pandas as pd
 import pytest
 from made_up_war import make_draws
+from small_workspace import HEADLINE_FITS
 from typer.testing import CliRunner
 
 from ripeness import names
 from ripeness.cli.app import app
 from ripeness.data.crowds import FORM
+from ripeness.errors import UsageError
 from ripeness.forecast.ahead import build_ahead
 from ripeness.forecast.bridges import bridge_probabilities
-from ripeness.ledger import BRIDGES_FILE, read_bridge_forecasts
+from ripeness.ledger import BRIDGES_FILE, clock, read_bridge_forecasts
 from ripeness.report import page
 from ripeness.reweighting.weights import Weights
 from ripeness.workflow import fit_run, issue, reweight_run
@@ -32,7 +34,7 @@ from ripeness.workspace.config import Mixture
 from ripeness.workspace.question import Bridge
 
 ORIGIN = date(2025, 2, 19)
-SOURCES = [(names.MIXTURE, names.HEADLINE_FITS), (names.HEADLINE_FITS[0], names.HEADLINE_FITS[:1]), (names.OUTSIDE, (names.OUTSIDE,))]
+SOURCES = [(names.MIXTURE, HEADLINE_FITS), (HEADLINE_FITS[0], HEADLINE_FITS[:1]), (names.OUTSIDE, (names.OUTSIDE,))]
 
 
 def bridge_of(name: str, by: date) -> Bridge:
@@ -49,7 +51,7 @@ def priced(*prices: tuple[date, str, float]) -> Any:
 def fits_of(*means: float) -> Any:
     """Made-up fits of the headline, each with draws about a mean, and an outside view without bridges."""
     fits: dict[str, Any] = {names.OUTSIDE: SimpleNamespace(bridges={})}
-    for name, mean in zip(names.HEADLINE_FITS, means, strict=True):
+    for name, mean in zip(HEADLINE_FITS, means, strict=True):
         draws = np.linspace(mean - 0.05, mean + 0.05, 101)[:, None]
         answer = Answer(draws, np.array([mean]), np.array([0.01]))
         fits[name] = SimpleNamespace(bridges={"soon": BridgeAnswer(answer, np.full(101, mean / 2))})
@@ -65,7 +67,7 @@ def test_a_bridge_is_mixed_as_forecasts_are_and_stands_beside_the_newest_price_u
     assert (row["id"], row["by"], row["rung"], row["venue"], row["market"]) == ("soon", "2025-04-30", "halt", "Fair", "fair:soon")
     assert row["price"] == {"date": "2025-02-19", "probability": 0.4, "note": ""}
     assert row["outside_view"] == pytest.approx(0.15)
-    assert [one["source"] for one in row["forecasts"]] == [names.MIXTURE, names.HEADLINE_FITS[0]]
+    assert [one["source"] for one in row["forecasts"]] == [names.MIXTURE, HEADLINE_FITS[0]]
     mixed, single = row["forecasts"]
     assert (mixed["probability"], single["probability"]) == (pytest.approx(0.3), pytest.approx(0.2))
     assert mixed["mc_error"] == pytest.approx(0.01 * np.sqrt(2 * 0.375**2 + 2 * 0.125**2))
@@ -115,7 +117,7 @@ def report(copied_workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     workspace = open_workspace(copied_workspace).workspace
     bridge = next(bridge for bridge in workspace.bridges if bridge.market == MARKET)
 
-    def run(origin: date, probability: float, run_id: str = "a" * 12) -> Any:
+    def run(origin: date, probability: float, run_id: str = "a" * 12, today: date = date(2026, 10, 4)) -> Any:
         told = {"source": names.MIXTURE, "probability": probability, "lower": probability / 2, "upper": 2 * probability, "mc_error": 0.001}
         summary = {"run_id": run_id, "origin": origin.isoformat(), "essay": {"date": "2025-06-18"}, "forecasts": []}
         summary |= {"bridges": [bridge.model_dump(mode="json") | {"outside_view": 0.1, "forecasts": [told], "price": None}]}
@@ -125,10 +127,21 @@ def report(copied_workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         monkeypatch.setattr(issue, "obtain_forecast", lambda *_: stored)
         monkeypatch.setattr(issue, "attribute_forecast", lambda *_: {})
         monkeypatch.setattr(page, "render_page", lambda summary, _tree, record, *_: json.dumps([summary, record]))
-        issue.run_report(Request(copied_workspace, origin))
+        with monkeypatch.context() as then:
+            then.setattr(issue, "newest_day", lambda _: origin)
+            then.setattr(clock, "day_of_issue", lambda: today)
+            issue.run_report(Request(copied_workspace, origin))
         return json.loads((folder / PAGE).read_text("utf-8"))
 
     return run
+
+
+def test_a_clock_behind_what_was_issued_of_a_bridge_issues_nothing(report: Any, copied_workspace: Path, tree_of: Any) -> None:
+    report(date(2026, 10, 4), 0.2, today=date(2026, 10, 6))
+    before = tree_of(copied_workspace)
+    with pytest.raises(UsageError, match=r"a row of reports/ was written on 2026-10-06"):
+        report(date(2026, 10, 4), 0.3, today=date(2026, 10, 5))
+    assert tree_of(copied_workspace) == before
 
 
 def test_what_is_issued_is_added_with_the_price_on_file_and_settled_when_its_day_has_passed(report: Any, copied_workspace: Path) -> None:
@@ -158,7 +171,7 @@ def test_what_is_issued_is_added_with_the_price_on_file_and_settled_when_its_day
     settled = json.loads(output.stdout)["bridges"]
     assert [(one["origin"], one["issued"], one["outcome"]) for one in settled] == [
         ("2026-10-04", "ahead", "no"),
-        ("2026-09-06", "hindsight", "no"),
+        ("2026-09-06", "late", "no"),  # the record had gone on by then
     ]
     assert (settled[0]["brier"], settled[0]["market_brier"]) == (pytest.approx(0.04), pytest.approx(0.225**2))
     shown = CliRunner().invoke(app, ["resolve", "--workspace", str(copied_workspace)]).stdout

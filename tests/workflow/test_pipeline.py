@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from small_workspace import FITS, HEADLINE_FITS
 
 from ripeness import names, open_run
 from ripeness.errors import GateError, RipenessError, UsageError
@@ -49,11 +50,13 @@ def test_headline_mixes_forms_and_readings_by_the_weights_of_the_workspace(short
     }
     weights = open_workspace(short_run.root).workspace.mixture.weights
     assert summary["mixture"]["weights"] == pytest.approx(weights) and sum(weights.values()) == pytest.approx(1.0)
-    assert weights == pytest.approx(dict(zip(names.HEADLINE_FITS, (0.35, 0.35, 0.15, 0.15), strict=True)))
+    assert weights == pytest.approx(dict(zip(HEADLINE_FITS, (0.35, 0.35, 0.15, 0.15), strict=True)))
     assert by_source[names.MIXTURE] == pytest.approx(sum(weight * by_source[name] for name, weight in weights.items()), abs=1e-9)
     assert by_source["conjunctive_as_written"] != by_source["conjunctive_tempered"]
     for form in names.FORMS:
-        assert by_source[form] == pytest.approx(np.mean([by_source[f"{form}_{reading}"] for reading in names.READINGS]), abs=1e-9)
+        assert by_source[form] == pytest.approx(
+            np.mean([by_source[f"{form}_{reading}"] for reading in (names.AS_WRITTEN, names.TEMPERED)]), abs=1e-9
+        )
     tree = open_run(short_run.folder).tree
     drawn = [float(tree[f"{name}/predictions/within"].sel(horizon=13).mean()) for name in weights]
     assert by_source[names.MIXTURE] == pytest.approx(np.average(drawn, weights=list(weights.values())), abs=1e-9)
@@ -95,7 +98,7 @@ def test_a_wednesday_origin_counts_its_week_by_shares(short_run: Any) -> None:
 def test_stored_groups_and_variables_are_those_of_the_schema(short_run: Any) -> None:
     run = open_run(short_run.folder)
     assert run.tree.attrs["schema"] == SCHEMA
-    assert set(run.tree.children) == {name for name, _, _ in names.FITS} | {"data"}
+    assert set(run.tree.children) == {name for name, _, _ in FITS} | {"data"}
     groups = {
         "posterior",
         "prior",
@@ -152,7 +155,7 @@ def test_same_inputs_reuse_the_fit_and_add_nothing_to_the_ledger(short_run: Any)
 def test_a_fit_sampled_twice_is_recorded_and_weighs_no_more(short_run: Any) -> None:
     run = open_run(short_run.folder)
     attempts = {fit["fit"]: fit["attempts"] for fit in run.summary["gate"]["fits"]}
-    assert attempts == {name: 2 if name == "conjunctive_tempered" else 1 for name, _, _ in names.FITS}
+    assert attempts == {name: 2 if name == "conjunctive_tempered" else 1 for name, _, _ in FITS}
     # draws are kept in proportion to weights in the headline, 0.15 to 0.35
     kept = {name: 51 if name.startswith(names.SUBSTITUTABLE) else 120 for name in attempts}
     assert {name: run.fit(name)["posterior"].sizes["draw"] for name in attempts} == kept

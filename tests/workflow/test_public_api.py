@@ -14,6 +14,7 @@ import pymc as pm
 import pytest
 
 import ripeness
+from ripeness.errors import UsageError
 from ripeness.reweighting import refusals as reasons
 
 CALLABLE = [name for name in ripeness.__all__ if inspect.isfunction(getattr(ripeness, name))]
@@ -37,6 +38,12 @@ def test_examples_run(name: str, known: dict[str, Any], workspace: Path, monkeyp
     failures: list[str] = []
     doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE).run(example, out=failures.append)
     assert not failures, "".join(failures)
+
+
+@pytest.mark.parametrize("make", [ripeness.build_model, ripeness.sample])
+def test_a_reading_that_the_workspace_has_not_is_refused(make: Any, workspace: Path) -> None:
+    with pytest.raises(UsageError, match="reading 'other_wars', which this workspace has not; it has as_written, tempered"):
+        make(ripeness.open_workspace(workspace), reading="other_wars")
 
 
 @pytest.mark.parametrize("name", CALLABLE)

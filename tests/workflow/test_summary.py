@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import numpy as np
 import xarray as xr
+from small_workspace import HEADLINE_FITS
 
 from ripeness import names
 from ripeness.workflow.summary_new import factor_paths
@@ -35,8 +36,9 @@ def posterior(draws: int, height: float) -> xr.Dataset:
 
 def made(first: xr.Dataset, second: xr.Dataset) -> Any:
     mixture = Mixture(substitutable=0.0, rationale="the conjunctive form alone")
-    groups = zip(names.HEADLINE_FITS, (first, second, first, first), strict=True)
-    spec = SimpleNamespace(workspace=SimpleNamespace(factors=FACTORS, mixture=mixture), panel=SimpleNamespace(weeks=WEEKS, origin=ORIGIN))
+    groups = zip(HEADLINE_FITS, (first, second, first, first), strict=True)
+    workspace = SimpleNamespace(factors=FACTORS, mixture=mixture, headline_fits=HEADLINE_FITS)
+    spec = SimpleNamespace(workspace=workspace, panel=SimpleNamespace(weeks=WEEKS, origin=ORIGIN))
     return cast(Any, SimpleNamespace(spec=spec, fits={name: SimpleNamespace(groups={"posterior": one}) for name, one in groups}))
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from small_workspace import FITS
 
 from ripeness import names
 from ripeness.ledger import read_ledger
@@ -96,7 +97,7 @@ def test_the_summary_has_all_that_a_fit_has(updated: tuple[Path, list[str]]) -> 
     )
     for old, new in zip(base.summary["factors"], run.summary["factors"], strict=True):
         assert len(new["path"]["median"]) == len(new["path"]["weeks"]) == len(old["path"]["weeks"]) + 1
-    assert {one["fit"] for one in run.summary["reweighted"]["fits"]} == {name for name, *_ in names.FITS}
+    assert {one["fit"] for one in run.summary["reweighted"]["fits"]} == {name for name, *_ in FITS}
     assert run.summary["effects"] == base.summary["effects"], "prior against posterior is the fit's"
     checks = [[flag for flag in summary["flags"] if flag["name"] == "check"] for summary in (base.summary, run.summary)]
     assert checks[0] == checks[1], "what the fit cannot reproduce is the fit's"
@@ -119,7 +120,7 @@ def test_what_is_stored_opens_as_it_was(short_run: Any) -> None:
     base = read_base(short_run.folder / store.BASE)
     summary = json.loads((short_run.folder / store.FORECAST_JSON).read_text("utf-8"))
     assert base.summary == summary and base.panel.origin == BASE
-    assert list(base.fits) == [name for name, *_ in names.FITS]
+    assert list(base.fits) == [name for name, *_ in FITS]
 
 
 @pytest.mark.parametrize(
@@ -164,6 +165,35 @@ def test_what_weights_cannot_take_up_needs_a_fit(
     with pytest.raises(InterruptedError):
         run_forecast(Request(root, as_of, seed), messages.append)
     assert any(line.startswith("a new fit is needed: ") and reason in line for line in messages), messages
+
+
+def test_the_error_of_the_headline_asks_for_a_fit_and_not_that_of_one_of_its_fits(
+    updated: tuple[Path, list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ripeness.workflow import forecasts
+
+    root = tmp_path / "workspace"
+    shutil.copytree(updated[0], root)
+    summary = open_run(root / "reports" / LATER.isoformat()).summary
+    errors = {one["source"]: one["mc_error"] for one in summary["forecasts"] if (one["question"], one["horizon_weeks"]) == ("round", 13)}
+    headline = errors[names.MIXTURE]
+    assert headline < max(errors.values()) and errors[names.OUTSIDE] < headline
+    messages: list[str] = []
+
+    def fit(asked: Any, progress: Any) -> Path:
+        raise InterruptedError
+
+    monkeypatch.setattr(forecasts, "_fit", fit)
+    for path in (root / "reports" / LATER.isoformat()).iterdir():
+        path.unlink()
+    monkeypatch.setattr(reasons, "LARGEST_ERROR", 1.01 * headline)
+    assert run_forecast(Request(root, LATER)).summary["reweighted"]
+    for path in (root / "reports" / LATER.isoformat()).iterdir():
+        path.unlink()
+    monkeypatch.setattr(reasons, "LARGEST_ERROR", 0.99 * headline)
+    with pytest.raises(InterruptedError):
+        run_forecast(Request(root, LATER), messages.append)
+    assert any(f"the Monte Carlo error of the headline is {100 * headline:.2f} points" in line for line in messages), messages
 
 
 def test_data_that_cannot_be_right_are_not_forecast_from_an_older_fit(

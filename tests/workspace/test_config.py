@@ -6,6 +6,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from small_workspace import HEADLINE_FITS
 
 from ripeness import names
 from ripeness.errors import ContentError, UsageError
@@ -226,11 +227,51 @@ def test_what_is_wrong_with_a_rung_is_told_with_its_line(tmp_path: Path, old: st
 
 def test_the_mixture_weighs_every_fit_of_the_headline(tmp_path: Path) -> None:
     even = read_workspace(write(tmp_path)).mixture.weights
-    assert even == dict.fromkeys(names.HEADLINE_FITS, 0.25)
+    assert even == dict.fromkeys(HEADLINE_FITS, 0.25)
     said = SOUND + '[mixture]\nsubstitutable = 0.2\ntempered = 0.4\nrationale = "by plain judgement"\n'
     found = read_workspace(write(tmp_path, said)).mixture
-    assert found.weights == pytest.approx(dict(zip(names.HEADLINE_FITS, (0.48, 0.32, 0.12, 0.08), strict=True)))
+    assert found.weights == pytest.approx(dict(zip(HEADLINE_FITS, (0.48, 0.32, 0.12, 0.08), strict=True)))
     assert found.readings == pytest.approx({names.AS_WRITTEN: 0.6, names.TEMPERED: 0.4})
+
+
+def test_effects_of_other_wars_make_a_third_reading(tmp_path: Path) -> None:
+    (tmp_path / "priors").mkdir()
+    (tmp_path / "priors" / "other_wars.csv").touch()
+    three = (names.AS_WRITTEN, names.TEMPERED, names.OTHER_WARS)
+    even = read_workspace(write(tmp_path))
+    assert even.readings == three and even.mixture.weights == pytest.approx(dict.fromkeys(even.headline_fits, 1 / 6))
+    said = SOUND + '[mixture]\nsubstitutable = 0.2\ntempered = 0.5\nother_wars = 0.2\nrationale = "by plain judgement"\n'
+    workspace = read_workspace(write(tmp_path, said))
+    assert workspace.mixture.readings == pytest.approx(dict(zip(three, (0.3, 0.5, 0.2), strict=True)))
+    assert [name for name, _, _ in workspace.fits] == [*workspace.headline_fits, names.OUTSIDE]
+    assert workspace.mixture.weights == pytest.approx(dict(zip(workspace.headline_fits, (0.24, 0.4, 0.16, 0.06, 0.1, 0.04), strict=True)))
+    assert workspace.fits_of_form(names.SUBSTITUTABLE) == workspace.headline_fits[3:]
+
+
+@pytest.mark.parametrize(
+    ("there", "line", "message"),
+    [
+        (
+            True,
+            "tempered = 0.5",
+            "line 34: found no weight of the reading of priors/other_wars.csv; expected a weight for each reading, fixed before anything is scored. "
+            "To mend: write other_wars = its weight, with the reason, or remove the file.",
+        ),
+        (
+            False,
+            "other_wars = 0.4",
+            "line 35: found other_wars = 0.4 and no priors/other_wars.csv; expected the file of its effects. To mend: add the file, or remove other_wars.",
+        ),
+        (True, "tempered = 0.7\nother_wars = 0.4", "tempered and other_wars that add up to at most 1"),
+        (True, "other_wars = -0.1", "greater than or equal to 0"),
+    ],
+)
+def test_a_third_reading_and_its_weight_go_together(tmp_path: Path, there: bool, line: str, message: str) -> None:
+    (tmp_path / "priors").mkdir()
+    if there:
+        (tmp_path / "priors" / "other_wars.csv").touch()
+    (found,) = faults_of(tmp_path, SOUND + f'[mixture]\n{line}\nrationale = "a judgement"\n').values()
+    assert message in found
 
 
 @pytest.mark.parametrize(

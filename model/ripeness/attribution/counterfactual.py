@@ -7,7 +7,7 @@ The third verb. Of each posterior draw the shocks of every past week are taken a
 so that what differs is the intervention and what it leaves behind, not the noise of the weeks (Pearl 2009, "Causality", chapter 7: abduction, action,
 prediction). Of events the noise is kept as well. A week with hazard λ has a round if an exponential number E is below λ: E is drawn given what happened. A meeting
 that was announced at the total hazard T would have been announced at T' if a uniform number is below T'/T, and with it goes what it added to the hazard; where T'
-is higher, meetings that were not announced would have been, and those kept are rounds. So "as it was" reproduces the record, and a round is lost where
+is higher, meetings that were not announced would have been, and those kept are rounds. Both read the track record of what happened. So "as it was" reproduces the record, and a round is lost where
 its announcement is, or where the hazard falls below its E.
 """
 
@@ -35,9 +35,9 @@ from ripeness.model.meetings import Announcement, announced_weeks, roots_of
 from ripeness.model.spec import ModelSpec
 from ripeness.model.terms.announcements import searched_weeks, share_on_record, standing_hazards
 from ripeness.model.terms.factor_paths import persistence
-from ripeness.model.terms.outside import outside_basis
 from ripeness.model.terms.pulses import read_factors
 from ripeness.model.terms.record import record_terms
+from ripeness.model.terms.track_record import log_months_on_record
 
 Array = NDArray[np.float64]
 Draws = Mapping[str, Array]
@@ -111,7 +111,7 @@ def would_have(
     weeks = np.arange(start + 1, start + 1 + max(horizons))
     calendar = _lay_out(spec, announcements, weeks)
     weights = [spec.workspace.mixture.weights[name] for name in fits]
-    variants = {name: variant for name, variant, _ in names.FITS}
+    variants = {name: variant for name, variant, _ in spec.workspace.fits}
     arms, made = [], []
     for (name, draws), own in zip(fits.items(), np.random.SeedSequence(seed).spawn(len(fits)), strict=True):
         changed = change_path(
@@ -182,12 +182,12 @@ def _events(
     inside, other = (_inside_before(spec, variant, draws, path, weeks) for path in (draws["path"], changed))
     terms = record_terms(spec, draws, first, stop, inside, first - last_round)
     on_record, hazards = share_on_record(draws)[:, None] * searched_weeks(spec, first, stop), standing_hazards(draws)
-    longest = len(weeks) + first - last_round
-    outside = np.exp(draws["outside_knots"] @ outside_basis(spec, longest).T)
+    log_months = log_months_on_record(spec, first, stop)
     dormancy, since = first - last_round, np.full((number, REPLICATES), first - last_round)
     stands = {one: np.ones((number, REPLICATES), dtype=bool) for one in calendar.roots}
     held, rows = np.zeros((number, REPLICATES, len(weeks)), dtype=bool), np.arange(number)[:, None]
     for j, t in enumerate(weeks):
+        outside = np.exp(terms.outside + terms.by_record * log_months[j])
         total = (outside[:, dormancy - 1] * np.exp(terms.multiplier[:, j]))[:, None]
         moved = outside[rows, since - 1] * np.exp(other[:, j] - inside[:, j] + terms.multiplier[:, j])[:, None]
         for one, place in calendar.arrivals.items():

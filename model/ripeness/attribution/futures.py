@@ -16,7 +16,6 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ripeness import names
 from ripeness.data.vintages import Vintage
 from ripeness.elicitation.elicited import Priors
 from ripeness.forecast.ahead import Ahead, build_ahead
@@ -140,7 +139,7 @@ def open_origin(workspace: Workspace, priors: Priors, base: Base, vintage: Vinta
 
 def seeds_of(spec: ModelSpec, name: str, seed: int) -> list[np.random.SeedSequence]:
     """For a fit of the headline the seeds of its reweighting, of the choice among its draws, and of the weeks ahead."""
-    return np.random.SeedSequence([seed, spec.panel.origin.toordinal(), names.HEADLINE_FITS.index(name)]).spawn(3)
+    return np.random.SeedSequence([seed, spec.panel.origin.toordinal(), spec.workspace.headline_fits.index(name)]).spawn(3)
 
 
 def start_from(

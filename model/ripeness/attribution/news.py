@@ -197,7 +197,7 @@ def decompose_change(workspace: Workspace, priors: Priors, base: Base, earlier: 
             return np.asarray(np.average(list(pool.map(ask, fits)), axis=0, weights=list(weights.values())))
 
         after = mean(lambda fit: fit.probability(everything, everything))
-        uneven = [reason for fit in fits for reason in untrustworthy(fit.at(everything)[1], 0.0)]
+        uneven = [reason for fit in fits for reason in untrustworthy(fit.at(everything)[1])]
         if uneven:
             raise NotReweighted(uneven[:1], uneven=True)
         shares = share_out(

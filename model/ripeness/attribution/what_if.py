@@ -38,6 +38,7 @@ from ripeness.model.terms.loadings import factor_scales
 from ripeness.model.terms.outside import outside_basis
 from ripeness.model.terms.pulses import fading_pulses
 from ripeness.model.terms.slow_levels import cumulative_places, levels_in, read_ratio
+from ripeness.model.terms.track_record import outside_knots_now
 
 Array = NDArray[np.float64]
 Payload = Mapping[str, Any]
@@ -155,7 +156,7 @@ def _pack_fit(spec: ModelSpec, futures: Futures, weeks: int, states: NDArray[np.
         "weight": draws["weight"],
         "intercept": draws["intercept_open"],
         "offset": _offset(futures),
-        "outside": draws["outside_knots"],
+        "outside": outside_knots_now(spec, draws),
         "state": state,
         "kept": draws["kept"],
         "unannounced": ahead.unannounced[:, :weeks],

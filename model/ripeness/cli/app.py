@@ -35,6 +35,8 @@ from ripeness.errors import UsageError
 app = typer.Typer(help="A living Bayesian forecast of whether dormant peace talks resume.", **PLAIN)
 data = typer.Typer(help="Look at the data as it was known on a day.", **PLAIN)
 app.add_typer(data, name="data")
+ledger = typer.Typer(help="Ask whether the ledger was touched.", **PLAIN)
+app.add_typer(ledger, name="ledger")
 study = typer.Typer(help="Ask how far the forecast deserves trust.", **PLAIN)
 app.add_typer(study, name="study")
 
@@ -216,7 +218,7 @@ def forecast(
 
 @app.command(epilog=example("ripeness report", "ripeness report --as-of 2025-05-11"))
 def report(as_of: AsOf = None, seed: Seed = None, sampler: SamplerName = None, refit: Refit = False, workspace: Workspace = None) -> None:
-    """Write the page.
+    """Write the page, and what it says into the ledger.
 
     It says the forecast, how it comes about and how far to trust it. Fits first where no fit of the same inputs is stored.
     """
@@ -323,6 +325,47 @@ def resolve(as_of: AsOf = None, workspace: Workspace = None, json: Json = False)
     from ripeness.cli.runs import show_resolutions
 
     show_resolutions(request_of(workspace, as_of), json)
+
+
+@ledger.callback()
+def _ledger() -> None:
+    """Ask whether the ledger was touched."""
+
+
+@ledger.command(epilog=example("ripeness ledger verify", "ripeness ledger verify 9f2c…"))
+def verify(
+    head: Annotated[
+        str | None, typer.Argument(metavar="[HEAD]", help="A head kept elsewhere: does its row still stand?", show_default=False)
+    ] = None,
+    workspace: Workspace = None,
+    json: Json = False,
+) -> None:
+    """Check that no row was touched, and print the heads.
+
+    Of ledger.csv, bridges.csv and resolutions.csv. Names the first row that was edited, moved, doubled or before which one was deleted.
+    """
+    from ripeness.cli.ledger import show_heads
+
+    show_heads(root_of(workspace), head, json)
+
+
+@ledger.command(epilog=example("ripeness ledger migrate --issued 0123456789ab=2025-06-23 --note 'by the mail of that day'"))
+def migrate(
+    issued: Annotated[
+        list[str] | None,
+        typer.Option("--issued", metavar="RUN=YYYY-MM-DD", help="Day of issue of a run's rows, if something says so; may be repeated."),
+    ] = None,
+    note: Annotated[str | None, typer.Option("--note", metavar="WORDS", help="What says so; stands in each of these rows.")] = None,
+    workspace: Workspace = None,
+    json: Json = False,
+) -> None:
+    """Chain the rows of a ledger of the older form, once.
+
+    The next report does it too, but knows no day of issue; rows without one count as hindsight.
+    """
+    from ripeness.cli.ledger import chain_files
+
+    chain_files(root_of(workspace), issued or [], note, json)
 
 
 @app.command(epilog=example("ripeness backtest --quick", "ripeness backtest --scheduler tcp://127.0.0.1:8786"))

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from ripeness import names
 from ripeness.cli.screen import json_fault, open_console, print_json
+from ripeness.elicitation.other_wars import find_mechanisms
 from ripeness.errors import ContentError, UsageError
 from ripeness.essay import (
     Claim,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 
 def show_check(root: Path, json: bool) -> None:
-    """Check a workspace and say what is in it.
+    """Check a workspace and its ledger, and say what is in it.
 
     As JSON, the faults are printed too, before they are raised again.
 
@@ -44,11 +45,13 @@ def show_check(root: Path, json: bool) -> None:
         With every fault of every file.
     """
     from ripeness.attribution.scenario_file import read_scenarios
+    from ripeness.ledger import verify_reports
     from ripeness.workflow.request import open_workspace
 
     try:
         found = open_workspace(root)
         scenarios = read_scenarios(found.workspace, found.claims, found.store.contracts)
+        heads = verify_reports(found.workspace.reports)
     except ContentError as error:
         if json:
             print_json({"sound": False, "faults": [json_fault(fault) for fault in error.faults]})
@@ -67,6 +70,7 @@ def show_check(root: Path, json: bool) -> None:
     freshness = vintage.freshness()
     overdue = freshness.loc[freshness["overdue"], "indicator"].tolist()
     notes = [f"overdue on {vintage.origin}, by their usual lag: {', '.join(overdue)}"] if overdue else []
+    notes += [f"the rows of {head.name} are not chained yet: ripeness ledger migrate" for head in heads if head.digest is None]
     if json:
         print_json({"sound": True, "faults": [], "notes": notes, "default_origin": vintage.origin.isoformat(), **counts})
         return
@@ -82,10 +86,11 @@ def show_claims(root: Path, json: bool) -> None:
     """Print what the essay claims; as JSON, each claim of the ledger."""
     workspace = read_workspace(root)
     claims = read_claims(workspace)
+    mechanisms = find_mechanisms(workspace, claims)
     if json:
-        print_json([claim.model_dump(mode="json") for claim in claims.claims])
+        print_json([claim.model_dump(mode="json") | {"other_wars": mechanisms.get(claim.id)} for claim in claims.claims])
     else:
-        print_claims(open_console(), claims, workspace)
+        print_claims(open_console(), claims, workspace, mechanisms)
 
 
 def verify_copy(root: Path, copy: Path, json: bool) -> bool:
@@ -107,7 +112,7 @@ def verify_copy(root: Path, copy: Path, json: bool) -> bool:
     return bool(misses)
 
 
-def print_claims(console: Console, claims: Claims, workspace: Workspace) -> None:
+def print_claims(console: Console, claims: Claims, workspace: Workspace, mechanisms: Mapping[str, str]) -> None:
     """Print the card, what the claims cover, and the effects on which the essay is silent.
 
     Parameters
@@ -118,6 +123,8 @@ def print_claims(console: Console, claims: Claims, workspace: Workspace) -> None
         The essay's card and claims.
     workspace : Workspace
         Whose factors and conditions they speak of.
+    mechanisms : mapping
+        What stands for a claim in other wars, by its id.
     """
     by_factor = coverage_by_factor(claims, workspace)
     card = claims.card
@@ -138,6 +145,10 @@ def print_claims(console: Console, claims: Claims, workspace: Workspace) -> None
         console.print(Text(f"The essay is silent on {_count(len(silent), 'effect')} of ripeness.toml: {', '.join(silent)}."))
     else:
         console.print(Text("Every effect of ripeness.toml has a claim."))
+    if names.OTHER_WARS in workspace.readings:
+        without = [claim.id for claim in claims.claims if claim.about == "effect" and claim.id not in mechanisms]
+        told = f"Other wars have a mechanism for {effects - len(without)} of the {_count(effects, 'claim')} on effects"
+        console.print(Text(f"{told}; none for: {', '.join(without)}." if without else f"{told}."))
 
 
 def print_verification(console: Console, claims: Claims, misses: Sequence[Miss]) -> None:
@@ -247,6 +258,8 @@ def show_priors(request: Request, json: bool) -> None:
             lambda row: f"{row['share']:.0%}",
         )
     )
+    if report.other_wars:
+        console.print(_other_wars_table(report.other_wars, report.implied_total or 0.0))
 
 
 def _prior_table(rows: Sequence[PriorRow]) -> Table:
@@ -258,6 +271,23 @@ def _prior_table(rows: Sequence[PriorRow]) -> Table:
     for row in rows:
         name = row.name if row.reading is None else f"{row.name} ({names.READING_LABELS.get(row.reading, row.reading)})"
         table.add_row(Text(name), Text(row.unit), _numbers(row.asked), _numbers(row.achieved))
+    return table
+
+
+def _other_wars_table(rows: Sequence[Mapping[str, Any]], implied: float) -> Table:
+    table = Table(
+        title="Effects tempered by other wars: log hazard per standard deviation of the factor, mean ± sd",
+        caption=f"By these sizes alone a round would be {implied:.1f} times likelier in the best tenth of weeks than in the worst; the total is elicited apart.",
+        title_justify="left",
+        caption_justify="left",
+    )
+    table.add_column("effect", overflow="fold")
+    table.add_column("in other wars", overflow="fold")
+    for heading in ("tempered", "other wars", "both"):
+        table.add_column(heading, justify="right")
+    for row in rows:
+        cells = [f"{round(row[source]['mean'], 3) + 0.0:+.3f} ± {row[source]['sd']:.3f}" for source in ("tempered", "panel", "combined")]
+        table.add_row(Text(row["effect"]), Text(row["mechanism"]), *cells)
     return table
 
 

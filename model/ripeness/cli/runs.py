@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 HUB, BRIEF, FIGURES = "hub", "brief", "figures"
 KINDS = (HUB, BRIEF, FIGURES)
+ISSUED = {"ahead": "Ahead", "late": "Late, not scored", "hindsight": "In hindsight"}
 
 
 def make_fit(request: Request) -> None:
@@ -74,7 +75,7 @@ def make_forecast(request: Request, json: bool) -> None:
 
 
 def make_report(request: Request) -> None:
-    """Write the page and say where it lies.
+    """Write the page and say where it lies; what it says is issued.
 
     Raises
     ------
@@ -161,7 +162,9 @@ def show_resolutions(request: Request, json: bool) -> None:
 
     added, record = run_resolve(request)
     if json:
-        print_json({"added": [asdict(row) for row in added]} | {key: record[key] for key in ("as_of", "counts", "scores", "bridges")})
+        print_json(
+            {"added": [asdict(row) for row in added]} | {key: record[key] for key in ("as_of", "counts", "scores", "versions", "bridges")}
+        )
         return
     console = open_console()
     if added:
@@ -196,7 +199,11 @@ def show_resolutions(request: Request, json: bool) -> None:
             table.add_row(*map(Text, (*words, *numbers, one["outcome"], *scored, one["reason"])))
         console.print(table)
     for issued, counts in record["counts"].items():
-        console.print(Text(f"{'Ahead' if issued == 'ahead' else 'In hindsight'}: {_in_words(counts)}."))
+        console.print(Text(f"{ISSUED[issued]}: {_in_words(counts)}."))
+    if record["versions"]:
+        console.print(
+            Text(f"Rows of the ledger that do not count, as another version of the same forecast does: {len(record['versions'])}.")
+        )
 
 
 def _or_dash(value: float | None, digits: int) -> str:

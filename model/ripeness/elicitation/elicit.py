@@ -16,7 +16,6 @@ from ripeness.elicitation.entries import PriorFiles
 from ripeness.elicitation.families import FAMILIES
 from ripeness.elicitation.tables import Placed
 from ripeness.errors import ContentError, Fault
-from ripeness.names import TEMPERED
 
 TOLERANCE = 0.15  # largest miss of a quantile, as a share of the width of the 90 % interval
 GRID = 21  # cumulative probabilities 0, 0.05 … 1: the levels above fall on it exactly
@@ -32,7 +31,7 @@ def elicit_priors(files: PriorFiles) -> Priors:
     """
     faults: list[Fault] = []
     elicited = {name: _fit(placed, None, faults) for name, placed in files.entries.items()}
-    overrides = {name: _fit(placed, TEMPERED, faults) for name, placed in files.overrides.items()}
+    overrides = {reading: {name: _fit(placed, reading, faults) for name, placed in own.items()} for reading, own in files.overrides.items()}
     if faults:
         raise ContentError(faults)
     return Priors(elicited, overrides, files)

@@ -16,7 +16,7 @@ from ripeness.elicitation.readings import EffectPrior
 from ripeness.elicitation.reference import ReferenceCurve
 from ripeness.elicitation.tables import Entry
 from ripeness.errors import ContentError, Fault
-from ripeness.names import TEMPERED
+from ripeness.names import OTHER_WARS, TEMPERED
 
 LEVELS = (0.05, 0.50, 0.95)
 DIGITS = 4  # finer than anybody elicits; keeps the last bits of an optimiser out of the results
@@ -85,13 +85,13 @@ class Priors:
     elicited : dict
         By name, as all readings share them.
     overrides : dict
-        By name, those that the tempered reading has of its own.
+        Reading to those that it has of its own, by name.
     files : PriorFiles
         What they were fitted from.
     """
 
     elicited: Mapping[str, Elicited]
-    overrides: Mapping[str, Elicited]
+    overrides: Mapping[str, Mapping[str, Elicited]]
     files: PriorFiles
 
     def __getitem__(self, name: str) -> Elicited:
@@ -101,8 +101,10 @@ class Priors:
         return name in self.elicited or name in self.files.shared
 
     def for_reading(self, reading: str) -> Priors:
-        """The priors of one reading: the tempered one's own entries put in the place of the shared ones."""
-        return Priors({**self.elicited, **self.overrides}, {}, self.files) if reading == TEMPERED else self
+        """The priors of one reading: its own entries put in the place of the shared ones; the one tempered by other wars starts from the tempered one."""
+        layers = {TEMPERED: (TEMPERED,), OTHER_WARS: (TEMPERED, OTHER_WARS)}.get(reading, ())
+        own = {name: fitted for layer in layers for name, fitted in self.overrides.get(layer, {}).items()}
+        return Priors({**self.elicited, **own}, {}, self.files) if own else self
 
     @property
     def effects(self) -> Mapping[str, Sequence[EffectPrior]]:
@@ -120,10 +122,10 @@ class Priors:
         return self.files.hash
 
     def table(self) -> list[PriorRow]:
-        """A row for each entry of the files, the tempered reading's own ones after the one they override."""
+        """A row for each entry of the files, a reading's own ones after the one they override."""
         rows = []
         for name, fitted in self.elicited.items():
-            rows += [_row(one) for one in (fitted, self.overrides.get(name)) if one]
+            rows += [_row(one) for one in (fitted, *(own.get(name) for own in self.overrides.values())) if one]
         return rows
 
 

@@ -8,10 +8,11 @@ from hashlib import sha256
 
 from ripeness.data.events import CLASSES, TIED
 from ripeness.data.indicators import Contract
-from ripeness.elicitation import cited, readings, reference
+from ripeness.elicitation import cited, other_wars, readings, reference
 from ripeness.elicitation import words as strength
 from ripeness.elicitation.cited import Citation, KnownIds, first_under, read_citations, tables_of
 from ripeness.elicitation.families import FAMILIES
+from ripeness.elicitation.other_wars import OtherWars, combine_effects, read_other_wars
 from ripeness.elicitation.readings import EffectPrior, build_effects, read_effects
 from ripeness.elicitation.reference import ReferenceCurve, build_reference, read_reference_rows
 from ripeness.elicitation.tables import Announced, Grades, Placed, TableReader, Tails
@@ -19,12 +20,14 @@ from ripeness.elicitation.words import Strengths, read_strengths
 from ripeness.errors import ContentError, Fault, did_you_mean
 from ripeness.essay import Claims
 from ripeness.files import with_lf
+from ripeness.names import OTHER_WARS, TEMPERED
 from ripeness.workspace import Workspace
 from ripeness.workspace.toml import Key, TomlFile, read_toml
 
 FACTORS, LOADINGS, HAZARD = "factors.toml", "loadings.toml", "hazard.toml"
 TOML_FILES = (cited.FILE, FACTORS, HAZARD, LOADINGS, readings.FILE, strength.FILE)
-FILES = tuple(sorted((*TOML_FILES, reference.FILE)))
+FILES = tuple(sorted((*TOML_FILES, other_wars.FILE, reference.FILE)))
+MAY_LACK = (other_wars.FILE,)
 LEAD = ("median", "spread")  # of the time from an announcement to its day
 RATED = (
     "rung_rate",
@@ -32,6 +35,7 @@ RATED = (
     "rung_active",
     "rung_dispersion",
 )  # tables of hazard.toml with an entry for each rung with conditions
+TRACK_RECORD = "track_record"  # the table of hazard.toml that a workspace may do without
 ANNOUNCED = ("kept", "recorded", "share_announced", "class_split", "lead")  # tables of hazard.toml on announced meetings
 
 # the family in which the model takes each quantity, by the first part of its name
@@ -47,7 +51,7 @@ FAMILY_OF = {
     **dict.fromkeys(
         ("share_open", "kept", "recorded", "share_announced", "class_split", "capture", "rung_share", "bridge_share"), "logitnormal"
     ),
-    **dict.fromkeys(("level_start", "intercept", "interaction"), "normal"),
+    **dict.fromkeys(("level_start", "intercept", "interaction", TRACK_RECORD), "normal"),
 }
 
 
@@ -62,9 +66,11 @@ class PriorFiles:
     shared : dict
         Needed name to the name of the default entry it uses.
     overrides : dict
-        Entries that the tempered reading has of its own, by the name they override.
+        Reading to the entries that it has of its own, by the name they override.
     effects : dict
         Reading to the priors of its weights, in model order.
+    other_wars : OtherWars or None
+        How those tempered by other wars came about; None where there is no such reading.
     reference : ReferenceCurve
         All classes of dormancy.
     rhythm_weeks : tuple of int
@@ -81,8 +87,9 @@ class PriorFiles:
 
     entries: Mapping[str, Placed]
     shared: Mapping[str, str]
-    overrides: Mapping[str, Placed]
+    overrides: Mapping[str, Mapping[str, Placed]]
     effects: Mapping[str, tuple[EffectPrior, ...]]
+    other_wars: OtherWars | None
     reference: ReferenceCurve
     rhythm_weeks: tuple[int, ...]
     factor_tails: float
@@ -112,10 +119,11 @@ def read_priors(workspace: Workspace, claims: Claims, contracts: Mapping[str, Co
     tails = _read_factors(reader, workspace, contracts)
     robust, grades = _read_loadings(reader, contracts)
     announced, rhythm_weeks, overrides = _read_hazard(reader, workspace)
-    faults += _families([*reader.entries.values(), *overrides.values()])
+    faults += _families([*reader.entries.values(), *(placed for own in overrides.values() for placed in own.values())])
     words = _words(tomls[readings.FILE], claims)
     strengths = read_strengths(tomls[strength.FILE], known, words, faults)
     specs = read_effects(workspace, tomls[readings.FILE], ledger, strengths, known, faults)
+    analogues = read_other_wars(workspace, ledger, known, faults)
     rows = read_reference_rows(workspace, known.citations, faults)
     known.used.update(row.citation for row in rows)
     reader.only(strength.FILE, ("table", "listed", "read_as"))
@@ -128,11 +136,17 @@ def read_priors(workspace: Workspace, claims: Claims, contracts: Mapping[str, Co
             )
     if faults or not (tails and robust and grades and announced):
         raise ContentError(sorted(faults, key=lambda fault: (fault.path.as_posix(), fault.line or 0)))
+    effects, found = build_effects(specs, ledger, strengths), None
+    if analogues:
+        total = overrides[TEMPERED].get("best_to_worst", reader.entries["best_to_worst"])
+        found = combine_effects(effects[TEMPERED], analogues, total.entry.q50)
+        effects[OTHER_WARS] = found.effects
     return PriorFiles(
         entries=reader.entries,
         shared=reader.shared,
         overrides=overrides,
-        effects=build_effects(specs, ledger, strengths),
+        effects=effects,
+        other_wars=found,
         reference=build_reference(rows),
         rhythm_weeks=rhythm_weeks,
         factor_tails=tails.df,
@@ -148,7 +162,7 @@ def read_priors(workspace: Workspace, claims: Claims, contracts: Mapping[str, Co
 def hash_priors(workspace: Workspace) -> str:
     """SHA-256 over the names and texts of the files of priors/, in the order of their names; blind to the kind of line ends."""
     digest = sha256()
-    for name in FILES:
+    for name in (one for one in FILES if one not in MAY_LACK or (workspace.priors / one).is_file()):
         content = with_lf((workspace.priors / name).read_bytes())
         digest.update(f"{name}\n{len(content)}\n".encode())
         digest.update(content)
@@ -219,7 +233,7 @@ def _read_loadings(reader: TableReader, contracts: Mapping[str, Contract]) -> tu
     return reader.constant(LOADINGS, "robust", Tails), reader.constant(LOADINGS, "grades", Grades)
 
 
-def _read_hazard(reader: TableReader, workspace: Workspace) -> tuple[Announced | None, tuple[int, ...], dict[str, Placed]]:
+def _read_hazard(reader: TableReader, workspace: Workspace) -> tuple[Announced | None, tuple[int, ...], dict[str, dict[str, Placed]]]:
     toml = reader.tomls[HAZARD]
     knots = [f"week_{week}" for week in range(1, workspace.question.active_weeks + 1)]
     given = [name for name in tables_of(toml, "rhythm") if name in knots] or [knots[0], knots[-1]]
@@ -230,24 +244,30 @@ def _read_hazard(reader: TableReader, workspace: Workspace) -> tuple[Announced |
     announced = (("kept", CLASSES), ("recorded", TIED), ("class_split", TIED[:-1]), ("lead", LEAD))
     for name, ids in (*announced, *((name, rated) for name in RATED), ("rung_share", nested)):
         reader.table(HAZARD, (name,), ids)
-    for name in ("war_level", "best_to_worst", "share_announced"):
+    optional = (TRACK_RECORD,) if TRACK_RECORD in toml.data else ()
+    for name in ("war_level", *optional, "best_to_worst", "share_announced"):
         if isinstance(toml.data.get(name), dict):
             reader.entry(HAZARD, (name,), name, reader.entries)
         else:
             reader.faults.append(toml.fault((name,), f"no [{name}]", "an entry for it", f"add [{name}] with its quantiles"))
     _read_interactions(reader, workspace)
     _read_bridge_shares(reader, workspace)
-    overrides: dict[str, Placed] = {}
-    for key in _overriding(toml):
-        name = ".".join(map(str, key[1:]))
-        if name in reader.entries and toml.line(*key[1:]):
-            reader.entry(HAZARD, key, name, overrides)
-        else:
-            reader.faults.append(
-                toml.fault(key, f"[{'.'.join(map(str, key))}]", "an entry of this file", did_you_mean(name, list(reader.entries)))
-            )
+    overrides: dict[str, dict[str, Placed]] = {reading: {} for reading in (TEMPERED, OTHER_WARS)}
+    for reading, own in overrides.items():
+        for key in _overriding(toml, reading):
+            name, shown = ".".join(map(str, key[1:])), f"[{'.'.join(map(str, key))}]"
+            if reading not in workspace.readings:
+                mend = f"add {workspace.shown(workspace.priors / other_wars.FILE)}, or remove the table"
+                reader.faults.append(toml.fault(key, f"{shown}, of a reading that there is not", "entries of readings in use", mend))
+            elif name in reader.entries and toml.line(*key[1:]):
+                reader.entry(HAZARD, key, name, own)
+            else:
+                reader.faults.append(toml.fault(key, shown, "an entry of this file", did_you_mean(name, list(reader.entries))))
     of_conditions = ("share_open", "cause_weight", "best_to_worst", "interaction")
-    known = ("rhythm", "war_level", *of_conditions, *ANNOUNCED, *RATED, "rung_share", "bridge_share", "announced", "tempered")
+    known = (
+        *("rhythm", "war_level", TRACK_RECORD, *of_conditions, *ANNOUNCED, *RATED),
+        *("rung_share", "bridge_share", "announced", TEMPERED, OTHER_WARS),
+    )
     reader.only(HAZARD, known)
     weeks = tuple(sorted(int(name.removeprefix("week_")) for name in given))
     return reader.constant(HAZARD, "announced", Announced), weeks, overrides
@@ -280,10 +300,10 @@ def _read_bridge_shares(reader: TableReader, workspace: Workspace) -> None:
         reader.faults.append(toml.fault(("bridge_share", name), found, "the id of a [[bridge]]", did_you_mean(name, bridges)))
 
 
-def _overriding(toml: TomlFile) -> list[Key]:
-    """[tempered.best_to_worst] and [tempered.share_open.<condition>]: the tables that hold quantiles, however deep."""
+def _overriding(toml: TomlFile, reading: str) -> list[Key]:
+    """[tempered.best_to_worst] and [tempered.share_open.<condition>], or of another reading: the tables that hold quantiles, however deep."""
     keys: list[Key] = []
-    for name in tables_of(toml, "tempered"):
-        inner = tables_of(toml, "tempered", name)
-        keys += [("tempered", name, deeper) for deeper in inner] or [("tempered", name)]
+    for name in tables_of(toml, reading):
+        inner = tables_of(toml, reading, name)
+        keys += [(reading, name, deeper) for deeper in inner] or [(reading, name)]
     return keys

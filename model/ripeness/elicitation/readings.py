@@ -1,4 +1,4 @@
-"""The two readings of the essay: for each effect of a factor on a condition, how likely its sign and how large it is."""
+"""The essay as written and tempered by published findings: for each effect of a factor on a condition, how likely its sign and how large it is."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ripeness.elicitation.cited import Cited, KnownIds, Table, parse
 from ripeness.elicitation.words import Strengths, effect_prior, sign_probability
 from ripeness.errors import Fault, did_you_mean
 from ripeness.essay import Claim
-from ripeness.names import AS_WRITTEN, READINGS, TEMPERED
+from ripeness.names import AS_WRITTEN, TEMPERED
 from ripeness.workspace import Workspace
 from ripeness.workspace.toml import TomlFile
 
@@ -146,63 +146,65 @@ def read_effects(
             continue
         key = ("effect", number)
         if spec.target not in wanted:
-            names = [_name(target) for target in wanted]
-            mend = did_you_mean(_name(spec.target), names)
-            faults.append(toml.fault(key, f"effect '{_name(spec.target)}', which no factor has", "an effect of ripeness.toml", mend))
+            names = [name_of(target) for target in wanted]
+            mend = did_you_mean(name_of(spec.target), names)
+            faults.append(toml.fault(key, f"effect '{name_of(spec.target)}', which no factor has", "an effect of ripeness.toml", mend))
         elif spec.direction != wanted[spec.target]:
             expected = f"'{wanted[spec.target]}', as the factor has it"
             faults.append(toml.fault((*key, "direction"), f"direction '{spec.direction}'", expected, "correct one of the two"))
         if spec.target in given:
-            faults.append(toml.fault(key, f"effect '{_name(spec.target)}' a second time", "each effect once", "remove one of them"))
+            faults.append(toml.fault(key, f"effect '{name_of(spec.target)}' a second time", "each effect once", "remove one of them"))
         given[spec.target] = spec
         used.update(spec.claims)
         faults += known.unknown(toml, key, "claims", spec.claims)
         faults += known.unknown(toml, key, "size_citations", spec.size_citations)
         faults += known.faults(toml, (*key, "tempered"), spec.tempered)
         for name in spec.claims:
-            if name in claims and _target_of(claims[name]) != spec.target:
-                found = f"claim '{name}', which speaks of {_describe_target(claims[name])}"
-                faults.append(toml.fault((*key, "claims"), found, f"claims of the effect {_name(spec.target)}", "remove it, or move it"))
+            if name in claims and target_of(claims[name]) != spec.target:
+                found = f"claim '{name}', which speaks of {describe_target(claims[name])}"
+                faults.append(toml.fault((*key, "claims"), found, f"claims of the effect {name_of(spec.target)}", "remove it, or move it"))
         word = spec.tempered.strength
         if word is not None and word not in strengths:
             mend = did_you_mean(word, list(strengths.probabilities))
             faults.append(toml.fault((*key, "tempered", "strength"), f"'{word}'", "a word of strength.toml", mend))
     for target in wanted:
         if target not in given:
-            faults.append(toml.fault((), f"no effect {_name(target)}", "an [[effect]] for each effect of ripeness.toml", "add it"))
+            faults.append(toml.fault((), f"no effect {name_of(target)}", "an [[effect]] for each effect of ripeness.toml", "add it"))
     for name, claim in claims.items():
         if claim.about == "effect" and name not in used:
-            mend = f"add it to the claims of {_describe_target(claim)}"
+            mend = f"add it to the claims of {describe_target(claim)}"
             faults.append(toml.fault((), f"claim '{name}' of an effect used nowhere", "every claim of an effect in use", mend))
     return [given[target] for target in wanted if target in given]
 
 
-def _target_of(claim: Claim) -> Target | None:
+def target_of(claim: Claim) -> Target | None:
     """The effect that a claim speaks of; None for a claim about a state."""
     if claim.about != "effect":
         return None
     return claim.factor or "", claim.role or claim.condition or ""
 
 
-def _describe_target(claim: Claim) -> str:
-    target = _target_of(claim)
-    return _name(target) if target else "a state"
+def describe_target(claim: Claim) -> str:
+    """The same in words."""
+    target = target_of(claim)
+    return name_of(target) if target else "a state"
 
 
-def _name(target: Target) -> str:
+def name_of(target: Target) -> str:
+    """Id of an effect."""
     factor, to = target
     return f"{factor} → {to} side" if to in ("losing", "winning") else f"{factor} → {to}"
 
 
 def build_effects(specs: Sequence[EffectSpec], claims: Mapping[str, Claim], strengths: Strengths) -> dict[str, tuple[EffectPrior, ...]]:
-    """The weights' priors by reading.
+    """The weights' priors in the two readings that rest on the essay and on published findings alone.
 
     As written, P(claimed sign) is the mean over the effect's claims, where one of the opposite direction counts 1 − p, one that argues
     both ways a half, and an effect without a claim a half. Tempered, it is what the published findings say. Sizes are normalised per
     reading so that their squares sum to 1: the total is elicited apart, as how many times likelier a round is in the best weeks than in
     the worst.
     """
-    return {reading: _build(specs, claims, strengths, reading) for reading in READINGS}
+    return {reading: _build(specs, claims, strengths, reading) for reading in (AS_WRITTEN, TEMPERED)}
 
 
 def _build(specs: Sequence[EffectSpec], claims: Mapping[str, Claim], strengths: Strengths, reading: str) -> tuple[EffectPrior, ...]:
@@ -215,7 +217,7 @@ def _build(specs: Sequence[EffectSpec], claims: Mapping[str, Claim], strengths: 
         mean, sd = effect_prior(probability, size / total)
         effects.append(
             EffectPrior(
-                id=_name(spec.target),
+                id=name_of(spec.target),
                 factor=spec.factor,
                 condition=spec.condition,
                 role=spec.role,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import log, sqrt
 from pathlib import Path
 from statistics import NormalDist, fmean, variance
@@ -20,7 +20,9 @@ from ripeness.workspace import Workspace
 from ripeness.workspace.csv import read_records
 
 FILE = "reference_class.csv"
+MOST_MONTHS = 2000  # of talks, beyond which none is counted
 INDEPENDENT = 2  # the sources come in pairs that code the same wars: two of mediation, two of what talks produced
+ROUNDED = 5.1e-5  # of a rate with four decimals
 Z90 = NormalDist().inv_cdf(0.95)
 
 
@@ -34,7 +36,8 @@ class ReferenceRow(Table):
     months_at_risk, resumptions, wars : int
         Exposure in war-months, resumptions in them, and wars that gave them.
     rate_per_month, lo90, hi90 : float
-        Probability of a resumption in a month and its 90 % interval.
+        Probability of a resumption in a month, which is the share of these counts, and its 90 % interval. The interval is of a bootstrap of whole wars, whose
+        rows cannot be redistributed: counts alone make it narrower as a rule, as months of one war are alike.
     """
 
     months_dormant_from: int = Field(ge=1)
@@ -68,6 +71,8 @@ class ReferenceCurve:
         Standard deviation of `log_rate`: what the sources disagree about, and sampling.
     citations : tuple of str
         Ids of the sources.
+    log_months : float
+        Mean over the dormancies of the class of log(1 + months with talks before).
     """
 
     labels: tuple[str, ...]
@@ -75,12 +80,13 @@ class ReferenceCurve:
     log_rate: NDArray[np.float64]
     sd: NDArray[np.float64]
     citations: tuple[str, ...]
+    log_months: float
 
     def beyond(self, weeks: float) -> ReferenceCurve:
         """The classes whose dormancy is more than `weeks`."""
         keep = self.dormancy_weeks > weeks
         labels = tuple(label for label, kept in zip(self.labels, keep, strict=True) if kept)
-        return ReferenceCurve(labels, self.dormancy_weeks[keep], self.log_rate[keep], self.sd[keep], self.citations)
+        return replace(self, labels=labels, dormancy_weeks=self.dormancy_weeks[keep], log_rate=self.log_rate[keep], sd=self.sd[keep])
 
 
 def read_reference_rows(workspace: Workspace, citations: Collection[str], faults: list[Fault]) -> list[ReferenceRow]:
@@ -97,6 +103,9 @@ def read_reference_rows(workspace: Workspace, citations: Collection[str], faults
         if not row.lo90 < row.rate_per_month < row.hi90:
             interval = f"{row.lo90}, {row.rate_per_month}, {row.hi90}"
             wrong.append(Fault(shown, line, interval, "lo90 < rate_per_month < hi90", "put them in order"))
+        if abs(row.rate_per_month - row.resumptions / row.months_at_risk) > ROUNDED:
+            counted = f"{row.resumptions / row.months_at_risk:.4f}, {row.resumptions} of {row.months_at_risk} months"
+            wrong.append(Fault(shown, line, f"rate_per_month {row.rate_per_month}", counted, "correct the rate or the counts"))
         if row.citation not in citations:
             mend = did_you_mean(row.citation, sorted(citations))
             wrong.append(Fault(shown, line, f"unknown citation '{row.citation}'", "the id of a citation", mend))
@@ -159,7 +168,24 @@ def build_reference(rows: Sequence[ReferenceRow]) -> ReferenceCurve:
         logs.append(fmean(rates))
         sds.append(sqrt((variance(rates) + fmean(sampling)) / min(INDEPENDENT, len(members))))
     citations = tuple(dict.fromkeys(row.citation for row in rows))
-    return ReferenceCurve(tuple(labels), np.array(dormancies), np.array(logs), np.array(sds), citations)
+    return ReferenceCurve(tuple(labels), np.array(dormancies), np.array(logs), np.array(sds), citations, mean_log_months(rows))
+
+
+def mean_log_months(rows: Sequence[ReferenceRow]) -> float:
+    """Mean over the dormancies of the class of log(1 + months with talks before), averaged over sources.
+
+    The rows say how many dormancies a war has: one more than it has resumptions, m on average. How they are spread over wars the rows do not say; it is
+    taken to be geometric, the chance of a further resumption being the same after each. Then the months before a dormancy are geometric with the same mean,
+    each resumption being counted in a month of its own.
+    """
+    found = []
+    for source in dict.fromkeys(row.source for row in rows):
+        own = [row for row in rows if row.source == source]
+        wars = max(row.wars for row in own)  # of the class that most of them come to
+        last = wars / (wars + sum(row.resumptions for row in own))  # the chance that none follows
+        months = np.arange(1, MOST_MONTHS)
+        found.append(float(last * (1.0 - last) ** (months - 1) @ np.log1p(months)))
+    return fmean(found)
 
 
 def _log_weekly(monthly: float) -> float:

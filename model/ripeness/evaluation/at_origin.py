@@ -205,11 +205,11 @@ def forecast_at(task: Task, sampler: Sampler | None = None) -> AtOrigin:
     units: list[Unit] = []
     arrays: dict[str, NDArray[Any]] = {}
     forecasts = {}
-    for which, own in zip(names.FITS, sequence.spawn(len(names.FITS)), strict=True):
+    for which, own in zip(task.workspace.fits, sequence.spawn(len(task.workspace.fits)), strict=True):
         if which in task.fits:
             forecasts[which[0]] = _forecast_fit(task, spec, which, announcements, own, sampler, arrays)
             units += forecasts[which[0]].units(task)
-    if all(name in forecasts for name in names.HEADLINE_FITS):
+    if all(name in forecasts for name in task.workspace.headline_fits):
         weights = task.workspace.mixture.weights
         mixed = _mix([forecasts[name] for name in weights], list(weights.values()))
         units += mixed.units(task)
@@ -401,7 +401,7 @@ def by_weighting(base: Base, otherwise: Sampler) -> Sampler:
             return otherwise(spec, which, settings, seed)
         redraw, choice = np.random.SeedSequence(seed).spawn(2)
         updated = update_fit(old, spec, fit, redraw)
-        if untrustworthy(updated.weights, 0.0):
+        if untrustworthy(updated.weights):
             return otherwise(spec, which, settings, seed)
         question = spec.workspace.question
         before = fit.within[:, question.horizons_weeks.index(question.headline_weeks)]

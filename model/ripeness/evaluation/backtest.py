@@ -26,7 +26,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ripeness import files, names
+from ripeness import files
 from ripeness.data.indicators import FILE as CONTRACTS_FILE
 from ripeness.data.vintages import Store, Vintage
 from ripeness.elicitation.elicited import Priors
@@ -72,8 +72,8 @@ def plan(
     tasks = []
     for origin in origins:
         vintage = store.as_of(origin) if kind == AS_OF else final_vintage(store, origin, store.default_origin())
-        inputs = _hash_inputs(vintage, store, kind, names.FITS, settings, seed, code_hash)
-        tasks.append(Task(workspace, vintage, kind, priors, settings, seed, names.FITS, inputs))
+        inputs = _hash_inputs(vintage, store, kind, workspace.fits, settings, seed, code_hash)
+        tasks.append(Task(workspace, vintage, kind, priors, settings, seed, workspace.fits, inputs))
     return tasks
 
 

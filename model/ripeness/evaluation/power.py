@@ -33,6 +33,7 @@ PRIOR_GROUPS = {
     "total size of the inside view": ("log_best_to_worst",),
     "how often conditions are open": ("intercept_open",),
     "level of this war": ("log_war_level",),
+    "track record of earlier rounds": ("track_record",),
     "shape of the outside view": ("deviation", "log_rhythm"),
     "odds that announced meetings are kept": ("kept",),
     "how rounds are announced": ("recorded", "share_announced", "class_split", "lead_median", "lead_spread"),

@@ -37,11 +37,7 @@ FOUR_IN_FIVE: Final = 0.8
 READABLE: Final = {
     names.MIXTURE: "the model",
     names.OUTSIDE: "the outside view",
-    **{
-        fit: f"{names.FORM_LABELS[form]}, {reading.replace('_', ' ')}"
-        for form, fits in names.FITS_OF.items()
-        for reading, fit in fits.items()
-    },
+    **{fit: f"{names.FORM_LABELS[form]}, {names.READING_NAMES[reading]}" for fit, form, reading in names.FITS if form in names.FORMS},
     "constant_rate": "the war's constant rate",
     "persistence": "persistence",
 }

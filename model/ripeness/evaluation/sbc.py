@@ -103,7 +103,7 @@ def simulate_wars(
     for number in range(wanted):
         if table.has(simulation=str(number), model=model):
             continue
-        _, form, reading = names.FITS[number % len(names.HEADLINE_FITS)]
+        _, form, reading = spec.workspace.fits[number % len(spec.workspace.headline_fits)]
         drawn, fitted = seed_of(seed, model, number).spawn(2)
         war = simulate_from_prior(spec, reading, form, drawn)  # type: ignore[arg-type]
         simulation = calibrate_once(war, reading, announcements, fitted, model)
@@ -131,7 +131,7 @@ def simulate_futures(
     for number in range(wanted):
         if table.has(simulation=str(number), model=FUTURE):
             continue
-        fit, form, reading = names.FITS[number % len(names.HEADLINE_FITS)]
+        fit, form, reading = spec.workspace.fits[number % len(spec.workspace.headline_fits)]
         chosen, rest = seed_of(seed, FUTURE, number).spawn(2)
         draws = posterior[fit]
         place = int(np.random.default_rng(chosen).integers(len(draws["outside_knots"])))

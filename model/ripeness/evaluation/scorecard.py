@@ -116,11 +116,13 @@ def odds_ratio(prior: float, agrees: NDArray[np.bool_]) -> tuple[float, float, f
 
 
 def score_claims(stored: Stored) -> list[Scored]:
-    """Every claim about an effect, by the conjunctive form under both readings, as of the run's origin; the essay as written first."""
+    """Every claim about an effect, by the conjunctive form under each reading, as of the run's origin; the essay as written first."""
     rows = []
     as_of = stored.spec.panel.origin.isoformat()
     effects = stored.spec.priors.effects
-    for reading, fit in names.FITS_OF[names.CONJUNCTIVE].items():
+    for fit, form, reading in stored.spec.workspace.fits:
+        if form != names.CONJUNCTIVE:
+            continue
         draws = stored.draws(fit)
         stood = stood_before_rounds(stored, draws)
         for e, effect in enumerate(effects[reading]):

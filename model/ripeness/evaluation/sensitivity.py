@@ -31,7 +31,7 @@ from ripeness.evaluation.left_out import (
 from ripeness.evaluation.power import POWERS, Scaling, scale_powers
 from ripeness.evaluation.resumed import Progress, ResumedTable
 from ripeness.evaluation.scorecard import claims_of
-from ripeness.evaluation.stored import HEADLINE, POINTS, Draws, Stored, error_of_mean
+from ripeness.evaluation.stored import POINTS, Draws, Stored, error_of_mean
 from ripeness.forecast.mixture import mixed_error
 from ripeness.reweighting.weights import LARGEST_KHAT
 
@@ -87,7 +87,7 @@ class Headline:
 def open_headline(stored: Stored) -> Headline:
     """Draws and headline of every fit that it mixes."""
     found = Headline(stored.spec.workspace.mixture.weights)
-    for fit, variant, _ in HEADLINE:
+    for fit, variant, _ in stored.headline_fits:
         found.draws[fit] = stored.draws(fit)
         found.now[fit] = stored.headline(variant, found.draws[fit])
     return found
@@ -137,15 +137,15 @@ def _readings(stored: Stored, headline: Headline, table: ResumedTable) -> Found:
     """Each reading and each form by itself, and the outside view."""
     errors = {fit: error_of_mean(now.reshape(stored.shape)) for fit, now in headline.now.items()}
     error = POINTS * float(mixed_error(list(errors.values()), list(headline.weights.values())))
-    alone = [(READING, f"the essay {names.READING_LABELS[reading]}", 2, reading) for reading in names.READINGS]
+    alone = [(READING, f"the essay {names.READING_LABELS[reading]}", 2, reading) for reading in stored.spec.workspace.readings]
     alone += [(FORM, names.FORM_LABELS[form], 1, form) for form in names.FORMS]
     for kind, what, place, wanted in alone:
-        own = {which[0]: headline.weights[which[0]] for which in HEADLINE if which[place] == wanted}
+        own = {which[0]: headline.weights[which[0]] for which in stored.headline_fits if which[place] == wanted}
         if not table.has(kind=kind, what=what) and any(own.values()):
             mean = float(np.average([headline.now[fit].mean() for fit in own], weights=list(own.values())))
             yield f"{kind}: {what}", [_row(headline, kind, what, Change(POINTS * (mean - headline.mean), error), "read off")]
-    for name, _, _ in names.FITS:
-        if name in names.HEADLINE_FITS or table.has(kind=VARIANT, what=name):
+    for name, variant, _ in stored.spec.workspace.fits:
+        if variant != names.OUTSIDE or table.has(kind=VARIANT, what=name):
             continue
         then = stored.forecast(name)
         alone_error = POINTS * error_of_mean(then.reshape(stored.shape))
@@ -161,7 +161,7 @@ def _claims(stored: Stored, headline: Headline, table: ResumedTable) -> Found:
         if all(table.has(kind=CLAIM, what=claim.id) for claim in claims):
             continue
         changes = []
-        for fit, variant, _ in HEADLINE:
+        for fit, variant, _ in stored.headline_fits:
             if fit not in likelihood:
                 likelihood[fit] = likelihood_of_outcomes(stored.spec, headline.draws[fit])
             changes.append(zeroed_change(stored, variant, headline.draws[fit], headline.now[fit], likelihood[fit], e))
@@ -175,7 +175,7 @@ def _scalings(stored: Stored, headline: Headline, table: ResumedTable) -> Found:
     parts: dict[tuple[str, str], dict[str, Scaling]] = {}
     if table.has(kind=PRIOR):
         return
-    for fit, variant, reading in HEADLINE:
+    for fit, variant, reading in stored.headline_fits:
         for scaling in scale_powers(stored, variant, reading, headline.draws[fit], headline.now[fit]):  # type: ignore[arg-type]
             parts.setdefault((scaling.component, scaling.what), {})[fit] = scaling
     unmoved = Change(0.0, 0.0)  # a fit that does not read a group of priors
@@ -199,7 +199,7 @@ def _evidence(stored: Stored, headline: Headline, table: ResumedTable) -> Found:
         if evidence == INDICATORS_ONLY:
             seen = refit(stored, without_rounds(panel), names.CONJUNCTIVE, names.AS_WRITTEN, seed)
             failures, how = int(not seen.verdict.passed), f"{REFITTED}, without the record"
-        for fit, variant, reading in HEADLINE:
+        for fit, variant, reading in stored.headline_fits:
             if evidence == OUTCOMES_ONLY:
                 found = refit(stored, without_rows(panel, set(panel.indicators)), variant, reading, seed)  # type: ignore[arg-type]
                 failures, how = failures + (not found.verdict.passed), REFITTED
@@ -222,7 +222,7 @@ def _indicators(stored: Stored, headline: Headline, table: ResumedTable) -> Foun
             if table.has(kind=INDICATOR, what=indicator):
                 continue
             changes = []
-            for fit, variant, _ in HEADLINE:
+            for fit, variant, _ in stored.headline_fits:
                 draws = headline.draws[fit]
                 if fit not in likelihood:
                     likelihood[fit] = likelihood_of_outcomes(stored.spec, draws)

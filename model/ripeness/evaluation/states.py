@@ -45,7 +45,6 @@ FACTOR: Final = "factor"
 OUTER: Final = NormalDist().inv_cdf(2 / 3)
 CUTS: Final[Mapping[str, tuple[float, float]]] = {FACTOR: (-OUTER, OUTER), CONDITION: (1 / 3, 2 / 3)}
 PRIOR_DRAWS: Final = 4000  # of each reading
-FITS: Final = tuple((fit, reading) for reading, fit in names.FITS_OF[names.CONJUNCTIVE].items())
 
 POSTERIOR: Final = (FILTERED, SMOOTHED, NOW)
 YES, NO, INFERRED = "yes", "no", "inferred"
@@ -138,7 +137,8 @@ def places_on(spec: ModelSpec, draws: Draws, day: date) -> dict[tuple[str, str],
 def posterior_places(stored: Stored, day: date) -> dict[tuple[str, str], list[Array]]:
     """By kind and id: where it stood in a day's week, (chain, draw) of each reading."""
     return _by_subject(
-        {name: places.reshape(stored.shape) for name, places in places_on(stored.spec, stored.draws(fit), day).items()} for fit, _ in FITS
+        {name: places.reshape(stored.shape) for name, places in places_on(stored.spec, stored.draws(fit), day).items()}
+        for fit in stored.spec.workspace.fits_of_form(names.CONJUNCTIVE)
     )
 
 
@@ -150,7 +150,7 @@ def prior_places(stored: Stored, day: date) -> dict[tuple[str, str], list[Array]
             name: places[None]
             for name, places in places_on(spec, sample_prior(spec, reading, names.CONJUNCTIVE, PRIOR_DRAWS, seed), day).items()
         }
-        for _, reading in FITS
+        for reading in spec.workspace.readings
     )
 
 

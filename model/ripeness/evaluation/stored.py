@@ -27,7 +27,6 @@ from ripeness.workspace import Workspace
 
 Array = NDArray[np.float64]
 Draws = dict[str, Array]
-HEADLINE = tuple(which for which in names.FITS if which[0] in names.HEADLINE_FITS)  # name, variant, reading
 POINTS = 100.0  # percentage points in a probability of one
 
 
@@ -55,6 +54,11 @@ class Stored:
     seed: int
 
     @property
+    def headline_fits(self) -> tuple[names.Which, ...]:
+        """Name, variant and reading of the fits that the headline mixes."""
+        return tuple(which for which in self.spec.workspace.fits if which[1] != names.OUTSIDE)
+
+    @property
     def horizon(self) -> int:
         """Place of the headline horizon among the question's horizons."""
         question = self.spec.workspace.question
@@ -63,7 +67,7 @@ class Stored:
     @property
     def shape(self) -> tuple[int, int]:
         """Into which an array over the draws of any stored fit is parted by chain, as `reshape` takes it."""
-        return self.tree[f"{names.HEADLINE_FITS[0]}/posterior"].sizes[names.CHAIN], -1
+        return self.tree[f"{self.spec.workspace.headline_fits[0]}/posterior"].sizes[names.CHAIN], -1
 
     def draws(self, fit: str) -> Draws:
         """Posterior draws of a fit, flattened over chains: (draw, …) by variable."""

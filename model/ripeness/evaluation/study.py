@@ -219,7 +219,7 @@ def _leave_future_out(study: Study, tasks: Sequence[Task], scored: pd.DataFrame)
         if len(rows) == BLOCK_WEEKS
     }
     scored_origins = [task.vintage.origin for task in tasks if task.vintage.origin in blocks]
-    fits = [name for name, _, _ in names.FITS]
+    fits = [name for name, _, _ in study.workspace.fits]
     likelihoods: dict[str, list[Array]] = {name: [] for name in fits}
     for origin in scored_origins:
         arrays = read_arrays(study.folder, AS_OF, origin)

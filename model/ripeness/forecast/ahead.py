@@ -25,6 +25,7 @@ from ripeness.model.terms.announcements import lead_weeks, share_on_record, stan
 from ripeness.model.terms.factor_paths import Hold
 from ripeness.model.terms.outside import outside_basis
 from ripeness.model.terms.pulses import read_factors
+from ripeness.model.terms.track_record import outside_knots_now
 
 Array = NDArray[np.float64]
 AT_ONCE = 13  # weeks whose inside view is computed together
@@ -46,7 +47,7 @@ class Ahead:
     state : ndarray (draw, state)
         Probability of each state; more than one where a round may have been missed.
     outside : ndarray (draw, dormancy)
-        Log weekly hazard at d = 1, 2, …
+        Log weekly hazard at d = 1, 2, …, with the track record of the origin.
     inside : ndarray (draw, path, ahead)
         Log multiplier of the inside view; zero in the outside variant.
     announced : ndarray (draw, ahead)
@@ -85,7 +86,7 @@ def build_ahead(
     spec : ModelSpec
     variant : {"conjunctive", "substitutable", "outside"}
     posterior : dict of ndarray
-        Draws flattened over chains, by variable name: outside_knots (draw, knot), sensitivity (draw, stretch), those of announced meetings and,
+        Draws flattened over chains, by variable name: outside_knots (draw, knot), track_record (draw,), sensitivity (draw, stretch), those of announced meetings and,
         with an inside view, path (draw, factor, week), half_life, weight, intercept_open, normaliser, inside (draw, week), pulse. Of a path
         only the last two weeks are read.
     announcements : list of Announcement
@@ -106,7 +107,7 @@ def build_ahead(
 
     draws = len(posterior["outside_knots"])
     in_record = len(panel.weeks) - record.start
-    outside = posterior["outside_knots"] @ outside_basis(spec, in_record + len(weeks) + 1).T
+    outside = outside_knots_now(spec, posterior) @ outside_basis(spec, in_record + len(weeks) + 1).T
     if state is None:
         state = dormancy_in_week(spec, posterior, len(panel.weeks))
     kept_states = np.flatnonzero(state.max(axis=0) > NEGLIGIBLE)

@@ -7,7 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from ripeness.workspace import Mixture
+
 Array = NDArray[np.float64]
+EVEN_READINGS = 2  # however many readings there are, a run keeps no more draws than of so many that weigh alike
 
 
 def mixed_error(errors: Sequence[Array | float], weights: Sequence[float]) -> Array:
@@ -35,6 +38,13 @@ def pool_draws(parts: Sequence[Array], weights: Sequence[float]) -> Array:
     most = min(len(part) / share for part, share in zip(parts, shares, strict=True) if share > 0.0)
     numbers = [round(most * share) for share in shares]
     return np.concatenate([part[thin(n, len(part))] for part, n in zip(parts, numbers, strict=True)])
+
+
+def kept_draws(mixture: Mixture, draws: int) -> dict[str, int]:
+    """Of so many draws of a chain how many are kept of each fit of the headline: in proportion to its weight, in all no more with many readings than with two."""
+    largest_form = max(mixture.substitutable, 1.0 - mixture.substitutable)
+    most = max(*mixture.weights.values(), largest_form / EVEN_READINGS)
+    return {name: round(draws * weight / most) for name, weight in mixture.weights.items()}
 
 
 def thin(number: int, draws: int) -> NDArray[np.intp]:

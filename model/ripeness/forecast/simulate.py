@@ -27,6 +27,7 @@ from ripeness.model.terms.announcements import arrival_rates, draw_leads, search
 from ripeness.model.terms.factor_paths import Hold, heavy_tailed, innovation_sd, iterate_ar1, persistence, unit_innovations
 from ripeness.model.terms.record import record_terms, rounds_in_week
 from ripeness.model.terms.rungs import NestedRungs, Rungs
+from ripeness.model.terms.track_record import log_months
 
 if TYPE_CHECKING:
     from ripeness.forecast.ahead import Ahead
@@ -97,6 +98,9 @@ def simulate_rounds(ahead: Ahead, seed: np.random.SeedSequence, paths: int | Non
 
 def simulate_dormancy(ahead: Ahead, seed: np.random.SeedSequence, paths: int | None = None) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Rounds and dormancy in each week ahead, each week with a round starting dormancy anew, for what the closed formula cannot say.
+
+    The track record stays that of the origin. Counting the months of rounds to come would move nothing up to the first round, and on a war like the shipped one a
+    sustained process by 0.04 points in 26 weeks and 0.2 in 52.
 
     Parameters
     ----------
@@ -243,7 +247,8 @@ def simulate_events(
     found, exposure, since = panel.record.found.copy(), np.array(spec.meetings.exposure), np.array(dormancy)
     for t in range(first, weeks):
         sunday, here = panel.weeks[t], t - first
-        total = float(np.exp(terms.outside[0, since - 1] + terms.multiplier[0, here]))
+        months = log_months(panel.weeks[: t + 1], found[: t + 1], spec.reference.log_months)[t]
+        total = float(np.exp(terms.outside[0, since - 1] + terms.by_record[0, since - 1] * months + terms.multiplier[0, here]))
         for k, number in enumerate(rng.poisson(total * rates * searched[here])):
             for lead in draw_leads(np.full(number, truth["lead_median"][0]), truth["lead_spread"][0], rng):
                 announced_on = sunday - timedelta(days=int(rng.integers(7)))

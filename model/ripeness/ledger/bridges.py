@@ -21,10 +21,10 @@ from pydantic import TypeAdapter
 from ripeness.calendar import DAYS_IN_WEEK
 from ripeness.data.crowds import settled_on
 from ripeness.data.vintages import Vintage
-from ripeness.errors import ContentError, Fault
+from ripeness.errors import Fault
+from ripeness.ledger.chain import CHAIN, RESTORE, refuse_if_touched
 from ripeness.ledger.entries import (
-    AHEAD,
-    RESTORE,
+    LATE,
     Forecast,
     Issued,
     Name,
@@ -33,6 +33,7 @@ from ripeness.ledger.entries import (
     append_new,
     as_filed,
     cells_of,
+    counting_versions,
     issue_labels,
     read_contents,
 )
@@ -64,6 +65,8 @@ class BridgeForecast:
         As in the ledger.
     price, price_on : float, date, or None
         The newest price of the market on or before the origin, and its day; both or neither.
+    issued_on, program_version, note : date, str, str, or None
+        As in the ledger.
     """
 
     run_id: Text
@@ -77,9 +80,19 @@ class BridgeForecast:
     record_to: date
     price: Share | None = None
     price_on: date | None = None
+    issued_on: date | None = None
+    program_version: Text | None = None
+    note: Text | None = None
+
+    @property
+    def target_end_date(self) -> date:
+        """As the ledger names the last day that counts."""
+        return self.by
 
 
 BRIDGE_COLUMNS: Final = tuple(field.name for field in fields(BridgeForecast))
+UNCHAINED: Final = BRIDGE_COLUMNS.index("issued_on")  # columns before rows were chained
+NOT_SAID: Final = ("run_id", "record_to", "issued_on", "program_version", "note")  # by a forecast
 _SPEC = TypeAdapter(BridgeForecast)
 
 
@@ -94,7 +107,7 @@ def read_bridge_forecasts(reports: Path) -> list[BridgeForecast]:
         If another command is adding to the folder and does not end.
     """
     (raw,) = read_contents(reports, BRIDGES_FILE)
-    return _parse(raw, Path(reports.name) / BRIDGES_FILE)
+    return parse_bridges(raw, Path(reports.name) / BRIDGES_FILE)
 
 
 def append_bridge_forecasts(reports: Path, rows: Sequence[BridgeForecast]) -> int:
@@ -107,7 +120,7 @@ def append_bridge_forecasts(reports: Path, rows: Sequence[BridgeForecast]) -> in
     BusyError
         If another command uses the folder and does not end.
     """
-    return append_new(reports, BRIDGES_FILE, BRIDGE_COLUMNS, rows, _parse, new_bridge_forecasts) if rows else 0
+    return append_new(reports, BRIDGES_FILE, BRIDGE_COLUMNS, rows, parse_bridges, new_bridge_forecasts) if rows else 0
 
 
 def new_bridge_forecasts(issued: Sequence[BridgeForecast], rows: Sequence[BridgeForecast]) -> list[BridgeForecast]:
@@ -119,13 +132,14 @@ def new_bridge_forecasts(issued: Sequence[BridgeForecast], rows: Sequence[Bridge
 def _statement(row: BridgeForecast) -> tuple[str, ...]:
     """What a row says, whichever run it comes from and whenever it was issued."""
     cells = dict(zip(BRIDGE_COLUMNS, cells_of(row), strict=True))
-    return tuple(cell for name, cell in cells.items() if name not in ("run_id", "record_to"))
+    return tuple(cell for name, cell in cells.items() if name not in NOT_SAID)
 
 
-def _parse(raw: bytes | None, shown: Path) -> list[BridgeForecast]:
+def parse_bridges(raw: bytes | None, shown: Path) -> list[BridgeForecast]:
+    """As `read_bridge_forecasts`, from the content of the file; None where there is none."""
     if raw is None:
         return []
-    rows, faults = read_records(raw, shown, _SPEC, BRIDGE_COLUMNS, RESTORE)
+    rows, faults = read_records(raw, shown, _SPEC, (*BRIDGE_COLUMNS, *CHAIN), RESTORE, UNCHAINED)
     lines: dict[tuple[str, ...], int] = {}
     for line, row in rows:
         if row.by <= row.origin:
@@ -137,8 +151,7 @@ def _parse(raw: bytes | None, shown: Path) -> list[BridgeForecast]:
             faults.append(Fault(shown, line, found, "a price and its day, on or before the origin, or neither", RESTORE))
         if lines.setdefault(_statement(row), line) != line:
             faults.append(Fault(shown, line, f"the forecast of line {lines[_statement(row)]} a second time", "each once", RESTORE))
-    if faults:
-        raise ContentError(sorted(faults, key=lambda fault: fault.line or 0))
+    refuse_if_touched(raw, shown, faults, UNCHAINED)
     return [row for _, row in rows]
 
 
@@ -169,24 +182,24 @@ def bridge_record(
     Returns
     -------
     list of dict
-        Of each bridge and origin, the newest days first, the last version that was issued ahead, or else the last: its columns, label, issued ("ahead" or "hindsight"), outcome ("yes", "no", "void" or "open"),
-        reason, and the Brier scores of the forecast and of the price, brier and market_brier, None where there is none.
+        Of each bridge and origin, the newest days first, the version that counts (`counting_versions`): its columns, label, issued ("ahead", "late" or "hindsight"),
+        outcome ("yes", "no", "void" or "open"), reason, and the Brier scores of the forecast and of the price, brier and market_brier, None where there is none,
+        as of one that was issued late.
     """
     bridges = {bridge.id: bridge for bridge in workspace.bridges}
-    versions: dict[tuple[str, date], tuple[BridgeForecast, Issued]] = {}
-    for row, label in zip(issued, issue_labels(issued, essay), strict=True):
-        before = versions.get((row.bridge, row.origin))
-        if row.origin <= as_of and (before is None or label == AHEAD or before[1] != AHEAD):
-            versions[row.bridge, row.origin] = row, label
+    labels = issue_labels(issued, essay)
+    counting = counting_versions([(row.bridge, row.origin) for row in issued], labels)
     found = []
-    for row, label in versions.values():
+    for place, (row, label) in enumerate(zip(issued, labels, strict=True)):
+        if place not in counting or row.origin > as_of:
+            continue
         bridge = bridges.get(row.bridge)
         outcome, reason = _settle(row, bridge, workspace, as_of, vintage_on, row.bridge in wider)
         plain = {name: value.isoformat() if isinstance(value, date) else value for name, value in vars(row).items()}
         found.append(
             plain
             | {"label": row.bridge if bridge is None else bridge.label, "issued": label, "outcome": outcome, "reason": reason}
-            | {"brier": _brier(row.probability, outcome), "market_brier": _brier(row.price, outcome)}
+            | {"brier": _brier(row.probability, outcome, label), "market_brier": _brier(row.price, outcome, label)}
         )
     return sorted(found, key=lambda one: (one["by"], one["origin"]), reverse=True)
 
@@ -211,5 +224,5 @@ def _settle(
     return outcome.word, f"by our record: {outcome.reason}"
 
 
-def _brier(probability: float | None, outcome: str) -> float | None:
-    return None if probability is None or outcome == OPEN else scores(probability, outcome)[0]
+def _brier(probability: float | None, outcome: str, issued: Issued) -> float | None:
+    return None if probability is None or outcome == OPEN or issued == LATE else scores(probability, outcome)[0]

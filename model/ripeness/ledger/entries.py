@@ -11,15 +11,17 @@ record. Another number is another row, which names what differs from the row bef
 A run's forecast of a question, origin and horizon stands here once with each probability (`Forecast.key`), so that a resolution is of one row:
 one more with another interval or outside view is no forecast that anything can have issued, and is refused.
 
-No clock is read, so the ledger knows no day of issue. But it knows the day that the record had reached by then (`record_to`), and that
-rows come in the order of issue: a forecast was issued no earlier than any before it.
+No clock is read here: the day of issue is passed in. A forecast was issued no earlier than `issued_on`, than the day that the record had reached by
+then (`record_to`) and than any forecast before it, as rows come in the order of issue; from these days `issue_labels` tells ahead, late and hindsight.
+
+Rows are chained by their digests (`chain`). A ledger of an older form is read as it is, its days of issue unknown.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import astuple, dataclass, fields, replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Literal, Protocol
 
@@ -27,21 +29,23 @@ from pydantic import Field, TypeAdapter
 
 from ripeness.calendar import target_date
 from ripeness.data.transaction import reading, writing
-from ripeness.errors import ContentError, Fault
-from ripeness.workspace.csv import append_rows, read_records
+from ripeness.errors import Fault
+from ripeness.ledger.chain import CHAIN, RESTORE, append_chained, refuse_if_touched
+from ripeness.workspace.csv import read_records
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 FILE: Final = "ledger.csv"
 DIGITS: Final = 6  # of a float, after the point
-RESTORE: Final = "restore the file from its history: what was issued is never edited"
 INPUTS: Final = {"data": "data_hash", "priors": "priors_hash", "code": "code_version", "method": "method"}
 RUN, SAMPLING = "run", "sampling"
 AHEAD: Final = "ahead"
+LATE: Final = "late"
 HINDSIGHT: Final = "hindsight"
+LABELS: Final = (AHEAD, LATE, HINDSIGHT)  # of versions of one forecast the newest of the first of these counts
 
-Issued = Literal["ahead", "hindsight"]
+Issued = Literal["ahead", "late", "hindsight"]
 Key = tuple[str, str, date, int, str]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 Text = Annotated[str, Field(pattern=r"^[^\x00-\x1f]+$")]
@@ -93,6 +97,12 @@ class Entry(Forecast):
         What differs from the forecast issued before of the same question, origin and horizon; empty for the first.
     record_to : date or None
         The default origin of the data when it was issued: it was issued no earlier. None in rows of the oldest form.
+    issued_on : date or None
+        The clock's day when it was written. None where that is unknown.
+    program_version : str or None
+        Version of the program that wrote the row; what the numbers were made by is `code_version`. None in rows of an older form.
+    note : str or None
+        Where something else than the program's own clock has said the day of issue: what it was.
     """
 
     lower: Share
@@ -104,10 +114,14 @@ class Entry(Forecast):
     code_version: Text
     differs: Annotated[str, Field(pattern=rf"^(({_WORD})(; ({_WORD}))*)?$")] = ""
     record_to: date | None = None
+    issued_on: date | None = None
+    program_version: Text | None = None
+    note: Text | None = None
 
 
 COLUMNS: Final = tuple(field.name for field in fields(Entry))
 OLDEST: Final = COLUMNS.index("differs")  # columns of the oldest form
+UNCHAINED: Final = COLUMNS.index("issued_on")  # columns before rows were chained
 _SPEC = TypeAdapter(Entry)
 
 
@@ -129,7 +143,7 @@ def parse_ledger(raw: bytes | None, shown: Path) -> list[Entry]:
     """As `read_ledger`, from the content of the file; None where there is none."""
     if raw is None:
         return []
-    rows, faults = read_records(raw, shown, _SPEC, COLUMNS, RESTORE, OLDEST)
+    rows, faults = read_records(raw, shown, _SPEC, (*COLUMNS, *CHAIN), RESTORE, OLDEST)
     lines: dict[Key, int] = {}
     for line, entry in rows:
         target = target_date(entry.origin, entry.horizon_weeks)
@@ -141,8 +155,7 @@ def parse_ledger(raw: bytes | None, shown: Path) -> list[Entry]:
         if lines.setdefault(entry.key, line) != line:
             found = f"the forecast of line {lines[entry.key]} a second time"
             faults.append(Fault(shown, line, found, "each forecast of a run once", RESTORE))
-    if faults:
-        raise ContentError(sorted(faults, key=lambda fault: fault.line or 0))
+    refuse_if_touched(raw, shown, faults, UNCHAINED)
     return [entry for _, entry in rows]
 
 
@@ -167,14 +180,14 @@ def append_entries(reports: Path, entries: Sequence[Entry]) -> int:
 def new_entries(issued: Sequence[Entry], entries: Sequence[Entry]) -> list[Entry]:
     """Those of `entries` that do not stand in the ledger, in their order and as they will stand there, each naming what differs from the one issued before it."""
     known = {_statement(entry) for entry in issued}
-    last = {_subject(entry): entry for entry in issued}
+    last = {subject(entry): entry for entry in issued}
     new = []
     for entry in entries:
         if _statement(entry) not in known:
-            before = last.get(_subject(entry))
+            before = last.get(subject(entry))
             added = replace(as_filed(entry), differs="" if before is None else _differing(before, entry))
             known.add(_statement(added))
-            last[_subject(added)] = added
+            last[subject(added)] = added
             new.append(added)
     return new
 
@@ -190,16 +203,22 @@ def previous_entry(entries: Sequence[Entry], question: str, horizon_weeks: int, 
 
 
 class Issuable(Protocol):
-    """What was issued as of an origin, while the record reached to a day."""
+    """What was issued as of an origin, of the days after it up to a last one."""
 
     @property
     def origin(self) -> date: ...
     @property
+    def target_end_date(self) -> date: ...
+    @property
     def record_to(self) -> date | None: ...
+    @property
+    def issued_on(self) -> date | None: ...
+    @property
+    def note(self) -> str | None: ...
 
 
 def issue_labels(entries: Sequence[Issuable], essay: date) -> list[Issued]:
-    """Whether each forecast was issued ahead of its window or in hindsight, as far as the ledger can tell.
+    """Whether each forecast was issued ahead of its window, inside it, or in hindsight.
 
     Parameters
     ----------
@@ -210,17 +229,40 @@ def issue_labels(entries: Sequence[Issuable], essay: date) -> list[Issued]:
 
     Returns
     -------
-    list of {"ahead", "hindsight"}
-        Hindsight: the origin lies before the essay whose argument is used; or the record had gone beyond the origin when the forecast was
-        issued, by `record_to` or by the origin of an earlier row, so that part of the window, or all of it, could be known. That the rest
-        were issued ahead is not proved by it.
+    list of {"ahead", "late", "hindsight"}
+        Ahead: issued on or before the first day of the window, the day after the origin. Late: inside the window; such a forecast is not scored at
+        all, as what it says of the days before its issue was known. Hindsight: after the window, on a day that is not known, or ahead by its days but with an origin before
+        the essay whose argument is used, or with a `note`: a day that no clock of the program said can make a row late, never ahead. The day of
+        issue is the latest of `issued_on`, `record_to` and those of all rows before.
     """
     labels: list[Issued] = []
     newest = date.min
     for entry in entries:
-        newest = max(newest, entry.origin, entry.record_to or entry.origin)
-        labels.append(HINDSIGHT if entry.origin < essay or entry.origin < newest else AHEAD)
+        newest = max(newest, entry.origin, entry.record_to or entry.origin, entry.issued_on or entry.origin)
+        if entry.issued_on is None or newest > entry.target_end_date:
+            labels.append(HINDSIGHT)
+        elif newest > entry.origin + timedelta(days=1):
+            labels.append(LATE)
+        else:
+            labels.append(HINDSIGHT if entry.origin < essay or entry.note else AHEAD)
     return labels
+
+
+def counting_versions(keys: Sequence[Hashable], labels: Sequence[Issued]) -> set[int]:
+    """Of each forecast the place of the version that counts: the newest issued ahead; or else the newest issued late, or in hindsight.
+
+    Parameters
+    ----------
+    keys : sequence of hashable
+        Which forecast each row is a version of, in the order of issue.
+    labels : sequence of str
+        As `issue_labels` gives them.
+    """
+    chosen: dict[Hashable, int] = {}
+    for place, (key, label) in enumerate(zip(keys, labels, strict=True)):
+        if key not in chosen or LABELS.index(label) <= LABELS.index(labels[chosen[key]]):
+            chosen[key] = place
+    return set(chosen.values())
 
 
 def cells_of(row: DataclassInstance) -> list[str]:
@@ -266,16 +308,37 @@ def append_new[Row: DataclassInstance](
     reports.mkdir(parents=True, exist_ok=True)
     shown = Path(reports.name) / name
     with writing(reports, shown.parent) as update:
-        raw = update.read(name)
-        added = new(parse(raw, shown), rows)
-        if added:
-            content, _ = append_rows(raw, columns, [cells_of(row) for row in added])
-            parse(content, shown)  # what could not be read again is not written
+        content, added = with_new(update.read(name), shown, columns, rows, parse, new)
+        if content is not None and added:
             update.replace(name, content)
-    return len(added)
+    return added
 
 
-def _subject(entry: Entry) -> tuple[str, date, int]:
+def with_new[Row: DataclassInstance](
+    raw: bytes | None,
+    shown: Path,
+    columns: Sequence[str],
+    rows: Sequence[Row],
+    parse: Callable[[bytes | None, Path], list[Row]],
+    new: Callable[[Sequence[Row], Sequence[Row]], list[Row]],
+) -> tuple[bytes | None, int]:
+    """The content of a file of the reports after `append_new`, and how many rows that adds.
+
+    Raises
+    ------
+    ContentError
+        If it cannot be read, or could not be afterwards.
+    """
+    added = new(parse(raw, shown), rows)
+    if not added:
+        return raw, 0
+    content = append_chained(raw, shown, columns, [cells_of(row) for row in added])
+    parse(content, shown)  # what could not be read again is not written
+    return content, len(added)
+
+
+def subject(entry: Forecast) -> tuple[str, date, int]:
+    """What is forecast: versions of one forecast have it in common."""
     return entry.question, entry.origin, entry.horizon_weeks
 
 

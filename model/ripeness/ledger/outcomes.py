@@ -6,7 +6,7 @@
                                                     ^ after this day void, if it had not been by then and nothing settled it
 
 Neither a yes nor a no is given before the target: early ones would all be a yes. What is found later still changes a no into a yes or back;
-a question that was void for want of a record stays void.
+a question that was void for want of a record stays void. What rested on a round that is off the record again is void, not a no, where nobody has searched.
 """
 
 from __future__ import annotations
@@ -23,10 +23,12 @@ from ripeness.calendar import week_grid, week_of, weeks_between
 from ripeness.data.events import GOVERNMENT_ENDS
 from ripeness.data.panel import rung_days, searched_stretches
 from ripeness.data.vintages import Vintage
+from ripeness.files import hash_text
 from ripeness.ledger.entries import Forecast
 from ripeness.workspace.question import Question, Rung
 
 SETTLE_DAYS: Final = 30
+PARTED: Final = "; "  # between the rows of an evidence
 YES: Final = "yes"
 NO: Final = "no"
 VOID: Final = "void"
@@ -45,11 +47,14 @@ class Outcome:
     sensitivity : (float, float) or None
         5 and 95 % quantiles of the chance that a round would have been found, in the worst searched stretch of the window; None where
         the window has not been searched to its end.
+    evidence : str
+        The rows that it rests on, as `_named` names them, parted by "; "; empty where there are none, as of a no.
     """
 
     word: Word
     reason: str
     sensitivity: tuple[float, float] | None
+    evidence: str = ""
 
 
 def resolve(
@@ -96,7 +101,8 @@ def resolve(
     endings = now.events.loc[now.events["kind"] == GOVERNMENT_ENDS, "date"]
     ended = None if endings.empty else endings.min().date()
     if ended and ended <= entry.target_end_date and not (decided and decided < ended):
-        return Outcome(VOID, f"a government had ceased to exist on {ended}", sensitivity)
+        first = now.events[(now.events["kind"] == GOVERNMENT_ENDS) & (now.events["date"] == pd.Timestamp(ended))]
+        return Outcome(VOID, f"a government had ceased to exist on {ended}", sensitivity, _named(first))
     deadline = entry.target_end_date + timedelta(days=SETTLE_DAYS)
     then = now if as_of <= deadline else vintage_on(deadline)
     if not resolved and search(then) is None:
@@ -104,9 +110,44 @@ def resolve(
             return None
         if decide(then) is None:
             return Outcome(VOID, f"the record did not cover the window within {SETTLE_DAYS} days of the target date", None)
+    if decided is None and sensitivity is None:
+        return Outcome(VOID, "nothing is on record any more, and the window has not been searched", None)
+    evidence = _named(_evidence(entry, decided, rung, rungs, now)) if decided else ""
     if rung is not None:
-        return Outcome(YES if decided else NO, f"first on {decided}" if decided else "none on record", sensitivity)
-    return Outcome(YES if decided else NO, _reason(entry, question, now.rounds(), decided), sensitivity)
+        return Outcome(YES if decided else NO, f"first on {decided}" if decided else "none on record", sensitivity, evidence)
+    return Outcome(YES if decided else NO, _reason(entry, question, now.rounds(), decided), sensitivity, evidence)
+
+
+def _evidence(entry: Forecast, decided: date, rung: Rung | None, rungs: Sequence[Rung], vintage: Vintage) -> pd.DataFrame:
+    """The rows that a yes rests on: the rounds of the window up to the day that decided; or a rung's events, or its indicator's row, of that day."""
+    events = vintage.events
+    if rung is None:
+        days = events["date"]
+        return events[events["round"].astype(bool) & (days > pd.Timestamp(entry.origin)) & (days <= pd.Timestamp(decided))]
+    if rung.indicator:
+        rows = vintage.values[str(rung.indicator)]
+        return rows[[week_of(day.date()) == decided for day in rows["observed_on"]]]
+    kinds = [*rung.kinds, *(kind for one in rungs if one.part_of == rung.id for kind in one.kinds)]
+    return events[events["kind"].isin(kinds) & (events["date"] == pd.Timestamp(decided))]
+
+
+def _named(rows: pd.DataFrame) -> str:
+    """Rows by their day, kind and the first 16 digits of a digest of their cells.
+
+    The digest is `hash_text` over "column=text" of every column of the file but the line, as the row was read: days as YYYY-MM-DD, round as yes or no.
+    """
+    found = []
+    for row in rows.drop(columns="line", errors="ignore").to_dict("records"):
+        cells = {str(name): _text(value) for name, value in row.items()}
+        words = " ".join(cells[name] for name in ("date", "observed_on", "kind") if name in cells)
+        found.append(f"{words} {hash_text(*(f'{name}={text}' for name, text in cells.items()))[:16]}")
+    return PARTED.join(found)
+
+
+def _text(value: object) -> str:
+    if isinstance(value, pd.Timestamp):
+        return f"{value:%Y-%m-%d}"
+    return ("yes" if value else "no") if isinstance(value, bool) else str(value)
 
 
 def first_event(entry: Forecast, rung: Rung, rungs: Sequence[Rung], vintage: Vintage) -> date | None:

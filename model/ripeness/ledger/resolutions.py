@@ -1,7 +1,8 @@
 """resolutions.csv: what became of every forecast whose target has passed, scored beside the outside view.
 
 A row is never changed. Where a later look at the record answers otherwise, as a round is found that was held, a new row supersedes the
-old one and says why; a look as of an earlier day than the one on file changes nothing.
+old one and says why, as it does where the same answer rests on other rows now: so a dispute is settled. The last row is in force. A look as of an
+earlier day than the one on file changes nothing. Rows are chained as the ledger's are.
 """
 
 from __future__ import annotations
@@ -18,11 +19,12 @@ from pydantic import Field, TypeAdapter
 
 from ripeness.data.transaction import writing
 from ripeness.data.vintages import Vintage
-from ripeness.errors import ContentError, Fault
+from ripeness.errors import Fault
+from ripeness.ledger.chain import CHAIN, RESTORE, append_chained, refuse_if_touched
 from ripeness.ledger.entries import (
     DIGITS,
     FILE,
-    RESTORE,
+    LATE,
     Entry,
     Forecast,
     Issued,
@@ -34,8 +36,8 @@ from ripeness.ledger.entries import (
     parse_ledger,
     read_contents,
 )
-from ripeness.ledger.outcomes import VOID, YES, Outcome, Word, resolve
-from ripeness.workspace.csv import append_rows, read_records
+from ripeness.ledger.outcomes import PARTED, VOID, YES, Outcome, Word, resolve
+from ripeness.workspace.csv import read_records
 from ripeness.workspace.question import Question, Rung
 
 RESOLUTIONS_FILE: Final = "resolutions.csv"
@@ -55,16 +57,22 @@ class Resolution(Forecast):
     outcome : {"yes", "no", "void"}
     as_of : date
         The day by whose record it was resolved.
-    issued : {"ahead", "hindsight"}
+    issued : {"ahead", "late", "hindsight"}
         As `issue_labels` has it.
     reason : str
         What the answer rests on, and which row this one supersedes.
     brier, outside_brier : float or None
-        (p − y)², of the forecast and of its outside view; lower is better; None if void.
+        (p − y)², of the forecast and of its outside view; lower is better; None if void or issued late.
     log_score, outside_log_score : float or None
-        −ln of the probability given to what came; lower is better; None if void.
+        −ln of the probability given to what came; lower is better; None if void or issued late.
     sensitivity_q05, sensitivity_q95 : float or None
         How surely a round would have been found, in the worst searched stretch of the window: a no means none on record, so searched.
+    resolved_on : date or None
+        The clock's day when it was resolved; None where that is unknown.
+    program_version : str or None
+        Version of the program that wrote the row.
+    evidence : str or None
+        The rows of events.csv, or of an indicator, that the answer rests on, as `Outcome` has them; None where it rests on none.
     """
 
     outside_view: Share
@@ -78,9 +86,13 @@ class Resolution(Forecast):
     outside_log_score: Score | None = None
     sensitivity_q05: Share | None = None
     sensitivity_q95: Share | None = None
+    resolved_on: date | None = None
+    program_version: Text | None = None
+    evidence: Text | None = None
 
 
 RESOLUTION_COLUMNS: Final = tuple(field.name for field in fields(Resolution))
+UNCHAINED: Final = RESOLUTION_COLUMNS.index("resolved_on")  # columns before rows were chained
 _SPEC = TypeAdapter(Resolution)
 
 
@@ -96,11 +108,18 @@ def read_resolutions(reports: Path) -> list[Resolution]:
     """
     ledger, raw = read_contents(reports, FILE, RESOLUTIONS_FILE)
     shown = Path(reports.name)
-    return _parse(raw, shown / RESOLUTIONS_FILE, parse_ledger(ledger, shown / FILE))
+    return parse_resolutions(raw, shown / RESOLUTIONS_FILE, parse_ledger(ledger, shown / FILE))
 
 
 def resolve_forecasts(
-    reports: Path, question: Question, essay: date, as_of: date, vintage_on: Callable[[date], Vintage], rungs: Sequence[Rung] = ()
+    reports: Path,
+    question: Question,
+    essay: date,
+    as_of: date,
+    vintage_on: Callable[[date], Vintage],
+    rungs: Sequence[Rung] = (),
+    resolved_on: date | None = None,
+    program_version: str | None = None,
 ) -> list[Resolution]:
     """Resolve every forecast of the ledger that the record of a day settles, and append what is new to resolutions.csv.
 
@@ -116,6 +135,8 @@ def resolve_forecasts(
         From a day to its vintage.
     rungs : sequence of Rung
         The workspace's.
+    resolved_on, program_version : date, str, optional
+        As in `Resolution`; they play no part in the answers.
 
     Returns
     -------
@@ -133,16 +154,22 @@ def resolve_forecasts(
     with writing(reports, shown) as update:
         entries = parse_ledger(update.read(FILE), shown / FILE)
         raw = update.read(RESOLUTIONS_FILE)
-        standing = latest(_parse(raw, shown / RESOLUTIONS_FILE, entries))
+        rows = parse_resolutions(raw, shown / RESOLUTIONS_FILE, entries)
+        standing, answered = latest(rows), {row.key for row in rows if row.outcome != VOID}
         new = []
         for entry, issued in zip(entries, issue_labels(entries, essay), strict=True):
             before = standing.get(entry.key)
             if before is not None and before.as_of > as_of:
                 continue
-            outcome = resolve(entry, question, as_of, vintage_on, resolved=before is not None and before.outcome != VOID, rungs=rungs)
-            if outcome is None or (before is not None and outcome.word == before.outcome):
+            outcome = resolve(entry, question, as_of, vintage_on, resolved=entry.key in answered, rungs=rungs)
+            if outcome is None:
                 continue
-            reason = outcome.reason if before is None else f"{outcome.reason}; supersedes the {before.outcome} as of {before.as_of}"
+            reason = outcome.reason
+            if before is not None:
+                changed = outcome.word != before.outcome
+                if not changed and _rows_of(before.evidence) <= _rows_of(outcome.evidence):
+                    continue
+                reason += f"; supersedes the {before.outcome} as of {before.as_of}" + ("" if changed else ", which rested on other rows")
             new.append(
                 Resolution(
                     **{field.name: getattr(entry, field.name) for field in fields(Forecast)},
@@ -151,11 +178,16 @@ def resolve_forecasts(
                     as_of=as_of,
                     issued=issued,
                     reason=reason,
-                    **_scored(entry, outcome),
+                    **_scored(entry, outcome, issued),
+                    resolved_on=resolved_on,
+                    program_version=program_version,
+                    evidence=outcome.evidence or None,
                 )
             )
         if new:
-            update.replace(RESOLUTIONS_FILE, append_rows(raw, RESOLUTION_COLUMNS, [cells_of(row) for row in new])[0])
+            content = append_chained(raw, shown / RESOLUTIONS_FILE, RESOLUTION_COLUMNS, [cells_of(row) for row in new])
+            parse_resolutions(content, shown / RESOLUTIONS_FILE, entries)  # what could not be read again is not written
+            update.replace(RESOLUTIONS_FILE, content)
     return new
 
 
@@ -172,10 +204,15 @@ def scores(probability: float, outcome: str) -> tuple[float | None, float | None
     return round((1 - came) ** 2, DIGITS), round(-log(min(max(came, LEAST), 1 - LEAST)), DIGITS)
 
 
-def _scored(entry: Entry, outcome: Outcome) -> dict[str, Any]:
+def _rows_of(evidence: str | None) -> set[str]:
+    """The rows that are named as evidence."""
+    return set(evidence.split(PARTED)) if evidence else set()
+
+
+def _scored(entry: Entry, outcome: Outcome, issued: Issued) -> dict[str, Any]:
     """The columns of a resolution that are numbers."""
     low, high = outcome.sensitivity or (None, None)
-    of_forecast, of_outside = scores(entry.probability, outcome.word), scores(entry.outside_view, outcome.word)
+    of_forecast, of_outside = [scores(p, VOID if issued == LATE else outcome.word) for p in (entry.probability, entry.outside_view)]
     return {
         **dict(zip(("brier", "log_score"), of_forecast, strict=True)),
         **dict(zip(("outside_brier", "outside_log_score"), of_outside, strict=True)),
@@ -184,21 +221,30 @@ def _scored(entry: Entry, outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def _parse(raw: bytes | None, shown: Path, entries: Sequence[Entry]) -> list[Resolution]:
+def parse_resolutions(raw: bytes | None, shown: Path, entries: Sequence[Entry]) -> list[Resolution]:
+    """As `read_resolutions`, from the content of the file, None where there is none, and the ledger."""
     if raw is None:
         return []
-    rows, faults = read_records(raw, shown, _SPEC, RESOLUTION_COLUMNS, RESTORE)
+    rows, faults = read_records(raw, shown, _SPEC, (*RESOLUTION_COLUMNS, *CHAIN), RESTORE, UNCHAINED)
     issued = {(entry.key, entry.target_end_date, entry.outside_view) for entry in entries}
     for line, row in rows:
         if (row.key, row.target_end_date, row.outside_view) not in issued:
             found = f"a resolution of {row.question}, {row.origin}, {row.horizon_weeks} weeks"
             faults.append(Fault(shown, line, found, "a forecast of the ledger", RESTORE))
-        due = (*scores(row.probability, row.outcome), *scores(row.outside_view, row.outcome))
+        scored = VOID if row.issued == LATE else row.outcome
+        due = (*scores(row.probability, scored), *scores(row.outside_view, scored))
         there = (row.brier, row.log_score, row.outside_brier, row.outside_log_score)
         if not all(a == b or (a is not None and b is not None and abs(a - b) < 4 * LEAST) for a, b in zip(due, there, strict=True)):
-            faults.append(Fault(shown, line, f"scores that are not those of {row.outcome}", _in_words(due), RESTORE))
-    if faults:
-        raise ContentError(sorted(faults, key=lambda fault: fault.line or 0))
+            faults.append(
+                Fault(
+                    shown,
+                    line,
+                    f"scores that are not those of {row.outcome}{', issued late' if row.issued == LATE else ''}",
+                    _in_words(due),
+                    RESTORE,
+                )
+            )
+    refuse_if_touched(raw, shown, faults, UNCHAINED)
     return [row for _, row in rows]
 
 

@@ -113,7 +113,9 @@ def factor_figure(factor: Mapping[str, Any], titles: Mapping[str, str], tree: xr
 def _fits(tree: xr.DataTree) -> list[xr.Dataset]:
     """Posteriors of the fits behind the headline."""
     return [
-        tree[f"{key}/posterior"].to_dataset() for key in names.HEADLINE_FITS if key in tree.children and "posterior" in tree[key].children
+        tree[f"{key}/posterior"].to_dataset()
+        for key, form, _ in names.FITS
+        if form != names.OUTSIDE and key in tree.children and "posterior" in tree[key].children
     ]
 
 
@@ -188,23 +190,24 @@ def counts_together(values: Array, scaled: Array, weeks: list[str]) -> tuple[Arr
 def rank_figures(tree: xr.DataTree, headline_weeks: int) -> Markup | None:
     """Rank plots by chain of what the headline rests on."""
     quantities: dict[str, Array] = {}
-    conjunctive = names.FITS_OF[names.CONJUNCTIVE].items()
+    conjunctive = [(reading, fit) for fit, form, reading in names.FITS if form == names.CONJUNCTIVE]
     for reading, fit in conjunctive:
         if f"/{fit}/posterior" not in tree.groups:
             continue
         posterior = tree[f"{fit}/posterior"].to_dataset()
         for variable, label in (("log_war_level", "level of this war"), ("log_best_to_worst", "best to worst weeks")):
             if variable in posterior:
-                quantities[f"{label}, {reading.replace('_', ' ')}"] = posterior[variable].transpose(names.CHAIN, names.DRAW).values
+                quantities[f"{label}, {names.READING_NAMES[reading]}"] = posterior[variable].transpose(names.CHAIN, names.DRAW).values
     for reading, fit in conjunctive:
         place = f"{fit}/{names.PREDICTIONS}"
         if f"/{place}" in tree.groups:
             within = tree[place].to_dataset()["within"].sel({names.HORIZON: headline_weeks})
-            quantities[f"headline, {reading.replace('_', ' ')}"] = within.transpose(names.CHAIN, names.DRAW).values
+            quantities[f"headline, {names.READING_NAMES[reading]}"] = within.transpose(names.CHAIN, names.DRAW).values
     if not quantities:
         return None
-    sizes = arviz_stats.ess(xr.Dataset({label: ((names.CHAIN, names.DRAW), draws) for label, draws in quantities.items()}))
-    effective = {label: float(sizes[label]) for label in quantities}
+    effective = {
+        label: float(arviz_stats.ess(draws)) for label, draws in quantities.items()
+    }  # each by itself: fits keep draws by their weights
     text = f"Rank plots by chain of {join(list(quantities))}: effective draws {join([f'{effective[label]:.0f}' for label in quantities])}."
     return both_widths("ranks", text, lambda width: charts.plot_ranks(quantities, effective, width))
 

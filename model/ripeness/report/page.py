@@ -12,24 +12,25 @@ import xarray as xr
 from markupsafe import Markup
 
 from ripeness import names
+from ripeness.evaluation.published import SCORECARD
 from ripeness.report import figures, sentences
 from ripeness.report.attribution import attribution_sections
 from ripeness.report.drawing import strip
 from ripeness.report.ladder import ladder_section
 from ripeness.report.markets import markets_section
 from ripeness.report.record import ISSUED, OUTCOMES, record_section
-from ripeness.report.scorecard import subjects_of
+from ripeness.report.scorecard import evidence_section, subjects_of
 from ripeness.report.studies import trust_section
 from ripeness.report.what_if import what_if_section
 
 TEMPLATES = Path(__file__).parent / "templates"
 SOURCES = {
     names.MIXTURE: "Forecast: forms and readings mixed",
-    **{form: sentences.sentence(f"{label}, both readings") for form, label in names.FORM_LABELS.items()},
+    **{form: sentences.sentence(f"{label}, readings mixed") for form, label in names.FORM_LABELS.items()},
     **{
         name: sentences.sentence(f"{names.FORM_LABELS[variant]}, essay {names.READING_LABELS[reading]}")
         for name, variant, reading in names.FITS
-        if name in names.HEADLINE_FITS
+        if variant != names.OUTSIDE
     },
     names.OUTSIDE: "Outside view alone (a fit of its own)",
 }
@@ -78,6 +79,7 @@ def render_page(
     titles = {indicator["id"]: indicator["title"] for indicator in summary["indicators"]}
     context = _context(summary) | {
         "row": row,
+        "readings": sentences.readings(summary),
         "figures": figures.headline_figures(summary, row),
         "horizons": [r for r in summary["forecasts"] if r["question"] == row["question"] and r["source"] == names.MIXTURE],
         "variants": _variants(summary, row),
@@ -90,6 +92,7 @@ def render_page(
         "graph_figure": figures.graph_figure(summary["graph"]),
         "ranks": figures.rank_figures(tree, weeks),
         "record": None if record is None else record_section(record),
+        "evidence": evidence_section(summary, (studies or {}).get(SCORECARD)),
         "trust": trust_section(studies or {}, weeks, subjects_of(summary)),
         "attribution": attribution_sections(attribution or {}, summary),
         "panel": what_if_section(attribution["panel"])
@@ -113,7 +116,14 @@ def _headline_question(summary: Mapping[str, Any]) -> str:
 
 
 def _context(summary: Mapping[str, Any]) -> dict[str, Any]:
-    return {"s": summary, "sources": SOURCES, "readings": names.READING_LABELS, "outcomes": OUTCOMES, "issued": ISSUED, "panel": None}
+    return {
+        "s": summary,
+        "sources": SOURCES,
+        "short": names.READING_NAMES,
+        "outcomes": OUTCOMES,
+        "issued": ISSUED,
+        "panel": None,
+    }
 
 
 @cache

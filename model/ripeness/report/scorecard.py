@@ -1,4 +1,4 @@
-"""The essay's claims against the record, in sentences, tables and a chart: what it says of effects, and what it says of the present."""
+"""The essay's claims against the evidence, in sentences, tables and a chart: this war's record, of effects and of the present, and other wars."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ from matplotlib.ticker import NullFormatter
 
 from ripeness.evaluation import published
 from ripeness.evaluation.published import CONDITION, ESTIMATES, LATER, NOT_MEASURED
+from ripeness.names import AS_WRITTEN
 from ripeness.report.drawing import GRID, INK, MAIN, SECOND, WIDE, chart, label_rows
 from ripeness.report.sentences import count, day, hundredths, join, number, percent, quoted, sentence, signed
 
 Row = Mapping[str, str]
 Subjects = Mapping[str, Mapping[str, Any]]
+NOTHING: Final = "–"
 
 
 def scorecard_section(found: Mapping[str, Any], subjects: Subjects) -> dict[str, Any]:
@@ -38,6 +40,73 @@ def scorecard_section(found: Mapping[str, Any], subjects: Subjects) -> dict[str,
     if found["states"]:
         shown["states"] = states_section(found["states"], found["about"], subjects)
     return shown
+
+
+def evidence_section(summary: Mapping[str, Any], found: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The essay's claims beside what this war's record and other wars say of them.
+
+    Parameters
+    ----------
+    summary : mapping
+        forecast.json.
+    found : mapping or None
+        The stored scorecard, as `scorecard_section` takes it.
+
+    Returns
+    -------
+    dict
+        rows: claim (of the summary), record and others (a sentence each), in the order of the essay; telling: text, ratio and claims of the
+        mechanisms in other wars whose interval leaves out 1, the furthest from it first.
+    """
+    details, states = (found["details"], found["states"]) if found else ([], [])
+    newest = max((row["as_of"] for row in details), default="")
+    of_effects = {row["claim"]: row for row in details if row["as_of"] == newest and row["reading"] == AS_WRITTEN}
+    of_states = {row["claim"]: row for row in states}
+    analogues = {name: one["analogue"] for one in summary["effects"] if one.get("analogue") for name in one["analogue"]["claims"]}
+    rows = []
+    for claim in summary["claims"]:
+        record = others = NOTHING
+        if claim["id"] in of_effects:
+            record = _effect_told(of_effects[claim["id"]])
+        elif claim["id"] in of_states:
+            record = _state_told(of_states[claim["id"]])
+        if claim["about"] == "effect":
+            others = _analogue_told(analogues[claim["id"]]) if claim["id"] in analogues else "No analogue."
+        rows.append({"claim": claim, "record": record, "others": others})
+    telling: dict[str, dict[str, Any]] = {}
+    for one in (one["analogue"] for one in summary["effects"] if one.get("analogue")):
+        if not one["lower"] <= 1 <= one["upper"]:
+            found_in = telling.setdefault(one["mechanism"], {"text": f"{_ratio_told(one)}.", "ratio": one["ratio"], "claims": []})
+            found_in["claims"] += one["claims"]
+    return {"rows": rows, "telling": sorted(telling.values(), key=lambda one: -abs(np.log(one["ratio"])))}
+
+
+def _effect_told(row: Row) -> str:
+    """What the record says of a claim about an effect."""
+    ratio, lower, upper = (number(float(row[name])) for name in ("odds_ratio", "lower", "upper"))
+    return f"{sentence(row['verdict'])}: the odds of its sign are {ratio} times what they were ({lower}–{upper})."
+
+
+def _state_told(row: Row) -> str:
+    """What the record says of a claim about a state."""
+    if row["verdict"] == NOT_MEASURED:
+        return "Not measured."
+    then = f"then {_chance(row, 'smoothed')}, " if row["smoothed"] else ""
+    return f"{sentence(row['verdict'])}: the chance that it was so is {then}now {_chance(row, 'now')} ({_chance(row, 'prior')} before any data)."
+
+
+def _analogue_told(analogue: Mapping[str, Any]) -> str:
+    """What other wars say of an effect."""
+    return f"{_ratio_told(analogue)}. In a war like those the essay’s direction holds with {percent(analogue['p_claimed'])}."
+
+
+def _ratio_told(analogue: Mapping[str, Any]) -> str:
+    """What stands for an effect in other wars, and its ratio of hazards."""
+    ratio, lower, upper = (f"{analogue[name]:.2f}" for name in ("ratio", "lower", "upper"))
+    return (
+        f"{sentence(analogue['mechanism'])} ({analogue['per']}): talks {ratio} times as likely to return ({lower}–{upper}); "
+        f"{count(analogue['wars'], 'war')}, {count(analogue['onsets'], 'onset')}"
+    )
 
 
 def subjects_of(summary: Mapping[str, Any]) -> Subjects:
@@ -71,7 +140,7 @@ def scorecard_sentences(rows: Sequence[Row]) -> list[str]:
     return found
 
 
-def scorecard_table(details: Sequence[Row], reading: str = "as_written") -> list[dict[str, Any]]:
+def scorecard_table(details: Sequence[Row], reading: str = AS_WRITTEN) -> list[dict[str, Any]]:
     """A readable row for each claim as of the newest day, the furthest moved first; with the verdict of the earlier day beside it.
 
     Returns
@@ -98,7 +167,7 @@ def scorecard_table(details: Sequence[Row], reading: str = "as_written") -> list
     return sorted(rows, key=lambda row: -abs(np.log(row["odds_ratio"])))
 
 
-def plot_scorecard(details: Sequence[Row], width: float = WIDE, reading: str = "as_written") -> Figure:
+def plot_scorecard(details: Sequence[Row], width: float = WIDE, reading: str = AS_WRITTEN) -> Figure:
     """Odds ratios of all claims on a log scale, as of each day, with their Monte Carlo error and the two thresholds."""
     own = [row for row in details if row["reading"] == reading]
     days = sorted({row["as_of"] for row in own})

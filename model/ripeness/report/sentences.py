@@ -252,6 +252,12 @@ def forms(summary: Mapping[str, Any], row: Mapping[str, Any]) -> str:
     return f"The forms disagree: {told}, {points(apart)} {'higher' if apart > 0 else 'lower'}; Monte Carlo error is {least_points(error)} points."
 
 
+def readings(summary: Mapping[str, Any]) -> dict[str, str]:
+    """What a person calls the readings that the headline of a run mixes, by reading."""
+    mixed = {reading for name, _, reading in names.FITS if name in summary["mixture"]["weights"]}
+    return {reading: label for reading, label in names.READING_LABELS.items() if reading in mixed}
+
+
 def mixing(summary: Mapping[str, Any]) -> str:
     """How the headline weighs forms and readings."""
     weights = summary["mixture"]["weights"]
@@ -260,7 +266,7 @@ def mixing(summary: Mapping[str, Any]) -> str:
         return f"{percent(sum(weights[name] for name, *which in names.FITS if set(own) <= set(which) and name in weights))} to {label}"
 
     form = [weight(f"“{label}”", one) for one, label in names.FORM_LABELS.items()]
-    reading = [weight(f"the essay {label}", one) for one, label in names.READING_LABELS.items()]
+    reading = [weight(f"the essay {label}", one) for one, label in readings(summary).items()]
     return f"The headline gives {join(form)}, and in each form {join(reading)}; these weights were fixed before anything was scored."
 
 

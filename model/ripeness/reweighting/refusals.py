@@ -58,14 +58,18 @@ def beyond_window(base: ModelSpec, new: ModelSpec, window: Window, weighs_rounds
     return reasons + _outcomes(old, now, window.first) + _rows(base, new, window)
 
 
-def untrustworthy(weights: Weights, error: float) -> list[str]:
-    """What is wrong with weights and with the Monte Carlo error of the headline that they give."""
-    reasons = []
-    if not weights.khat <= LARGEST_KHAT:
-        reasons.append(f"the weights are too uneven: k-hat {weights.khat:.2f}, must be at most {LARGEST_KHAT:g}")
-    if not error <= LARGEST_ERROR:
-        reasons.append(f"the Monte Carlo error of the headline is {100 * error:.2f} points, must be at most {100 * LARGEST_ERROR:g}")
-    return reasons
+def untrustworthy(weights: Weights) -> list[str]:
+    """What is wrong with the weights of a fit."""
+    if weights.khat <= LARGEST_KHAT:
+        return []
+    return [f"the weights are too uneven: k-hat {weights.khat:.2f}, must be at most {LARGEST_KHAT:g}"]
+
+
+def imprecise(what: str, error: float) -> list[str]:
+    """What is wrong with the Monte Carlo error of a probability, such as the headline."""
+    if error <= LARGEST_ERROR:
+        return []
+    return [f"the Monte Carlo error of the {what} is {100 * error:.2f} points, must be at most {100 * LARGEST_ERROR:g}"]
 
 
 def _rounds(old: Panel, now: Panel, weighed: int) -> list[str]:

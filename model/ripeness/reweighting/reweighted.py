@@ -34,9 +34,11 @@ from ripeness.model.terms.rungs import NestedRungs, events_log_likelihood
 from ripeness.reweighting.paths import Redrawn, redraw_paths
 from ripeness.reweighting.weights import Anchor, Weights, choose_evenly, smooth_weights
 from ripeness.reweighting.window import Window, choose_window
+from ripeness.workspace import Workspace
 
 Array = NDArray[np.float64]
-STORED_DRAWS = 1000
+STORED_DRAWS = 1000  # of a fit
+STORED_HEADLINE = 4000  # of all fits that the headline mixes, so that an update takes no longer where there are more
 Index = NDArray[np.int64]
 COVERAGE = "coverage.csv"
 USUAL = "usual_multiplier"
@@ -97,9 +99,14 @@ class Updated:
     log_ratio: Array
 
 
+def stored_draws(workspace: Workspace, variant: str) -> int:
+    """How many draws of a fit are stored for updates."""
+    return STORED_DRAWS if variant == names.OUTSIDE else min(STORED_DRAWS, STORED_HEADLINE // len(workspace.headline_fits))
+
+
 def store_fit(
     spec: ModelSpec, vintage: Vintage, variant: Variant, reading: str, posterior: Mapping[str, Array], within: Array, anchors: tuple[Anchor, ...],
-    effective: float, headline: int, number: int = STORED_DRAWS,
+    effective: float, headline: int, number: int | None = None,
 ) -> StoredFit:  # fmt: skip
     """Choose what is stored of a fit for updates.
 
@@ -118,11 +125,11 @@ def store_fit(
         Effective draws of the headline.
     headline : int
         Place of the headline's horizon.
-    number : int
-        Draws to be stored.
+    number : int, optional
+        Draws to be stored; by default `stored_draws` of the workspace and variant.
     """
     window = choose_window(spec, vintage)
-    chosen = choose_evenly(within[:, headline], number)
+    chosen = choose_evenly(within[:, headline], stored_draws(spec.workspace, variant) if number is None else number)
     stored = without_weeks(variant)
     some = {name: np.asarray(values[chosen], dtype=float) for name, values in posterior.items() if name in (*stored, "path", "inside")}
     state = dormancy_in_week(spec, some, window.first)

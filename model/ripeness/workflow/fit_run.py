@@ -28,7 +28,7 @@ from ripeness.forecast.horizons import (
     usual_multiplier,
     without_path_noise,
 )
-from ripeness.forecast.mixture import thin
+from ripeness.forecast.mixture import kept_draws, thin
 from ripeness.forecast.prior_predictive import sample_prior
 from ripeness.inference.gate import judge_fit
 from ripeness.inference.inference_data import build_groups
@@ -65,15 +65,15 @@ def fit_run(workspace: Workspace, vintage: Vintage, priors: Priors, seed: int, s
         Called with a few words on what begins.
     """
     spec, announcements = build_spec(workspace, vintage, priors)
-    sequences = np.random.SeedSequence(seed).spawn(len(names.FITS))
+    sequences = np.random.SeedSequence(seed).spawn(len(workspace.fits))
     with ThreadPoolExecutor(CORES) as pool:
         # the sampler lets go of Python's lock: while one fit is judged and forecast from, another is sampled
         waiting = [
             pool.submit(_fit, spec, which, vintage, announcements, sequence, sampler, progress)
-            for which, sequence in zip(names.FITS, sequences, strict=True)
+            for which, sequence in zip(workspace.fits, sequences, strict=True)
         ]
-        fits = {name: one.result() for (name, _, _), one in zip(names.FITS, waiting, strict=True)}
-    log_probability = float(fits[names.HEADLINE_FITS[0]].groups["sample_stats"]["logp"][0, -1])
+        fits = {name: one.result() for (name, _, _), one in zip(workspace.fits, waiting, strict=True)}
+    log_probability = float(fits[workspace.headline_fits[0]].groups["sample_stats"]["logp"][0, -1])
     graph = describe_graph(build_model(spec, names.CONJUNCTIVE, form="whitened"))
     return NewRun(spec, vintage, announcements, fits, graph, log_probability)
 
@@ -89,7 +89,7 @@ def _fit(
 ) -> Fitted:
     name, variant, reading = which
     progress(f"sampling {name.replace('_', ' ')}")
-    settings, weights = spec.workspace.fit, spec.workspace.mixture.weights
+    settings = spec.workspace.fit
     sampling, forward, events, predictive, prior_seed = sequence.spawn(5)
     horizon = spec.workspace.question.horizons_weeks.index(spec.workspace.question.headline_weeks)
     for attempt in range(1, ATTEMPTS + 1):
@@ -103,8 +103,7 @@ def _fit(
         if verdict.passed or attempt == ATTEMPTS:
             break
         progress(f"{name.replace('_', ' ')} failed its gate ({'; '.join(map(str, verdict.failures))}); once more with twice the draws")
-    # the verdict is on all draws; of them so many are kept that a fit has as many as it weighs in the headline, or all if it weighs nothing there
-    kept = round(settings.draws * (weights.get(name) or max(weights.values())) / max(weights.values()))
+    kept = kept_draws(spec.workspace.mixture, settings.draws).get(name) or settings.draws  # the verdict is on all draws
     if kept < shape[1]:
         sampled = sampled.isel({names.DRAW: thin(kept, shape[1])})
         ahead, probabilities = _look_ahead(spec, variant, sampled, announcements, forward)

@@ -20,7 +20,7 @@ from typing import Any
 from ripeness.data.indicators import FILE as CONTRACTS_FILE
 from ripeness.data.vintages import Vintage
 from ripeness.files import hash_file, hash_text, write_json
-from ripeness.names import COMPILED, Sampler
+from ripeness.names import AS_WRITTEN, COMPILED, READING_NAMES, Sampler
 from ripeness.workflow.request import Inputs
 from ripeness.workspace import FILE as WORKSPACE_FILE
 from ripeness.workspace import Workspace
@@ -212,7 +212,8 @@ def identify(inputs: Inputs, vintage: Vintage, seed: int, sampler: Sampler) -> d
     origin, hashes = vintage.origin.isoformat(), (inputs.priors.hash, workspace_hash(workspace), code_version(workspace.reports))
     run_id = hash_text(origin, data_hash, *hashes, str(seed), sampler, str(versions))
     other, mixture = "" if sampler == COMPILED else sampler, workspace.mixture
-    method = f"mixture of forms and readings, substitutable {mixture.substitutable:g}, tempered {mixture.tempered:g}, NUTS"
+    readings = ", ".join(f"{READING_NAMES[one]} {weight:g}" for one, weight in mixture.readings.items() if one != AS_WRITTEN)
+    method = f"mixture of forms and readings, substitutable {mixture.substitutable:g}, {readings}, NUTS"
     return {
         "run_id": run_id[:RUN_ID_DIGITS],
         "code_version": code_version(workspace.reports),

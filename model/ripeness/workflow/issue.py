@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import date, timedelta
+from importlib.metadata import version
 from typing import Any
 
-from ripeness.data.vintages import read_store
+from ripeness.data.vintages import Store, read_store
 from ripeness.elicitation.entries import HAZARD
 from ripeness.errors import UsageError
 from ripeness.essay import read_claims
@@ -13,17 +16,20 @@ from ripeness.files import rounded
 from ripeness.ledger import (
     BridgeForecast,
     Entry,
+    Head,
     Resolution,
     append_bridge_forecasts,
     append_entries,
     bridge_record,
     build_record,
+    clock,
     new_bridge_forecasts,
     new_entries,
     read_bridge_forecasts,
     read_ledger,
     read_resolutions,
     resolve_forecasts,
+    verify_reports,
 )
 from ripeness.names import MIXTURE
 from ripeness.workflow import run as store
@@ -46,9 +52,13 @@ from ripeness.workflow.watchlist import WATCH, watch_hash, write_watch
 from ripeness.workspace import Workspace, read_workspace
 from ripeness.workspace.toml import read_toml
 
+PROGRAM = "ripeness"  # as it is installed
+
 
 def run_report(request: Request, progress: Progress = quiet) -> Run:
     """The page and the ledger: explains the forecast, writes index.html and appends to reports/ledger.csv and bridges.csv what is not in them yet.
+
+    Beside each new row stands the clock's day on which it is written: no input of it.
 
     Parameters
     ----------
@@ -64,7 +74,8 @@ def run_report(request: Request, progress: Progress = quiet) -> Run:
     Raises
     ------
     ContentError, UsageError, GateError, BusyError
-        As `run_forecast` does; a file of scenarios that is wrong is reported after the forecast is made and before anything is issued.
+        As `run_forecast` does, and where the clock is behind the data or the ledger; a file of scenarios that is wrong is reported after the
+        forecast is made and before anything is issued.
 
     Examples
     --------
@@ -75,29 +86,70 @@ def run_report(request: Request, progress: Progress = quiet) -> Run:
     inputs = open_workspace(request.workspace)
     workspace = inputs.workspace
     folder = workspace.reports / inputs.vintage(request.as_of).origin.isoformat()
-    resolutions = read_resolutions(workspace.reports)
-    read_ledger(workspace.reports), read_bridge_forecasts(workspace.reports)  # where they are spoilt nothing is touched
+    _read_issued(inputs), read_resolutions(workspace.reports)  # where they are spoilt, or the clock is wrong, nothing is touched
     with store.writing(folder, workspace.shown(folder), progress):  # so that page and run are of one writer
         run = obtain_forecast(inputs, request, progress)
         attribution = attribute_forecast(inputs, run, progress)
         progress("drawing the page")
-        from ripeness.report.page import render_page
-        from ripeness.report.studies import read_studies
-
-        record_to = inputs.store.default_origin()
-        entries, issued = _ledger_entries(run, record_to), read_ledger(workspace.reports)
-        essay = date.fromisoformat(run.summary["essay"]["date"])
-        record = build_record([*issued, *new_entries(issued, entries)], resolutions, workspace.question, essay, run.origin)
-        summary = priced_summary(inputs, run)
-        bridges, before = _bridge_forecasts(run, summary["bridges"], record_to), read_bridge_forecasts(workspace.reports)
-        both = [*before, *new_bridge_forecasts(before, bridges)]
-        record["bridges"] = bridge_record(both, workspace, essay, run.origin, inputs.store.as_of, wider_bridges(workspace))
-        studies = read_studies(workspace.reports, workspace.question.headline_weeks)
-        page = render_page(summary, run.tree, rounded(record), studies, attribution)
-        store.store_text(folder / store.PAGE, page, workspace.shown(folder))
-        append_entries(workspace.reports, entries)
-        append_bridge_forecasts(workspace.reports, bridges)
+        while _issue(inputs, run, attribution) != verify_reports(workspace.reports):
+            pass  # another command has added rows meanwhile: the heads on the page must be some that the files have had
     return run
+
+
+def _issue(inputs: Inputs, run: Run, attribution: dict[str, Any]) -> list[Head]:
+    """Write the page, then file what it says and is not filed yet; returns the heads that stand on the page."""
+    from ripeness.report.page import render_page
+    from ripeness.report.studies import read_studies
+
+    workspace, folder = inputs.workspace, run.folder
+    issued, before, today = _read_issued(inputs)
+    record_to = inputs.store.default_origin()
+    summary = priced_summary(inputs, run)
+    entries, bridges = _ledger_entries(run, record_to, today), _bridge_forecasts(run, summary["bridges"], record_to, today)
+    essay = date.fromisoformat(run.summary["essay"]["date"])
+    resolutions = read_resolutions(workspace.reports)
+    record = build_record([*issued, *new_entries(issued, entries)], resolutions, workspace.question, essay, run.origin)
+    both = [*before, *new_bridge_forecasts(before, bridges)]
+    record["bridges"] = bridge_record(both, workspace, essay, run.origin, inputs.store.as_of, wider_bridges(workspace))
+    heads = verify_reports(workspace.reports, entries, bridges)
+    record["heads"] = [asdict(head) for head in heads]
+    studies = read_studies(workspace.reports, workspace.question.headline_weeks)
+    page = render_page(summary, run.tree, rounded(record), studies, attribution)
+    store.store_text(folder / store.PAGE, page, workspace.shown(folder))
+    append_entries(workspace.reports, entries)
+    append_bridge_forecasts(workspace.reports, bridges)
+    return heads
+
+
+def _read_issued(inputs: Inputs) -> tuple[list[Entry], list[BridgeForecast], date]:
+    """What stands in ledger.csv and in bridges.csv, and today."""
+    reports = inputs.workspace.reports
+    issued, bridges = read_ledger(reports), read_bridge_forecasts(reports)
+    written = [*(row.issued_on for row in issued), *(row.issued_on for row in bridges)]
+    return issued, bridges, _today(inputs.store, written, reports.name)
+
+
+def _today(data: Store, written: Sequence[date | None], shown: str) -> date:
+    """The clock's day, to be written beside what is issued or resolved.
+
+    Raises
+    ------
+    UsageError
+        If it is over, as the data or the days that were written before show.
+    """
+    today, newest = clock.day_of_issue(), newest_day(data)
+    if today < newest - timedelta(days=1):  # as the day of UTC may be the one before
+        raise UsageError(
+            f"it is {today} by this machine's clock, and a row of the data was published on {newest}: nothing is issued on a day "
+            "that is over; set the clock, or correct the row"
+        )
+    last = max((day for day in written if day), default=today)
+    if today < last:
+        raise UsageError(
+            f"it is {today} by this machine's clock, and a row of {shown}/ was written on {last}: nothing is issued on a day that is "
+            "over; set the clock, or, if it was wrong then, take the file as it was before that row from its history"
+        )
+    return today
 
 
 def priced_summary(inputs: Inputs, run: Run) -> dict[str, Any]:
@@ -105,12 +157,19 @@ def priced_summary(inputs: Inputs, run: Run) -> dict[str, Any]:
     return run.summary | {"bridges": with_prices(run.summary.get("bridges", []), inputs.store.as_of(run.origin))}
 
 
+def newest_day(data: Store) -> date:
+    """The newest day on which a row was published: today is no earlier."""
+    frames = (*data.rows.values(), data.events, data.coverage)
+    newest: date = max(frame["published_on"].max() for frame in frames if not frame.empty).date()
+    return newest
+
+
 def wider_bridges(workspace: Workspace) -> set[str]:
     """Ids of the bridges that count more than their rung does: those with a share of their own in priors/."""
     return set(read_toml(workspace.priors / HAZARD, workspace.shown(workspace.priors / HAZARD)).data.get("bridge_share", {}))
 
 
-def _bridge_forecasts(run: Run, bridges: list[dict[str, Any]], record_to: date) -> list[BridgeForecast]:
+def _bridge_forecasts(run: Run, bridges: list[dict[str, Any]], record_to: date, issued_on: date) -> list[BridgeForecast]:
     found = []
     for bridge in bridges:
         row = next(row for row in bridge["forecasts"] if row["source"] == MIXTURE)
@@ -128,12 +187,14 @@ def _bridge_forecasts(run: Run, bridges: list[dict[str, Any]], record_to: date) 
                 record_to,
                 price.get("probability"),
                 date.fromisoformat(price["date"]) if price else None,
+                issued_on,
+                version(PROGRAM),
             )
         )
     return found
 
 
-def _ledger_entries(run: Run, record_to: date) -> list[Entry]:
+def _ledger_entries(run: Run, record_to: date, issued_on: date) -> list[Entry]:
     summary = run.summary
     return [
         Entry(
@@ -151,6 +212,8 @@ def _ledger_entries(run: Run, record_to: date) -> list[Entry]:
             summary["priors_hash"],
             summary["code_version"],
             record_to=record_to,
+            issued_on=issued_on,
+            program_version=version(PROGRAM),
         )
         for row in summary["forecasts"]
         if row["source"] == "mixture"
@@ -222,6 +285,10 @@ def read_attribution(run: Run) -> dict[str, Any]:
 def run_resolve(request: Request) -> tuple[list[Resolution], dict[str, Any]]:
     """Resolve every forecast that the record of a day settles, by default of the last Sunday searched; appends to resolutions.csv.
 
+    Parameters
+    ----------
+    request : Request
+
     Returns
     -------
     list of Resolution, dict
@@ -230,8 +297,8 @@ def run_resolve(request: Request) -> tuple[list[Resolution], dict[str, Any]]:
     Raises
     ------
     UsageError
-        If the day lies before the war, or nothing in the data was published on it or later: no clock is read, so that only the data can
-        show that a day has come.
+        If the day lies before the war, or nothing in the data was published on it or later: the clock is not asked, so that only the data can
+        show that a day has come. Or if the clock is behind the data or the days of earlier resolutions.
     ContentError
         If a file is wrong; nothing was changed.
     """
@@ -241,10 +308,11 @@ def run_resolve(request: Request) -> tuple[list[Resolution], dict[str, Any]]:
     day = request.as_of or data.default_origin()
     if day < workspace.question.war_began:
         raise UsageError(f"--as-of {day}: the record begins on {workspace.question.war_began}")
-    newest = max(frame["published_on"].max() for frame in (*data.rows.values(), data.events, data.coverage) if not frame.empty).date()
+    newest = newest_day(data)
     if day > newest:
         raise UsageError(f"--as-of {day}: the newest row of the data was published on {newest}; choose a day up to it, or add what is new")
-    added = resolve_forecasts(workspace.reports, workspace.question, essay, day, data.as_of, workspace.rungs)
+    today = _today(data, [row.resolved_on for row in read_resolutions(workspace.reports)], workspace.reports.name)
+    added = resolve_forecasts(workspace.reports, workspace.question, essay, day, data.as_of, workspace.rungs, today, version(PROGRAM))
     issued, resolutions = read_ledger(workspace.reports), read_resolutions(workspace.reports)
     record = build_record(issued, resolutions, workspace.question, essay, day)
     bridges = read_bridge_forecasts(workspace.reports)

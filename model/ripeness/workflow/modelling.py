@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ripeness import names
+from ripeness.errors import UsageError
 from ripeness.names import COMPILED, Sampler
 from ripeness.workflow.request import Inputs
 
@@ -57,7 +58,7 @@ def build_model(
         The origin; by default the last Sunday that was searched.
     variant : {"conjunctive", "substitutable", "outside"}
         How open conditions multiply the hazard; "outside" has no factors.
-    reading : {"as_written", "tempered"}
+    reading : {"as_written", "tempered", "other_wars"}
         Whose priors of effects and conditions.
     form : {"centred", "non-centred", "whitened"}
         What the factor paths are made of; the posterior is the same. "centred" is to be simulated from and intervened on, "whitened" to be sampled.
@@ -71,7 +72,7 @@ def build_model(
     Raises
     ------
     UsageError
-        If the day lies before the war or after what the record covers.
+        If the day lies before the war or after what the record covers, or the workspace has not the reading.
     ContentError
         If no distribution has the quantiles of a prior.
 
@@ -86,6 +87,7 @@ def build_model(
     """
     from ripeness.model.build import build_model as build
 
+    _want_reading(inputs, reading)
     return build(spec_of(inputs, as_of), variant, reading, form)
 
 
@@ -109,7 +111,7 @@ def sample(
     as_of : date, optional
         The origin; by default the last Sunday that was searched.
     variant : {"conjunctive", "substitutable", "outside"}
-    reading : {"as_written", "tempered"}
+    reading : {"as_written", "tempered", "other_wars"}
     sampler : {"compiled", "nutpie", "pymc"}
         NUTS on the compiled density, or of nutpie or PyMC on the PyMC graph.
     seed : int, optional
@@ -125,7 +127,7 @@ def sample(
     Raises
     ------
     UsageError
-        If the day lies before the war or after what the record covers.
+        If the day lies before the war or after what the record covers, or the workspace has not the reading.
 
     Examples
     --------
@@ -141,6 +143,7 @@ def sample(
     from ripeness.inference.inference_data import build_groups
     from ripeness.inference.sample import sample_posterior
 
+    _want_reading(inputs, reading)
     spec, own = spec_of(inputs, as_of), inputs.workspace.fit
     asked = {"draws": draws, "tune": tune, "chains": chains}
     settings = own.model_copy(update={name: value for name, value in asked.items() if value is not None})
@@ -148,3 +151,9 @@ def sample(
     sampled = sample_posterior(spec, variant, reading, settings, int(sampling.generate_state(1)[0]), sampler=sampler)
     prior = sample_prior(spec, reading, variant, PRIOR_DRAWS, prior_seed)
     return xr.DataTree.from_dict(build_groups(spec, variant, reading, sampled, prior, predictive))
+
+
+def _want_reading(inputs: Inputs, reading: str) -> None:
+    readings = inputs.workspace.readings
+    if reading not in readings:
+        raise UsageError(f"reading '{reading}', which this workspace has not; it has {', '.join(readings)}")

@@ -132,13 +132,13 @@ class NewRun:
     @property
     def passed(self) -> bool:
         """Whether the fits behind the headline and the outside view passed the gate, and no flag withholds the number."""
-        judged = all(self.fits[name].verdict.passed for name in (*names.HEADLINE_FITS, names.OUTSIDE))
+        judged = all(self.fits[name].verdict.passed for name in (*self.spec.workspace.headline_fits, names.OUTSIDE))
         return judged and not any(flag.withholds for flag in self.flags)
 
     @cached_property
     def flags(self) -> list[Flag]:
         """What a reader must know besides: of the data, of the fits behind the headline, of the error of its probabilities."""
-        headline = [self.fits[name] for name in names.HEADLINE_FITS]
+        headline = [self.fits[name] for name in self.spec.workspace.headline_fits]
         errors = headline_errors(self.spec.workspace, {fit.name: fit.answer("within") for fit in headline})
         return [*flag_vintage(self.vintage), *flag_fits([fit.groups for fit in headline]), *flag_errors(errors)]
 

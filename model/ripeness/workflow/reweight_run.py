@@ -24,10 +24,11 @@ from ripeness.data.vintages import Vintage
 from ripeness.forecast.ahead import Ahead
 from ripeness.forecast.bridges import bridge_probabilities
 from ripeness.forecast.horizons import Probabilities, ladder_probabilities, sustained_probabilities, without_path_noise
+from ripeness.forecast.mixture import mixed_error
 from ripeness.inference.checks import CHECK, flag_errors
 from ripeness.model.meetings import Announcement
 from ripeness.model.spec import ModelSpec
-from ripeness.reweighting.refusals import beyond_window, untrustworthy
+from ripeness.reweighting.refusals import beyond_window, imprecise, untrustworthy
 from ripeness.reweighting.reweighted import USUAL, StoredFit, look_ahead, update_fit
 from ripeness.reweighting.stored import CORES, Base, base_spec
 from ripeness.reweighting.weights import Weights, choose_by_weight, weighted_mean
@@ -116,7 +117,9 @@ class ReweightedRun:
     @cached_property
     def flags(self) -> list[Flag]:
         """What a reader must know besides: of the data and of the error of the probabilities as they are now; what the fit could not reproduce."""
-        errors = headline_errors(self.spec.workspace, {name: self.fits[name].answer("within") for name in names.HEADLINE_FITS})
+        errors = headline_errors(
+            self.spec.workspace, {name: self.fits[name].answer("within") for name in self.spec.workspace.headline_fits}
+        )
         checks = [Flag(**flag) for flag in self.base.summary["flags"] if flag["name"] == CHECK]
         return [*self.data_flags, *checks, *flag_errors(errors)]
 
@@ -158,7 +161,11 @@ def reweight_run(spec: ModelSpec, announcements: list[Announcement], vintage: Vi
             ]
             fits = {name: one.result() for name, one in zip(base.fits, waiting, strict=True)}
         for fit in fits.values():
-            reasons += untrustworthy(fit.weights, float(fit.answer("within").error[headline]))
+            reasons += untrustworthy(fit.weights)
+        weights = spec.workspace.mixture.weights
+        errors = {name: fit.answer("within").error[headline] for name, fit in fits.items()}
+        reasons += imprecise("headline", float(mixed_error([errors[name] for name in weights], list(weights.values()))))
+        reasons += imprecise("outside view", float(errors[names.OUTSIDE]))
     return ReweightedRun(spec, vintage, announcements, base, fits, rows, list(dict.fromkeys(reasons)), data_flags)
 
 

@@ -11,7 +11,6 @@ from dataclasses import asdict
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
-from ripeness import names
 from ripeness.calendar import week_of
 from ripeness.data.vintages import Vintage
 from ripeness.errors import UsageError
@@ -249,7 +248,7 @@ def run_would_have(request: Request, wanted: Sequence[str], start: date, progres
     from ripeness.model.spec import build_spec
 
     spec, announcements = build_spec(workspace, vintage, unfitted_priors(inputs))
-    fits = {name: past_draws(run.tree[f"{name}/posterior"].to_dataset()) for name in names.HEADLINE_FITS}
+    fits = {name: past_draws(run.tree[f"{name}/posterior"].to_dataset()) for name in workspace.headline_fits}
     found = []
     for one in chosen:
         progress(one.title)

@@ -164,7 +164,7 @@ def run_sbc(request: Request, simulations: int, wrong: int, futures: int, day: d
         sbc.simulate_wars(spec, announcements, table, calibration.RIGHT, simulations, seed, progress)
         sbc.simulate_wars(spec, announcements, table, calibration.WRONG, wrong, seed, progress)
         if stored:
-            posterior = {fit: stored.draws(fit) for fit in names.HEADLINE_FITS}
+            posterior = {fit: stored.draws(fit) for fit in inputs.workspace.headline_fits}
             sbc.simulate_futures(spec, posterior, announcements, table, futures, seed, progress)
     finally:
         summarise()

@@ -185,7 +185,7 @@ def weights_of(spec: ModelSpec, mixed: Sequence[str]) -> list[float]:
     """How much each of some fits weighs: as in the headline, or, of a form that weighs nothing there and of a fit by itself, as its reading does."""
     mixture = spec.workspace.mixture
     weights = [mixture.weights.get(name, 0.0) for name in mixed]
-    return weights if any(weights) else [mixture.readings[reading] or 1.0 for name, _, reading in names.FITS if name in mixed]
+    return weights if any(weights) else [mixture.readings[reading] or 1.0 for name, _, reading in spec.workspace.fits if name in mixed]
 
 
 def missed_round(spec: ModelSpec, fits: Mapping[str, WithForecast], mixed: Sequence[str]) -> float:
@@ -245,9 +245,9 @@ def rung_rows(spec: ModelSpec, fits: Mapping[str, WithForecast], sources: Sequen
     rows = []
     for rung in workspace.rungs:
         answers = {name: fits[name].answer(rung.id) for name in fits if name != names.OUTSIDE}
-        of_fits = {name: fits[name].rung_base(rung.id) for name in names.HEADLINE_FITS}
+        of_fits = {name: fits[name].rung_base(rung.id) for name in workspace.headline_fits}
         bases = [Answer(base, base.mean(axis=0), answers[name].error) for name, base in of_fits.items()]
-        at_base = bases, weights_of(spec, names.HEADLINE_FITS)
+        at_base = bases, weights_of(spec, workspace.headline_fits)
         for source, mixed in sources:
             own = at_base if source == names.OUTSIDE else ([answers[name] for name in mixed], weights_of(spec, mixed))
             for weeks in rung.horizons_weeks or workspace.question.horizons_weeks:
@@ -291,8 +291,8 @@ def bridge_rows(
             if all(bridge.id in fits[name].bridges for name in mixed):
                 own = [fits[name].bridges[bridge.id].answer for name in mixed]
                 forecasts.append({"source": source} | mixed_answer(own, weights_of(spec, mixed), 0))
-        bases = [fits[name].bridges[bridge.id].base.mean() for name in names.HEADLINE_FITS]
-        outside = float(np.average(bases, weights=weights_of(spec, names.HEADLINE_FITS)))
+        bases = [fits[name].bridges[bridge.id].base.mean() for name in spec.workspace.headline_fits]
+        outside = float(np.average(bases, weights=weights_of(spec, spec.workspace.headline_fits)))
         rows.append(bridge.model_dump(mode="json") | {"outside_view": outside, "forecasts": forecasts})
     return with_prices(rows, vintage)
 
@@ -312,15 +312,13 @@ def weeks_ahead(spec: ModelSpec, fits: Mapping[str, WithForecast]) -> dict[str, 
                 pool_draws([getattr(fits[name].probabilities, what) for name in mixed], weights_of(spec, mixed)), f"{what}_"
             ).items()
         }
-        for source, mixed in ((names.MIXTURE, names.HEADLINE_FITS), (names.OUTSIDE, (names.OUTSIDE,)))
+        for source, mixed in ((names.MIXTURE, spec.workspace.headline_fits), (names.OUTSIDE, (names.OUTSIDE,)))
     }
 
 
-# who speaks besides the single fits: the headline's mixture, and each form by itself with the readings mixed as there
-MIXED: tuple[tuple[str, tuple[str, ...]], ...] = (
-    (names.MIXTURE, names.HEADLINE_FITS),
-    *((form, tuple(fits.values())) for form, fits in names.FITS_OF.items()),
-)
+def mixed_sources(spec: ModelSpec) -> list[tuple[str, Sequence[str]]]:
+    """Who speaks besides the single fits, and what each mixes: the headline, and each form by itself with the readings mixed as there."""
+    return [(names.MIXTURE, spec.workspace.headline_fits), *((form, spec.workspace.fits_of_form(form)) for form in names.FORMS)]
 
 
 def hazard_past(weeks: Sequence[str], hazard: Array, outside: Array) -> dict[str, Any]:

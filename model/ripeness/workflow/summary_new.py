@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,7 +25,6 @@ from ripeness.model.terms.slow_levels import read_ratio
 from ripeness.workflow.new_run import Fitted, NewRun
 from ripeness.workflow.summary import (
     LOWER,
-    MIXED,
     UPPER,
     bridge_rows,
     forecast_rows,
@@ -33,6 +33,7 @@ from ripeness.workflow.summary import (
     interval,
     median_range,
     missed_round,
+    mixed_sources,
     pending,
     record_of,
     weeks_ahead,
@@ -40,10 +41,10 @@ from ripeness.workflow.summary import (
 )
 
 if TYPE_CHECKING:
+    from ripeness.elicitation.other_wars import Combined
     from ripeness.ledger import Entry
 
 Array = NDArray[np.float64]
-CONJUNCTIVE = dict(MIXED)[names.CONJUNCTIVE]  # the fits by which a condition may be said to be open
 # the data moved a quantity if its posterior mean lies half a prior standard deviation off, or its spread shrank by a fifth
 MOVED_BY_MEAN, MOVED_BY_SPREAD = 0.5, 0.2
 
@@ -67,7 +68,7 @@ def build_summary(new: NewRun, claims: Claims, meta: Mapping[str, Any], previous
         Of plain values only, ready for JSON.
     """
     spec = new.spec
-    missed = missed_round(spec, new.fits, names.HEADLINE_FITS if new.passed else (names.OUTSIDE,))
+    missed = missed_round(spec, new.fits, spec.workspace.headline_fits if new.passed else (names.OUTSIDE,))
     head = {
         **head_of(spec, new.vintage, claims, meta, previous, missed),
         "reweighted": None,
@@ -101,7 +102,7 @@ def _sources(new: NewRun) -> list[tuple[str, Sequence[str]]]:
     single: list[tuple[str, Sequence[str]]] = [
         (name, (name,)) for name, fit in new.fits.items() if fit.verdict.passed and (new.passed or name == names.OUTSIDE)
     ]
-    return [*MIXED, *single] if new.passed else single
+    return [*mixed_sources(new.spec), *single] if new.passed else single
 
 
 def flat(fit: Fitted, group: str, variable: str) -> Array:
@@ -110,8 +111,9 @@ def flat(fit: Fitted, group: str, variable: str) -> Array:
     return np.asarray(values.reshape(-1, *values.shape[2:]))
 
 
-def together(new: NewRun, group: str, variable: str, fits: Sequence[str] = names.HEADLINE_FITS) -> Array:
+def together(new: NewRun, group: str, variable: str, fits: Sequence[str] | None = None) -> Array:
     """The same of some fits, all of the headline unless given, pooled by their weights."""
+    fits = new.spec.workspace.headline_fits if fits is None else fits
     return pool_draws([flat(new.fits[name], group, variable) for name in fits], weights_of(new.spec, fits))
 
 
@@ -164,10 +166,11 @@ def _claim(claim: Any) -> dict[str, Any]:
 def conditions_of(new: NewRun) -> list[dict[str, Any]]:
     """How far each condition is open, now and usually, where all are needed."""
     result = []
-    weights, usual = weights_of(new.spec, CONJUNCTIVE), together(new, "posterior", "share_open", CONJUNCTIVE)
-    prior = together(new, "prior", "share_open", CONJUNCTIVE)
+    conjunctive = new.spec.workspace.fits_of_form(names.CONJUNCTIVE)  # by which a condition may be said to be open
+    weights, usual = weights_of(new.spec, conjunctive), together(new, "posterior", "share_open", conjunctive)
+    prior = together(new, "prior", "share_open", conjunctive)
     for c, condition in enumerate(new.spec.workspace.conditions):
-        now = {fit.reading: expit(flat(fit, "posterior", "log_odds_open")[:, c, -1]) for fit in (new.fits[name] for name in CONJUNCTIVE)}
+        now = {fit.reading: expit(flat(fit, "posterior", "log_odds_open")[:, c, -1]) for fit in (new.fits[name] for name in conjunctive)}
         result.append(
             {
                 "id": condition.id,
@@ -184,10 +187,10 @@ def conditions_of(new: NewRun) -> list[dict[str, Any]]:
 def factor_paths(new: NewRun) -> Array:
     """Draws of the factors as the hazard reads them, pooled over the headline's fits: (draw, factor, week)."""
     parts = []
-    for name in names.HEADLINE_FITS:
+    for name in new.spec.workspace.headline_fits:
         draws = _read_by_hazard(new, name)
         parts.append(read_factors(new.spec, draws, draws["path"], new.spec.panel.weeks).astype("float32"))  # as stored
-    return pool_draws(parts, weights_of(new.spec, names.HEADLINE_FITS))
+    return pool_draws(parts, weights_of(new.spec, new.spec.workspace.headline_fits))
 
 
 def _read_by_hazard(new: NewRun, name: str) -> dict[str, Array]:
@@ -204,8 +207,8 @@ def factors_of(new: NewRun) -> list[dict[str, Any]]:
     """Each factor: its path, its indicators, how fast it fades, what it acts on."""
     spec = new.spec
     paths, weeks = factor_paths(new), [week.isoformat() for week in spec.panel.weeks]
-    posterior, prior = (new.fits[names.HEADLINE_FITS[0]].groups[group] for group in ("posterior", "prior"))
-    ratio = np.median(read_ratio(spec, _read_by_hazard(new, names.HEADLINE_FITS[0])), axis=0)
+    posterior, prior = (new.fits[spec.workspace.headline_fits[0]].groups[group] for group in ("posterior", "prior"))
+    ratio = np.median(read_ratio(spec, _read_by_hazard(new, spec.workspace.headline_fits[0])), axis=0)
     result = []
     for k, factor in enumerate(spec.workspace.factors):
         indicators = [name for name in spec.panel.indicators if spec.contracts[name].factor == factor.id]
@@ -250,11 +253,12 @@ def moved(prior: Array, posterior: Array) -> tuple[bool, float]:
 def effects_of(new: NewRun) -> list[dict[str, Any]]:
     """Weights of the effects, prior and posterior, by reading, where all conditions are needed."""
     result = []
-    effects = new.spec.priors.effects
+    effects, other_wars = new.spec.priors.effects, new.spec.priors.files.other_wars
+    analogues = {one.effect: one for one in (other_wars.combined if other_wars else ())}
     for e, effect in enumerate(effects[names.AS_WRITTEN]):
         readings, changed = {}, []
         sign = -1.0 if effect.direction == "-" else 1.0
-        for fit in (new.fits[name] for name in CONJUNCTIVE):
+        for fit in (new.fits[name] for name in new.spec.workspace.fits_of_form(names.CONJUNCTIVE)):
             prior, posterior = (fit.groups[group]["weight"].values[..., e] for group in ("prior", "posterior"))
             readings[fit.reading] = {
                 "prior": interval(prior) | {"p_claimed": float(np.mean(sign * prior > 0))},
@@ -262,7 +266,7 @@ def effects_of(new: NewRun) -> list[dict[str, Any]]:
             }
             drawn = [fit.groups[group]["effect_size"].values[..., e] for group in ("prior", "posterior")]
             changed.append(moved(*drawn)[0])
-        tempered = effects[names.TEMPERED][e]
+        others = {reading: effects[reading][e] for reading in new.spec.workspace.readings if reading != names.AS_WRITTEN}
         result.append(
             {
                 "id": effect.id,
@@ -272,13 +276,30 @@ def effects_of(new: NewRun) -> list[dict[str, Any]]:
                 "direction": effect.direction,
                 "readings": readings,
                 "claims": list(effect.claims),
-                "citations": sorted({*effect.citations, *tempered.citations}),
+                "citations": sorted({*effect.citations, *(name for one in others.values() for name in one.citations)}),
                 "rationale": effect.rationale,
-                "rationale_tempered": tempered.rationale,
+                "rationale_tempered": others[names.TEMPERED].rationale,
+                "rationale_other_wars": others[names.OTHER_WARS].rationale if names.OTHER_WARS in others else None,
+                "analogue": _analogue(analogues.get(effect.id), sign),
                 "moved": any(changed),
             }
         )
     return result
+
+
+def _analogue(found: Combined | None, sign: float) -> dict[str, Any] | None:
+    """What other wars say of an effect, and with what probability its sign is the claimed one in a war like those; None where nothing stands for it."""
+    if found is None:
+        return None
+    row = found.row
+    return {
+        **{key: getattr(row, key) for key in ("mechanism", "measure", "per", "outcome", "ratio", "wars", "onsets")},
+        "lower": row.lo90,
+        "upper": row.hi90,
+        "p_claimed": 1.0 - NormalDist(sign * found.panel.mean, found.panel.stdev).cdf(0.0),
+        "claims": row.claims.split(),
+        "citations": row.citations.split(),
+    }
 
 
 def drivers_of(new: NewRun) -> list[dict[str, Any]]:
@@ -291,7 +312,9 @@ def drivers_of(new: NewRun) -> list[dict[str, Any]]:
         name: str, label: str, variable: str, index: int | None, reading: str | None, back: Any, link: Any, form: str | None = None
     ) -> None:
         fits = [
-            one for one, variant, own in names.FITS if one in names.HEADLINE_FITS and form in (None, variant) and reading in (None, own)
+            one
+            for one, variant, own in spec.workspace.fits
+            if variant != names.OUTSIDE and form in (None, variant) and reading in (None, own)
         ]
         drawn = []
         for group in ("prior", "posterior"):
@@ -325,7 +348,7 @@ def drivers_of(new: NewRun) -> list[dict[str, Any]]:
     add("war_level", priors["war_level"].entry.quantity, "log_war_level", None, None, np.exp, same)
     for i, week in enumerate(priors.files.rhythm_weeks):
         add(f"rhythm.week_{week}", priors[f"rhythm.week_{week}"].entry.quantity, "log_rhythm", i, None, np.exp, same)
-    for reading in names.READINGS:
+    for reading in spec.workspace.readings:
         for i, condition in enumerate(spec.workspace.condition_ids):
             label = priors[f"share_open.{condition}"].entry.quantity
             add(f"share_open.{condition}", label, "share_open", i, reading, same, logit, names.CONJUNCTIVE)

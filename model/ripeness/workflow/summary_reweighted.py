@@ -21,13 +21,13 @@ from ripeness.model.inside import condition_log_odds
 from ripeness.model.terms.pulses import read_factors
 from ripeness.workflow.reweight_run import Reweighted, ReweightedRun
 from ripeness.workflow.summary import (
-    MIXED,
     bridge_rows,
     forecast_rows,
     hazard_past,
     head_of,
     interval,
     missed_round,
+    mixed_sources,
     pending,
     record_of,
     weeks_ahead,
@@ -62,9 +62,9 @@ def build_reweighted_summary(new: ReweightedRun, claims: Claims, meta: Mapping[s
     """
     spec, base = new.spec, new.base.summary
     passed = [one["fit"] for one in base["gate"]["fits"] if one["passed"]]
-    sources: list[tuple[str, Sequence[str]]] = [*MIXED, *((name, (name,)) for name in new.fits if name in passed)]
+    sources: list[tuple[str, Sequence[str]]] = [*mixed_sources(spec), *((name, (name,)) for name in new.fits if name in passed)]
     return {
-        **head_of(spec, new.vintage, claims, meta, previous, missed_round(spec, new.fits, names.HEADLINE_FITS)),
+        **head_of(spec, new.vintage, claims, meta, previous, missed_round(spec, new.fits, spec.workspace.headline_fits)),
         "reweighted": _update(new),
         "forecasts": forecast_rows(spec, new.fits, sources),
         "gate": base["gate"],
@@ -81,11 +81,11 @@ def build_reweighted_summary(new: ReweightedRun, claims: Claims, meta: Mapping[s
 
 
 def _headline(new: ReweightedRun) -> list[Reweighted]:
-    return [new.fits[name] for name in names.HEADLINE_FITS]
+    return [new.fits[name] for name in new.spec.workspace.headline_fits]
 
 
-def _pool(new: ReweightedRun, parts: Sequence[Array], fits: Sequence[str] = names.HEADLINE_FITS) -> Array:
-    return pool_draws(parts, weights_of(new.spec, fits))
+def _pool(new: ReweightedRun, parts: Sequence[Array], fits: Sequence[str] | None = None) -> Array:
+    return pool_draws(parts, weights_of(new.spec, new.spec.workspace.headline_fits if fits is None else fits))
 
 
 def _update(new: ReweightedRun) -> dict[str, Any]:
@@ -127,13 +127,13 @@ def _effective_paths(new: ReweightedRun, fit: Reweighted) -> Array:
 
 def _conditions(new: ReweightedRun) -> list[dict[str, Any]]:
     now = {}
-    for fit in (new.fits[name] for name in dict(MIXED)[names.CONJUNCTIVE]):
+    for fit in (new.fits[name] for name in new.spec.workspace.fits_of_form(names.CONJUNCTIVE)):
         log_odds = condition_log_odds(new.spec, fit.draws, _effective_paths(new, fit)[:, :, -1:])
         now[fit.reading] = expit(log_odds[..., 0])
     return [
         condition
         | {
-            "open_now": interval(_pool(new, [shares[:, c] for shares in now.values()], dict(MIXED)[names.CONJUNCTIVE])),
+            "open_now": interval(_pool(new, [shares[:, c] for shares in now.values()], new.spec.workspace.fits_of_form(names.CONJUNCTIVE))),
             "by_reading": {reading: interval(shares[:, c]) for reading, shares in now.items()},
         }
         for c, condition in enumerate(new.base.summary["conditions"])

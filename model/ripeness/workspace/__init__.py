@@ -7,15 +7,30 @@ specifications here; what cells mean is said by the rooms that read them.
 
 from ripeness.workspace.config import (
     FILE,
+    OTHER_WARS_FILE,
     SCHEMA,
     Condition,
     Factor,
     FitSettings,
     Identifier,
+    Mixture,
     Paths,
     Workspace,
     find_workspace,
     read_workspace,
 )
 
-__all__ = ["FILE", "SCHEMA", "Condition", "Factor", "FitSettings", "Identifier", "Paths", "Workspace", "find_workspace", "read_workspace"]
+__all__ = [
+    "FILE",
+    "OTHER_WARS_FILE",
+    "SCHEMA",
+    "Condition",
+    "Factor",
+    "FitSettings",
+    "Identifier",
+    "Mixture",
+    "Paths",
+    "Workspace",
+    "find_workspace",
+    "read_workspace",
+]

@@ -17,6 +17,7 @@ from ripeness.workspace.question import Bridge, Question, Rung
 from ripeness.workspace.toml import TomlFile, parse_table, read_toml
 
 FILE = "ripeness.toml"
+OTHER_WARS_FILE = "other_wars.csv"  # of the priors; a workspace with it has a reading more
 SCHEMA = 1
 
 Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -120,25 +121,37 @@ class Mixture(_Table):
     substitutable : float
         Weight of the form in which causes add up; the rest is that of the conjunctive form.
     tempered : float
-        Weight of the tempered reading, in either form; the rest is that of the essay as written.
+        Weight of the tempered reading, in either form.
+    other_wars : float or None
+        Weight of the reading tempered by other wars, which a workspace has whose priors have a file of their effects; None where it has none. The rest
+        is that of the essay as written.
     rationale : str
         Why.
     """
 
     substitutable: float = Field(ge=0.0, lt=1.0, default=0.5)
     tempered: float = Field(ge=0.0, le=1.0, default=0.5)
+    other_wars: float | None = Field(ge=0.0, le=1.0, default=None)
     rationale: str
+
+    @model_validator(mode="after")
+    def _leaves_a_rest(self) -> Self:
+        if self.tempered + (self.other_wars or 0.0) > 1.0:
+            raise ValueError("tempered and other_wars that add up to at most 1")
+        return self
 
     @property
     def readings(self) -> dict[str, float]:
-        """Weight of each reading; they add up to one."""
-        return {names.AS_WRITTEN: 1.0 - self.tempered, names.TEMPERED: self.tempered}
+        """Weight of each reading, in the order of `names.READINGS`; they add up to one."""
+        found = {names.TEMPERED: self.tempered} | ({} if self.other_wars is None else {names.OTHER_WARS: self.other_wars})
+        return {names.AS_WRITTEN: max(0.0, 1.0 - sum(found.values())), **found}
 
     @property
     def weights(self) -> dict[str, float]:
-        """Weight of each fit of the headline, in the order of `names.HEADLINE_FITS`; they add up to one."""
+        """Weight of each fit of the headline, in their order; they add up to one."""
         forms = {names.CONJUNCTIVE: 1.0 - self.substitutable, names.SUBSTITUTABLE: self.substitutable}
-        return {name: forms[variant] * self.readings[reading] for name, variant, reading in names.FITS if name in names.HEADLINE_FITS}
+        readings = self.readings
+        return {name: forms[variant] * readings[reading] for name, variant, reading in names.fits_of(tuple(readings)) if variant in forms}
 
 
 class _Document(_Table):
@@ -147,7 +160,7 @@ class _Document(_Table):
     question: Question
     paths: Paths = Paths()
     fit: FitSettings = FitSettings()
-    mixture: Mixture = Mixture(rationale="even, as nothing was said")
+    mixture: Mixture | None = None
     condition: list[Condition] = Field(min_length=1)
     factor: list[Factor] = Field(min_length=1)
     rung: list[Rung] = Field(default_factory=list)
@@ -183,6 +196,25 @@ class Workspace:
     toml: TomlFile
     rungs: tuple[Rung, ...] = ()
     bridges: tuple[Bridge, ...] = ()
+
+    @property
+    def readings(self) -> tuple[str, ...]:
+        """The readings of the essay, in the order of `names.READINGS`: the third where the priors have effects of other wars."""
+        return tuple(self.mixture.readings)
+
+    @property
+    def fits(self) -> tuple[names.Which, ...]:
+        """Name, variant and reading of every fit, in the order in which they are stored."""
+        return names.fits_of(self.readings)
+
+    @property
+    def headline_fits(self) -> tuple[str, ...]:
+        """Names of the fits that the headline mixes: all but the outside view's."""
+        return tuple(self.mixture.weights)
+
+    def fits_of_form(self, form: str) -> tuple[str, ...]:
+        """Names of the fits of a form, in the order of the readings."""
+        return tuple(name for name, variant, _ in self.fits if variant == form)
 
     @property
     def seeds(self) -> Path:
@@ -335,6 +367,7 @@ def read_workspace(root: Path) -> Workspace:
                 )
             )
     faults += _bridge_faults(toml, document)
+    mixture = _read_mixture(root, toml, document, faults)
     if faults:
         raise ContentError(faults)
     return Workspace(
@@ -344,12 +377,28 @@ def read_workspace(root: Path) -> Workspace:
         conditions=tuple(document.condition),
         factors=tuple(document.factor),
         fit=document.fit,
-        mixture=document.mixture,
+        mixture=mixture,
         paths=document.paths,
         toml=toml,
         rungs=tuple(document.rung),
         bridges=tuple(document.bridge),
     )
+
+
+def _read_mixture(root: Path, toml: TomlFile, document: _Document, faults: list[Fault]) -> Mixture:
+    """The weights of the readings that there are; even where nothing is said. A reading without a weight, or a weight without its reading, is a fault."""
+    path = Path(document.paths.priors, OTHER_WARS_FILE)
+    given, there = document.mixture, (root / path).is_file()
+    if given is None:
+        rest = {"tempered": 1 / 3, "other_wars": 1 / 3} if there else {}
+        return Mixture(rationale="even, as nothing was said", **rest)
+    if there and given.other_wars is None:
+        found, expected = f"no weight of the reading of {path.as_posix()}", "a weight for each reading, fixed before anything is scored"
+        faults.append(toml.fault(("mixture",), found, expected, "write other_wars = its weight, with the reason, or remove the file"))
+    if given.other_wars is not None and not there:
+        found, expected = f"other_wars = {given.other_wars:g} and no {path.as_posix()}", "the file of its effects"
+        faults.append(toml.fault(("mixture", "other_wars"), found, expected, "add the file, or remove other_wars"))
+    return given
 
 
 def _bridge_faults(toml: TomlFile, document: _Document) -> Iterator[Fault]:

@@ -192,7 +192,8 @@ def read_records[Row](
     cells = read_csv(raw, shown, least=needed, rows_needed=False, mend=mend)
     header = cells.header
     if len(header) < (needed or len(columns)) or tuple(header) != tuple(columns[: len(header)]):
-        raise ContentError(Fault(shown, 1, f"columns '{','.join(header)}'", f"'{','.join(columns)}'", mend))
+        first = next(line for line, text in enumerate(raw.splitlines(), 1) if text.strip())
+        raise ContentError(Fault(shown, first, f"columns '{','.join(header)}'", f"'{','.join(columns)}'", mend))
     rows: list[tuple[int, Row]] = []
     faults = list(cells.torn)
     for line, record in cells.records():
@@ -207,9 +208,20 @@ def read_records[Row](
     return rows, sorted(faults, key=lambda fault: fault.line or 0)
 
 
+def without_comments(raw: bytes) -> bytes:
+    """The content of a file that a person edits, its lines that begin with # left empty, so that every other line keeps its number."""
+    kept, quotes = [], 0
+    for line in raw.splitlines(keepends=True):
+        if line.lstrip(codecs.BOM_UTF8).startswith(b"#") and quotes % 2 == 0:  # not inside a quoted text that runs over lines
+            line = line[len(line.rstrip(b"\r\n")) :]
+        quotes += line.count(b'"')
+        kept.append(line)
+    return b"".join(kept)
+
+
 def in_words(message: str) -> str:
     """What pydantic expected, as it stands after 'expected'."""
-    return message.removeprefix("Input should be ").removeprefix("Value error, ")
+    return message.removeprefix("Input should be ").removeprefix("String should have ").removeprefix("Value error, ")
 
 
 def check_header(header: Sequence[str], shown: Path, required: Sequence[str], optional: Sequence[str] = ()) -> list[Fault]:

@@ -260,6 +260,7 @@ def rounds(p: Problem, b: Blocks, inside: Any, stretches: list[tuple[int, int, i
     knots = jnp.concatenate([b["log_rhythm"], p.class_log_rate + b["log_war_level"] + b["deviation"]])
     log_curve = p.outside_basis @ knots
     log_curve = jnp.concatenate([log_curve, log_curve[-1:]])
+    by_record = b["track_record"] * np.append(p.dormant_share, p.dormant_share[-1:])
     announced = jax.nn.softplus(b["kept"]) @ p.announced
     recorded, log_lift = announced_on_record(b), inside + p.log_share
     arriving = recorded / jax.nn.sigmoid(b["kept"][: recorded.shape[0]])
@@ -268,7 +269,7 @@ def rounds(p: Problem, b: Blocks, inside: Any, stretches: list[tuple[int, int, i
     total, dormancy = arrivals(p, b, arriving / jnp.sum(arriving)), jnp.ones(1)
     for first, stop, width in stretches:
         week = slice(first, stop)
-        log_hazard = log_lift[week, None] + log_curve[:width]
+        log_hazard = log_lift[week, None] + log_curve[:width] + p.log_months[week, None] * by_record[:width]
         hazard = jnp.exp(log_hazard)
         silent = jnp.exp(-(unannounced[week, None] * hazard + announced[week, None]))
         counted = p.arrived[week, None] * (log_hazard + log_rate) - jnp.exp(log_rate) * hazard

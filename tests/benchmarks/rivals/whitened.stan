@@ -9,7 +9,7 @@ data {
   int n_class, n_dormancy, n_curve, n_kept, n_risk, n_pair, n_entry, n_several, n_arrival;
   // first and last coordinate of each block of x
   array[2] int at_half_life, at_level, at_level_start, at_level_moves, at_factor_scale, at_loading, at_intercept, at_noise, at_dispersion, at_capture;
-  array[2] int at_white_noise, at_pulse, at_intercept_open, at_log_best_to_worst, at_effect_size, at_log_rhythm, at_log_war_level, at_deviation, at_kept, at_sensitivity;
+  array[2] int at_white_noise, at_pulse, at_intercept_open, at_log_best_to_worst, at_effect_size, at_log_rhythm, at_log_war_level, at_deviation, at_track_record, at_kept, at_sensitivity;
   array[2] int at_recorded, at_share_announced, at_class_split, at_lead_median, at_lead_spread;
   vector[n_x] mean, sd;
   array[n_indicator] int indicator_factor;
@@ -40,6 +40,8 @@ data {
   matrix[n_regressor, n_point] points;
   vector[n_class] class_log_rate;
   matrix[n_dormancy, n_curve] outside_basis;
+  vector[n_dormancy] dormant_share;
+  vector[n_risk] log_months;
   matrix[n_kept, n_risk] announced;
   int start;
   array[n_risk] int found;
@@ -279,8 +281,9 @@ model {
     inside -= log_sum_exp(score) - log(n_point);
 
     vector[n_curve] knots = append_row(x[at_log_rhythm[1] : at_log_rhythm[2]], class_log_rate + x[at_log_war_level[1]] + x[at_deviation[1] : at_deviation[2]]);
-    vector[n_dormancy] log_curve = outside_basis * knots;
-    vector[n_dormancy] curve = -exp(log_curve);
+    vector[n_dormancy] log_average = outside_basis * knots;
+    vector[n_dormancy] log_curve;
+    vector[n_dormancy] curve;
     row_vector[n_risk] added = log1p_exp(x[at_kept[1] : at_kept[2]])' * announced;
     row_vector[n_risk] log_lift = inside + log_share';
     row_vector[n_risk] lift = exp(log_lift);
@@ -323,6 +326,10 @@ model {
     for (t in 1 : n_risk) {
       real q = ends[place[t]];
       real unannounced = 1;
+      if (states == 1) { // the track record changes after a round alone
+        log_curve = log_average + x[at_track_record[1]] * log_months[t] * dormant_share;
+        curve = -exp(log_curve);
+      }
       if (searched[t] == 1) {
         real seen;
         unannounced -= on_record;

@@ -23,6 +23,7 @@ from ripeness.model.terms.record import Record
 from ripeness.model.terms.rungs import NestedRungs, Rungs
 from ripeness.model.terms.slow_levels import SlowLevels
 from ripeness.model.terms.student_t_rows import StudentTRows
+from ripeness.model.terms.track_record import TrackRecord
 
 if TYPE_CHECKING:
     from ripeness.model.spec import ModelSpec
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 FACTORS: tuple[Term, ...] = (Loadings(), SlowLevels(), StudentTRows(), CountRows(), FactorPaths(), Pulses())
 CONDITIONS: tuple[Term, ...] = (Conditions(), Interactions())
 RUNGS: tuple[Term, ...] = (Rungs(), NestedRungs())
-HAZARD: tuple[Term, ...] = (OutsideCurve(), Announcements(), Arrivals(), Record())
+HAZARD: tuple[Term, ...] = (OutsideCurve(), TrackRecord(), Announcements(), Arrivals(), Record())
 OF_VARIANT: dict[str, tuple[Term, ...]] = {
     names.CONJUNCTIVE: (*FACTORS, *CONDITIONS, Conjunctive(), *RUNGS, *HAZARD),
     names.SUBSTITUTABLE: (*FACTORS, *CONDITIONS, Substitutable(), *RUNGS, *HAZARD),

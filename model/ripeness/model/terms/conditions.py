@@ -31,6 +31,7 @@ from scipy.special import expit
 from scipy.stats import norm, qmc
 
 from ripeness import names
+from ripeness.elicitation.other_wars import TENTHS_APART
 from ripeness.kernels.compilation import compiled, inner
 from ripeness.kernels.exponential import exponential
 from ripeness.kernels.reductions import dot, sum_of
@@ -46,8 +47,6 @@ SOBOL_POINTS = 512
 SOBOL_SEED = 7
 CALIBRATION_DRAWS = 512
 CALIBRATION_STEPS = 16
-# E[z | top tenth] - E[z | bottom tenth] of a standard normal, 2·φ(z₉₀)/0.1: turns the log of best-to-worst into a standard deviation
-TENTHS_APART = 2 * norm.pdf(norm.ppf(0.9)) / 0.1
 
 
 class EffectLike(Protocol):

@@ -20,6 +20,9 @@ with the share v_t of rounds without an announcement on record. Backward, g̃ be
 
     g_t(d) = r(d) [g̃(d) + b_t] − b_t                            cotangent of log w(d): α̃(d) [g̃(d) + b_t]
 
+Track record. What is called outside(d) above is outside(d) + r(d) x_t where earlier rounds raise it (:mod:`ripeness.model.terms.track_record`): x changes only in
+the week after a round on record, so that the weeks from there to the next share one table of hazards.
+
 Layout. A week's states stand in one row, the longest dormancy first: then a state keeps its place from week to week, d = 1 is appended, and
 the hazards are read from a reversed table. Rows are filled up to whole blocks of 8 with states of probability zero, so that loops run on
 whole vectors; rows lie end to end. A row is a multiple of α, and its sum (`mass`) is
@@ -64,6 +67,24 @@ def longest_of(states: NDArray[np.int64]) -> int:
     for t in range(states.shape[0]):
         longest = max(longest, states[t])
     return longest
+
+
+@inner
+def count_table(states: NDArray[np.int64]) -> int:
+    """Length of the table of hazards: of each stretch between rounds on record its dormancies, filled up."""
+    length = 0
+    for t in range(states.shape[0]):
+        length += 1 + BATCH * int(states[t] == 1)
+    return length
+
+
+@inner
+def end_of_stretch(states: NDArray[np.int64], first: int) -> int:
+    """One past the last week of the stretch that begins in a week: the next week with d = 1 alone."""
+    end = first + 1
+    while end < states.shape[0] and states[end] > 1:
+        end += 1
+    return end
 
 
 @inner
@@ -115,6 +136,7 @@ def count_arrivals(
 @compiled
 def filter_dormancy(
     outside: Array,
+    by_record: Array,
     multiplier: Array,
     announced: Array,
     unannounced: Array,
@@ -122,13 +144,16 @@ def filter_dormancy(
     found_if_held: Array,
     found: Array,
     arrived: Array,
+    log_months: Array,
 ) -> tuple[Array, Array, Array, Array, Array, Array, Array, Array, Array]:
     """Log-likelihood of the record of rounds and of meetings announced, week by week, with missed rounds summed out.
 
     Parameters
     ----------
     outside : ndarray (dormancy,)
-        Log weekly hazard of the outside view at d = 1, 2, …
+        Log weekly hazard of the outside view at d = 1, 2, …, of a war with the average track record.
+    by_record : ndarray (dormancy,)
+        What each unit of `log_months` adds to it.
     multiplier : ndarray (week,)
         Log of what multiplies it: inside view plus the log share of the week that is on record.
     announced : ndarray (week,)
@@ -141,6 +166,8 @@ def filter_dormancy(
         1 where a round is on record, else 0. The first week is the one after a week with a round, so d = 1.
     arrived : ndarray (week,)
         Number of meetings announced anew.
+    log_months : ndarray (week,)
+        Track record before the week; read in the first week after a round on record, as it changes there alone.
 
     Returns
     -------
@@ -149,19 +176,27 @@ def filter_dormancy(
         Saved: probability of a round in the week, given what was found before it.
     likelihood, mass, lift : ndarray (week,)
         Saved: L of the rounds, the sum of the week's row, and e^multiplier.
-    base : ndarray (dormancy, filled up)
-        Saved: e^outside, the longest dormancy first.
+    base : ndarray (dormancy of every stretch, filled up)
+        Saved: hazards at a multiplier of one, stretch by stretch, each with its longest dormancy first.
     alpha, seen, raised : ndarray (state of every week,)
         Saved: the rows, one after another, the probability of what was seen, and r.
     """
     weeks = multiplier.shape[0]
     states = count_states(found)
     longest = longest_of(states)
-    base, log_base = np.empty(longest + BATCH), np.zeros(longest + BATCH)
-    for d in range(longest):
-        base[longest - 1 - d], log_base[longest - 1 - d] = exponential(outside[d]), outside[d]
-    for i in range(longest, longest + BATCH):
-        base[i] = FILLED
+    in_table = count_table(states)
+    base, log_base, ends = np.empty(in_table), np.zeros(in_table), np.empty(weeks, dtype=np.int64)
+    end, t = 0, 0
+    while t < weeks:
+        stop = end_of_stretch(states, t)
+        end += stop - t
+        for d in range(stop - t):
+            log_base[end - 1 - d] = outside[d] + by_record[d] * log_months[t]
+            base[end - 1 - d] = exponential(log_base[end - 1 - d])
+            ends[t + d] = end
+        for i in range(end, end + BATCH):
+            base[i] = FILLED
+        end, t = end + BATCH, stop
     lift = np.empty(weeks)
     for t in range(weeks):
         lift[t] = exponential(multiplier[t])
@@ -180,14 +215,14 @@ def filter_dormancy(
         size = whole_blocks(states[t])
         own, own_seen, following = alpha[begin : begin + size], seen[begin : begin + size], alpha[begin + size :]
         begin += size
-        hazard = base[longest - states[t] :]
+        hazard = base[ends[t] - states[t] :]
         log_arrivals = 0.0
         if arrival_rate[t] > 0.0:
             log_arrivals, sum_of_row = count_arrivals(
                 own,
                 raised[begin - size : begin],
                 hazard,
-                log_base[longest - states[t] :],
+                log_base[ends[t] - states[t] :],
                 size,
                 sum_of_row,
                 multiplier[t],
@@ -237,6 +272,7 @@ def filter_dormancy(
 @compiled
 def adjoint_filter(
     outside: Array,
+    by_record: Array,
     multiplier: Array,
     announced: Array,
     unannounced: Array,
@@ -244,6 +280,7 @@ def adjoint_filter(
     found_if_held: Array,
     found: Array,
     arrived: Array,
+    log_months: Array,
     log_likelihood: Array,
     probability: Array,
     likelihood: Array,
@@ -254,12 +291,12 @@ def adjoint_filter(
     seen: Array,
     raised: Array,
     log_likelihood_bar: Array,
-) -> tuple[Array, Array, Array, Array, Array, Array]:
+) -> tuple[Array, Array, Array, Array, Array, Array, Array]:
     """Adjoint of :func:`filter_dormancy` with respect to its log-likelihood.
 
     Parameters
     ----------
-    outside, multiplier, announced, unannounced, arrival_rate, found_if_held, found, arrived : ndarray
+    outside, by_record, multiplier, announced, unannounced, arrival_rate, found_if_held, found, arrived, log_months : ndarray
         Inputs of :func:`filter_dormancy`.
     log_likelihood, probability, likelihood, mass, lift, base, alpha, seen, raised : ndarray
         What it returned.
@@ -267,7 +304,7 @@ def adjoint_filter(
 
     Returns
     -------
-    outside_bar : ndarray (dormancy,)
+    outside_bar, by_record_bar : ndarray (dormancy,)
     multiplier_bar, announced_bar, unannounced_bar, arrival_rate_bar, found_if_held_bar : ndarray (week,)
     """
     weeks = multiplier.shape[0]
@@ -275,17 +312,18 @@ def adjoint_filter(
     longest = longest_of(states)
     multiplier_bar, announced_bar, found_if_held_bar = np.empty(weeks), np.empty(weeks), np.empty(weeks)
     unannounced_bar, arrival_rate_bar = np.empty(weeks), np.zeros(weeks)
-    base_bar = np.zeros(longest + BATCH)
+    base_bar = np.zeros(base.shape[0])
+    outside_bar, by_record_bar = np.zeros(outside.shape[0]), np.zeros(outside.shape[0])
     by_multiplier = np.empty(longest + BATCH)
     g = np.zeros(longest + BATCH)
-    begin = 0
+    begin, end = 0, base.shape[0] - BATCH
     for t in range(weeks):
         begin += whole_blocks(states[t])
     for t in range(weeks - 1, -1, -1):
         size = whole_blocks(states[t])
         begin -= size
         own, own_seen = alpha[begin : begin + size], seen[begin : begin + size]
-        place = longest - states[t]
+        place = end - states[t]
         hazard, hazard_bar = base[place:], base_bar[place:]
         bar, factor = log_likelihood_bar[t], lift[t] * unannounced[t]
         share = factor / mass[t]
@@ -325,7 +363,11 @@ def adjoint_filter(
             counted = arrived[t] * bar - exposure * sum_of_first(by_multiplier, size)
             multiplier_bar[t] += counted
             arrival_rate_bar[t] = counted / arrival_rate[t]
-    outside_bar = np.zeros(outside.shape[0])
-    for d in range(longest):
-        outside_bar[d] = base_bar[longest - 1 - d] * base[longest - 1 - d]
-    return outside_bar, multiplier_bar, announced_bar, unannounced_bar, arrival_rate_bar, found_if_held_bar
+        if states[t] == 1:
+            length = end_of_stretch(states, t) - t
+            for d in range(length):
+                pushed = base_bar[end - 1 - d] * base[end - 1 - d]
+                outside_bar[d] += pushed
+                by_record_bar[d] += pushed * log_months[t]
+            end -= length + BATCH
+    return outside_bar, by_record_bar, multiplier_bar, announced_bar, unannounced_bar, arrival_rate_bar, found_if_held_bar

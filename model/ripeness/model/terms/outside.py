@@ -7,7 +7,8 @@ reference class, moved together by how unlike its wars this one is, and each a l
     knot_j = reference_j + war_level + deviation_j             beyond
 
 `war_level` is the partially pooled level of one more war from the population behind the table: its spread is the spread between
-those wars. Left of the first knot and right of the last the curve is level.
+those wars of one track record, which another term adds (:mod:`ripeness.model.terms.track_record`). Left of the first knot and right of the last the curve
+is level.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 r"""Missed rounds: dormancy is known only as well as rounds were searched for, so unreported rounds are summed out.
 
 Let d be the weeks since the week of the last round, found or not. In week t a round is held with probability
-p_t(d) = 1 − exp(−λ_t(d)), λ_t(d) = v_t T_t(d) + announced_t, T_t(d) = exp(outside(d) + log multiplier_t), and is found with probability q_t (the stretch's
+p_t(d) = 1 − exp(−λ_t(d)), λ_t(d) = v_t T_t(d) + announced_t, T_t(d) = exp(outside(d) + r(d) x_t + log multiplier_t), and is found with probability q_t (the stretch's
 sensitivity). The forward recursion over d, after α_t has been held against the meetings announced anew in the week, Poisson(c_t T_t(d))
-(:mod:`ripeness.model.terms.announcements` has v and c):
+(:mod:`ripeness.model.terms.announcements` has v and c, :mod:`ripeness.model.terms.track_record` r and x):
 
     round found      L_t = q_t Σ_d α_t(d) p_t(d)                          then d = 1
     none found       L_t = Σ_d α_t(d) [1 − q_t p_t(d)]                    then d = 1 if one was missed, else d + 1
@@ -17,7 +17,7 @@ draws, from any week on and without an adjoint: what it says of those weeks, and
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -34,6 +34,7 @@ from ripeness.model.term import Derived, Kernel, Likelihood, Observed, Parameter
 from ripeness.model.terms.announcements import arrival_rates, searched_weeks, share_on_record, standing_hazards
 from ripeness.model.terms.dormancy_filter import adjoint_filter, count_arrivals, filter_dormancy
 from ripeness.model.terms.outside import outside_basis
+from ripeness.model.terms.track_record import dormant_share, log_months, log_months_on_record, slopes_of
 
 if TYPE_CHECKING:
     from ripeness.model.spec import ModelSpec
@@ -46,6 +47,7 @@ Index = NDArray[np.int64]
 @compiled
 def filter_forward(
     outside: Array,
+    by_record: Array,
     multiplier: Array,
     announced: Array,
     unannounced: Array,
@@ -53,6 +55,7 @@ def filter_forward(
     found_if_held: Array,
     found: Array,
     arrived: Array,
+    log_months: Array,
     state: Array,
     whole: bool,
 ) -> tuple[Array, Array, Array]:
@@ -60,12 +63,14 @@ def filter_forward(
 
     Parameters
     ----------
-    outside : ndarray (draw, dormancy)
-        Log weekly hazard at d = 1, 2, …
+    outside, by_record : ndarray (draw, dormancy)
+        Log weekly hazard at d = 1, 2, …, and what each unit of `log_months` adds to it.
     multiplier, announced, unannounced, arrival_rate, found_if_held : ndarray (draw, week)
         As in :func:`ripeness.model.terms.dormancy_filter.filter_dormancy`.
     found, arrived : ndarray (week,)
         1 where a round is on record; number of meetings announced anew.
+    log_months : ndarray (week,)
+        Track record before each week.
     state : ndarray (draw, state)
         Probability that d = 1, 2, … in the first week.
     whole : bool
@@ -85,20 +90,22 @@ def filter_forward(
         remaining = 1 if found[t] > 0.5 else remaining + int(whole or t < weeks - 1)
     log_likelihood, after, chance = np.empty((draws, weeks)), np.zeros((draws, remaining)), np.empty((draws, weeks))
     longest = state.shape[1] + weeks + 1
-    alpha, following, base = np.empty(longest), np.empty(longest), np.empty(longest)
+    alpha, following, base, log_base = np.empty(longest), np.empty(longest), np.empty(longest), np.empty(longest)
     for s in range(draws):
-        for d in range(min(longest, outside.shape[1])):
-            base[d] = exponential(outside[s, d])
         size = state.shape[1]
         alpha[:size] = state[s]
         for t in range(weeks):
+            if t == 0 or found[t - 1] > 0.5:
+                for d in range(min(size + weeks - t, outside.shape[1])):
+                    log_base[d] = outside[s, d] + by_record[s, d] * log_months[t]
+                    base[d] = exponential(log_base[d])
             lift, extra, total, log_arrivals = exponential(multiplier[s, t]), announced[s, t], 0.0, 0.0
             if arrival_rate[s, t] > 0.0:
                 log_arrivals, _ = count_arrivals(
                     alpha,
                     following,
                     base,
-                    outside[s],
+                    log_base,
                     size,
                     sum_of_first(alpha, size),
                     multiplier[s, t],
@@ -198,13 +205,16 @@ class Record(Likelihood):
         Kernel(
             filter_dormancy,
             adjoint_filter,
-            inputs=("outside", "multiplier", "announced", "unannounced", "arrival_rate", "found_if_held", "found", "arrived"),
+            inputs=(
+                "outside", "by_record", "multiplier", "announced", "unannounced", "arrival_rate", "found_if_held", "found", "arrived",
+                "log_months",
+            ),
             outputs={"rounds": "vector"},
             saved={
                 "hazard": "vector", "filter_likelihood": "vector", "filter_mass": "vector", "filter_lift": "vector", "filter_base": "vector",
                 "filter_alpha": "vector", "filter_seen": "vector", "filter_raised": "vector",
             },
-            wrt=("outside", "multiplier", "announced", "unannounced", "arrival_rate", "found_if_held"),
+            wrt=("outside", "by_record", "multiplier", "announced", "unannounced", "arrival_rate", "found_if_held"),
             log_density="rounds",
         ),
     )  # fmt: skip
@@ -223,11 +233,13 @@ class Record(Likelihood):
         record, weeks = spec.panel.record, len(spec.panel.weeks)
         return {
             "inside": np.zeros(weeks),  # where no term gives one
+            "by_record": np.zeros(weeks - record.start + 1),
             "log_days": np.log(record.share[record.start :]),
             "week_before": np.array([record.start - 1], dtype=np.int64),
             "stretch_place": stretch_place(spec),
             "found": record.found[record.start :],
             "arrived": spec.meetings.arrived(record.start, weeks),
+            "log_months": log_months_on_record(spec, record.start, weeks),
         }
 
     def constants(self, spec: ModelSpec) -> dict[str, tuple[tuple[str, ...], Any]]:
@@ -258,8 +270,11 @@ class Record(Likelihood):
         chances = pt.concatenate([scope["sensitivity"], np.array([0.0, 1.0])])  # nobody looked; a round is on record where nobody looked
         inside = scope["inside"] if "inside" in scope else data["inside"]
         multiplier = inside[spec.panel.record.start - 1 : len(spec.panel.weeks) - 1] + data["log_days"]
+        start = spec.panel.record.start
+        before, mean = spec.panel.record.found[:start], spec.reference.log_months
         inputs = {
             "outside": scope["outside"],
+            "by_record": scope["by_record"] if "by_record" in scope else data["by_record"],
             "multiplier": multiplier,
             "announced": scope["announced"],
             "unannounced": scope["unannounced"],
@@ -267,13 +282,19 @@ class Record(Likelihood):
             "found_if_held": chances[data["stretch_place"]],
         }
         counted = {"arrived": data["arrived"]}
-        pm.Deterministic("hazard", kernel(inputs | counted | {"found": data["found"]})["hazard"], dims=names.RISK)
+        seen = {"found": data["found"], "log_months": data["log_months"]}
+        pm.Deterministic("hazard", kernel(inputs | counted | seen)["hazard"], dims=names.RISK)
 
         def log_density(found: Any, *given: Any) -> Any:
-            return kernel(dict(zip(inputs, given, strict=True)) | counted | {"found": found})["rounds"]
+            months = log_months(spec.panel.weeks, pt.concatenate([before, found]), mean, pt)[start:]
+            return kernel(dict(zip(inputs, given, strict=True)) | counted | {"found": found, "log_months": months})["rounds"]
+
+        def months_before(found: Array) -> Array:
+            return np.asarray(log_months(spec.panel.weeks, np.concatenate([before, found]), mean)[start:])
 
         def draw(
             outside: Array,
+            by_record: Array,
             multiplier: Array,
             announced: Array,
             unannounced: Array,
@@ -282,10 +303,10 @@ class Record(Likelihood):
             rng: Any = None,
             size: Any = None,
         ) -> Array:
-            return simulate_record(outside, multiplier, announced, unannounced, found_if_held, rng)
+            return simulate_record(outside, by_record, multiplier, announced, unannounced, found_if_held, months_before, rng)
 
         given = [pt.as_tensor(value) for value in inputs.values()]
-        signature = "(d),(t),(t),(t),(t),(t)->(t)"
+        signature = "(d),(d),(t),(t),(t),(t),(t)->(t)"
         pm.CustomDist("rounds", *given, logp=log_density, random=draw, signature=signature, observed=data["found"], dims=names.RISK)
 
     def log_likelihood(self, spec: ModelSpec, draws: Mapping[str, Array]) -> Array:
@@ -319,8 +340,8 @@ class RecordTerms(NamedTuple):
 
     Parameters
     ----------
-    outside : ndarray (draw, dormancy)
-        Log weekly hazard at d = 1, 2, …
+    outside, by_record : ndarray (draw, dormancy)
+        Log weekly hazard at d = 1, 2, …, and what each unit of the track record adds to it.
     multiplier, announced : ndarray (draw, week)
         Log of what multiplies it, the share of the week on record included; hazard added by announced meetings.
     unannounced, arrival_rate : ndarray (draw, week)
@@ -330,6 +351,7 @@ class RecordTerms(NamedTuple):
     """
 
     outside: Array
+    by_record: Array
     multiplier: Array
     announced: Array
     unannounced: Array
@@ -340,18 +362,20 @@ class RecordTerms(NamedTuple):
 def record_terms(spec: ModelSpec, draws: Mapping[str, Array], first: int, stop: int, inside: Array, dormancy: int) -> RecordTerms:
     """Hazards of the weeks `first` to `stop`, and what is found in them; `dormancy` is the longest in the first of them."""
     record, span = spec.panel.record, slice(first, stop)
-    outside = np.ascontiguousarray(draws["outside_knots"] @ outside_basis(spec, dormancy + stop - first + 1).T)
+    longest = dormancy + stop - first + 1
+    outside = np.ascontiguousarray(draws["outside_knots"] @ outside_basis(spec, longest).T)
+    by_record = slopes_of(spec, draws)[:, None] * dormant_share(spec, longest)
     announced = standing_hazards(draws) @ spec.meetings.exposure[:, span]
     searched = searched_weeks(spec, first, stop)
     unannounced = 1.0 - share_on_record(draws)[:, None] * searched
     rate = arrival_rates(draws).sum(axis=1)[:, None] * searched
     found_if_held = sensitivities(spec, draws)[:, stretch_place(spec, first, stop)]
-    return RecordTerms(outside, inside + np.log(record.share[span]), announced, unannounced, rate, found_if_held)
+    return RecordTerms(outside, by_record, inside + np.log(record.share[span]), announced, unannounced, rate, found_if_held)
 
 
-def on_record(spec: ModelSpec, first: int, stop: int) -> tuple[Array, Array]:
-    """Weeks `first` to `stop` with a round, and numbers of meetings announced anew in them: (week,), (week,)."""
-    return spec.panel.record.found[first:stop], spec.meetings.arrived(first, stop)
+def on_record(spec: ModelSpec, first: int, stop: int) -> tuple[Array, Array, Array]:
+    """Weeks `first` to `stop` with a round, numbers of meetings announced anew in them, and the track record before them: (week,) each."""
+    return spec.panel.record.found[first:stop], spec.meetings.arrived(first, stop), log_months_on_record(spec, first, stop)
 
 
 def stretch_place(spec: ModelSpec, first: int | None = None, stop: int | None = None) -> Index:
@@ -391,16 +415,25 @@ def rounds_in_week(hazard: Array, dormancy: Index, rng: np.random.Generator) -> 
 
 
 def simulate_record(
-    outside: Array, multiplier: Array, announced: Array, unannounced: Array, found_if_held: Array, rng: np.random.Generator
+    outside: Array,
+    by_record: Array,
+    multiplier: Array,
+    announced: Array,
+    unannounced: Array,
+    found_if_held: Array,
+    months_before: Callable[[Array], Array],
+    rng: np.random.Generator,
 ) -> Array:
     """Draw which weeks have a round on record, announcements being as they are: rounds are held week by week, missed ones included, and found with the weeks' sensitivity.
 
     Parameters
     ----------
-    outside : ndarray (dormancy,)
-        Log weekly hazard at d = 1, 2, …
+    outside, by_record : ndarray (dormancy,)
+        Log weekly hazard at d = 1, 2, …, and what each unit of the track record adds to it.
     multiplier, announced, unannounced, found_if_held : ndarray (week,)
         As in :func:`filter_forward`.
+    months_before : callable
+        From the weeks with a round on record to the track record before each week.
     rng : Generator
 
     Returns
@@ -408,8 +441,10 @@ def simulate_record(
     ndarray (week,)
         1 where a round is on record, else 0.
     """
-    held, since = np.zeros(len(multiplier)), np.array(1)
-    for t in range(len(multiplier)):
-        rounds, since = rounds_in_week(np.exp(outside[since - 1] + multiplier[t]) * unannounced[t] + announced[t], since, rng)
-        held[t] = rounds > 0
-    return np.asarray(held * (rng.random(len(held)) < found_if_held))
+    found, since = np.zeros(len(multiplier)), np.array(1)
+    seen = rng.random(len(found)) < found_if_held
+    for t in range(len(found)):
+        raised = outside[since - 1] + by_record[since - 1] * months_before(found)[t]
+        rounds, since = rounds_in_week(np.exp(raised + multiplier[t]) * unannounced[t] + announced[t], since, rng)
+        found[t] = rounds > 0 and seen[t]
+    return found
