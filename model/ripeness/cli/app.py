@@ -188,7 +188,7 @@ def draft(
         raise UsageError("ripeness draft SOURCE FILE…, or neither for all that was fetched")
     from ripeness.cli.desk import draft_events
 
-    if draft_events(root_of(workspace), source, files or [], day or date.today(), json):
+    if draft_events(root_of(workspace), source, files or [], day, json):
         raise typer.Exit(1)
 
 
@@ -218,11 +218,11 @@ def desk(
 
     root = root_of(workspace)
     if yes or no:
-        give_verdicts(root, yes or [], no or [], changes or [], day or date.today(), dry_run, json)
+        give_verdicts(root, yes or [], no or [], changes or [], day, dry_run, json)
         return
     if changes or dry_run:
         raise UsageError("--set and --dry-run go with --yes or --no")
-    sit_at_desk(root, day or date.today(), json)
+    sit_at_desk(root, day, json)
 
 
 @app.command(epilog=example("ripeness update brent.csv", "ripeness update week27.csv events.csv --date 2026-07-06 --dry-run"))
@@ -571,4 +571,4 @@ def drafting(
     """
     from ripeness.cli.desk import study_drafting
 
-    study_drafting(root_of(workspace), source, files, test_from, day or date.today())
+    study_drafting(root_of(workspace), source, files, test_from, day)
