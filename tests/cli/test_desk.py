@@ -322,6 +322,7 @@ def test_feeds_are_fetched_and_drafted_from(workspace: Path) -> None:
 
         def fetch() -> None:
             (done,) = run_fetch(workspace, [], date(2025, 6, 20), Choices(), loopback=True, pause_seconds=0.01)
+            assert [file.name for file in done.files] == ["a.json", "b.json"]
             assert not done.faults and done.update is not None and done.update.takes == 0
 
         fetch()

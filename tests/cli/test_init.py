@@ -52,7 +52,7 @@ def test_it_says_what_to_do_next(tmp_path: Path) -> None:
 
 def test_every_file_a_person_edits_says_what_it_is(made: Path) -> None:
     heads = {path.relative_to(made).as_posix(): path.read_text("utf-8").splitlines()[0] for path in made.rglob("*.toml")}
-    assert len(heads) == 12
+    assert len(heads) == 13
     assert [name for name, head in heads.items() if not head.startswith("# ")] == []
 
 

@@ -19,13 +19,16 @@ from random import Random
 from types import FrameType
 
 import pandas as pd
-from samples import FETCHED, INCOMING, JUDGED, PUBLISHED, STORE, files_of, write_shipped, write_small
+from samples import DESK, FETCHED, INCOMING, JUDGED, PUBLISHED, STORE, files_of, write_shipped, write_small
 
 from ripeness.cli.imports import update_from_import
 from ripeness.cli.update import update_from_files
 from ripeness.data.vintages import read_store
 from ripeness.errors import ContentError, RipenessError, UsageError
+from ripeness.intake.drafting import Words, clean, propose, read_rules
+from ripeness.intake.drafts import make_draft, read_drafts
 from ripeness.intake.export import write_rows
+from ripeness.intake.items import read_feed
 from ripeness.intake.sources import find_files, find_installed, import_sources, read_judgements
 from ripeness.intake.updates import Choices
 from ripeness.ledger.bridges import read_bridge_forecasts
@@ -38,7 +41,7 @@ _CLOCKS = ((signal.SIGPROF, signal.ITIMER_PROF, 1), (signal.SIGALRM, signal.ITIM
 # Faults that have no line: of the file as a whole, or of an entry of a JSON array, which says its place.
 WHOLE = re.compile(
     r"an empty file|a header and no row|no rows|no row of '|no number in |(TOML|JSON) that cannot be read|no table of announcements|rows of '|broken UTF-16|no indicator|rows without a contract|no such file|entry \d+ without|a workbook that|more than [\d,]+ rows"
-    r"|(?s:.*) in entry \d+$|no '(schema|title|question|condition|factor)'|days or months|no \["
+    r"|(?s:.*) in entry \d+$|no '(schema|title|question|condition|factor|lag_days|undated_days|days_back|grade|sides|parties|rule)'|days or months|no \[|no item with a day|[\d,]+ items$"
 )
 
 
@@ -142,10 +145,31 @@ def _judged(bench: Bench, files: Mapping[str, bytes], _: Random | None) -> None:
         judged = read_judgements(sources, sources, read_workspace(bench.shipped))
         for name, source in sources.items():
             with suppress(ContentError):
-                source.read(*bench.put({file: text.encode() for file, text in files_of(name).items()}), judged[name])
+                source.read(
+                    *bench.put({file: text.encode() for file, text in files_of(name).items()}), *([judged[name]] if name in judged else [])
+                )
     finally:
         for name, text in JUDGED.items():
             (bench.shipped / name).write_bytes(text.encode())
+
+
+def _at_the_desk(bench: Bench, files: Mapping[str, bytes], _: Random | None) -> None:
+    """Read words and drafts where they are stored, and draft from a feed by the sound words."""
+    for name, raw in files.items():
+        if name.startswith("data/"):
+            (bench.small / name).write_bytes(raw)
+    try:
+        workspace = read_workspace(bench.small)
+        rules, _drafts = read_rules(workspace), read_drafts(workspace)
+        assert rules is not None
+        for path in bench.put({name: raw for name, raw in files.items() if not name.startswith("data/")}):
+            for item in (clean(item) for item in read_feed(path) if item.day is not None):
+                for one in propose(item, [Words(rules)], path.name):
+                    make_draft(one, item, rules, "news", (path.name, "0" * 64))
+    finally:
+        for name in files:
+            if name.startswith("data/"):
+                (bench.small / name).write_bytes(DESK[name].encode())
 
 
 def _choices(random: Random | None, day: date | None) -> Choices:
@@ -190,8 +214,9 @@ READERS: dict[str, tuple[dict[str, str], Read]] = {
     **{f"stored {name}": ({name: text}, _stored) for name, text in STORE.items()},
     **{f"update {name}": ({name: text}, _updated) for name, text in INCOMING.items()},
     **{f"judged {name}": ({name: text}, _judged) for name, text in JUDGED.items()},
-    **{f"import {source}": (files_of(source), _imported(source)) for source in find_installed()},
+    **{f"import {source}": (files_of(source), _imported(source)) for source in find_installed() if files_of(source)},
     **{f"import {source}, fetched": (files, _imported(source)) for source, files in FETCHED.items()},
+    **{f"desk {name}": ({name: text}, _at_the_desk) for name, text in DESK.items()},
 }
 
 

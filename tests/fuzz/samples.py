@@ -232,6 +232,24 @@ FETCHED: dict[str, dict[str, str]] = {
 }
 
 
+# What the desk reads: words, drafts, and feeds of each form.
+_ITEM = "Arden and Belmora hold talks on 8 October. The envoy meets nobody. (Agency)"
+DESK: dict[str, str] = {
+    "data/drafting.toml": (ROOT / "model" / "ripeness" / "cli" / "template" / "data" / "drafting.toml").read_text("utf-8"),
+    "data/drafts.jsonl": json.dumps(
+        {"id": "0123abcd", "kind": "round", "date": "2024-02-10", "end_date": "2024-02-10", "round": True, "published_on": "2024-02-11"}
+        | {"description": "ARD-BEL: talks", "source": "agency", "grade": "B", "sentence": "talks", "address": "https://agency.example/1"}
+        | {"from_source": "news", "file": "agency.xml", "sha256": "0123456789abcdef" * 4, "verdict": "open", "corrected": False}
+    )
+    + "\n",
+    "agency.xml": f'<?xml version="1.0"?>\n<rss version="2.0"><channel>\n<item><title>{_ITEM}</title>\n<link>https://agency.example/1</link>'
+    "<pubDate>Sun, 04 Oct 2026 08:00:00 +0000</pubDate></item>\n</channel></rss>\n",
+    "agency.json": json.dumps(
+        {"items": [{"url": "https://agency.example/1", "content_html": f"<p>{_ITEM}</p>", "date_published": "2026-10-04"}]}, indent=1
+    ),
+}
+
+
 def files_of(source: str) -> dict[str, str]:
     """The sound files of a publisher, in the order of its reader's arguments."""
     return {Path(file).name: PUBLISHED[Path(file).name] for file in find_installed()[source].files}
@@ -239,7 +257,7 @@ def files_of(source: str) -> dict[str, str]:
 
 def write_small(root: Path) -> None:
     """Write the workspace of three indicators."""
-    for name, text in STORE.items():
+    for name, text in {**STORE, **{name: text for name, text in DESK.items() if name.startswith("data/")}}.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_bytes(text.encode())
 

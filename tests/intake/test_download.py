@@ -22,6 +22,7 @@ from publisher_server import (
     serve,
 )
 
+from ripeness.errors import UsageError
 from ripeness.intake import download as module
 from ripeness.intake.download import TRIES, DownloadError, Reply, download, open_client
 
@@ -166,3 +167,17 @@ def test_tls_is_on_and_checked(publishers: Publishers) -> None:
     assert context.verify_mode == ssl.CERT_REQUIRED and context.check_hostname
     error = refused(publishers.address.replace("http://", "https://") + "/file.csv")
     assert error.found.startswith("no trusted connection")
+
+
+def test_a_proxy_is_signed_in_to_and_one_that_cannot_be_used_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "getproxies", lambda: {"https": "http://me:s%40cret@127.0.0.1:3128"})
+    monkeypatch.setattr(module, "proxy_bypass", lambda host: host == "inside.example")
+    client_of = open_client(None)
+    behind = client_of("publisher.example")
+    assert behind.proxy_headers == {"proxy-authorization": "Basic bWU6c0BjcmV0"}  # me:s@cret
+    assert getattr(client_of("inside.example"), "proxy", None) is None
+    for proxy in ("socks5://me:SECRET@127.0.0.1:1080", "http://me:SECRET@127.0.0.1:99999"):
+        monkeypatch.setattr(module, "getproxies", lambda proxy=proxy: {"https": proxy})
+        with pytest.raises(UsageError) as caught:
+            open_client(None)
+        assert "SECRET" not in str(caught.value)

@@ -115,6 +115,7 @@ def test_feeds_stand_in_the_order_of_the_readers_files(workspace: Path) -> None:
         ("prices", "pri\\nces", 3, "pattern"),
         ('licence = "CC BY 4.0"', 'licence = "CC BY 4.0"\nkey = "BAKER_KEY"', 7, "stands for {key}"),
         ('licence = "CC BY 4.0"', 'licence = "CC BY 4.0"\nheaders = { "X Y" = "z" }', 7, "pattern"),
+        ('licence = "CC BY 4.0"', 'licence = "CC BY 4.0"\nheaders = { Accept = "→" }', 7, "pattern"),
         ('licence = "CC BY 4.0"', 'licence = "CC BY 4.0"\nmost_mib = 65', 7, "less than or equal to 64"),
         ('licence = "CC BY 4.0"', 'licence = ""', 6, "at least 1 character"),
         ('licence = "CC BY 4.0"\n', "", 1, "no 'licence'"),

@@ -95,7 +95,7 @@ NOT_WEEKLY = {
     "crea",
     "crowds",
     "news",
-}  # months, single days or items, each as its publisher gives it
+}  # months or single days, each as its publisher gives it; or no rows
 
 
 def test_every_source_is_either_tried_here_or_not_weekly() -> None:

@@ -316,11 +316,20 @@ def test_a_key_goes_into_the_request_and_nowhere_else(
     publishers.play(BRENT, gives(_brent() + "2026-10-06,SECRET123\n"))
     (echoed,) = fetch("eia")["eia"].faults
     assert echoed.found.startswith("eia: the key in what came from http://127")
+    publishers.play(BRENT, gives(_brent() + "\n", ETag='"SECRET123"'))
+    assert fetch("eia")["eia"].faults[0].found.startswith("eia: the key in what came from http://127")
     publishers.play(BRENT, fails(500))
     assert "{key}" in str(fetch("eia")["eia"].faults[0])
     written = b"".join(path.read_bytes() for path in desk.rglob("*") if path.is_file())
     captured = capsys.readouterr()
     assert b"SECRET123" not in written and "SECRET123" not in captured.out + captured.err + str(echoed)
+
+
+def test_a_key_adds_nothing_to_the_address(desk: Path, fetch: Fetch, publishers: Publishers, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EIA_KEY", "a&b=c#/d")
+    _with_key(desk, ("brent-daily.csv", "brent-daily.csv?api_key={key}"))
+    assert not fetch("eia")["eia"].faults
+    assert publishers.asked[-1][0] == BRENT + "?api_key=a&b=c#/d"  # as the server decodes it: a bare # would have ended it
 
 
 def test_a_key_may_stand_in_a_header(desk: Path, fetch: Fetch, publishers: Publishers, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -187,9 +187,8 @@ def draft(
     if (source is None) != (not files):
         raise UsageError("ripeness draft SOURCE FILE…, or neither for all that was fetched")
     from ripeness.cli.desk import draft_events
-    from ripeness.ledger.clock import day_of_issue
 
-    if draft_events(root_of(workspace), source, files or [], day or day_of_issue(), json):
+    if draft_events(root_of(workspace), source, files or [], day, json):
         raise typer.Exit(1)
 
 
@@ -216,9 +215,8 @@ def desk(
     On a terminal one key each: yes, no, correct, skip, quit. A yes stores the row as `ripeness update` would; nothing enters without one.
     """
     from ripeness.cli.desk import give_verdicts, sit_at_desk
-    from ripeness.ledger.clock import day_of_issue
 
-    root, day = root_of(workspace), day or day_of_issue()
+    root = root_of(workspace)
     if yes or no:
         give_verdicts(root, yes or [], no or [], changes or [], day, dry_run, json)
         return
@@ -437,12 +435,7 @@ def backtest(
         bool | None, typer.Option("--gap/--no-gap", help="Also with final data, to see what late and revised rows are worth.")
     ] = None,
     scheduler: Annotated[
-        str | None,
-        typer.Option(
-            "--scheduler",
-            metavar="ADDRESS",
-            help="Run on a Dask scheduler of your own: who reaches it runs code here. By default on local processes.",
-        ),
+        str | None, typer.Option("--scheduler", metavar="ADDRESS", help="Run on Dask; by default on local processes.")
     ] = None,
     seed: Seed = None,
     day: Annotated[
@@ -524,17 +517,6 @@ def sensitivity(as_of: AsOf = None, seed: Seed = None, day: RunOn = None, worksp
     study_sensitivity(request_of(workspace, as_of, seed), day)
 
 
-@study.command(epilog=example("ripeness study evidence"))
-def evidence(as_of: AsOf = None, seed: Seed = None, day: RunOn = None, workspace: Workspace = None) -> None:
-    """Show what each source of evidence adds to the headline.
-
-    The essay alone, other wars, the indicators, the events of each outcome, the record of rounds; takes a quarter of an hour.
-    """
-    from ripeness.cli.studies import study_evidence
-
-    study_evidence(request_of(workspace, as_of, seed), day)
-
-
 @study.command(epilog=example("ripeness study sbc", "ripeness study sbc --simulations 50 --wrong 20 --futures 0"))
 def sbc(
     simulations: Annotated[int, typer.Option("--simulations", metavar="N", min=1, help="Wars simulated from the priors.")] = 200,
@@ -588,6 +570,5 @@ def drafting(
     Recall and precision of each kind, on the days that the files are of.
     """
     from ripeness.cli.desk import study_drafting
-    from ripeness.ledger.clock import day_of_issue
 
-    study_drafting(root_of(workspace), source, files, test_from, day or day_of_issue())
+    study_drafting(root_of(workspace), source, files, test_from, day)

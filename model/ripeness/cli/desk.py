@@ -19,6 +19,7 @@ from ripeness.errors import ContentError, RipenessError, UsageError, printable
 from ripeness.evaluation import published
 from ripeness.intake.drafts import CORRECTED, Draft, Verdicts, decide
 from ripeness.intake.updates import Update
+from ripeness.ledger import clock
 from ripeness.workflow.desk import Asked, Drafted, open_drafts, run_draft, run_drafting_study
 from ripeness.workspace import read_workspace
 
@@ -27,8 +28,9 @@ MOST_LISTED: Final = 40
 KEYS: Final = "y yes   n no   c correct   s skip   q quit"
 
 
-def draft_events(root: Path, source: str | None, files: list[Path], today: date, json: bool) -> bool:
+def draft_events(root: Path, source: str | None, files: list[Path], day: date | None, json: bool) -> bool:
     """Draft events and say what is new; returns whether a file was refused."""
+    today = day or clock.day_of_issue()
     done = run_draft(root, source, files, today)
     if json:
         print_json(_drafted_as_json(done, today))
@@ -68,9 +70,9 @@ def as_json(asked: Asked) -> dict[str, Any]:
     return asked.draft.model_dump(mode="json") | {"on_record": asked.on_record}
 
 
-def sit_at_desk(root: Path, today: date, json: bool) -> None:
+def sit_at_desk(root: Path, day: date | None, json: bool) -> None:
     """List the open drafts; on a terminal, ask about each of them, one key a verdict."""
-    asked = open_drafts(root)
+    today, asked = day or clock.day_of_issue(), open_drafts(root)
     if json:
         print_json({"date": today.isoformat(), "open": [as_json(one) for one in asked]})
         return
@@ -90,7 +92,7 @@ def is_terminal() -> bool:
     return sys.stdin.isatty() and sys.stdout.isatty()
 
 
-def give_verdicts(root: Path, yes: list[str], no: list[str], changes: list[str], today: date, dry_run: bool, json: bool) -> None:
+def give_verdicts(root: Path, yes: list[str], no: list[str], changes: list[str], day: date | None, dry_run: bool, json: bool) -> None:
     """Give verdicts by id, all or none.
 
     Raises
@@ -103,6 +105,7 @@ def give_verdicts(root: Path, yes: list[str], no: list[str], changes: list[str],
     corrected = _changes(changes)
     if corrected and len(yes) != 1:
         raise UsageError("--set corrects one draft: give it with one --yes")
+    today = day or clock.day_of_issue()
     update = decide(read_workspace(root), Verdicts(dict.fromkeys(yes, corrected), no), today, dry_run)
     if json:
         print_json(
@@ -204,9 +207,9 @@ def _corrections(draft: Draft) -> dict[str, str]:
     return found
 
 
-def study_drafting(root: Path, source: str, files: list[Path], test_from: date, day: date) -> None:
+def study_drafting(root: Path, source: str, files: list[Path], test_from: date, day: date | None) -> None:
     """Measure the drafts and print recall and precision."""
-    path = run_drafting_study(root, source, files, test_from, day)
+    path = run_drafting_study(root, source, files, test_from, day or clock.day_of_issue())
     console = open_console()
     table = Table(title=Text("Drafts against the record"), title_justify="left")
     for column in ("days", "kind"):

@@ -17,10 +17,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import unquote, urljoin, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from ripeness.errors import printable
+from ripeness.errors import UsageError, printable
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse, PoolManager
@@ -66,7 +66,13 @@ class Reply:
 
 
 def open_client(contact: str | None) -> Callable[[str], PoolManager]:
-    """From a host to what its requests are sent with; honours the proxies of the environment."""
+    """From a host to what its requests are sent with; honours the proxies of the environment.
+
+    Raises
+    ------
+    UsageError
+        If the environment names a proxy of another kind than HTTP; its address, which may hold a password, is not repeated.
+    """
     import certifi
     import urllib3
 
@@ -79,7 +85,14 @@ def open_client(contact: str | None) -> Callable[[str], PoolManager]:
     timeout = urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS)
     direct = urllib3.PoolManager(headers=headers, ssl_context=context, timeout=timeout, retries=False)
     proxy = getproxies().get("https")
-    behind = urllib3.ProxyManager(proxy, headers=headers, ssl_context=context, timeout=timeout, retries=False) if proxy else direct
+    if not proxy:
+        return lambda _: direct
+    try:
+        login = urllib3.util.parse_url(proxy).auth
+        signed = urllib3.make_headers(proxy_basic_auth=unquote(login)) if login else None
+        behind = urllib3.ProxyManager(proxy, headers=headers, proxy_headers=signed, ssl_context=context, timeout=timeout, retries=False)
+    except ValueError:  # whose text has the address in it
+        raise UsageError("HTTPS_PROXY names no proxy that can be used: set it to an address that begins with http:// or https://") from None
     return lambda host: direct if proxy_bypass(host) else behind
 
 

@@ -33,7 +33,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated, Final, Literal, Protocol, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from ripeness.data.events import KINDS, MEETING, ROUND
 from ripeness.data.tables import FIRST_DAY, LAST_DAY
@@ -126,12 +126,13 @@ class Rules(BaseModel):
     rule: tuple[Rule, ...] = Field(min_length=1)
     model: str | None = None
 
-    @model_validator(mode="after")
-    def _sides_are_parties(self) -> Self:
-        for side in self.sides:
-            if side not in self.parties:
+    @field_validator("parties")
+    @classmethod
+    def _sides_are_parties(cls, parties: dict[str, _Words], info: ValidationInfo) -> dict[str, _Words]:
+        for side in info.data.get("sides", ()):
+            if side not in parties:
                 raise ValueError(f"both sides among the parties; {side} is not")
-        return self
+        return parties
 
     def named(self, text: str) -> list[str]:
         """Codes of the parties that a text names: the sides last, others in the order of the file."""

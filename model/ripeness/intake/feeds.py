@@ -12,7 +12,7 @@ Further keys:
 
     from        the first day asked for, as {from:%d/%m/%Y} has it; {to:…} is the day of fetching
     days        of a series, a file a day: so many days before the day of fetching, each as {day:%Y%m%d} has it
-    key         the environment variable that holds the publisher's key, which stands for {key} in the address or in a header
+    key         the environment variable that holds the publisher's key, which stands for {key} in the address, percent-encoded, or in a header
     headers     further lines of the request, such as Authorization = "Bearer {key}"
     most_mib    how large the file may be
 
@@ -60,7 +60,9 @@ class FeedSpec(BaseModel):
     first: Day | None = Field(default=None, alias="from")
     days: int | None = Field(default=None, ge=1, le=366, strict=True)
     key: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = None
-    headers: dict[Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9-]*$")], _Text] = {}
+    headers: dict[
+        Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9-]*$")], Annotated[str, Field(max_length=2000, pattern=r"^[\x20-\x7e]+$")]
+    ] = {}
     most_mib: int = Field(default=8, ge=1, le=64, strict=True)
 
 

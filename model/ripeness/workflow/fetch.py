@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from ripeness.errors import ContentError, Fault, RipenessError
 from ripeness.files import digest, lock
@@ -187,7 +187,7 @@ class _Fetcher:
         key = self._key(feed)
         known = newest(self.record, feed.spec.source, wanted.name, self.folder)
         asked = Reply(None, known.etag, known.last_modified) if known and known.address == wanted.address else Reply(None)
-        address = wanted.address.replace(KEY, key)
+        address = wanted.address.replace(KEY, quote(key, safe=""))
         headers = {name: text.replace(KEY, key) for name, text in feed.spec.headers.items()}
         client = self.client_of(urlsplit(address).hostname or "")
         try:
@@ -202,7 +202,7 @@ class _Fetcher:
                     feed.fault(f"'not changed' at {wanted.address}", "the file, as none is kept here", "run the command again")
                 )
             return FetchedFile(wanted.name, wanted.address, "as before", known, path_of(self.folder, known.sha256, known.file))
-        self._check(feed, wanted, reply.content, key)
+        self._check(feed, wanted, reply, reply.content, key)
         sha256 = digest(reply.content)
         fetched = Fetched(
             self.today, feed.spec.source, wanted.name, sha256, len(reply.content), wanted.address, reply.etag, reply.last_modified
@@ -222,14 +222,15 @@ class _Fetcher:
             raise ContentError(feed.fault(found, "the publisher's key in it", mend, "key"))
         return key
 
-    def _check(self, feed: Feed, wanted: Wanted, content: bytes, key: str) -> None:
+    def _check(self, feed: Feed, wanted: Wanted, reply: Reply, content: bytes, key: str) -> None:
         """Refuse what is of another form than the feed says, and what repeats the key."""
         form = feed.spec.form
         if not _BEGINS[form].match(content[:1000]) or _HTML.match(content[:1000]):
             found = "an empty file" if not content.strip() else "an HTML page" if _HTML.match(content[:1000]) else "something else"
             mend = "look the address up in a browser; if the publisher has changed its form, its reader has to follow"
             raise ContentError(feed.fault(f"{found} at {wanted.address}", f"{wanted.name}, of the form {form}", mend))
-        if key and key.encode() in content:
+        kept = content + f"\n{reply.etag}\n{reply.last_modified}".encode()
+        if key and any(text.encode() in kept for text in (key, quote(key, safe=""))):
             mend = "tell the publisher; put the key into headers, if it takes it there"
             raise ContentError(feed.fault(f"the key in what came from {wanted.address}", "a file without it", mend))
 
