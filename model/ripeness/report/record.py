@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ripeness.evaluation.published import EVEN_BRIER
-from ripeness.report.drawing import FAINT, MAIN, PAPER, SECOND, WARN, WIDE, both_widths, chart, date_axis, dates_of, percent_axis
+from ripeness.report.drawing import FAINT, HALF, MAIN, PAPER, SECOND, WARN, WIDE, chart, date_axis, dates_of, percent_axis, render_svg
 from ripeness.report.markets import bridge_sentences
 from ripeness.report.sentences import count, day, join, percent, sentence
 
@@ -37,7 +37,7 @@ def record_section(record: Mapping[str, Any]) -> dict[str, Any]:
     figure = None
     if history:
         text = history_words(history, record["headline_weeks"])
-        figure = both_widths("history", text, lambda width: plot_history(history, width))
+        figure = render_svg(plot_history(history, HALF), "history", text)
     bridges = record.get("bridges", [])
     return {
         "sentences": record_sentences(record),
