@@ -221,7 +221,7 @@ def moves(attribution: Json) -> list[dict[str, str]]:
     Returns
     -------
     list of dict
-        what, then, change, range (empty where there is none) and often, in words.
+        what, then, change, range and often (empty where there is none), in words.
     """
     found = [
         {
@@ -229,7 +229,7 @@ def moves(attribution: Json) -> list[dict[str, str]]:
             "then": percent(one["probability"]),
             "change": signed_points(one["points"]),
             "range": "",
-            "often": "–" if one["chance"] is None else f"{percent(one['chance'])} within a week",
+            "often": "" if one["chance"] is None else f"within a week with a chance of {percent(one['chance'])}",
         }
         for one in sorted(attribution.get("watch", {}).get("announcements", []), key=lambda one: -abs(one["points"]))
     ]
@@ -238,7 +238,7 @@ def moves(attribution: Json) -> list[dict[str, str]]:
     plausible.sort(key=lambda one: -abs(at(one, stored["headline_weeks"])["change"]))
     return found + [
         {"what": one["title"], "then": cell["scenario"], "change": cell["change"], "range": cell["range"]}
-        | {"often": f"{share(one['plausible'])} of its futures go as far"}
+        | {"often": f"{share(one['plausible'])} of the model’s futures go as far by themselves"}
         for one, cell in ((one, _cell(at(one, stored["headline_weeks"]))) for one in plausible)
     ]
 
@@ -480,8 +480,8 @@ def watch_rows(watch: Json) -> list[dict[str, str]]:
     events = [
         {
             "what": one["label"],
-            "when": f"any day; within a week with a chance of {percent(one['chance'])}",
-            "move": f"{signed_points(one['points'])} points if so: {percent(one['probability'])}",
+            "when": f"within a week with a chance of {percent(one['chance'])}",
+            "move": f"{signed_points(one['points'])} points, to {percent(one['probability'])}",
         }
         for one in sorted(watch.get("rungs", []), key=lambda one: -abs(one["points"]))
     ]
@@ -489,8 +489,8 @@ def watch_rows(watch: Json) -> list[dict[str, str]]:
         {
             "what": one["title"],
             "when": day(one["expected"]),
-            "move": f"{least_points(one['expected_points'])} points on average, up or down ({signed_points(one['at_lower'])} at a low value, "
-            f"{signed_points(one['at_upper'])} at a high one)",
+            "move": f"{least_points(one['expected_points'])} points on average, up or down; {signed_points(one['at_lower'])} at a low value, "
+            f"{signed_points(one['at_upper'])} at a high one",
         }
         for one in sorted(filter(_is_scheduled, watch["releases"]), key=lambda one: -one["expected_points"])
     ]

@@ -59,7 +59,7 @@ def headline_figures(summary: Mapping[str, Any], row: Mapping[str, Any]) -> dict
     conditions = summary["conditions"]
     text = " ".join(
         f"{c['label']}: open now {percent(c['open_now']['mean'])}, usually {percent(c['usual_posterior']['mean'])} "
-        f"(prior {percent(c['usual_prior']['mean'])})."
+        f"({percent(c['usual_prior']['mean'])} before the data)."
         for c in conditions
     )
     figures["conditions"] = render_svg(charts.plot_conditions(conditions, HALF), "conditions", text)

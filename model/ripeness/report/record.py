@@ -15,6 +15,7 @@ from ripeness.report.sentences import count, day, join, percent, sentence
 
 OUTCOMES = {"yes": "a round", "no": "none on record", "void": "void", "open": "open"}
 ISSUED = {"ahead": "issued ahead", "late": "issued late", "hindsight": "in hindsight"}
+EVEN = "Always saying 50\u00a0%"
 NEWEST = 8  # forecasts given one by one in the words of the chart
 MARGIN = 0.06  # below and above the frame, for the marks of outcomes
 
@@ -30,7 +31,7 @@ def record_section(record: Mapping[str, Any]) -> dict[str, Any]:
     Returns
     -------
     dict
-        sentences; scores and resolved: rows of tables; versions: those that do not count, by forecast; bridges: those that are settled, and
+        first, above the fold, and sentences; scores and resolved: rows of tables; versions: those that do not count, by forecast; bridges: those that are settled, and
         bridge_sentences; heads: of the files of the ledger; figure: the chart, None without a forecast of the headline.
     """
     history = record["history"]
@@ -38,9 +39,11 @@ def record_section(record: Mapping[str, Any]) -> dict[str, Any]:
     if history:
         text = history_words(history, record["headline_weeks"])
         figure = render_svg(plot_history(history, HALF), "history", text)
-    bridges = record.get("bridges", [])
+    bridges, told = record.get("bridges", []), record_sentences(record)
+    first = [one for one in told if one == told[0] or one.startswith(EVEN)]
     return {
-        "sentences": record_sentences(record),
+        "first": first,
+        "sentences": [one for one in told if one not in first],
         "figure": figure,
         **{name: record[name] for name in ("scores", "resolved")},
         "versions": _by_forecast(record["versions"]),
@@ -93,7 +96,7 @@ def record_sentences(record: Mapping[str, Any]) -> list[str]:
             f"{row['horizon_weeks']} weeks, {row['question'].replace('_', ' ')}, {ISSUED[row['issued']]} ({row['brier']:.3f})"
             for row in worse
         ]
-        found.append(f"Always saying 50\u00a0% would have scored better (Brier {EVEN_BRIER:.3f}) than these: {'; '.join(named)}.")
+        found.append(f"{EVEN} would have scored better (Brier {EVEN_BRIER:.3f}) than these: {'; '.join(named)}.")
     due = ahead["due"] + late["due"] + hindsight["due"]
     if due:
         found.append(

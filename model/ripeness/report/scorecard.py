@@ -20,7 +20,7 @@ from ripeness.report.sentences import count, day, hundredths, join, number, perc
 Row = Mapping[str, str]
 Subjects = Mapping[str, Mapping[str, Any]]
 NOTHING: Final = "–"
-FIRST: Final = 5  # claims above the fold
+FIRST: Final = (3, 2)  # claims above the fold: of which this war's record and other wars tell most
 
 
 def scorecard_section(found: Mapping[str, Any], subjects: Subjects) -> dict[str, Any]:
@@ -83,15 +83,19 @@ def evidence_section(summary: Mapping[str, Any], found: Mapping[str, Any] | None
         sure = analogue is not None and not analogue["lower"] <= 1 <= analogue["upper"]
         rows.append({"claim": claim, "record": record, "others": others})
         tells.append((moved, abs(np.log(analogue["ratio"])) if analogue is not None and sure else 0.0))
-    ranked = sorted((place for place, tell in enumerate(tells) if any(tell)), key=lambda place: tells[place], reverse=True)
-    different = {(rows[place]["record"], rows[place]["others"]): rows[place] for place in reversed(ranked)}
-    first = [row for row in (rows[place] for place in ranked) if row is different[row["record"], row["others"]]]
+    first = [row for of, most in enumerate(FIRST) for row in _most_told(rows, [tell[of] for tell in tells], most)]
     telling: dict[str, dict[str, Any]] = {}
     for one in (one["analogue"] for one in summary["effects"] if one.get("analogue")):
         if not one["lower"] <= 1 <= one["upper"]:
             found_in = telling.setdefault(one["mechanism"], {"text": f"{_ratio_told(one)}.", "ratio": one["ratio"], "claims": []})
             found_in["claims"] += one["claims"]
-    return {"rows": rows, "first": first[:FIRST], "telling": sorted(telling.values(), key=lambda one: -abs(np.log(one["ratio"])))}
+    return {"rows": rows, "first": list({(row["record"], row["others"]): row for row in first}.values()), "telling": sorted(telling.values(), key=lambda one: -abs(np.log(one["ratio"])))}
+
+
+def _most_told(rows: Sequence[dict[str, Any]], tells: Sequence[float], most: int) -> list[dict[str, Any]]:
+    """The rows of which there is most to tell, of those that are told the same the first."""
+    ranked = sorted((place for place, tell in enumerate(tells) if tell), key=lambda place: -tells[place])
+    return list({(rows[place]["record"], rows[place]["others"]): rows[place] for place in reversed(ranked)}.values())[::-1][:most]
 
 
 def _effect_told(row: Row) -> str:

@@ -246,7 +246,7 @@ def outside(row: Mapping[str, Any]) -> str:
 def trust(
     summary: Mapping[str, Any], row: Mapping[str, Any], counts: Mapping[str, Any] | None, backtest: Mapping[str, Any] | None
 ) -> list[str]:
-    """How far to trust the headline, in five sentences at most: backtest, record, doubt, judgement, freshness.
+    """How far to trust the headline, in five sentences at most: backtest, record, doubt, even odds, freshness.
 
     Parameters
     ----------
@@ -271,8 +271,8 @@ def trust(
     found.append(
         f"The model is unsure of its own number: nine in ten times the chance would be {interval(row['lower'], row['upper'], row['mc_error'])}."
     )
-    if judged := judgement(summary):
-        found.append(judged)
+    if backtest and backtest["even_odds"]:
+        found.append(backtest["even_odds"])
     late = sum(bool(indicator["overdue"]) for indicator in summary["indicators"])
     if late:
         found.append(
