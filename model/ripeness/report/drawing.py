@@ -224,10 +224,9 @@ def sparkline(name: str, values: Sequence[float], text: str) -> Markup:
     low, high = min(float(path.min()), 0.0), max(float(path.max()), 0.0)
     x, y = np.linspace(2, 116, len(path)), 22 - 20 * (np.append(path, 0.0) - low) / ((high - low) or 1.0)
     points = " ".join(f"{a:.0f},{b:.1f}" for a, b in zip(x, y, strict=False))
-    return (
-        Markup('<svg class="spark" role="img" viewBox="0 0 120 24" aria-labelledby="{}"><title id="{}">{}</title>').format(name, name, text)
-        + Markup(f'<path class="zero" d="M2 {y[-1]:.1f}H116"/><polyline points="{points}"/><circle cx="116" cy="{y[-2]:.1f}" r="2.5"/></svg>')
-    )
+    return Markup('<svg class="spark" role="img" viewBox="0 0 120 24" aria-labelledby="{}"><title id="{}">{}</title>').format(
+        name, name, text
+    ) + Markup(f'<path class="zero" d="M2 {y[-1]:.1f}H116"/><polyline points="{points}"/><circle cx="116" cy="{y[-2]:.1f}" r="2.5"/></svg>')
 
 
 def strip(name: str, prior: Mapping[str, Any], posterior: Mapping[str, Any], text: str) -> Markup:

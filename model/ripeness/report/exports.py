@@ -277,7 +277,12 @@ def write_brief(
         for head, words in (
             ("Why it moved", news_sentences(known["news"]) if "news" in known else []),
             ("What would move it", scenario_sentences(known["scenarios"]) if known.get("scenarios", {}).get("scenarios") else []),
-            ("What to watch", [*filter(None, [*watch_sentences(known["watch"]), waiting_sentence(known["watch"])]), *crossed_sentences(known["watch"])] if "watch" in known else []),
+            (
+                "What to watch",
+                [*filter(None, [*watch_sentences(known["watch"]), waiting_sentence(known["watch"])]), *crossed_sentences(known["watch"])]
+                if "watch" in known
+                else [],
+            ),
         )
         if words
     ]

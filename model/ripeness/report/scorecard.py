@@ -89,7 +89,11 @@ def evidence_section(summary: Mapping[str, Any], found: Mapping[str, Any] | None
         if not one["lower"] <= 1 <= one["upper"]:
             found_in = telling.setdefault(one["mechanism"], {"text": f"{_ratio_told(one)}.", "ratio": one["ratio"], "claims": []})
             found_in["claims"] += one["claims"]
-    return {"rows": rows, "first": list({(row["record"], row["others"]): row for row in first}.values()), "telling": sorted(telling.values(), key=lambda one: -abs(np.log(one["ratio"])))}
+    return {
+        "rows": rows,
+        "first": list({(row["record"], row["others"]): row for row in first}.values()),
+        "telling": sorted(telling.values(), key=lambda one: -abs(np.log(one["ratio"]))),
+    }
 
 
 def _most_told(rows: Sequence[dict[str, Any]], tells: Sequence[float], most: int) -> list[dict[str, Any]]:
