@@ -132,12 +132,12 @@ def test_each_claim_beside_the_record_and_other_wars(summary: dict[str, Any]) ->
         summary | {"claims": [effect, other, state, unmeasured, unscored]}, {"details": details, "states": ROWS, "about": ABOUT}
     )
     told = [(row["record"].replace(SPACE, " "), row["others"].replace(SPACE, " ")) for row in found["rows"]]
-    ratio = "Harvests (one standard deviation): talks 0.80 times as likely to return (0.70–0.91); 40 wars, 120 onsets."
+    ratio = "Harvests (one standard deviation): talks 0.80 times as likely to return (0.70–0.91); 40 wars, 120 returns."
     analogue = f"{ratio} In a war like those the essay’s direction holds with 97 %."
     assert told == [
         ("Unmoved: the odds that it is right are 1.4 times what they were (0.50–4.0).", analogue),
         ("–", "No analogue."),
-        ("Contradicted: the chance that it was so is then 5 %, now 40 % (33 % before any data).", "–"),
+        ("Contradicted: the chance that it is so is 5 % on the essay’s day, 40 % now (33 % before any data).", "–"),
         ("Not measured.", "–"),
         ("–", "–"),
     ]

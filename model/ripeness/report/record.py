@@ -160,6 +160,7 @@ def plot_history(history: Sequence[Mapping[str, Any]], width: float = WIDE) -> F
             if len(chosen):
                 looks = {"color": colour, "markerfacecolor": inner, "markersize": 6, "linestyle": "none"}
                 axes.plot(chosen, np.full(len(chosen), height), mark, clip_on=False, label=label, **looks)
+        axes.set_title("Forecasts issued, and what came", pad=12)
         axes.set_ylim(-MARGIN, 1 + MARGIN)
         axes.set_yticks([0, 0.25, 0.5, 0.75, 1])
         spare = np.timedelta64(max(int((days.max() - days.min()).astype(int) * 0.04), 21), "D")

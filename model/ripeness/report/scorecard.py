@@ -112,8 +112,8 @@ def _state_told(row: Row) -> str:
     """What the record says of a claim about a state."""
     if row["verdict"] == NOT_MEASURED:
         return "Not measured."
-    then = f"then {_chance(row, 'smoothed')}, " if row["smoothed"] else ""
-    return f"{sentence(row['verdict'])}: the chance that it was so is {then}now {_chance(row, 'now')} ({_chance(row, 'prior')} before any data)."
+    then = f"{_chance(row, 'smoothed')} on the essay’s day, " if row["smoothed"] else ""
+    return f"{sentence(row['verdict'])}: the chance that it is so is {then}{_chance(row, 'now')} now ({_chance(row, 'prior')} before any data)."
 
 
 def _analogue_told(analogue: Mapping[str, Any]) -> str:
@@ -126,7 +126,7 @@ def _ratio_told(analogue: Mapping[str, Any]) -> str:
     ratio, lower, upper = (f"{analogue[name]:.2f}" for name in ("ratio", "lower", "upper"))
     return (
         f"{sentence(analogue['mechanism'])} ({analogue['per']}): talks {ratio} times as likely to return ({lower}–{upper}); "
-        f"{count(analogue['wars'], 'war')}, {count(analogue['onsets'], 'onset')}"
+        f"{count(analogue['wars'], 'war')}, {count(analogue['onsets'], 'return', 'returns')}"
     )
 
 
