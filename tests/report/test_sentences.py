@@ -119,7 +119,7 @@ def test_how_far_to_trust_it_is_told_from_what_is_stored(summary: dict[str, Any]
         "Tried on past weeks with what was known by then: in a backtest it did well. Another version of the model was tested.",
         "Of 22 forecasts issued ahead of time 17 can be held against what came so far.",
         f"The model is unsure of its own number: nine in ten times the chance would be 6 to 35{SPACE}%.",
-        "Always saying 50 % would have scored better.",
+        "Always saying 50 % would have scored better. Brier: how far from what came, lower is better; origins: days from which was forecast.",
         "Of two published series that feed it 1 was overdue on the day of the forecast: their last values stand in.",
     ]
     assert "No forecast has been issued ahead of time so far" in say.trust(summary, row, {"ahead": {"issued": 0, "resolved": 0}}, None)[0]

@@ -272,7 +272,7 @@ def trust(
         f"The model is unsure of its own number: nine in ten times the chance would be {interval(row['lower'], row['upper'], row['mc_error'])}."
     )
     if backtest and backtest["even_odds"]:
-        found.append(backtest["even_odds"])
+        found.append(f"{backtest['even_odds']} Brier: how far from what came, lower is better; origins: days from which was forecast.")
     late = sum(bool(indicator["overdue"]) for indicator in summary["indicators"])
     if late:
         found.append(
