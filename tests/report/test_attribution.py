@@ -107,7 +107,7 @@ def test_every_stored_number_is_printed_or_listed_as_not_printed(
         (("news", "from", "origin"), "2031-02-02", "Since 2 February 2031"),
         (("news", "lines", 0, "points"), -4.04, "The passing of time, in which no round was found, took away 4.0 points"),
         (("news", "lines", 1, "points"), 7.77, "“Bread baked” added 7.8 points"),
-        (("news", "lines", 3, "points"), 0.21, "One cause moved it by no more than Monte Carlo error can: +0.2 points"),
+        (("news", "lines", 3, "points"), 0.21, "One cause moved it by no more than the chance error of the computation: +0.2 points"),
         (("news", "residual_points"), 0.66, "What is left, +0.7 points"),
         (("scenarios", "scenarios", 3, "contrasts", 1, "change"), 41.2, "(+41 points"),
         (("scenarios", "scenarios", 2, "contrasts", 1, "scenario"), 0.033, f"from 17{NB}% to 3{NB}%"),
@@ -130,7 +130,7 @@ def test_every_stored_number_is_printed_or_listed_as_not_printed(
         (("watch", "announcements", 0, "points"), 61.5, ">+61.5<"),
         (("watch", "announcements", 0, "lead_days"), 5, "is announced today, five days ahead"),
         (("watch", "announcements", 0, "chance"), 0.23, f"within a week with a chance of 23{NB}%"),
-        (("scenarios", "scenarios", 1, "plausible"), 0.022, f"2.2{NB}% of the model’s futures go as far"),
+        (("scenarios", "scenarios", 1, "plausible"), 0.42, f"42{NB}% of the model’s futures go as far"),
         (("watch", "releases", 1, "expected_points"), 2.41, "2.4 points on average, up or down"),
         (("watch", "since"), None, "What to watch"),
     ],
@@ -179,7 +179,7 @@ def test_what_stayed_and_what_stands_out_from_nothing(stored_attribution: dict[s
     news = stored_attribution["news"] | {"total_points": 0.01, "lines": []}
     assert since_sentence(news) == f"Since 16 March 2031 the chance has stayed at 17.4{NB}%."
     news = stored_attribution["news"] | {"lines": stored_attribution["news"]["lines"][3:]}
-    assert since_sentence(news).endswith("no single cause stands out from Monte Carlo error.")
+    assert since_sentence(news).endswith("no single cause stands out from the chance error of the computation.")
 
 
 def test_the_whole_is_held_against_its_parts(stored_attribution: dict[str, Any]) -> None:

@@ -106,7 +106,7 @@ def since_sentence(news: Json) -> str:
         head = f"Since {day(start['origin'])} the chance has {way} by {points(total)}, from {tenths(start['probability'])} to {tenths(end['probability'])}"
     clear = sorted((line for line in news["lines"] if _is_clear(line)), key=lambda line: -abs(line["points"]))[:2]
     if not clear:
-        return head + ("; no single cause stands out from Monte Carlo error." if news["lines"] else ".")
+        return head + ("; no single cause stands out from the chance error of the computation." if news["lines"] else ".")
     return f"{head}: {join([_effect_of(line) for line in clear])}."
 
 
@@ -134,11 +134,15 @@ def news_sentences(news: Json) -> list[str]:
     unclear = [line for line in causes if line not in clear]
     if unclear:
         rest = signed_points(sum(line["points"] for line in unclear))
-        found.append(f"{sentence(count(len(unclear), 'cause'))} moved it by no more than Monte Carlo error can: {rest} points in all.")
+        found.append(
+            f"{sentence(count(len(unclear), 'cause'))} moved it by no more than the chance error of the computation: {rest} points in all."
+        )
     for line in news["lines"]:
         if line["kind"] in ("made", "refit"):
             found.append(f"{sentence(line['label'])}: {signed_points(line['points'])} points.")
-    found.append(f"What is left, {signed_points(news['residual_points'])} points, is Monte Carlo error and what new fits have learned.")
+    found.append(
+        f"What is left, {signed_points(news['residual_points'])} points, is chance error of the computation and what new fits have learned."
+    )
     return found
 
 
@@ -169,7 +173,7 @@ def plot_news(news: Json, width: float = WIDE) -> Figure:
     if rest:
         error = hypot(*(line["mcse"] for line in rest))
         steps.append((count(len(rest), "unclear cause"), sum(line["points"] for line in rest), error, None))
-    steps.append(("Monte Carlo error and new fits", news["residual_points"], 0.0, GRID))
+    steps.append(("Chance error and new fits", news["residual_points"], 0.0, GRID))
     labels = [
         f"Forecast of {day(news['from']['origin'])}",
         *(fill(sentence(step[0]), int(LETTERS * width)) for step in steps),

@@ -384,7 +384,9 @@ def limits(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
         found["Judgement leads"] = judged
     unseen = [factor["label"] for factor in summary["factors"] if not factor["observed"]]
     if unseen:
-        found["Factors nobody measures"] = f"{join(unseen)}: no indicator, so the path is the prior’s and widens the interval only."
+        found["Factors nobody measures"] = (
+            f"{join(unseen)}: no published series tells, so where they stand is as it was judged beforehand and widens the range only."
+        )
     trending = [factor for factor in summary["factors"] if factor["level"]]
     for title, reads, text in (
         ("Slow trends", "departure", "A slow level takes the trend up, and only departures from it move the chance; if the trend itself brings talks "
