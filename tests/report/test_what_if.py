@@ -42,12 +42,12 @@ def panelled(page_with: Callable[[Any], str], payload: Any) -> str:
 @pytest.fixture
 def browser(panelled: str, opened: Any) -> Any:
     opened.refresh()
-    return opened
+    return unfold(opened)
 
 
 @pytest.fixture(scope="module")
 def opened(panelled: str, browse: Callable[[str], Any]) -> Any:
-    return unfold(browse(panelled))
+    return browse(panelled)
 
 
 def unfold(browser: Any) -> Any:
