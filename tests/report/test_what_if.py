@@ -183,17 +183,18 @@ def test_a_script_that_was_changed_does_not_run(panelled: str, browse: Callable[
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(("width", "mobile"), [(1280, False), (390, True)])
-def test_axe_finds_nothing_serious(browser: Any, width: int, mobile: bool, scheme: str) -> None:
+def test_axe_finds_nothing_with_every_fold_open(browser: Any, width: int, mobile: bool, scheme: str) -> None:
     from axe_selenium_python import Axe
 
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": mobile})
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]})
     browser.set_script_timeout(120)
+    browser.execute_script("for (const fold of document.querySelectorAll('details')) fold.open = true")
     axe = Axe(browser)
     axe.inject()
     found = axe.run()
     assert len(found["passes"]) > 20
-    assert [(one["id"], one["impact"]) for one in found["violations"] if one["impact"] in ("serious", "critical")] == []
+    assert [(one["id"], one["impact"]) for one in found["violations"]] == []
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
 
 
