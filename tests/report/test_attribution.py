@@ -15,10 +15,12 @@ from markupsafe import Markup, escape
 from ripeness.cli.attribution import show_scenarios
 from ripeness.report import attribution, render_page, sentences
 from ripeness.report.attribution import (
+    PLAUSIBLE,
     SHOWN,
     attribution_sections,
     by_change,
     inverse_section,
+    moves,
     news_section,
     news_sentences,
     orders_sentence,
@@ -49,7 +51,8 @@ UNSAID = (
 @pytest.fixture
 def text_of(summary: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, Any]], str]:
     """The sections as text, a chart as its words."""
-    monkeypatch.setattr(attribution, "both_widths", lambda _name, text, _plot: Markup("<svg>{}</svg>").format(text))
+    for drawn in ("both_widths", "one_width"):
+        monkeypatch.setattr(attribution, drawn, lambda _name, text, _plot: Markup("<svg>{}</svg>").format(text))
     row = sentences.forecast_of(summary, "round", "mixture", 13)
     claims = {claim["id"]: claim for claim in summary["claims"]}
 
@@ -104,7 +107,7 @@ def test_every_stored_number_is_printed_or_listed_as_not_printed(
         (("news", "from", "origin"), "2031-02-02", "Since 2 February 2031"),
         (("news", "lines", 0, "points"), -4.04, "The passing of time, in which no round was found, took away 4.0 points"),
         (("news", "lines", 1, "points"), 7.77, "“Bread baked” added 7.8 points"),
-        (("news", "lines", 3, "points"), 0.21, "One cause moved it by no more than Monte Carlo error can: +0.2 points"),
+        (("news", "lines", 3, "points"), 0.21, "One cause moved it by no more than the chance error of the computation: +0.2 points"),
         (("news", "residual_points"), 0.66, "What is left, +0.7 points"),
         (("scenarios", "scenarios", 3, "contrasts", 1, "change"), 41.2, "(+41 points"),
         (("scenarios", "scenarios", 2, "contrasts", 1, "scenario"), 0.033, f"from 17{NB}% to 3{NB}%"),
@@ -123,8 +126,12 @@ def test_every_stored_number_is_printed_or_listed_as_not_printed(
             f"“Bread baked” at 111 loaves or below (chance 2{NB}%) would raise it by 5 points",
         ),
         (("watch", "probability"), 0.2019, f"goes from 20.2{NB}% to 16.5{NB}%"),
-        (("watch", "announcements", 0, "probability"), 0.784, f"three days ahead, the chance would be 78{NB}%"),
+        (("watch", "announcements", 0, "probability"), 0.784, f">78{NB}%<"),
+        (("watch", "announcements", 0, "points"), 61.5, ">+61.5<"),
+        (("watch", "announcements", 0, "lead_days"), 5, "is announced today, five days ahead"),
         (("watch", "announcements", 0, "chance"), 0.23, f"within a week with a chance of 23{NB}%"),
+        (("scenarios", "scenarios", 1, "plausible"), 0.42, f"42{NB}% of the model’s futures go as far"),
+        (("watch", "releases", 1, "expected_points"), 2.41, "2.4 points on average, up or down"),
         (("watch", "since"), None, "What to watch"),
     ],
 )
@@ -172,7 +179,7 @@ def test_what_stayed_and_what_stands_out_from_nothing(stored_attribution: dict[s
     news = stored_attribution["news"] | {"total_points": 0.01, "lines": []}
     assert since_sentence(news) == f"Since 16 March 2031 the chance has stayed at 17.4{NB}%."
     news = stored_attribution["news"] | {"lines": stored_attribution["news"]["lines"][3:]}
-    assert since_sentence(news).endswith("no single cause stands out from Monte Carlo error.")
+    assert since_sentence(news).endswith("no single cause stands out from the chance error of the computation.")
 
 
 def test_the_whole_is_held_against_its_parts(stored_attribution: dict[str, Any]) -> None:
@@ -193,6 +200,23 @@ def test_none_raises_and_none_lowers(stored_attribution: dict[str, Any]) -> None
     assert "None of these would raise it." in scenario_sentences(down)
 
 
+def test_announcements_come_first_and_only_plausible_scenarios_are_open(stored_attribution: dict[str, Any]) -> None:
+    found = moves(stored_attribution)
+    assert [row["what"].split(" is announced")[0] for row in found] == [
+        f"A meeting {stored_attribution['watch']['announcements'][0]['class_label']}",
+        "A meeting of leaders",
+        "Plenty",
+    ]
+    assert [row["often"] for row in found] == [
+        f"within a week with a chance of 3{NB}%",
+        "",
+        f"21{NB}% of the model’s futures go as far by themselves",
+    ]
+    stored_attribution["scenarios"]["scenarios"][0]["plausible"] = PLAUSIBLE
+    assert [row["what"] for row in moves(stored_attribution)][2:] == ["Plenty", "A famine"]
+    assert moves({}) == []
+
+
 def test_charts_draw_what_is_stored(stored_attribution: dict[str, Any]) -> None:
     news, scenarios = stored_attribution["news"], stored_attribution["scenarios"]
     axes = plot_news(news).axes[0]
@@ -204,11 +228,22 @@ def test_charts_draw_what_is_stored(stored_attribution: dict[str, Any]) -> None:
     assert dots == [one["contrasts"][1]["change"] for one in by_change(scenarios)] == sorted(dots, reverse=True)
 
 
-def test_many_releases_are_folded(stored_attribution: dict[str, Any]) -> None:
+def test_few_things_to_watch_are_open_and_events_come_before_releases(stored_attribution: dict[str, Any]) -> None:
     watch = stored_attribution["watch"]
     watch["releases"] *= SHOWN
+    rung = {"chance": 0.04, "if_none": 0.17}
+    watch["rungs"] = [
+        {"label": "Small", "points": 0.2, "probability": 0.176} | rung,
+        {"label": "Large", "points": -4.2, "probability": 0.132} | rung,
+    ]
     section = watch_section(watch)
-    assert (len(section["first"]), len(section["rest"])) == (SHOWN, SHOWN)
+    assert [row["what"] for row in section["rows"]] == ["Large", "Small", *["Bread baked"] * (SHOWN - 2)]
+    assert section["rows"][0] == {
+        "what": "Large",
+        "when": f"within a week with a chance of 4{NB}%",
+        "move": f"−4.2 points, to 13{NB}%",
+    }
+    assert len(section["releases"]) == 2 * SHOWN and len(section["events"]) == 2
     assert watch_section(watch | {"releases": []})["sentences"] == ["No release is expected before 29 June 2031."]
 
 
@@ -234,12 +269,12 @@ def test_the_page_has_the_sections_and_its_first_screen_leads_there(
     summary: dict[str, Any], tree: xr.DataTree, record: dict[str, Any], stored_attribution: dict[str, Any]
 ) -> None:
     page = render_page(summary, tree, record, None, stored_attribution)
-    assert re.findall(r'<h2 id="([^"]+)"', page)[:6] == ["markets", "horizons", "news", "scenarios", "watch", "how"]
-    hero = page[: page.index("<main>")]
+    assert re.findall(r'<h2 id="([^"]+)"', page)[:4] == ["answer", "news", "scenarios", "watch"]
+    hero = page[: page.index("</nav>")]
     assert str(escape(since_sentence(stored_attribution["news"]))) in hero
     assert all(link in hero for link in ('href="#news"', 'href="#scenarios"', 'href="#watch"'))
     assert '<a href="#claim-plenty-hardens">' in page[page.index('id="scenario-famine"') : page.index('id="inverse"')]
-    assert "<script" not in page.lower() and "<img" not in page.lower()
+    assert page.lower().count("<script") == 1 and "<img" not in page.lower()
     ids = re.findall(r'\sid="([^"]+)"', page)
     assert len(ids) == len(set(ids)) and set(re.findall(r'href="#([^"]+)"', page)) <= set(ids)
 

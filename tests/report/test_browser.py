@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from base64 import b64decode
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from selenium.webdriver.support.wait import WebDriverWait
 
 
 @pytest.fixture(scope="module")
@@ -52,16 +55,56 @@ def test_a_telephone_gets_charts_that_it_can_read(browser: Any) -> None:
     assert smallest >= 8
 
 
+@pytest.mark.parametrize(("width", "height", "mobile", "screens"), [(1280, 900, False, 6), (390, 844, True, 10)])
+def test_the_open_part_is_short(browser: Any, width: int, height: int, mobile: bool, screens: int) -> None:
+    resize(browser, width, mobile)
+    assert browser.execute_script("return document.documentElement.scrollHeight") <= screens * height
+
+
+def test_few_stops_before_the_first_fold_and_focus_is_seen(browser: Any) -> None:
+    from selenium.webdriver.common.keys import Keys
+
+    resize(browser, 1280, False)
+    stops = browser.execute_script(
+        "return [...document.querySelectorAll('a[href],button,input,select,summary,[tabindex]')].filter(e => e.checkVisibility()).map(e => e.tagName)"
+    )
+    assert stops.index("SUMMARY") <= 40 and len(stops) <= 80
+    browser.execute_script("scrollTo(0, 0); document.activeElement.blur()")
+    browser.find_element("css selector", "body").send_keys(Keys.TAB)
+    seen = "const e = document.activeElement, s = getComputedStyle(e); return [e.className, e.getBoundingClientRect().left >= 0, s.outlineStyle]"
+    assert browser.execute_script(seen) == ["skip", True, "solid"]
+
+
+def test_a_page_whose_window_is_over_says_so_in_red(browse: Callable[[str], Any], page: str) -> None:
+    for closes, closed in (("2031-06-29", False), ("2001-06-29", True)):
+        opened = browse(page.replace('data-closes="2031-06-29"', f'data-closes="{closes}"'))
+        notice = opened.find_element("id", "closed")
+        assert notice.is_displayed() == closed and opened.get_log("browser") == []
+        if closed:
+            assert opened.execute_script(
+                "const c = e => getComputedStyle(document.querySelector(e)).color; return c('#closed') === c('.big') && c('#closed') !== c('h1')"
+            )
+    assert re.fullmatch(r" \(in [\d,]+ days\)", opened.find_elements("css selector", "[data-day]")[1].get_attribute("textContent"))
+
+
+def test_a_link_into_a_fold_opens_it(browser: Any) -> None:
+    resize(browser, 1280, False)
+    browser.execute_script("location.hash = ''; location.hash = '#data-bread'")
+    WebDriverWait(browser, 20).until(lambda _: browser.find_element("id", "data-bread").is_displayed())
+    browser.execute_script("for (const fold of document.querySelectorAll('details')) fold.open = false; location.hash = ''; scrollTo(0, 0)")
+
+
 def test_one_width_of_each_chart_is_shown(browser: Any) -> None:
     for width, shown, hidden in ((1280, "wide", "narrow"), (390, "narrow", "wide")):
         resize(browser, width, width < 500)
-        assert all(element.is_displayed() for element in browser.find_elements("css selector", f".{shown}"))
+        opened = [one for one in browser.find_elements("css selector", f".{shown}") if not one.find_elements("xpath", "ancestor::details")]
+        assert opened and all(element.is_displayed() for element in opened)
         assert not any(element.is_displayed() for element in browser.find_elements("css selector", f".{hidden}"))
 
 
 def test_a_claim_is_one_click_away(browser: Any) -> None:
     resize(browser, 1280, False)
-    link = browser.find_element("css selector", "#drivers ~ table a[href='#claim-plenty-hardens']")
+    link = browser.find_element("css selector", "table.drivers a[href='#claim-plenty-hardens']")
     browser.execute_script("arguments[0].click()", link)
     top = browser.execute_script("return document.getElementById('claim-plenty-hardens').matches(':target')")
     assert top
@@ -81,10 +124,11 @@ def test_dark_and_light_both_have_contrast(browser: Any) -> None:
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
 
 
-def test_paper_shows_what_is_folded_away_and_no_menu(browser: Any) -> None:
+def test_paper_shows_the_open_part_and_no_menu(browser: Any) -> None:
     resize(browser, 1280, False)
+    browser.execute_script("for (const fold of document.querySelectorAll('details')) fold.open = false")
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
     assert not browser.find_element("css selector", "nav").is_displayed()
     pages = browser.execute_cdp_cmd("Page.printToPDF", {"printBackground": True, "preferCSSPageSize": True})["data"]
-    assert len(pages) > 10_000
+    assert len(re.findall(rb"/Type\s*/Page[^s]", b64decode(pages))) <= 4
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})

@@ -9,7 +9,7 @@ import xarray as xr
 from made_up_run import HOSTILE, made_up_bridges
 
 from ripeness.report import render_page
-from ripeness.report.markets import bridge_sentences, markets_section
+from ripeness.report.markets import bridge_sentences, markets_section, markets_sentence
 
 PERCENT = "\u00a0%"
 
@@ -25,7 +25,7 @@ def test_each_bridge_stands_beside_its_price(summary: dict[str, Any]) -> None:
 
 
 def section(page: str) -> str:
-    found = re.search(r'<h2 id="markets">.*?(?=<h2 )', page, re.DOTALL)
+    found = re.search(r'<h3 id="markets">.*?</details>', page, re.DOTALL)
     assert found
     return found[0]
 
@@ -35,6 +35,11 @@ def test_the_page_shows_them_and_how_their_rules_differ(page: str) -> None:
     for words in ("A meeting, as the fair asks", f"12{PERCENT}", f"27{PERCENT}", "28 March 2031", "no price on file", "A call counts too."):
         assert words in told
     assert "No price is an input of the forecast." in told and "On the price: Day inferred" in told
+    assert (
+        "No market has a price" not in page
+        and f"“A meeting, as the fair asks”: ours 12{PERCENT}, Fair 27{PERCENT} on 28 March 2031." in page
+    )
+    assert markets_sentence(markets_section({"bridges": []})) == "No market has a price on file for what it asks."
     assert HOSTILE not in told and "&lt;script&gt;" in told
 
 

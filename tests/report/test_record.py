@@ -18,6 +18,10 @@ def section_of(page: str) -> str:
     return page.split('<h2 id="record">')[1].split("<h2 ")[0]
 
 
+def chart_of(page: str) -> bool:
+    return 'aria-labelledby="history-t"' in page
+
+
 def emptied(record: dict[str, Any]) -> dict[str, Any]:
     zero = dict.fromkeys(("issued", "open", "resolved", "void", "due"), 0)
     return record | {
@@ -68,14 +72,14 @@ def test_with_nothing_resolved_one_sentence_says_so(record: dict[str, Any], summ
     record["counts"]["hindsight"] = dict.fromkeys(record["counts"]["hindsight"], 0)
     record |= {"scores": [], "resolved": [], "bridges": [], "versions": []}
     assert record_sentences(record)[1:] == ["None of those issued ahead is resolved yet, so nothing can be said about how good they are."]
-    section = section_of(render_page(summary, tree, record))
-    assert "<table" not in section and "<svg" in section
+    page = render_page(summary, tree, record)
+    assert "<table" not in section_of(page) and chart_of(page)
 
 
 def test_an_empty_ledger_has_no_chart(record: dict[str, Any], summary: dict[str, Any], tree: xr.DataTree) -> None:
     assert record_sentences(emptied(record)) == ["No forecast was issued up to 30 March 2031."]
     assert record_section(emptied(record))["figure"] is None
-    assert "<svg" not in section_of(render_page(summary, tree, emptied(record)))
+    assert not chart_of(render_page(summary, tree, emptied(record)))
 
 
 def test_hindsight_alone_is_no_proof(record: dict[str, Any]) -> None:
@@ -109,21 +113,25 @@ def test_every_resolved_forecast_has_its_row_with_outcome_and_scores(page: str, 
 
 
 def test_mean_scores_are_apart_for_hindsight(page: str) -> None:
-    table = section_of(page).split("Mean scores")[1].split("</table>")[0]
+    table = section_of(page).split("<summary>Mean scores")[1].split("</table>")[0]
     assert re.findall(r'data-label="Issued">([^<]+)<', table) == ["issued ahead", "in hindsight"]
     assert ">0.187<" in table and ">0.203<" in table and ">0.551<" in table and ">0.578<" in table
 
 
-def test_a_long_table_is_folded_and_a_short_one_is_not(summary: dict[str, Any], tree: xr.DataTree, record: dict[str, Any]) -> None:
-    assert "<details><summary>Every resolved" in render_page(summary, tree, record)
-    assert "<details open><summary>Every resolved" in render_page(summary, tree, record | {"resolved": record["resolved"][:16]})
+def test_what_the_record_says_first_is_open_and_how_it_counts_is_folded(
+    record: dict[str, Any], summary: dict[str, Any], tree: xr.DataTree
+) -> None:
+    record["scores"][0]["brier"] = 0.2501
+    opened, folded = section_of(render_page(summary, tree, record)).split("<details>")[:2]
+    assert "22 forecasts issued ahead" in opened and "Always saying 50" in opened
+    assert "Each forecast counts once" in folded and "Each forecast" not in opened and "Always saying 50" not in folded
 
 
 def test_the_chart_has_its_words(record: dict[str, Any], page: str) -> None:
     words = history_words(record["history"], 13)
     assert words.startswith("26 forecasts over 13 weeks, by origin; the newest 8: ")
     assert words.endswith(f"30 March 2031 26{PERCENT}, outside view 20{PERCENT}, open.")
-    assert f'<title id="history-w-t">{words}</title>' in page
+    assert f'<title id="history-t">{words}</title>' in page
     alone = history_words(record["history"][:1], 13)
     assert alone.startswith("One forecast over 13 weeks, by origin: ")
     assert alone.endswith(f"12{PERCENT}, outside view 20{PERCENT}, none on record, in hindsight.")

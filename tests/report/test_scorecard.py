@@ -132,16 +132,17 @@ def test_each_claim_beside_the_record_and_other_wars(summary: dict[str, Any]) ->
         summary | {"claims": [effect, other, state, unmeasured, unscored]}, {"details": details, "states": ROWS, "about": ABOUT}
     )
     told = [(row["record"].replace(SPACE, " "), row["others"].replace(SPACE, " ")) for row in found["rows"]]
-    ratio = "Harvests (one standard deviation): talks 0.80 times as likely to return (0.70–0.91); 40 wars, 120 onsets."
+    ratio = "Harvests (one standard deviation): talks 0.80 times as likely to return (0.70–0.91); 40 wars, 120 returns."
     analogue = f"{ratio} In a war like those the essay’s direction holds with 97 %."
     assert told == [
-        ("Unmoved: the odds of its sign are 1.4 times what they were (0.50–4.0).", analogue),
+        ("Unmoved: the odds that it is right are 1.4 times what they were (0.50–4.0).", analogue),
         ("–", "No analogue."),
-        ("Contradicted: the chance that it was so is then 5 %, now 40 % (33 % before any data).", "–"),
+        ("Contradicted: the chance that it is so is 5 % on the essay’s day, 40 % now (33 % before any data).", "–"),
         ("Not measured.", "–"),
         ("–", "–"),
     ]
     assert [(one["text"].replace(SPACE, " "), one["claims"]) for one in found["telling"]] == [(ratio, ["plenty-hardens"])]
+    assert [row["claim"]["id"] for row in found["first"]] == ["hosts-idle", "plenty-hardens"], "of which there is something to tell"
 
 
 @pytest.mark.parametrize(("lower", "upper", "sure"), [(0.7, 0.99, True), (0.7, 1.0, False), (1.01, 1.2, True), (0.9, 1.1, False)])
@@ -172,7 +173,7 @@ def test_the_page_has_the_telling_ones_open_and_every_one_folded_with_its_link(
     reports: Path, summary: dict[str, Any], tree: xr.DataTree
 ) -> None:
     page = render_page(summary, tree, None, read_studies(reports, 13))
-    section = page.split('<h3 id="states">')[1].split("<h3 ")[0].split("<h2 ")[0]
+    section = page.split('<h4 id="states">')[1].split("<h2 ")[0]
     opened, folded = section.split("<details>")
     assert opened.count("<li>") == 3 and "“Hosts” low" in opened
     assert folded.split("</table>")[0].count("<tr>") == 1 + len(ROWS)

@@ -106,6 +106,26 @@ def test_headline_sentences(summary: dict[str, Any]) -> None:
     assert "talks have been dormant and which meetings are announced" in say.why(row | {"inside_multiplier": None})
 
 
+def test_how_far_to_trust_it_is_told_from_what_is_stored(summary: dict[str, Any]) -> None:
+    row = say.forecast_of(summary, "round", "mixture", 13)
+    assert row is not None
+    backtest = {
+        "verdict": "In a backtest it did well.",
+        "even_odds": "Always saying 50 % would have scored better.",
+        "about": {"code_version": "other"},
+    }
+    counts = {"ahead": {"issued": 22, "resolved": 17}}
+    assert say.trust(summary, row, counts, backtest) == [
+        "Tried on past weeks with what was known by then: in a backtest it did well. Another version of the model was tested.",
+        "Of 22 forecasts issued ahead of time 17 can be held against what came so far.",
+        f"The model is unsure of its own number: nine in ten times the chance would be 6 to 35{SPACE}%.",
+        "Always saying 50 % would have scored better. Brier: how far from what came, lower is better; origins: days from which was forecast.",
+        "Of two published series that feed it 1 was overdue on the day of the forecast: their last values stand in.",
+    ]
+    assert "No forecast has been issued ahead of time so far" in say.trust(summary, row, {"ahead": {"issued": 0, "resolved": 0}}, None)[0]
+    assert len(say.trust(summary, row, None, None)) == 2
+
+
 def test_change_since_the_last_forecast(summary: dict[str, Any]) -> None:
     row = say.forecast_of(summary, "round", "mixture", 13)
     assert row is not None
@@ -116,7 +136,7 @@ def test_change_since_the_last_forecast(summary: dict[str, Any]) -> None:
     same = before | {"probability": 0.171, "target_end_date": row["target_end_date"]}
     assert say.change(summary | {"previous": same}, row) == f"Unchanged from 17{SPACE}% in the forecast of 2 March 2031."
     hardly = say.change(summary | {"previous": same | {"probability": 0.164}}, row | {"probability": 0.166})
-    assert hardly == f"Less than half a point from 16{SPACE}% in the forecast of 2 March 2031."
+    assert hardly == f"Now 16.6{SPACE}%, less than half a point from 16.4{SPACE}% in the forecast of 2 March 2031."
     again = say.change(summary | {"previous": same | {"origin": summary["origin"]}}, row)
     assert again == f"Unchanged from 17{SPACE}% in an earlier forecast as of the same day."
 
@@ -135,7 +155,7 @@ def test_clusters_part_where_talks_were_dormant() -> None:
 def test_limits_speak_of_this_run(summary: dict[str, Any]) -> None:
     limits = dict(say.limits(summary))
     assert "Three rounds on record fall into two clusters, beginning in April 2030 and November 2030" in limits["Few events"]
-    assert f"moved 2 noticeably. The other 4 (67{SPACE}%)" in limits["The prior leads"]
+    assert f"moved 2 noticeably. The other 4 (67{SPACE}%)" in limits["Judgement leads"]
     assert limits["Factors nobody measures"].startswith("Trust:")
     assert limits["Slow trends"].startswith("Supply:") and "What adds up" not in limits
     adds_up = dict(say.limits(summary | {"factors": [one | {"reads": "cumulative"} for one in summary["factors"]]}))

@@ -87,18 +87,18 @@ def rendered(reports: Path, summary: dict[str, Any], tree: xr.DataTree) -> str:
 def test_what_was_not_studied_is_not_spoken_of(tmp_path: Path, summary: dict[str, Any], tree: xr.DataTree) -> None:
     assert read_studies(tmp_path, WEEKS) == {}
     page = rendered(tmp_path, summary, tree)
-    assert 'id="trust"' not in page and "#trust" not in page
+    assert "../studies/" not in page and "Tried on past weeks" not in page and 'id="backtest"' not in page
 
 
 def test_every_study_has_its_part_and_its_tables(reports: Path, summary: dict[str, Any], tree: xr.DataTree) -> None:
     page = rendered(reports, summary, tree)
     section = section_of(page) + section_of(page, "evidence")
     for part in ("backtest", "sources", "sensitivity", "scorecard", "calibration"):
-        assert f'<h3 id="{part}">' in section
+        assert f'<details><summary><h3 id="{part}">' in section
     for table in ("backtest_scores.csv", "skill.csv", "evidence.csv", "sensitivity.csv", "scorecard.csv", "sbc.csv"):
         assert f'<a href="../studies/{table}">' in section
     assert section.count("Made on 1 April 2031 by <code>ripeness backtest</code>, seed 7") == 5
-    assert section.count("<svg") >= 8  # four charts, each for wide and narrow pages
+    assert section.count("<svg") == 4  # what is folded is drawn once
     assert section.split("All of it, ranked")[1].split("</table>")[0].count("<tr>") == 4  # the head, and every row of the table
     assert '<td class="n" data-label="Change, points">−8.00</td>' in section
     assert "<b>oil" not in section and "&lt;b&gt;oil" in section
@@ -116,7 +116,7 @@ def test_the_first_screen_says_whether_the_outside_view_is_beaten(
     reports: Path, summary: dict[str, Any], tree: xr.DataTree, skill: float, claimed: str, words: str
 ) -> None:
     (reports / "studies/skill.csv").write_text(SKILL.format(skill=skill, claimed=claimed), "utf-8")
-    first = rendered(reports, summary, tree).split("</header>")[0]
+    first = rendered(reports, summary, tree).split("<nav")[0]
     assert words in first and 'href="#trust"' in first
 
 
@@ -126,7 +126,7 @@ def test_the_first_screen_says_where_another_version_was_tested(reports: Path, s
     same = {"model_version": summary["model_version"], "priors_hash": summary["priors_hash"], "code_version": "of another page"}
     for other, said in (({}, False), ({"model_version": "another"}, True), ({"priors_hash": "another"}, True)):
         notes.write_text(json.dumps(about | same | other), "utf-8")
-        assert (words in rendered(reports, summary, tree).split("</header>")[0]) == said
+        assert (words in rendered(reports, summary, tree).split("<nav")[0]) == said
 
 
 def test_a_horizon_worse_than_even_odds_is_named_beside_the_horizons(reports: Path, summary: dict[str, Any], tree: xr.DataTree) -> None:
@@ -135,7 +135,7 @@ def test_a_horizon_worse_than_even_odds_is_named_beside_the_horizons(reports: Pa
     table = reports / "studies/backtest_scores.csv"
     table.write_text(SCORES.replace(f"mixture,all,{WEEKS},4,0.1", f"mixture,all,{WEEKS},4,0.26"), "utf-8")
     page = rendered(reports, summary, tree)
-    assert words in page.split('<h2 id="horizons">')[1].split("<h2 ")[0] and words in section_of(page)
+    assert words in page.split('<h3 id="horizons">')[1].split("</details>")[0] and words in section_of(page).split("<details>")[0]
 
 
 def test_divergent_fits_to_simulated_wars_are_said(reports: Path, summary: dict[str, Any], tree: xr.DataTree) -> None:

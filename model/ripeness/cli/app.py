@@ -435,7 +435,12 @@ def backtest(
         bool | None, typer.Option("--gap/--no-gap", help="Also with final data, to see what late and revised rows are worth.")
     ] = None,
     scheduler: Annotated[
-        str | None, typer.Option("--scheduler", metavar="ADDRESS", help="Run on Dask; by default on local processes.")
+        str | None,
+        typer.Option(
+            "--scheduler",
+            metavar="ADDRESS",
+            help="Run on a Dask scheduler of your own: who reaches it runs code here. By default on local processes.",
+        ),
     ] = None,
     seed: Seed = None,
     day: Annotated[
@@ -515,6 +520,17 @@ def sensitivity(as_of: AsOf = None, seed: Seed = None, day: RunOn = None, worksp
     from ripeness.cli.studies import study_sensitivity
 
     study_sensitivity(request_of(workspace, as_of, seed), day)
+
+
+@study.command(epilog=example("ripeness study evidence"))
+def evidence(as_of: AsOf = None, seed: Seed = None, day: RunOn = None, workspace: Workspace = None) -> None:
+    """Show what each source of evidence adds to the headline.
+
+    The essay alone, other wars, the indicators, the events of each outcome, the record of rounds; takes a quarter of an hour.
+    """
+    from ripeness.cli.studies import study_evidence
+
+    study_evidence(request_of(workspace, as_of, seed), day)
 
 
 @study.command(epilog=example("ripeness study sbc", "ripeness study sbc --simulations 50 --wrong 20 --futures 0"))

@@ -11,7 +11,7 @@ from typing import Any, Final
 from matplotlib.figure import Figure
 from scipy.special import stdtrit
 
-from ripeness.report.drawing import FAINT, GRID, INK, MAIN, SECOND, WIDE, both_widths, chart, label_rows, write_text
+from ripeness.report.drawing import FAINT, GRID, INK, MAIN, SECOND, WIDE, both_widths, chart, label_rows, one_width, write_text
 from ripeness.report.sentences import (
     LEAST_POINTS,
     PER_CENT,
@@ -38,12 +38,13 @@ NAMED: Final = 3  # causes of a change named one by one
 CAUSES: Final = ("rows", "revision", "events", "rounds")
 GREY: Final = ("time", "made", "refit")  # lines that are no news
 LETTERS: Final = 5  # of a label, to an inch of a chart's width
-SHOWN: Final = 8  # releases above the fold
+SHOWN: Final = 5  # rows of what to watch above the fold
+PLAUSIBLE: Final = 0.01  # a scenario above the fold: at least this share of the model's futures goes as far
 SOON: Final = timedelta(days=7)
 
 
 def attribution_sections(attribution: Json, summary: Json) -> dict[str, Any]:
-    """Sections of the page by name, and for its first screen the sentences `since` and `next`, empty where nothing can be said.
+    """Sections of the page by name, `moves`, and for its first screen the sentences `since` and `next`, empty where nothing can be said.
 
     Parameters
     ----------
@@ -52,7 +53,7 @@ def attribution_sections(attribution: Json, summary: Json) -> dict[str, Any]:
     summary : mapping
         forecast.json.
     """
-    found: dict[str, Any] = {"since": "", "next": ""}
+    found: dict[str, Any] = {"since": "", "next": "", "moves": moves(attribution)}
     if "news" in attribution:
         found["news"] = news_section(attribution["news"])
         if "reason" not in attribution["news"]:
@@ -105,7 +106,7 @@ def since_sentence(news: Json) -> str:
         head = f"Since {day(start['origin'])} the chance has {way} by {points(total)}, from {tenths(start['probability'])} to {tenths(end['probability'])}"
     clear = sorted((line for line in news["lines"] if _is_clear(line)), key=lambda line: -abs(line["points"]))[:2]
     if not clear:
-        return head + ("; no single cause stands out from Monte Carlo error." if news["lines"] else ".")
+        return head + ("; no single cause stands out from the chance error of the computation." if news["lines"] else ".")
     return f"{head}: {join([_effect_of(line) for line in clear])}."
 
 
@@ -133,11 +134,15 @@ def news_sentences(news: Json) -> list[str]:
     unclear = [line for line in causes if line not in clear]
     if unclear:
         rest = signed_points(sum(line["points"] for line in unclear))
-        found.append(f"{sentence(count(len(unclear), 'cause'))} moved it by no more than Monte Carlo error can: {rest} points in all.")
+        found.append(
+            f"{sentence(count(len(unclear), 'cause'))} moved it by no more than the chance error of the computation: {rest} points in all."
+        )
     for line in news["lines"]:
         if line["kind"] in ("made", "refit"):
             found.append(f"{sentence(line['label'])}: {signed_points(line['points'])} points.")
-    found.append(f"What is left, {signed_points(news['residual_points'])} points, is Monte Carlo error and what new fits have learned.")
+    found.append(
+        f"What is left, {signed_points(news['residual_points'])} points, is chance error of the computation and what new fits have learned."
+    )
     return found
 
 
@@ -168,7 +173,7 @@ def plot_news(news: Json, width: float = WIDE) -> Figure:
     if rest:
         error = hypot(*(line["mcse"] for line in rest))
         steps.append((count(len(rest), "unclear cause"), sum(line["points"] for line in rest), error, None))
-    steps.append(("Monte Carlo error and new fits", news["residual_points"], 0.0, GRID))
+    steps.append(("Chance error and new fits", news["residual_points"], 0.0, GRID))
     labels = [
         f"Forecast of {day(news['from']['origin'])}",
         *(fill(sentence(step[0]), int(LETTERS * width)) for step in steps),
@@ -211,6 +216,42 @@ def _did(change: float) -> str:
     return f"{'added' if change > 0 else 'took away'} {points(change)}"
 
 
+# --- What would move it -----------------------------------------------------------------------------------------------------------------
+
+
+def moves(attribution: Json) -> list[dict[str, str]]:
+    """What would move the headline: meetings announced, then scenarios that are plausible, in each the most moving first.
+
+    Returns
+    -------
+    list of dict
+        what, then, change, range and often (empty where there is none), in words.
+    """
+    found = [
+        {
+            "what": f"{_meeting(one)} is announced today, {count(one['lead_days'], 'day')} ahead",
+            "then": percent(one["probability"]),
+            "change": signed_points(one["points"]),
+            "range": "",
+            "often": "" if one["chance"] is None else f"within a week with a chance of {percent(one['chance'])}",
+        }
+        for one in sorted(attribution.get("watch", {}).get("announcements", []), key=lambda one: -abs(one["points"]))
+    ]
+    stored = attribution.get("scenarios", {})
+    plausible = [one for one in stored.get("scenarios", []) if one["plausible"] >= PLAUSIBLE]
+    plausible.sort(key=lambda one: -abs(at(one, stored["headline_weeks"])["change"]))
+    return found + [
+        {"what": one["title"], "then": cell["scenario"], "change": cell["change"], "range": cell["range"]}
+        | {"often": f"{share(one['plausible'])} of the model’s futures go as far by themselves"}
+        for one, cell in ((one, _cell(at(one, stored["headline_weeks"]))) for one in plausible)
+    ]
+
+
+def _meeting(announcement: Json) -> str:
+    """What would be announced: "A meeting accepted by both sides"."""
+    return "A meeting of leaders" if announcement["class"] == "leaders" else f"A meeting {announcement['class_label']}"
+
+
 # --- Scenarios --------------------------------------------------------------------------------------------------------------------------
 
 
@@ -243,7 +284,7 @@ def scenarios_section(stored: Json, summary: Json) -> dict[str, Any]:
         "horizons": weeks,
         "as_forecast": [percent(at(ranked[0], horizon)["forecast"]) for horizon in weeks],
         "rows": rows,
-        "figure": both_widths("scenarios", text, lambda width: plot_scenarios(stored, width)),
+        "figure": one_width("scenarios", text, plot_scenarios(stored)),
         "inverse": inverse_section(stored["inverse"], summary) if "inverse" in stored else None,
         "rungs": rungs_of_scenarios(ranked, summary),
     }
@@ -399,7 +440,7 @@ def _from_to(row: Json) -> str:
 
 
 def watch_section(watch: Json) -> dict[str, Any]:
-    """What the page shows of the watch list, the most moving release first.
+    """What the page shows of the watch list, events before releases, in each the most moving first.
 
     Parameters
     ----------
@@ -409,7 +450,8 @@ def watch_section(watch: Json) -> dict[str, Any]:
     Returns
     -------
     dict
-        sentences, announcements, tripwires, crossed: sentences; far: points of a tripwire; first, rest: rows of the table, as many as `SHOWN` and the others.
+        rows: what, when and move, in words, of at most `SHOWN` events and releases; waiting: a sentence; sentences, events, tripwires, crossed:
+        sentences; far: points of a tripwire; releases: rows of the table.
     """
     rows = [
         {name: one[name] for name in ("title", "indicator", "period_end", "expected")}
@@ -426,14 +468,36 @@ def watch_section(watch: Json) -> dict[str, Any]:
         for one in watch["releases"]
     ]
     return {
+        "rows": watch_rows(watch)[:SHOWN],
+        "waiting": waiting_sentence(watch),
         "sentences": watch_sentences(watch),
-        "announcements": [*announcement_sentences(watch), *rung_sentences(watch)],
+        "events": rung_sentences(watch),
         "tripwires": tripwire_sentences(watch),
         "crossed": crossed_sentences(watch),
         "far": points(watch["tripwire_points"], 0),
-        "first": rows[:SHOWN],
-        "rest": rows[SHOWN:],
+        "releases": rows,
     }
+
+
+def watch_rows(watch: Json) -> list[dict[str, str]]:
+    """Events and then releases with a fixed day, in each the most moving first: what, when and move, in words."""
+    events = [
+        {
+            "what": one["label"],
+            "when": f"within a week with a chance of {percent(one['chance'])}",
+            "move": f"{signed_points(one['points'])} points, to {percent(one['probability'])}",
+        }
+        for one in sorted(watch.get("rungs", []), key=lambda one: -abs(one["points"]))
+    ]
+    return events + [
+        {
+            "what": one["title"],
+            "when": day(one["expected"]),
+            "move": f"{least_points(one['expected_points'])} points on average, up or down; {signed_points(one['at_lower'])} at a low value, "
+            f"{signed_points(one['at_upper'])} at a high one",
+        }
+        for one in sorted(filter(_is_scheduled, watch["releases"]), key=lambda one: -one["expected_points"])
+    ]
 
 
 def next_sentence(watch: Json) -> str:
@@ -450,7 +514,7 @@ def next_sentence(watch: Json) -> str:
 def announcement_sentences(watch: Json) -> list[str]:
     """What a meeting of each kind would do if it were announced, the most moving first; empty in lists of before this was stored."""
     return [
-        f"Were a meeting {'of leaders' if one['class'] == 'leaders' else one['class_label']} announced today, "
+        f"Were {_meeting(one)[0].lower()}{_meeting(one)[1:]} announced today, "
         f"{count(one['lead_days'], 'day')} ahead, the chance would be {percent(one['probability'])} ({signed_points(one['points'])} points)"
         + (f"; one is announced within a week with a chance of {percent(one['chance'])}." if one["chance"] is not None else ".")
         for one in watch.get("announcements", [])
@@ -480,9 +544,19 @@ def watch_sentences(watch: Json) -> list[str]:
         f"{number_soon or 'none'} of them by {day(soon)}.",
         *loose,
         next_sentence(watch),
-        f"Waiting moves it too: should no round be found by then, the chance that one comes by {until} goes from "
-        f"{tenths(watch['probability'])} to {tenths(releases[0]['probability_if_silent'])}; what a release does is counted from there.",
+        "What a release does is counted from where waiting leaves the chance.",
     ]
+
+
+def waiting_sentence(watch: Json) -> str:
+    """What silence until the first release with a fixed day does to the chance; empty without one."""
+    first = next(filter(_is_scheduled, watch["releases"]), None)
+    if first is None:
+        return ""
+    return (
+        f"Waiting moves it too: should no round be found by {day(first['expected'])}, the chance that one comes by {day(watch['target_end_date'])} goes from "
+        f"{tenths(watch['probability'])} to {tenths(first['probability_if_silent'])}."
+    )
 
 
 def tripwire_sentences(watch: Json) -> list[str]:

@@ -157,8 +157,8 @@ def plot_conditions(conditions: Sequence[Mapping[str, Any]], width: float = WIDE
         label, and mean, lower, upper of open_now, usual_prior and usual_posterior, in [0, 1].
     """
     series = (
-        ("usual_prior", "usual share: prior", FAINT, -0.24),
-        ("usual_posterior", "usual share: posterior", THIRD, 0.0),
+        ("usual_prior", "usual: before the data", FAINT, -0.24),
+        ("usual_posterior", "usual: after the data", THIRD, 0.0),
         ("open_now", "open now", MAIN, 0.24),
     )
     with chart(width, 0.9 + 0.62 * len(conditions)) as (figure, axes):

@@ -76,6 +76,7 @@ STYLE = {
     "path.simplify_threshold": 0.3,
 }
 
+SPARKS = 90  # places along a sparkline
 POINTS = 72  # of the SVG, to the inch
 DOTS = 200  # of a PNG, to the inch
 NO_METADATA = {".svg": {"Date": None, "Creator": None}, ".png": {"Software": None}}
@@ -160,6 +161,11 @@ def both_widths(name: str, text: str, plot: Callable[[float], Figure]) -> Markup
     return Markup('<div class="wide">{}</div><div class="narrow">{}</div>').format(wide, narrow)
 
 
+def one_width(name: str, text: str, figure: Figure) -> Markup:
+    """A chart drawn once, to be scrolled where the page is narrower: for what is folded away."""
+    return Markup('<div class="scroll" tabindex="0">{}</div>').format(render_svg(figure, f"{name}-w", text))
+
+
 def render_svg(figure: Figure, name: str, text: str, keep: Collection[str] = ()) -> Markup:
     """A figure as inline SVG.
 
@@ -209,6 +215,19 @@ def axes_frame(figure: Figure) -> list[float]:
     (axes,) = figure.axes
     (width, height), box = POINTS * figure.get_size_inches(), axes.get_position()
     return [round(float(end), 3) for end in (width * box.x0, width * box.x1, height * (1 - box.y0), height * (1 - box.y1))]
+
+
+def sparkline(name: str, values: Sequence[float], text: str) -> Markup:
+    """A path as a line of a word's height, with zero and its last place marked; `text` says the same in words."""
+    path = np.asarray(values, float)
+    if len(path) > SPARKS:
+        path = path[np.linspace(0, len(path) - 1, SPARKS).round().astype(int)]
+    low, high = min(float(path.min()), 0.0), max(float(path.max()), 0.0)
+    x, y = np.linspace(2, 116, len(path)), 22 - 20 * (np.append(path, 0.0) - low) / ((high - low) or 1.0)
+    points = " ".join(f"{a:.0f},{b:.1f}" for a, b in zip(x, y, strict=False))
+    return Markup('<svg class="spark" role="img" viewBox="0 0 120 24" aria-labelledby="{}"><title id="{}">{}</title>').format(
+        name, name, text
+    ) + Markup(f'<path class="zero" d="M2 {y[-1]:.1f}H116"/><polyline points="{points}"/><circle cx="116" cy="{y[-2]:.1f}" r="2.5"/></svg>')
 
 
 def strip(name: str, prior: Mapping[str, Any], posterior: Mapping[str, Any], text: str) -> Markup:

@@ -24,7 +24,7 @@ from matplotlib.figure import Figure
 from ripeness import names
 from ripeness.errors import RipenessError
 from ripeness.report import charts, sentences
-from ripeness.report.attribution import crossed_sentences, news_sentences, scenario_sentences, watch_sentences
+from ripeness.report.attribution import crossed_sentences, news_sentences, scenario_sentences, waiting_sentence, watch_sentences
 from ripeness.report.drawing import write_chart
 from ripeness.report.figures import steps_of
 from ripeness.report.ladder import ladder_table
@@ -307,7 +307,12 @@ def write_brief(
         for head, words in (
             ("Why it moved", news_sentences(known["news"]) if "news" in known else []),
             ("What would move it", scenario_sentences(known["scenarios"]) if known.get("scenarios", {}).get("scenarios") else []),
-            ("What to watch", [*watch_sentences(known["watch"]), *crossed_sentences(known["watch"])] if "watch" in known else []),
+            (
+                "What to watch",
+                [*filter(None, [*watch_sentences(known["watch"]), waiting_sentence(known["watch"])]), *crossed_sentences(known["watch"])]
+                if "watch" in known
+                else [],
+            ),
         )
         if words
     ]

@@ -13,20 +13,16 @@ from numpy.typing import NDArray
 
 from ripeness import names
 from ripeness.report import charts
-from ripeness.report.drawing import both_widths, dates_of, render_svg
-from ripeness.report.sentences import count, day, fine_percent, forecast_of, interval, join, percent, sentence, signed, spread
+from ripeness.report.drawing import HALF, both_widths, dates_of, one_width, render_svg, sparkline
+from ripeness.report.sentences import count, day, fine_percent, forecast_of, hundredths, interval, join, percent, sentence, signed
 
 Array = NDArray[np.float64]
 COUNTS_TOGETHER = 8  # weeks
 
 
 def headline_figures(summary: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str, Markup]:
-    """The headline on a line, the steps that lead to it, the hazard past and ahead, the conditions."""
+    """The steps that lead to the headline, the hazard past and ahead, the conditions."""
     figures = {}
-    error = row["mc_error"]
-    chance, spread_of = percent(row["probability"], error), interval(row["lower"], row["upper"], error)
-    text = f"Probability {chance}, 5–95 % {spread_of}; outside view {percent(row['outside_view'], error)}."
-    figures["essence"] = both_widths("essence", text, lambda width: charts.plot_essence(row, row["outside_view"], width))
     steps = steps_of(summary, row)
     text = (
         "From the outside view to the forecast: "
@@ -45,7 +41,7 @@ def headline_figures(summary: Mapping[str, Any], row: Mapping[str, Any]) -> dict
             f"{percent(float(mean[-1]))} in the last week; outside view {percent(past['outside_mean'][-1])} there. "
             f"{count(len(summary['rounds']), 'round').capitalize()}: {join([day(d) for d in summary['rounds']])}."
         )
-        figures["past"] = both_widths("past", text, lambda width: charts.plot_hazard_past(past, summary["rounds"], width))
+        figures["past"] = render_svg(charts.plot_hazard_past(past, summary["rounds"], HALF), "past", text)
     ahead = summary["ahead"]
     mixture, outside, until = ahead["mixture"], ahead["outside"], day(ahead["weeks"][-1])
     text = (
@@ -63,10 +59,10 @@ def headline_figures(summary: Mapping[str, Any], row: Mapping[str, Any]) -> dict
     conditions = summary["conditions"]
     text = " ".join(
         f"{c['label']}: open now {percent(c['open_now']['mean'])}, usually {percent(c['usual_posterior']['mean'])} "
-        f"(prior {percent(c['usual_prior']['mean'])})."
+        f"({percent(c['usual_prior']['mean'])} before the data)."
         for c in conditions
     )
-    figures["conditions"] = both_widths("conditions", text, lambda width: charts.plot_conditions(conditions, width))
+    figures["conditions"] = render_svg(charts.plot_conditions(conditions, HALF), "conditions", text)
     return figures
 
 
@@ -96,8 +92,7 @@ def factor_figure(factor: Mapping[str, Any], titles: Mapping[str, str], tree: xr
     lower, median, upper = (np.asarray(path[name], float) for name in ("lower", "median", "upper"))
     points = factor_points(tree, factor, titles)
     text = (
-        f"{factor['label']}, {day(weeks[0])} to {day(weeks[-1])}: median {signed(float(median[-1]))} in the last week "
-        f"(5–95 % {spread(float(lower[-1]), float(upper[-1]))}), "
+        f"{factor['label']}, {day(weeks[0])} to {day(weeks[-1])}: "
         f"highest {signed(float(median.max()))} in the week of {day(weeks[int(median.argmax())])}, "
         f"lowest {signed(float(median.min()))} in that of {day(weeks[int(median.argmin())])}. "
         f"High means: {factor['plus']}."
@@ -108,6 +103,15 @@ def factor_figure(factor: Mapping[str, Any], titles: Mapping[str, str], tree: xr
         text += f" {sentence(count(beyond, 'value lies', 'values lie'))} beyond the frame."
     figure = charts.plot_factor(weeks, lower, median, upper, points, factor["plus"])
     return render_svg(figure, f"factor-{factor['id']}", text)
+
+
+def factor_sparkline(factor: Mapping[str, Any]) -> Markup:
+    """The path of one factor, as a line of a word's height; empty where the run keeps none."""
+    path = factor.get("path")
+    if path is None:
+        return Markup("")
+    text = f"{factor['label']} since {day(path['weeks'][0])}, around its usual level; now {hundredths(factor['now']['mean'])}."
+    return sparkline(f"spark-{factor['id']}", path["median"], text)
 
 
 def _fits(tree: xr.DataTree) -> list[xr.Dataset]:
@@ -209,7 +213,7 @@ def rank_figures(tree: xr.DataTree, headline_weeks: int) -> Markup | None:
         label: float(arviz_stats.ess(draws)) for label, draws in quantities.items()
     }  # each by itself: fits keep draws by their weights
     text = f"Rank plots by chain of {join(list(quantities))}: effective draws {join([f'{effective[label]:.0f}' for label in quantities])}."
-    return both_widths("ranks", text, lambda width: charts.plot_ranks(quantities, effective, width))
+    return one_width("ranks", text, charts.plot_ranks(quantities, effective))
 
 
 def graph_figure(graph: Mapping[str, Any]) -> Markup | None:

@@ -25,8 +25,8 @@ def ladder_section(summary: Json, row: Json) -> dict[str, Any] | None:
     Returns
     -------
     dict
-        horizons: weeks of the columns; rows: label, head (whether it is the question), a probability for each horizon or a dash, range and base_rate over
-        `weeks`, the headline's horizon or else the outcome's longest; outcomes: the rungs with what counts.
+        horizons: weeks of the columns; rows: label, head (whether it is the question), a probability for each horizon or a dash; chance, range and base_rate
+        over `weeks`, the headline's horizon or else the outcome's longest, and all of these in per cent (at); outcomes: the rungs with what counts.
     """
     if not summary.get("rungs"):
         return None
@@ -47,6 +47,8 @@ def ladder_section(summary: Json, row: Json) -> dict[str, Any] | None:
                 "cells": [percent(found[weeks]["probability"], found[weeks]["mc_error"]) if weeks in found else "–" for weeks in horizons],
                 "range": interval(shown["lower"], shown["upper"], shown["mc_error"]),
                 "base_rate": percent(shown["outside_view"], shown["mc_error"]),
+                "chance": percent(shown["probability"], shown["mc_error"]),
+                "at": [round(100 * shown[name], 1) for name in ("probability", "lower", "upper", "outside_view")],
                 "weeks": shown["horizon_weeks"],
                 "order": shown["probability"],
             }

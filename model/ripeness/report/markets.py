@@ -9,6 +9,8 @@ from ripeness import names
 from ripeness.report.sentences import count, day, interval, join, percent, sentence
 
 Json = Mapping[str, Any]
+NO_PRICE = "–"
+TOLD = 2  # where there is less room
 
 
 def markets_section(summary: Json) -> list[dict[str, Any]]:
@@ -35,12 +37,21 @@ def markets_section(summary: Json) -> list[dict[str, Any]]:
                 "ours": percent(ours["probability"], ours["mc_error"]),
                 "range": interval(ours["lower"], ours["upper"], ours["mc_error"]),
                 "base_rate": percent(bridge["outside_view"], ours["mc_error"]),
-                "price": percent(price["probability"]) if price else "–",
+                "price": percent(price["probability"]) if price else NO_PRICE,
                 "price_day": day(price["date"]) if price else "no price on file",
                 "note": f"{sentence(price['note'])}." if price and price["note"] else "",
             }
         )
     return rows
+
+
+def markets_sentence(rows: Sequence[Json]) -> str:
+    """The bridges that have a price, ours beside theirs, in a sentence; or that none has one."""
+    priced = [one for one in rows if one["price"] != NO_PRICE]
+    if not priced:
+        return "No market has a price on file for what it asks."
+    told = "; ".join(f"“{one['label']}”: ours {one['ours']}, {one['venue']} {one['price']} on {one['price_day']}" for one in priced[:TOLD])
+    return f"They ask other questions. {told}."
 
 
 def bridge_sentences(bridges: Sequence[Json]) -> list[str]:

@@ -1,9 +1,11 @@
-"""The page: a stored run as one self-contained HTML file without outside resources, and without scripts but for that of the what-if panel."""
+"""The page: a stored run as one self-contained HTML file without outside resources; two scripts run, that of the page's age and that of the what-if panel."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from base64 import b64encode
+from collections.abc import Iterable, Mapping
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +19,14 @@ from ripeness.report import figures, sentences
 from ripeness.report.attribution import attribution_sections
 from ripeness.report.drawing import strip
 from ripeness.report.ladder import ladder_section
-from ripeness.report.markets import markets_section
+from ripeness.report.markets import markets_section, markets_sentence
 from ripeness.report.record import ISSUED, OUTCOMES, record_section
 from ripeness.report.scorecard import evidence_section, subjects_of
-from ripeness.report.studies import trust_section
+from ripeness.report.studies import BACKTEST, trust_section
 from ripeness.report.what_if import what_if_section
 
 TEMPLATES = Path(__file__).parent / "templates"
+SCRIPT = TEMPLATES / "page.js"
 SOURCES = {
     names.MIXTURE: "Forecast: forms and readings mixed",
     **{form: sentences.sentence(f"{label}, readings mixed") for form, label in names.FORM_LABELS.items()},
@@ -77,15 +80,21 @@ def render_page(
     if row is None:
         raise ValueError(f"no forecast of '{question}' over {weeks} weeks in this run")
     titles = {indicator["id"]: indicator["title"] for indicator in summary["indicators"]}
+    script, bridges, shown = SCRIPT.read_text("utf-8"), markets_section(summary), trust_section(studies or {}, weeks, subjects_of(summary))
+    panel = what_if_section(attribution["panel"]) if attribution and "absent" not in attribution.get("panel", {"absent": ""}) else None
     context = _context(summary) | {
         "row": row,
+        "script": Markup(script),  # our own file, not a reader's
+        "policy": policy_of([script, *([str(panel["script"])] if panel else [])]),
         "readings": sentences.readings(summary),
         "figures": figures.headline_figures(summary, row),
         "horizons": [r for r in summary["forecasts"] if r["question"] == row["question"] and r["source"] == names.MIXTURE],
         "variants": _variants(summary, row),
         "sustained": [r for r in summary["forecasts"] if r["question"] == names.SUSTAINED],
         "ladder": ladder_section(summary, row),
-        "markets": markets_section(summary),
+        "markets": bridges,
+        "of_markets": markets_sentence(bridges),
+        "factors": [factor | {"sparkline": figures.factor_sparkline(factor)} for factor in summary["factors"]],
         "factor_figures": {factor["id"]: figures.factor_figure(factor, titles, tree) for factor in summary["factors"]},
         "effects": {effect["id"]: effect | {"words": effect_words(effect, summary)} for effect in summary["effects"]},
         "drivers": [driver | {"strip": driver_strip(place, driver)} for place, driver in enumerate(summary["drivers"])],
@@ -93,11 +102,10 @@ def render_page(
         "ranks": figures.rank_figures(tree, weeks),
         "record": None if record is None else record_section(record),
         "evidence": evidence_section(summary, (studies or {}).get(SCORECARD)),
-        "trust": trust_section(studies or {}, weeks, subjects_of(summary)),
+        "trust": shown,
+        "trusted": sentences.trust(summary, row, (record or {}).get("counts"), shown.get(BACKTEST)),
         "attribution": attribution_sections(attribution or {}, summary),
-        "panel": what_if_section(attribution["panel"])
-        if attribution and "absent" not in attribution.get("panel", {"absent": ""})
-        else None,
+        "panel": panel,
         "limits": sentences.limits(summary),
         "claims_by_id": {claim["id"]: claim for claim in summary["claims"]},
     }
@@ -108,6 +116,12 @@ def render_failure(summary: Mapping[str, Any]) -> str:
     """The page of a run that failed its gate: what failed, and the outside view; no other probability."""
     outside = [row for row in summary["forecasts"] if row["source"] == names.OUTSIDE]
     return _environment().get_template("failure.html").render(_context(summary) | {"outside": outside, "claims_by_id": {}})
+
+
+def policy_of(scripts: Iterable[str]) -> Markup:
+    """What lets these scripts run and no other."""
+    digests = (b64encode(sha256(script.encode()).digest()).decode() for script in scripts)
+    return Markup("; script-src {}").format(Markup(" ").join(Markup(f"'sha256-{digest}'") for digest in digests))
 
 
 def _headline_question(summary: Mapping[str, Any]) -> str:
@@ -123,6 +137,8 @@ def _context(summary: Mapping[str, Any]) -> dict[str, Any]:
         "outcomes": OUTCOMES,
         "issued": ISSUED,
         "panel": None,
+        "policy": "",
+        "reweighted": summary.get("reweighted"),
     }
 
 
@@ -140,7 +156,7 @@ def _environment() -> jinja2.Environment:
         {
             name: getattr(sentences, name)
             for name in (
-                "answer",
+                "outside",
                 "why",
                 "change",
                 "state_of_talks",
@@ -149,7 +165,6 @@ def _environment() -> jinja2.Environment:
                 "interval",
                 "spread",
                 "observed_value",
-                "chances",
                 "forms",
                 "mixing",
             )
@@ -157,7 +172,7 @@ def _environment() -> jinja2.Environment:
     )
     environment.globals["css"] = Markup((TEMPLATES / "page.css").read_text(encoding="utf-8"))  # our own file, not a reader's
     environment.filters.update(
-        {name: getattr(sentences, name) for name in ("day", "percent", "number", "general", "hundredths", "signed", "sentence")}
+        {name: getattr(sentences, name) for name in ("day", "percent", "number", "general", "hundredths", "sentence", "chances")}
     )
     return environment
 

@@ -9,12 +9,13 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ripeness.evaluation.published import EVEN_BRIER
-from ripeness.report.drawing import FAINT, MAIN, PAPER, SECOND, WARN, WIDE, both_widths, chart, date_axis, dates_of, percent_axis
+from ripeness.report.drawing import FAINT, HALF, MAIN, PAPER, SECOND, WARN, WIDE, chart, date_axis, dates_of, percent_axis, render_svg
 from ripeness.report.markets import bridge_sentences
 from ripeness.report.sentences import count, day, join, percent, sentence
 
 OUTCOMES = {"yes": "a round", "no": "none on record", "void": "void", "open": "open"}
 ISSUED = {"ahead": "issued ahead", "late": "issued late", "hindsight": "in hindsight"}
+EVEN = "Always saying 50\u00a0%"
 NEWEST = 8  # forecasts given one by one in the words of the chart
 MARGIN = 0.06  # below and above the frame, for the marks of outcomes
 
@@ -30,17 +31,19 @@ def record_section(record: Mapping[str, Any]) -> dict[str, Any]:
     Returns
     -------
     dict
-        sentences; scores and resolved: rows of tables; versions: those that do not count, by forecast; bridges: those that are settled, and
+        first, above the fold, and sentences; scores and resolved: rows of tables; versions: those that do not count, by forecast; bridges: those that are settled, and
         bridge_sentences; heads: of the files of the ledger; figure: the chart, None without a forecast of the headline.
     """
     history = record["history"]
     figure = None
     if history:
         text = history_words(history, record["headline_weeks"])
-        figure = both_widths("history", text, lambda width: plot_history(history, width))
-    bridges = record.get("bridges", [])
+        figure = render_svg(plot_history(history, HALF), "history", text)
+    bridges, told = record.get("bridges", []), record_sentences(record)
+    first = [one for one in told if one == told[0] or one.startswith(EVEN)]
     return {
-        "sentences": record_sentences(record),
+        "first": first,
+        "sentences": [one for one in told if one not in first],
         "figure": figure,
         **{name: record[name] for name in ("scores", "resolved")},
         "versions": _by_forecast(record["versions"]),
@@ -93,7 +96,7 @@ def record_sentences(record: Mapping[str, Any]) -> list[str]:
             f"{row['horizon_weeks']} weeks, {row['question'].replace('_', ' ')}, {ISSUED[row['issued']]} ({row['brier']:.3f})"
             for row in worse
         ]
-        found.append(f"Always saying 50\u00a0% would have scored better (Brier {EVEN_BRIER:.3f}) than these: {'; '.join(named)}.")
+        found.append(f"{EVEN} would have scored better (Brier {EVEN_BRIER:.3f}) than these: {'; '.join(named)}.")
     due = ahead["due"] + late["due"] + hindsight["due"]
     if due:
         found.append(
@@ -157,6 +160,7 @@ def plot_history(history: Sequence[Mapping[str, Any]], width: float = WIDE) -> F
             if len(chosen):
                 looks = {"color": colour, "markerfacecolor": inner, "markersize": 6, "linestyle": "none"}
                 axes.plot(chosen, np.full(len(chosen), height), mark, clip_on=False, label=label, **looks)
+        axes.set_title("Forecasts issued, and what came", pad=12)
         axes.set_ylim(-MARGIN, 1 + MARGIN)
         axes.set_yticks([0, 0.25, 0.5, 0.75, 1])
         spare = np.timedelta64(max(int((days.max() - days.min()).astype(int) * 0.04), 21), "D")

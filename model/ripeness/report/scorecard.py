@@ -20,6 +20,7 @@ from ripeness.report.sentences import count, day, hundredths, join, number, perc
 Row = Mapping[str, str]
 Subjects = Mapping[str, Mapping[str, Any]]
 NOTHING: Final = "–"
+FIRST: Final = (3, 2)  # claims above the fold: of which this war's record and other wars tell most
 
 
 def scorecard_section(found: Mapping[str, Any], subjects: Subjects) -> dict[str, Any]:
@@ -55,44 +56,64 @@ def evidence_section(summary: Mapping[str, Any], found: Mapping[str, Any] | None
     Returns
     -------
     dict
-        rows: claim (of the summary), record and others (a sentence each), in the order of the essay; telling: text, ratio and claims of the
-        mechanisms in other wars whose interval leaves out 1, the furthest from it first.
+        rows: claim (of the summary), record and others (a sentence each), in the order of the essay; first: those of which there is most to tell, claims
+        of which the same is told once; telling: text, ratio and claims of the mechanisms in other wars whose interval leaves out 1, the furthest from
+        it first.
     """
     details, states = (found["details"], found["states"]) if found else ([], [])
     newest = max((row["as_of"] for row in details), default="")
     of_effects = {row["claim"]: row for row in details if row["as_of"] == newest and row["reading"] == AS_WRITTEN}
     of_states = {row["claim"]: row for row in states}
     analogues = {name: one["analogue"] for one in summary["effects"] if one.get("analogue") for name in one["analogue"]["claims"]}
-    rows = []
+    rows, tells = [], []  # and how much there is to tell: of the record first, then of other wars
     for claim in summary["claims"]:
         record = others = NOTHING
+        moved = 0.0
         if claim["id"] in of_effects:
-            record = _effect_told(of_effects[claim["id"]])
+            one = of_effects[claim["id"]]
+            record = _effect_told(one)
+            moved = abs(np.log(float(one["odds_ratio"]))) if one["verdict"] != "unmoved" else 0.0
         elif claim["id"] in of_states:
-            record = _state_told(of_states[claim["id"]])
+            one = of_states[claim["id"]]
+            record = _state_told(one)
+            moved = _moved(one) if one["verdict"] in ("supported", "contradicted") else 0.0
         if claim["about"] == "effect":
             others = _analogue_told(analogues[claim["id"]]) if claim["id"] in analogues else "No analogue."
+        analogue = analogues.get(claim["id"])
+        sure = analogue is not None and not analogue["lower"] <= 1 <= analogue["upper"]
         rows.append({"claim": claim, "record": record, "others": others})
+        tells.append((moved, abs(np.log(analogue["ratio"])) if analogue is not None and sure else 0.0))
+    first = [row for of, most in enumerate(FIRST) for row in _most_told(rows, [tell[of] for tell in tells], most)]
     telling: dict[str, dict[str, Any]] = {}
     for one in (one["analogue"] for one in summary["effects"] if one.get("analogue")):
         if not one["lower"] <= 1 <= one["upper"]:
             found_in = telling.setdefault(one["mechanism"], {"text": f"{_ratio_told(one)}.", "ratio": one["ratio"], "claims": []})
             found_in["claims"] += one["claims"]
-    return {"rows": rows, "telling": sorted(telling.values(), key=lambda one: -abs(np.log(one["ratio"])))}
+    return {
+        "rows": rows,
+        "first": list({(row["record"], row["others"]): row for row in first}.values()),
+        "telling": sorted(telling.values(), key=lambda one: -abs(np.log(one["ratio"]))),
+    }
+
+
+def _most_told(rows: Sequence[dict[str, Any]], tells: Sequence[float], most: int) -> list[dict[str, Any]]:
+    """The rows of which there is most to tell, of those that are told the same the first."""
+    ranked = sorted((place for place, tell in enumerate(tells) if tell), key=lambda place: -tells[place])
+    return list({(rows[place]["record"], rows[place]["others"]): rows[place] for place in reversed(ranked)}.values())[::-1][:most]
 
 
 def _effect_told(row: Row) -> str:
     """What the record says of a claim about an effect."""
     ratio, lower, upper = (number(float(row[name])) for name in ("odds_ratio", "lower", "upper"))
-    return f"{sentence(row['verdict'])}: the odds of its sign are {ratio} times what they were ({lower}–{upper})."
+    return f"{sentence(row['verdict'])}: the odds that it is right are {ratio} times what they were ({lower}–{upper})."
 
 
 def _state_told(row: Row) -> str:
     """What the record says of a claim about a state."""
     if row["verdict"] == NOT_MEASURED:
         return "Not measured."
-    then = f"then {_chance(row, 'smoothed')}, " if row["smoothed"] else ""
-    return f"{sentence(row['verdict'])}: the chance that it was so is {then}now {_chance(row, 'now')} ({_chance(row, 'prior')} before any data)."
+    then = f"{_chance(row, 'smoothed')} on the essay’s day, " if row["smoothed"] else ""
+    return f"{sentence(row['verdict'])}: the chance that it is so is {then}{_chance(row, 'now')} now ({_chance(row, 'prior')} before any data)."
 
 
 def _analogue_told(analogue: Mapping[str, Any]) -> str:
@@ -105,7 +126,7 @@ def _ratio_told(analogue: Mapping[str, Any]) -> str:
     ratio, lower, upper = (f"{analogue[name]:.2f}" for name in ("ratio", "lower", "upper"))
     return (
         f"{sentence(analogue['mechanism'])} ({analogue['per']}): talks {ratio} times as likely to return ({lower}–{upper}); "
-        f"{count(analogue['wars'], 'war')}, {count(analogue['onsets'], 'onset')}"
+        f"{count(analogue['wars'], 'war')}, {count(analogue['onsets'], 'return', 'returns')}"
     )
 
 

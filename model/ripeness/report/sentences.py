@@ -234,6 +234,67 @@ def why(row: Mapping[str, Any]) -> str:
     )
 
 
+def outside(row: Mapping[str, Any]) -> str:
+    """The outside view beside the headline, in words that need no other."""
+    error = row["mc_error"]
+    return (
+        f"By the rhythm of talks alone – how long they have been dormant, and which meetings are announced – one would say {percent(row['outside_view'], error)}. "
+        f"What the essay holds to matter, as the data show it, makes that {percent(row['probability'], error)}."
+    )
+
+
+def trust(
+    summary: Mapping[str, Any], row: Mapping[str, Any], counts: Mapping[str, Any] | None, backtest: Mapping[str, Any] | None
+) -> list[str]:
+    """How far to trust the headline, in five sentences at most: backtest, record, doubt, even odds, freshness.
+
+    Parameters
+    ----------
+    summary, row : mapping
+        forecast.json, and the headline's row of it.
+    counts : mapping or None
+        Of the record: forecasts by how they were issued.
+    backtest : mapping or None
+        What `trust_section` has of it.
+    """
+    found = []
+    if backtest and backtest["verdict"]:
+        is_same = all(backtest["about"].get(key) == summary.get(key) for key in ("model_version", "priors_hash"))
+        other = "" if is_same else " Another version of the model was tested."
+        found.append(f"Tried on past weeks with what was known by then: {backtest['verdict'][0].lower()}{backtest['verdict'][1:]}{other}")
+    if counts:
+        ahead = counts["ahead"]
+        found.append(
+            f"Of {count(ahead['issued'], 'forecast')} issued ahead of time {ahead['resolved'] or 'none'} can be held against what came so far."
+            if ahead["issued"]
+            else "No forecast has been issued ahead of time so far, so none shows how good such forecasts are."
+        )
+    found.append(
+        f"The model is unsure of its own number: nine in ten times the chance would be {interval(row['lower'], row['upper'], row['mc_error'])}."
+    )
+    if backtest and backtest["even_odds"]:
+        found.append(f"{backtest['even_odds']} Brier: how far from what came, lower is better; origins: days from which was forecast.")
+    late = sum(bool(indicator["overdue"]) for indicator in summary["indicators"])
+    if late:
+        found.append(
+            f"Of {count(len(summary['indicators']), 'published series', 'published series')} that feed it {late} {'was' if late == 1 else 'were'} "
+            "overdue on the day of the forecast: their last values stand in."
+        )
+    return found
+
+
+def judgement(summary: Mapping[str, Any]) -> str:
+    """How much of what drives the answer is judged and not learned; empty where nothing drives it."""
+    drivers = [*summary["drivers"], *summary["effects"]]
+    if not drivers:
+        return ""
+    still = sum(not driver["moved"] for driver in drivers)
+    return (
+        f"Of {count(len(drivers), 'quantity', 'quantities')} that drive the answer the data moved {len(drivers) - still} noticeably. The other "
+        f"{still} ({percent(still / len(drivers))}) stand about where they were put beforehand and carry the badge “assumed”."
+    )
+
+
 def forms(summary: Mapping[str, Any], row: Mapping[str, Any]) -> str:
     """Whether the two forms of the inside view agree on the headline, with what each says, by the Monte Carlo error of their difference; empty without both."""
     found = [forecast_of(summary, row["question"], form, row["horizon_weeks"]) for form in names.FORMS]
@@ -277,12 +338,12 @@ def change(summary: Mapping[str, Any], row: Mapping[str, Any]) -> str:
         return "This is the first forecast of its ledger: nothing to compare it with."
     before, now = previous["probability"], row["probability"]
     points = round(100 * now) - round(100 * before)
+    same_day, was = previous["origin"] == summary["origin"], percent(before)
     if points and abs(now - before) < 0.005:
-        moved = "less than half a point from"  # a point apart only as rounded
+        moved, was = f"now {tenths(now)}, less than half a point from", tenths(before)  # a point apart only as rounded
     else:
         moved = "unchanged from" if points == 0 else f"{'up' if points > 0 else 'down'} {count(abs(points), 'point')} from"
-    same_day = previous["origin"] == summary["origin"]
-    text = f"{sentence(moved)} {percent(before)} in {'an earlier forecast as of the same day' if same_day else f'the forecast of {day(previous["origin"])}'}"
+    text = f"{sentence(moved)} {was} in {'an earlier forecast as of the same day' if same_day else f'the forecast of {day(previous["origin"])}'}"
     if previous["target_end_date"] != row["target_end_date"]:
         text += f", which ran to {day(previous['target_end_date'])}: part of any change is the moving window"
     return text + "."
@@ -320,16 +381,13 @@ def limits(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
         f"{sentence(count(len(summary['rounds']), 'round'))} on record fall into {count(len(groups), 'cluster')}, beginning in {beginnings}. "
         "No method can learn many weights from so few; rounds within a cluster follow from each other."
     )
-    drivers = [*summary["drivers"], *summary["effects"]]
-    if drivers:
-        still = sum(not driver["moved"] for driver in drivers)
-        found["The prior leads"] = (
-            f"Of {count(len(drivers), 'quantity', 'quantities')} that drive the answer the data moved {len(drivers) - still} noticeably. The other "
-            f"{still} ({percent(still / len(drivers))}) stand about where they were put beforehand and carry the badge “assumed”."
-        )
+    if judged := judgement(summary):
+        found["Judgement leads"] = judged
     unseen = [factor["label"] for factor in summary["factors"] if not factor["observed"]]
     if unseen:
-        found["Factors nobody measures"] = f"{join(unseen)}: no indicator, so the path is the prior’s and widens the interval only."
+        found["Factors nobody measures"] = (
+            f"{join(unseen)}: no published series tells, so where they stand is as it was judged beforehand and widens the range only."
+        )
     trending = [factor for factor in summary["factors"] if factor["level"]]
     for title, reads, text in (
         ("Slow trends", "departure", "A slow level takes the trend up, and only departures from it move the chance; if the trend itself brings talks "

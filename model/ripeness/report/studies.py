@@ -27,12 +27,12 @@ from ripeness.report.drawing import (
     THIRD,
     WARN,
     WIDE,
-    both_widths,
     chart,
     charts,
     date_axis,
     dates_of,
     label_rows,
+    one_width,
     percent_axis,
 )
 from ripeness.report.scorecard import Subjects, scorecard_section
@@ -138,7 +138,7 @@ def trust_section(studies: Mapping[str, Any], headline_weeks: int, subjects: Sub
         found = studies[BACKTEST]
         shown[BACKTEST] = {
             **{name: found[name] for name in ("about", "sentences", "verdict", "even_odds")},
-            "figure": both_widths("backtest", " ".join(found["sentences"]), lambda w: plot_backtest(found["forecasts"], headline_weeks, w)),
+            "figure": one_width("backtest", " ".join(found["sentences"]), plot_backtest(found["forecasts"], headline_weeks)),
             "horizons": sorted({int(row["horizon_weeks"]) for row in found["scores"]}),
             "rows": score_table(found["scores"], found["weekly"], origins.ALL),
             "populations": population_table(found["scores"], found["weekly"], headline_weeks),
@@ -153,7 +153,7 @@ def trust_section(studies: Mapping[str, Any], headline_weeks: int, subjects: Sub
             "sentences": sentences,
             "flags": leaning_sentences(found["rows"], float(found["about"]["headline"])),
             "rows": found["rows"],
-            "figure": both_widths("sensitivity", " ".join(sentences), lambda w: plot_sensitivity(found["rows"], w)),
+            "figure": one_width("sensitivity", " ".join(sentences), plot_sensitivity(found["rows"])),
         }
     if EVIDENCE in studies:
         found = studies[EVIDENCE]
@@ -161,7 +161,7 @@ def trust_section(studies: Mapping[str, Any], headline_weeks: int, subjects: Sub
         shown[EVIDENCE] = {
             "about": found["about"],
             "sentences": sentences,
-            "figure": both_widths("sources", sentences[0], lambda w: plot_evidence(found["rows"], headline_weeks, w)),
+            "figure": one_width("sources", sentences[0], plot_evidence(found["rows"], headline_weeks)),
         }
     if SCORECARD in studies:
         shown[SCORECARD] = scorecard_section(studies[SCORECARD], subjects or {})
@@ -169,7 +169,7 @@ def trust_section(studies: Mapping[str, Any], headline_weeks: int, subjects: Sub
         found = studies[SBC]
         sentences, figure = sbc_sentences(found["rows"], found["about"]), None
         if found["simulations"]:
-            figure = both_widths("sbc", sentences[0], lambda w: plot_sbc(found["simulations"], found["about"], w))
+            figure = one_width("sbc", sentences[0], plot_sbc(found["simulations"], found["about"]))
         shown[SBC] = {"about": found["about"], "sentences": sentences, "figure": figure}
     return shown
 
