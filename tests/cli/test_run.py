@@ -157,3 +157,16 @@ def _beside(week: Played) -> Result:
     from contextvars import Context
 
     return Context().run(week.run, *DAY)
+
+
+def test_a_chart_is_the_same_after_a_fit_as_from_a_stored_one(tmp_path: Path) -> None:
+    import matplotlib as mpl
+
+    from ripeness.report.drawing import chart, write_chart
+
+    for name, box in (("stored", None), ("fitted", "tight")):  # PreliZ leaves "tight" behind
+        with mpl.rc_context({"savefig.bbox": box}), chart(3.0, 2.0) as (figure, axes):
+            axes.plot([0, 1])
+        with mpl.rc_context({"savefig.bbox": box}):
+            write_chart(tmp_path / f"{name}.svg", figure)
+    assert (tmp_path / "stored.svg").read_bytes() == (tmp_path / "fitted.svg").read_bytes()
