@@ -225,6 +225,32 @@ def desk(
     sit_at_desk(root, day, json)
 
 
+@app.command(epilog=example("ripeness run", "ripeness run week27.csv events.csv --no-fetch", "ripeness run --json > week.json"))
+def run(
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[FILE]...", help="Rows of your own, as `ripeness update` takes them.", show_default=False),
+    ] = None,
+    fetch: Annotated[bool, typer.Option("--fetch/--no-fetch", help="Whether to ask the publishers.")] = True,
+    day: FetchedOn = None,
+    confirm: Confirm = False,
+    accept_valid: AcceptValid = False,
+    workspace: Workspace = None,
+    json: Json = False,
+) -> None:
+    """Do a week's work: fetch, draft, update, forecast, news, watch, report, resolve, export.
+
+    What is done already is not done again, and a second run waits for the first. Exit code 3 if a tripwire was crossed, 4 if a publisher failed, 7 if
+    both; 1 if a step failed, and the steps after it were left out.
+    """
+    from ripeness.cli.weekly import run_week
+    from ripeness.intake.updates import Choices
+
+    code = run_week(root_of(workspace), files or [], day, Choices(day, confirm, accept_valid), fetch, json)
+    if code:
+        raise typer.Exit(code)
+
+
 @app.command(epilog=example("ripeness update brent.csv", "ripeness update week27.csv events.csv --date 2026-07-06 --dry-run"))
 def update(
     files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Rows of indicators, events or coverage.", show_default=False)],

@@ -11,16 +11,11 @@ from rich.table import Table
 from rich.text import Text
 
 from ripeness.cli.screen import open_console, print_json, show_progress, shown_path
-from ripeness.errors import RipenessError, UsageError, did_you_mean
-from ripeness.files import write_whole
 from ripeness.workflow.run import PAGE
 
 if TYPE_CHECKING:
     from ripeness.workflow.request import Request
-    from ripeness.workflow.run import Run
 
-HUB, BRIEF, FIGURES = "hub", "brief", "figures"
-KINDS = (HUB, BRIEF, FIGURES)
 ISSUED = {"ahead": "Ahead", "late": "Late, not scored", "hindsight": "In hindsight"}
 
 
@@ -100,52 +95,15 @@ def export_run(request: Request, kinds: list[str], out: Path | None) -> None:
     Raises
     ------
     UsageError
-        If a kind is none of `KINDS`.
+        If a kind is none that there is.
     """
-    for kind in kinds:
-        if kind not in KINDS:
-            raise UsageError(f"'{kind}' cannot be exported: {did_you_mean(kind, KINDS)}")
-    from ripeness.workflow.forecasts import run_forecast
+    from ripeness.workflow.issue import run_export
 
     with show_progress() as progress:
-        run = run_forecast(request, progress)
-    out = out or run.folder / "export"
-    try:
-        written = _export(run, kinds or list(KINDS), out, request)
-    except OSError as error:
-        place = shown_path(out, request.workspace)
-        raise RipenessError(f"{place} cannot be written ({error.strerror}). To mend: name another folder with --out") from None
+        written = run_export(request, kinds, out, progress)
     console = open_console()
     for path in written:
         console.print(Text(shown_path(path, request.workspace)), soft_wrap=True)
-
-
-def _export(run: Run, kinds: list[str], out: Path, request: Request) -> list[Path]:
-    written: list[Path] = []
-    for kind in dict.fromkeys(kinds):
-        if kind == HUB:
-            from ripeness.report.exports import hub_files
-
-            for name, text in hub_files(run.summary, out / "hub").items():
-                write_whole(out / "hub" / name, text)
-                written.append(out / "hub" / name)
-        elif kind == BRIEF:
-            from ripeness.evaluation.published import STUDIES, even_odds_sentence, verdict_sentence
-            from ripeness.report.exports import write_brief
-            from ripeness.report.scorecard import stored_state_sentences
-            from ripeness.workflow.issue import priced_summary, read_attribution
-            from ripeness.workflow.request import open_workspace
-
-            studies = run.folder.parent / STUDIES
-            tested = " ".join(filter(None, (say(studies) for say in (verdict_sentence, even_odds_sentence))))
-            states, summary = stored_state_sentences(studies, run.summary), priced_summary(open_workspace(request.workspace), run)
-            write_whole(out / "brief.md", write_brief(summary, read_attribution(run), tested, states))
-            written.append(out / "brief.md")
-        else:
-            from ripeness.report.exports import write_charts
-
-            written += write_charts(run.summary, out / "figures")
-    return written
 
 
 def show_resolutions(request: Request, json: bool) -> None:

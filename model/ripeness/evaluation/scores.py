@@ -197,7 +197,8 @@ class StoredRefits(SamplingWrapper):
 def happened(patterns: Array, weeks: Sequence[int]) -> Array:
     """Log-likelihood of what happened: (chain, draw), from (chain, draw, 2, …, 2) and the weeks with (1) and without (0) a round."""
     place = np.ravel_multi_index(tuple(weeks), patterns.shape[2:])
-    return np.log(patterns.reshape(*patterns.shape[:2], -1)[..., place].astype(float))
+    with np.errstate(divide="ignore"):  # a draw that rules it out
+        return np.log(patterns.reshape(*patterns.shape[:2], -1)[..., place].astype(float))
 
 
 def leave_future_out(likelihoods: Mapping[str, Sequence[Array]], record: Mapping[str, Array], origins: Sequence[date]) -> pd.DataFrame:

@@ -68,6 +68,7 @@ STYLE = {
     "ytick.labelcolor": INK,
     "figure.facecolor": "none",
     "savefig.facecolor": "none",
+    "savefig.bbox": None,  # PreliZ sets another for the whole process once a fit has loaded it
     "legend.frameon": False,
     "legend.fontsize": 8.5,
     "lines.linewidth": 1.4,

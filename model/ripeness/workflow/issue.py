@@ -1,4 +1,5 @@
-"""`ripeness report` and `resolve`: a forecast attributed and issued, as a page and as entries of the ledger; and scored when its time is over."""
+"""`ripeness report`, `export` and `resolve`: a forecast attributed and issued, as a page, as entries of the ledger and in other forms; and scored when its
+time is over."""
 
 from __future__ import annotations
 
@@ -6,13 +7,14 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import date, timedelta
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from ripeness.data.vintages import Store, read_store
 from ripeness.elicitation.entries import HAZARD
-from ripeness.errors import UsageError
+from ripeness.errors import RipenessError, UsageError, did_you_mean
 from ripeness.essay import read_claims
-from ripeness.files import rounded
+from ripeness.files import rounded, write_whole
 from ripeness.ledger import (
     BridgeForecast,
     Entry,
@@ -34,7 +36,7 @@ from ripeness.ledger import (
 from ripeness.names import MIXTURE
 from ripeness.workflow import run as store
 from ripeness.workflow.forecasts import obtain_forecast, origin_of, read_beside
-from ripeness.workflow.news import NEWS, is_current, news_without_fit
+from ripeness.workflow.news import NEWS, obtain_news
 from ripeness.workflow.request import Inputs, Request, open_workspace
 from ripeness.workflow.run import Progress, Run, quiet
 from ripeness.workflow.scenarios import (
@@ -53,6 +55,8 @@ from ripeness.workspace import Workspace, read_workspace
 from ripeness.workspace.toml import read_toml
 
 PROGRAM = "ripeness"  # as it is installed
+HUB, BRIEF, FIGURES = "hub", "brief", "figures"
+KINDS = (HUB, BRIEF, FIGURES)
 
 
 def run_report(request: Request, progress: Progress = quiet) -> Run:
@@ -259,9 +263,7 @@ def attribute_forecast(inputs: Inputs, run: Run, progress: Progress) -> dict[str
             write_watch(inputs, run, origin)
         if old[PANEL]:
             write_panel(inputs, run, origin, scenarios)
-    news = read_beside(run, NEWS)
-    if not is_current(news, run):
-        news = news_without_fit(inputs, run, progress)
+    news = obtain_news(inputs, run, progress)
     found = read_attribution(run)
     if not scenarios:
         found.pop("scenarios", None)
@@ -280,6 +282,68 @@ def read_attribution(run: Run) -> dict[str, Any]:
         for name, content in found.items()
         if content is not None and (content.get("to", {}) if name == "news" else content).get("run_id") == run.run_id
     }
+
+
+def run_export(request: Request, kinds: Sequence[str], out: Path | None, progress: Progress = quiet) -> list[Path]:
+    """A forecast in other forms.
+
+    Parameters
+    ----------
+    request : Request
+    kinds : sequence of {"hub", "brief", "figures"}
+        None of them: all.
+    out : Path or None
+        Where to; by default reports/<origin>/export.
+    progress : callable
+
+    Returns
+    -------
+    list of Path
+        What was written.
+
+    Raises
+    ------
+    UsageError
+        If a kind is none of `KINDS`.
+    ContentError, GateError
+        As `run_forecast` does.
+    RipenessError
+        If nothing may be written there.
+    """
+    for kind in kinds:
+        if kind not in KINDS:
+            raise UsageError(f"'{kind}' cannot be exported: {did_you_mean(kind, KINDS)}")
+    inputs = open_workspace(request.workspace)
+    run = obtain_forecast(inputs, request, progress)
+    out = out or run.folder / "export"
+    try:
+        return _export(inputs, run, kinds or KINDS, out)
+    except OSError as error:
+        place = inputs.workspace.shown(out).as_posix()
+        raise RipenessError(f"{place} cannot be written ({error.strerror}). To mend: name another folder with --out") from None
+
+
+def _export(inputs: Inputs, run: Run, kinds: Sequence[str], out: Path) -> list[Path]:
+    from ripeness.report import exports
+
+    written: list[Path] = []
+    for kind in dict.fromkeys(kinds):
+        if kind == HUB:
+            for name, text in exports.hub_files(run.summary, out / "hub").items():
+                write_whole(out / "hub" / name, text)
+                written.append(out / "hub" / name)
+        elif kind == BRIEF:
+            from ripeness.evaluation.published import STUDIES, even_odds_sentence, verdict_sentence
+            from ripeness.report.scorecard import stored_state_sentences
+
+            studies = run.folder.parent / STUDIES
+            tested = " ".join(filter(None, (say(studies) for say in (verdict_sentence, even_odds_sentence))))
+            states, summary = stored_state_sentences(studies, run.summary), priced_summary(inputs, run)
+            write_whole(out / "brief.md", exports.write_brief(summary, read_attribution(run), tested, states))
+            written.append(out / "brief.md")
+        else:
+            written += exports.write_charts(run.summary, out / "figures")
+    return written
 
 
 def run_resolve(request: Request) -> tuple[list[Resolution], dict[str, Any]]:

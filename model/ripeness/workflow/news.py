@@ -155,6 +155,12 @@ def is_current(stored: dict[str, Any] | None, run: Run) -> bool:
     )
 
 
+def obtain_news(inputs: Inputs, run: Run, progress: Progress) -> dict[str, Any]:
+    """The news that are stored beside a run, if they would be made so now; else as `news_without_fit` gives them."""
+    stored = read_beside(run, NEWS)
+    return stored if stored is not None and is_current(stored, run) else news_without_fit(inputs, run, progress)
+
+
 def news_without_fit(inputs: Inputs, run: Run, progress: Progress) -> dict[str, Any]:
     """Why the headline moved since the last forecast of an earlier day in the ledger, if stored draws can say it.
 
