@@ -20,10 +20,11 @@ from ripeness.errors import Fault, GateError
 from ripeness.files import lock
 from ripeness.workflow import run as store
 from ripeness.workflow import weekly as module
+from ripeness.workflow.desk import Drafted
 from ripeness.workflow.fetch import FetchedSource
 
 Tree = Callable[[Path], dict[str, bytes | None]]
-STEPS = ["fetch", "update", "forecast", "news", "watch", "report", "resolve", "export"]
+STEPS = ["fetch", "draft", "update", "forecast", "news", "watch", "report", "resolve", "export"]
 HEADER = "observed_on,value,published_on,source,grade\n"
 DAY = ("--date", "2026-08-30")
 
@@ -95,6 +96,13 @@ def test_nothing_is_fetched_unless_asked_for(week: Played) -> None:
     assert "run_fetch" not in week.asked
 
 
+def test_a_page_that_makes_no_draft_is_told_and_stops_nothing(week: Played, monkeypatch: pytest.MonkeyPatch) -> None:
+    fault = Fault(Path("page.json"), 1, "something else", "a page", "take it as it is")
+    monkeypatch.setattr(module, "run_draft", lambda *_: Drafted((), 0, 0, 0, (fault,)))
+    code, states = week.states("--no-fetch", *DAY)
+    assert (code, states["draft"], states["export"]) == (4, "alert", "done")
+
+
 def test_rows_of_ones_own_are_stored_once(week: Played, tmp_path: Path) -> None:
     file = tmp_path / "brent.csv"
     newest = (week.root / "data" / "brent.csv").read_text("utf-8").splitlines()[-1]
@@ -116,7 +124,7 @@ def test_a_refused_row_stops_the_week_and_changes_nothing(week: Played, tmp_path
     assert result.exit_code == 1
     assert tree_of(week.root / "data") == before
     assert "Error: " in result.stderr and "'cheap'" in result.stderr and "line" not in result.stdout.splitlines()[0]
-    assert [line.split()[1] for line in result.stdout.splitlines()] == ["left", "failed", *["left"] * 6]
+    assert [line.split()[1] for line in result.stdout.splitlines()] == ["left", "done", "failed", *["left"] * 6]
     assert week.asked == []
 
 
@@ -124,7 +132,7 @@ def test_a_fit_that_fails_its_gate_issues_nothing(week: Played) -> None:
     week.answer("run_forecast", GateError("the fit failed its gate"))
     code, states = week.states(*DAY)
     assert code == 1
-    assert states["forecast"] == "failed" and set(list(states.values())[3:]) == {"left out"}
+    assert states["forecast"] == "failed" and set(list(states.values())[4:]) == {"left out"}
     assert "run_report" not in week.asked and "run_resolve" not in week.asked
 
 
