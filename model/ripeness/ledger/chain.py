@@ -23,7 +23,7 @@ from typing import Final
 
 from ripeness.errors import ContentError, Fault
 from ripeness.files import hash_text
-from ripeness.workspace.csv import append_rows, csv_text, read_csv
+from ripeness.workspace.csv import append_rows, csv_text, read_csv, width_of
 
 PREVIOUS, DIGEST = CHAIN = ("previous", "digest")
 START: Final = "0" * 64
@@ -166,14 +166,9 @@ def chain_rows(
         added.append([cells[name] for name in (*columns, *CHAIN)[len(header) :]])
     for place, new in zip(places, added, strict=True):
         bare = lines[place].rstrip("\r\n")
-        short = "," * (len(header) - _width(bare, shown))
+        short = "," * (len(header) - width_of(bare))
         lines[place] = f"{bare}{short},{csv_text([new], '')}{lines[place][len(bare) :]}"
     return "".join(lines).encode()
-
-
-def _width(line: str, shown: Path) -> int:
-    """How many cells a line has."""
-    return len(read_csv(line.encode(), shown, least=1, rows_needed=False).header)
 
 
 def _header(raw: bytes) -> list[str]:

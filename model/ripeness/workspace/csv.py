@@ -316,6 +316,11 @@ def append_rows(raw: bytes | None, columns: Sequence[str], rows: Sequence[Sequen
     return old + new.encode(), len(_LINE_END.findall(old)) + 1
 
 
+def width_of(line: str) -> int:
+    """How many cells a line has, empty ones at its end included."""
+    return len(next(csv.reader([line])))
+
+
 def _with_column(old: bytes, column: str, widen_rows: bool) -> bytes:
     text = old.decode()
     lines = io.StringIO(text, newline="").readlines()
