@@ -238,9 +238,9 @@ def run(
     workspace: Workspace = None,
     json: Json = False,
 ) -> None:
-    """Do a week's work: fetch, draft, update, forecast, news, watch, report, resolve, export.
+    """Do a week's work, from fetching to exporting.
 
-    What is done already is not done again, and a second run waits for the first. Exit code 3 if a tripwire was crossed, 4 if a publisher failed, 7 if
+    Fetch, draft, update, forecast, news, watch, report, resolve, export. What is done already is not done again, and a second run waits for the first. Exit code 3 if a tripwire was crossed, 4 if a publisher failed, 7 if
     both; 1 if a step failed, and the steps after it were left out.
     """
     from ripeness.cli.weekly import run_week

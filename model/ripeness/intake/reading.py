@@ -549,7 +549,8 @@ def _check_number(rows: int, shown: Path) -> None:
 def _kinds(*columns: Sequence[str]) -> dict[str, Callable[[str], Any]]:
     """How each column is read: of numbers, amounts, counts, days, months and words."""
     readers: tuple[Callable[[str], Any], ...] = (*_NUMERIC, _day, _month, str.strip)
-    return {name: convert for names, convert in zip(columns, readers, strict=True) for name in names}
+    pairs = list(zip(columns, readers, strict=True))
+    return {name: convert for names, convert in (*pairs[3:], *pairs[:3]) for name in names}
 
 
 def _converted(
