@@ -12,7 +12,7 @@ import pandas as pd
 from pydantic import AfterValidator, Field
 
 from ripeness.errors import ContentError, Fault
-from ripeness.intake.reading import Day, Days, Form, Item, Judgements, Source, daily, read_json, read_table, rows, whole_weeks
+from ripeness.intake.reading import Day, Days, Form, Item, Judgements, Source, check_words, daily, read_json, read_table, rows, whole_weeks
 from ripeness_ukraine.chronology import core_rounds
 
 _COUNTS = {
@@ -32,16 +32,7 @@ _ADDRESS = re.compile(r"\[(?:https?:)?//[^\s\[\]]{1,2000}+\s*+([^\[\]]{0,500}+)\
 _LONGEST = 3_000  # letters of a line: the longest item on record has 1,100
 
 
-def _check_words(words: tuple[str, ...]) -> tuple[str, ...]:
-    for word in words:
-        try:
-            re.compile(word)
-        except re.error as error:
-            raise ValueError(f"regular expressions; '{word}' is none ({error})") from None
-    return words
-
-
-Words = Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_check_words)]
+Words = Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(check_words)]
 
 
 class CurrentEvents(Judgements):

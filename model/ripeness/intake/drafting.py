@@ -39,7 +39,7 @@ from ripeness.data.events import KINDS, MEETING, ROUND
 from ripeness.data.tables import FIRST_DAY, LAST_DAY
 from ripeness.errors import ContentError, Fault, UsageError, did_you_mean
 from ripeness.intake.items import printed
-from ripeness.intake.reading import Item
+from ripeness.intake.reading import Item, check_words
 from ripeness.workspace import Workspace
 from ripeness.workspace.toml import parse_table, read_toml
 
@@ -60,22 +60,13 @@ _NAMED: Final = (
 )
 
 
-def _check_words(words: tuple[str, ...]) -> tuple[str, ...]:
-    for word in words:
-        try:
-            re.compile(word)
-        except re.error as error:
-            raise ValueError(f"regular expressions; '{word}' is none ({error})") from None
-    return words
-
-
 def _check_kind(kind: str) -> str:
     if kind not in KINDS:
         raise ValueError(f"a known kind of event; {did_you_mean(kind, list(KINDS))}")
     return kind
 
 
-_Words = Annotated[tuple[Annotated[str, Field(min_length=1, max_length=500)], ...], AfterValidator(_check_words)]
+_Words = Annotated[tuple[Annotated[str, Field(min_length=1, max_length=500)], ...], AfterValidator(check_words)]
 _Code = Annotated[str, Field(pattern=r"^[A-Z][A-Za-z0-9]*$", max_length=20)]
 _Grade = Literal["A", "B", "C"]
 _FewDays = Annotated[int, Field(ge=0, le=366, strict=True)]

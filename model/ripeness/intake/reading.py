@@ -176,6 +176,16 @@ class Source:
         return found[0] if found else None
 
 
+def check_words(words: tuple[str, ...]) -> tuple[str, ...]:
+    """Words that a keeper gives as regular expressions, each sound; raises `ValueError` if one is not."""
+    for word in words:
+        try:
+            re.compile(word)
+        except re.error as error:
+            raise ValueError(f"regular expressions; '{word}' is none ({error})") from None
+    return words
+
+
 def read_table(
     path: Path,
     *,
