@@ -21,7 +21,7 @@ from ripeness.reweighting.stored import read_about, read_base, write_base
 from ripeness.reweighting.weights import Anchor
 from ripeness.reweighting.window import Window
 from ripeness.workflow.forecasts import find_base
-from ripeness.workflow.run import BASE
+from ripeness.workflow.run import BASE, MANIFEST, POSTERIOR, SCHEMA
 
 Array = NDArray[np.float64]
 FIT_INPUTS = {key: f"{key} then" for key in INPUT_CHANGES}
@@ -50,7 +50,10 @@ def fit(make_draws: Callable[..., dict[str, Array]]) -> StoredFit:
 
 def store(folder: Path, spec: ModelSpec, fit: StoredFit, **other: Any) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
-    write_base(folder / BASE, {"run_id": "a" * 12, **FIT_INPUTS, **other}, spec, {"some_fit": fit}, SUMMARY)
+    meta = {"run_id": "a" * 12, **FIT_INPUTS, **other}
+    write_base(folder / BASE, meta, spec, {"some_fit": fit}, SUMMARY)
+    (folder / POSTERIOR).touch()
+    (folder / MANIFEST).write_text(json.dumps({"schema": SCHEMA, "base": None, **meta}), "utf-8")
     return folder / BASE
 
 

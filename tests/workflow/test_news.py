@@ -20,6 +20,7 @@ from ripeness.report.attribution import news_sentences
 from ripeness.reweighting import refusals as reasons
 from ripeness.reweighting.reweighted import look_ahead
 from ripeness.workflow import issue
+from ripeness.workflow import news as workflow_news
 from ripeness.workflow.forecasts import base_of, unfitted_priors
 from ripeness.workflow.issue import attribute_forecast, run_report
 from ripeness.workflow.news import NEWS, NEWS_FIGURE, run_news
@@ -139,7 +140,7 @@ def test_a_report_explains_once_and_needs_no_fit(news_run: tuple[Path, dict[str,
     stored = {name: (folder / name).read_bytes() for name in (NEWS, "scenarios.json", "watch.json")}
     with monkeypatch.context() as patch:  # unchanged: nothing is explained again
         patch.setattr(issue, "origin_of", None)
-        patch.setattr(issue, "news_without_fit", None)
+        patch.setattr(workflow_news, "news_without_fit", None)
         assert attribute_forecast(inputs, run, quiet)["news"]["total_points"] == pytest.approx(news["total_points"])
     (folder / NEWS).unlink()
     again = attribute_forecast(inputs, run, quiet)  # since the ledger's last forecast of an earlier day, from the draws that are stored
