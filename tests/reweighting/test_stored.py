@@ -50,11 +50,16 @@ def fit(make_draws: Callable[..., dict[str, Array]]) -> StoredFit:
 
 def store(folder: Path, spec: ModelSpec, fit: StoredFit, **other: Any) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
-    meta = {"run_id": "a" * 12, **FIT_INPUTS, **other}
-    write_base(folder / BASE, meta, spec, {"some_fit": fit}, SUMMARY)
-    (folder / POSTERIOR).touch()
-    (folder / MANIFEST).write_text(json.dumps({"schema": SCHEMA, "base": None, **meta}), "utf-8")
+    write_base(folder / BASE, {"run_id": "a" * 12, **FIT_INPUTS, **other}, spec, {"some_fit": fit}, SUMMARY)
     return folder / BASE
+
+
+def store_run(folder: Path, spec: ModelSpec, fit: StoredFit, **other: Any) -> None:
+    """With what besides makes the folder a run's."""
+    store(folder, spec, fit, **other)
+    (folder / POSTERIOR).touch()
+    manifest = {"schema": SCHEMA, "base": None, "origin": folder.name, "sampler": "compiled", **FIT_INPUTS, **other}
+    (folder / MANIFEST).write_text(json.dumps(manifest), "utf-8")
 
 
 def test_it_opens_as_it_was_written(tmp_path: Path, spec: ModelSpec, fit: StoredFit) -> None:
@@ -113,15 +118,15 @@ def test_the_base_is_the_newest_fit_of_the_same_inputs(tmp_path: Path, spec: Mod
     from datetime import date
 
     assert find_base(tmp_path, date(2025, 1, 1), FIT_INPUTS) == []
-    store(tmp_path / "2024-03-03", spec, fit, run_id="b" * 12)
-    store(tmp_path / "2024-03-10", spec, fit, run_id="c" * 12)
-    store(tmp_path / "2024-03-17", spec, fit, run_id="d" * 12, priors_hash="others")
-    store(tmp_path / "2024-03-31", spec, fit, run_id="e" * 12)
+    store_run(tmp_path / "2024-03-03", spec, fit, run_id="b" * 12)
+    store_run(tmp_path / "2024-03-10", spec, fit, run_id="c" * 12)
+    store_run(tmp_path / "2024-03-17", spec, fit, run_id="d" * 12, priors_hash="others")
+    store_run(tmp_path / "2024-03-31", spec, fit, run_id="e" * 12)
     assert find_base(tmp_path, date(2024, 3, 24), FIT_INPUTS) == tmp_path / "2024-03-10" / BASE
     assert find_base(tmp_path, date(2024, 3, 9), FIT_INPUTS) == tmp_path / "2024-03-03" / BASE
     found = find_base(tmp_path, date(2024, 3, 24), FIT_INPUTS | {"code_version": "another", "seed": "another"})
     assert found == [INPUT_CHANGES["priors_hash"], INPUT_CHANGES["code_version"], INPUT_CHANGES["seed"]]
     any_seed = {key: value for key, value in FIT_INPUTS.items() if key != "seed"}
-    store(tmp_path / "2024-03-24", spec, fit, run_id="f" * 12, seed=99)
+    store_run(tmp_path / "2024-03-24", spec, fit, run_id="f" * 12, seed=99)
     assert find_base(tmp_path, date(2024, 3, 24), any_seed) == tmp_path / "2024-03-24" / BASE
     assert find_base(tmp_path, date(2024, 3, 24), FIT_INPUTS) == tmp_path / "2024-03-10" / BASE
