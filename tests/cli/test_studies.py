@@ -60,8 +60,8 @@ def folder(root: Path, tmp_path: Path) -> Path:
         "utf-8",
     )
     (tables / "evidence.csv").write_text(
-        "source,what,value,lower,upper\nessay,headline,0.4,0.1,0.8\nmarkets,headline,0.31,0.15,0.5\nmarkets,oil → east,0.3,,\nrounds,headline,0.25,0.1,0.4\n"
-        "rounds,oil → east,0.4,,\n",
+        "source,what,value,lower,upper,mcse\nessay,headline,0.4,0.1,0.8,0.001\nmarkets,headline,0.31,0.15,0.5,0.001\nmarkets,oil → east,0.3,,,\nrounds,headline,0.25,0.1,0.4,0.001\n"
+        "rounds,oil → east,0.4,,,\n",
         "utf-8",
     )
     for name in ("sensitivity", "evidence", "scorecard", "sbc", "backtest", "wars"):
@@ -96,7 +96,7 @@ def test_the_backtest_prints_scores_of_all_origins_and_the_verdict(root: Path, f
         (
             "evidence",
             "run_evidence",
-            "is 40 % (10–80) by the essay alone, then 31 % (15–50) with markets, then 25 % (10–40) with the record of rounds.",
+            "is 40 % (10 to 80 %) by the essay alone, then 31 % (15 to 50 %) with markets, then 25 % (10 to 40 %) with the record of rounds.",
         ),
         (
             "evidence",

@@ -69,8 +69,13 @@ def reports(tmp_path: Path) -> Path:
     (folder / "sbc.csv").write_text("quantity,simulations,p_value,failed_fits\nheadline[13 weeks],2,0.4,1\n", "utf-8")
     (folder / "sbc_simulations.csv").write_text("simulation,model,rank headline[13 weeks]\n0,right,40\n1,right,80\n", "utf-8")
     band = {"lower": np.zeros(100).tolist(), "upper": np.ones(100).tolist()}
-    steps = ["essay,headline,0.4,0.1,0.8", "markets,headline,0.31,0.15,0.5", "rounds,headline,0.25,0.1,0.4", "rounds,<b>oil</b>,-0.3,,"]
-    (folder / "evidence.csv").write_text("source,what,value,lower,upper\n" + "\n".join(steps) + "\n", "utf-8")
+    steps = [
+        "essay,headline,0.4,0.1,0.8,0.001",
+        "markets,headline,0.31,0.15,0.5,0.001",
+        "rounds,headline,0.25,0.1,0.4,0.001",
+        "rounds,<b>oil</b>,-0.3,,,",
+    ]
+    (folder / "evidence.csv").write_text("source,what,value,lower,upper,mcse\n" + "\n".join(steps) + "\n", "utf-8")
     for name in ("backtest", "sensitivity", "evidence", "scorecard", "sbc"):
         (folder / f"{name}.json").write_text(json.dumps(ABOUT | {"band": band}), "utf-8")
     return tmp_path

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from ripeness import names
 from ripeness.evaluation.left_out import headline_of_priors, refit, without_rounds
+from ripeness.evaluation.published import HEADLINE, INDICATORS, ROUNDS
 from ripeness.evaluation.resumed import Progress, ResumedTable
 from ripeness.evaluation.stored import Draws, Stored, error_of_mean
 from ripeness.forecast.mixture import mixed_error, pool_draws
@@ -28,8 +29,7 @@ from ripeness.model.terms.rungs import rung_ids
 
 Array = NDArray[np.float64]
 COLUMNS: Final = ("source", "what", "value", "lower", "upper", "mcse", "how")
-HEADLINE: Final = "headline"
-ESSAY, OTHER_WARS, INDICATORS, ROUNDS = "essay", "other wars", "indicators", "rounds"
+ESSAY, OTHER_WARS = "essay", "other wars"
 PRIOR, REFITTED, READ_OFF = "drawn from the priors", "fitted anew", "read off"
 
 
@@ -126,8 +126,9 @@ def _weight_rows(stored: Stored, source: str, how: str, found: Mapping[str, Seen
     """How far each weight has moved; no row where outcomes have not been seen."""
     moved, shares = list[Array](), list[float]()
     for fit, variant, reading in stored.headline_fits:
-        if variant == names.CONJUNCTIVE and weights.get(fit) and found[fit].draws is not None:
-            effects, sizes = stored.spec.priors.effects[reading], (found[fit].draws or {})["effect_size"]
+        draws = found[fit].draws if fit in found else None
+        if variant == names.CONJUNCTIVE and draws is not None and weights[fit]:
+            effects, sizes = stored.spec.priors.effects[reading], draws["effect_size"]
             moved.append((sizes.mean(axis=0) - [effect.mean for effect in effects]) / [effect.sd for effect in effects])
             shares.append(weights[fit])
     if not moved:

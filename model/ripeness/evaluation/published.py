@@ -28,6 +28,8 @@ GAP: Final = "vintage_gap.csv"
 LFO: Final = "lfo.csv"
 FIGURE: Final = "backtest.svg"
 SCORECARD: Final = "scorecard"
+EVIDENCE: Final = "evidence"
+HEADLINE, INDICATORS, ROUNDS = "headline", "indicators", "rounds"  # in evidence.csv
 STATES: Final = "states.csv"
 PRIOR, FILTERED, SMOOTHED, NOW = ESTIMATES = "prior", "filtered", "smoothed", "now"  # of a state
 CONDITION, LATER, NOT_MEASURED = "condition", "later", "not measured"

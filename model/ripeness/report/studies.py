@@ -36,10 +36,10 @@ from ripeness.report.drawing import (
     percent_axis,
 )
 from ripeness.report.scorecard import Subjects, scorecard_section
-from ripeness.report.sentences import join, number, percent, sentence, signed
+from ripeness.report.sentences import interval, join, number, percent, sentence, signed
 
 Row = Mapping[str, str]
-BACKTEST, SENSITIVITY, EVIDENCE, SCORECARD, SBC, WARS = "backtest", "sensitivity", "evidence", published.SCORECARD, "sbc", "wars"
+BACKTEST, SENSITIVITY, EVIDENCE, SCORECARD, SBC, WARS = "backtest", "sensitivity", published.EVIDENCE, published.SCORECARD, "sbc", "wars"
 PUBLISHED, PLACEBO = "published", "placebo"  # what stands beside a ratio from other wars
 SIMULATIONS: Final = "sbc_simulations"
 FORECASTERS: Final = {names.MIXTURE: MAIN, names.OUTSIDE: INK, CONSTANT_RATE: THIRD, PERSISTENCE: SECOND}
@@ -53,7 +53,6 @@ POPULATIONS: Final = {
     origins.RECORDED: "data recorded as it came",
 }
 CLAIM, INDICATOR, PRIOR, LIKELIHOOD = "claim zeroed", "indicator left out", "prior scaled", "likelihood scaled"
-HEADLINE = "headline"  # in evidence.csv; its other rows are weights
 MOVED = 0.25  # standard deviations of its prior, from which a weight is said to have moved
 SIZE = 0.05
 RANK = "rank "
@@ -328,20 +327,20 @@ def evidence_sentences(rows: Sequence[Row], headline_weeks: int) -> list[str]:
         evidence.csv, in the order of the sources.
     headline_weeks : int
     """
-    steps = [row for row in rows if row["what"] == HEADLINE]
-    first, *later = [f"{percent(float(row['value']))} ({_range(row)})" for row in steps]
+    steps = [row for row in rows if row["what"] == published.HEADLINE]
+    first, *later = [_chance(row) for row in steps]
     added = [f"{first} by the essay alone", *(f"{value} with {_source(row)}" for row, value in zip(steps[1:], later, strict=True))]
     found = [f"The chance of a round within {headline_weeks} weeks is {', then '.join(added)}."]
     moved: dict[str, list[Row]] = {}
     for row in rows:
-        if row["what"] != HEADLINE:
+        if row["what"] != published.HEADLINE:
             moved.setdefault(row["what"], []).append(row)
     told = []
     for what, path in moved.items():
         places = [0.0, *(float(row["value"]) for row in path)]
         if abs(places[-1]) > MOVED:
             steepest = max(range(len(path)), key=lambda at: (places[at + 1] - places[at]) * np.sign(places[-1]))
-            told.append((places[-1], f"{_effect(what)} by {signed(places[-1], 1)}, most of it by {_source(path[steepest])}"))
+            told.append((places[-1], f"“{what.replace('_', ' ')}” by {signed(places[-1], 1)}, most of it by {_source(path[steepest])}"))
     if moved:
         told.sort(key=lambda one: -abs(one[0]))
         words = join([words for _, words in told]) if told else "none"
@@ -350,20 +349,19 @@ def evidence_sentences(rows: Sequence[Row], headline_weeks: int) -> list[str]:
 
 
 def _source(row: Row) -> str:
-    return {"indicators": "the indicators", "rounds": "the record of rounds"}.get(row["source"], row["source"].replace("_", " "))
+    return {published.INDICATORS: "the indicators", published.ROUNDS: "the record of rounds"}.get(
+        row["source"], row["source"].replace("_", " ")
+    )
 
 
-def _effect(what: str) -> str:
-    return f"“{what.replace('_', ' ')}”"
-
-
-def _range(row: Row) -> str:
-    return f"{number(100 * float(row['lower']), 2)}–{number(100 * float(row['upper']), 2)}"
+def _chance(row: Row) -> str:
+    value, lower, upper, error = (float(row[name]) for name in ("value", "lower", "upper", "mcse"))
+    return f"{percent(value, error)} ({interval(lower, upper, error)})"
 
 
 def plot_evidence(rows: Sequence[Row], headline_weeks: int, width: float = WIDE) -> Figure:
     """The headline with its 5–95 % range, source by source."""
-    steps = [row for row in rows if row["what"] == HEADLINE]
+    steps = [row for row in rows if row["what"] == published.HEADLINE]
     value, lower, upper = (np.array([100 * float(row[name]) for row in steps]) for name in ("value", "lower", "upper"))
     with chart(width, 1.2 + 0.34 * len(steps)) as (figure, axes):
         axes.hlines(range(len(steps)), lower, upper, color=MAIN, linewidth=1.4)
