@@ -13,7 +13,7 @@ from ripeness.calendar import weeks_between
 MONTHS = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"]
 FRACTIONS = (
     *((1, n) for n in (100, 50, 40, 30, 25, 20, 15, 12, 10, 9, 8, 7, 6, 5, 4, 3, 2)),
-    *((2, 5), (3, 5), (2, 3), (3, 4), (4, 5), (9, 10), (19, 20), (99, 100)),
+    *((3, 10), (2, 5), (3, 5), (2, 3), (7, 10), (3, 4), (4, 5), (9, 10), (19, 20), (99, 100)),
 )
 PER_CENT = "\u00a0%"  # number and sign stay on one line
 RARE = 0.001  # a share below which no finer number is given
