@@ -37,7 +37,6 @@ def write_lengths(folder: Path, power: float) -> None:
 
 
 def test_no_table_no_sentence(tmp_path: Path) -> None:
-    assert published.beats_outside_view(tmp_path) is None
     assert published.all_sentences(tmp_path, 13) == []
 
 
@@ -54,7 +53,7 @@ def test_the_first_sentence_is_the_truth(tmp_path: Path, skill: float, claimed: 
     write_skill(tmp_path, skill, claimed)
     sentences = str(published.skill_sentence(tmp_path))
     assert words in sentences and f"{skill:+.2f} (leaving out one cluster of rounds at a time: -0.50 to +1.50)" in sentences
-    assert published.beats_outside_view(tmp_path) is beats
+    assert ("the model beats the outside view:" in sentences) is beats
 
 
 def test_the_week_that_most_is_owed_to_is_named(tmp_path: Path) -> None:
@@ -66,6 +65,20 @@ def test_the_week_that_most_is_owed_to_is_named(tmp_path: Path) -> None:
     assert "30 % of that is one week: it is not shown" in str(published.verdict_sentence(tmp_path))
     write_skill(tmp_path, -0.1, "no")
     assert published.best_week_sentence(tmp_path) is None
+
+
+@pytest.mark.parametrize(
+    ("claimed", "verdict"), [("no", "no reading is shown to score better than it"), ("yes", "better tempered by other wars")]
+)
+def test_readings_are_held_against_the_essay_as_written(tmp_path: Path, claimed: str, verdict: str) -> None:
+    write_skill(tmp_path, 1.0, "no")
+    assert published.readings_sentence(tmp_path) is None
+    row = CELLS | {"skill": "0.2", "claimed": claimed, "forecaster": "other_wars", "reference": "as_written"}
+    (tmp_path / published.SKILL).write_text("\n".join(",".join(cells) for cells in (row, row.values())) + "\n", "utf-8")
+    assert published.readings_sentence(tmp_path) == (
+        "Over the essay as written the weekly log probability sums to +0.20 tempered by other wars (leaving out one cluster of rounds at a time: "
+        f"-0.50 to +1.50), where luck exceeds +0.90 in 5 %: {verdict}."
+    )
 
 
 def test_power_and_what_it_would_take_are_reported(tmp_path: Path) -> None:

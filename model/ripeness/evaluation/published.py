@@ -76,12 +76,6 @@ def read_about(folder: Path, name: str = ABOUT) -> dict[str, Any] | None:
     return found
 
 
-def beats_outside_view(folder: Path) -> bool | None:
-    """Whether the backtest allows the claim that the model beats the outside view; None if it has not been made."""
-    row = _skill(folder)
-    return None if row is None else row["claimed"] == "yes"
-
-
 def skill_sentence(folder: Path) -> str | None:
     """Does the model beat the outside view?"""
     row = _skill(folder)
@@ -152,12 +146,12 @@ def readings_sentence(folder: Path) -> str | None:
     rows = [row for row in read_rows(folder, SKILL) if row.get("reference") == names.AS_WRITTEN and row["population"] == EVERYTHING]
     if not rows:
         return None
+    labels = [names.READING_LABELS[row["forecaster"]] for row in rows]
     parts = [
-        f"{float(row['skill']):+.2f} {names.READING_LABELS.get(row['forecaster'], row['forecaster'])}{_span(row)}, where luck exceeds "
-        f"{float(row['threshold']):+.2f} in 5 %"
-        for row in rows
+        f"{float(row['skill']):+.2f} {label}{_span(row)}, where luck exceeds {float(row['threshold']):+.2f} in 5 %"
+        for row, label in zip(rows, labels, strict=True)
     ]
-    better = [names.READING_LABELS.get(row["forecaster"], row["forecaster"]) for row in rows if row["claimed"] == "yes"]
+    better = [label for row, label in zip(rows, labels, strict=True) if row["claimed"] == "yes"]
     verdict = f"better {' and '.join(better)}" if better else "no reading is shown to score better than it"
     return f"Over the essay as written the weekly log probability sums to {'; '.join(parts)}: {verdict}."
 

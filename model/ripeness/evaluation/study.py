@@ -190,7 +190,7 @@ def assess(study: Study, tasks: Mapping[str, Sequence[Task]]) -> dict[str, pd.Da
         tables[RUNGS] = score_rungs(settled, rungs, populations)
     if FINAL in study.vintages:
         tables[GAP] = vintage_gap(scored)
-    over = {names.OUTSIDE: (), names.AS_WRITTEN: study.workspace.readings} if len(study.workspace.readings) > 1 else {names.OUTSIDE: ()}
+    over = {names.OUTSIDE: (), names.AS_WRITTEN: study.workspace.readings}  # where there is one reading, none is a forecaster by itself
     tables[SKILL] = pd.concat(
         [measure_skill(as_of, populations, reference, question, rounds, study.seed, whose) for reference, whose in over.items()],
         ignore_index=True,
