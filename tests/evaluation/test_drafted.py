@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from datetime import date
 from pathlib import Path
 
@@ -107,6 +108,12 @@ def test_the_study_parts_days_of_training_from_days_of_test(copied_workspace: Pa
         ("train", "2", "1"),
         ("test", "1", "1"),
     ]
+    folder, elsewhere = copied_workspace / "reports/studies", tmp_path / "elsewhere"
+    shutil.rmtree(folder)
+    elsewhere.mkdir()
+    folder.symlink_to(elsewhere, target_is_directory=True)
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 1 and "reports/studies: found a link" in result.output and not any(elsewhere.iterdir())
 
 
 def read(root: Path) -> list[dict[str, str]]:

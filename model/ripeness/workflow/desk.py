@@ -19,6 +19,7 @@ from ripeness.intake.incoming import check_name
 from ripeness.intake.raw import FOLDER, path_of, read_record
 from ripeness.intake.reading import Item
 from ripeness.intake.sources import find_installed, read_items
+from ripeness.workflow.run import refuse_link
 from ripeness.workspace import Workspace, read_workspace
 from ripeness.workspace.csv import csv_text
 
@@ -155,8 +156,8 @@ def run_drafting_study(root: Path, source: str, files: Sequence[Path], test_from
     for label, first, end in (("train", days[0], min(last, test_from - timedelta(days=1))), ("test", max(days[0], test_from), last)):
         rows += measure(label, items, store.events, rules, find_drafters(rules), first, end)
     folder = workspace.reports / published.STUDIES
+    refuse_link(folder, workspace.shown(folder))
     path = folder / f"{DRAFTING}.csv"
-    folder.mkdir(parents=True, exist_ok=True)
     write_whole(path, csv_text([COLUMNS, *(astuple(row) for row in rows)]))
     about = {
         "command": f"ripeness study {DRAFTING} {source} FILE… --test-from {test_from}",
