@@ -349,6 +349,22 @@ def test_a_file_changed_on_disk_is_fetched_anew(desk: Path, fetch: Fetch, publis
     assert digest(kept.read_bytes()) == kept.parent.name
 
 
+def test_nothing_is_written_through_a_link(desk: Path, fetch: Fetch, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    raw = desk / "data" / "raw"
+    raw.mkdir()
+    place = raw / digest(_brent().encode())
+    place.symlink_to(elsewhere, target_is_directory=True)
+    assert not fetch("eia")["eia"].faults
+    assert not place.is_symlink() and (place / "brent-daily.csv").is_file() and not any(elsewhere.iterdir())
+    shutil.rmtree(raw)
+    raw.symlink_to(elsewhere, target_is_directory=True)
+    with pytest.raises(ContentError, match="data/raw: found a link"):
+        fetch("eia")
+    assert not any(elsewhere.iterdir())
+
+
 def test_a_disk_that_refuses_is_reported(fetch: Fetch, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> Path:
         raise OSError(28, "No space left on device", "/home/somebody/desk")

@@ -85,6 +85,8 @@ def keep(folder: Path, record: list[Fetched], fetched: Fetched, content: bytes) 
         If the disk refuses.
     """
     path = folder / fetched.sha256 / fetched.file
+    if path.parent.is_symlink():  # nothing is written through one
+        path.parent.unlink()
     if not _is_whole(folder, fetched):
         with replacing(path) as temporary:
             temporary.write_bytes(content)

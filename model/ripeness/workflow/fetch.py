@@ -19,6 +19,7 @@ from ripeness.intake.download import PAUSE_SECONDS, DownloadError, Reply, downlo
 from ripeness.intake.feeds import KEY, Feed, Wanted, known_sources, read_feeds
 from ripeness.intake.raw import FOLDER, Fetched, keep, newest, path_of, read_record
 from ripeness.intake.sources import FILE, find_installed
+from ripeness.workflow.run import refuse_link
 from ripeness.workflow.updates import import_and_update
 from ripeness.workspace import Workspace, read_workspace
 
@@ -139,6 +140,7 @@ def run_fetch(
 @contextmanager
 def _kept_alone(workspace: Workspace) -> Iterator[Path]:
     folder = workspace.data / FOLDER
+    refuse_link(folder, workspace.shown(folder))
     try:
         folder.mkdir(exist_ok=True)
     except OSError as error:
